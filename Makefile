@@ -1,0 +1,55 @@
+# make demo   sets up, gets MovieLens 100K, trains, compares, recommends
+# make test   sets up and runs the tests
+# make check  format, lint, strict types
+# make bench-notebook  butaca beside TensorFlow Recommenders, as ratios
+
+VENV := .venv
+BIN  := $(VENV)/bin
+# The first Python 3.11+ that answers; `make demo PYTHON=/path/to/python` overrides.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lock bench-notebook notebooks clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "butaca needs Python 3.11 or newer with the venv module; none answered on PATH." \
+		"Install one (Debian: apt install python3 python3-venv) or run: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Every file is checked against the hashes in requirements/*.txt. butaca itself is installed editable.
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.run
+	@$(BIN)/butaca demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench-notebook: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.notebook
+
+# Recompiles the hash-locked requirements (needs uv on PATH). Neither file names an index.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		pyproject.toml --extra build -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Rows to codes: fetching, reading, coding and splitting tables of interactions."""

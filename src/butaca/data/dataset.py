@@ -1,0 +1,274 @@
+"""Dataset: interactions as codes, with the tables of users and items they point into.
+
+Immutable. A split, a sample or a change of item key is a new Dataset that shares what did not change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from butaca.data.vocabulary import Vocabulary
+from butaca.errors import FeatureError, TableError
+from butaca.types import Codes, Floats, Ints, Times, Values
+
+
+@dataclass(frozen=True, eq=False)
+class Bags:
+    """A column in which each row holds any number of values, such as a film's genres.
+
+    Row i holds `values[offsets[i]:offsets[i + 1]]`; values [total], offsets int64 [n + 1].
+    """
+
+    values: Values
+    offsets: Ints
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]], dtype: Any = None) -> Bags:
+        """Bags from a list of lists.
+
+        >>> Bags.of([[7], [], [1, 4]]).offsets.tolist()
+        [0, 1, 1, 3]
+        """
+        flat = [v for row in rows for v in row]
+        if dtype is None:
+            dtype = np.int64 if all(isinstance(v, int | np.integer) for v in flat) else object
+        values = np.empty(len(flat), dtype=dtype)
+        values[:] = flat
+        return cls(values, np.cumsum([0, *map(len, rows)], dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> Values:
+        out: Values = self.values[self.offsets[row] : self.offsets[row + 1]]
+        return out
+
+    def take(self, rows: Ints) -> Bags:
+        """The bags of the given rows, in that order."""
+        parts = [self[int(r)] for r in rows]
+        values = np.concatenate(parts) if parts else self.values[:0]
+        return Bags(values, np.cumsum([0, *map(len, parts)], dtype=np.int64))
+
+
+Column: TypeAlias = Values | Bags
+
+
+@dataclass(frozen=True, eq=False)
+class Entities:
+    """What is known of the users, or of the items: one row per code of `ids`.
+
+    Attributes:
+        key: name of the id column, such as "user_id" or "movie_title".
+        ids: the vocabulary of that column; code = row of every column below.
+        columns: further columns by name, each of len(ids) rows.
+        labels: for integer-coded columns, the name of each code ("movie_genres": ("Action", ...)).
+    """
+
+    key: str
+    ids: Vocabulary
+    columns: Mapping[str, Column] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns.items():
+            if len(column) != len(self.ids):
+                raise TableError(
+                    f"Every column of the {self.key} table has one row per {self.key}",
+                    f"column {name!r} with {len(column)} rows for {len(self.ids)} ids",
+                    "Rebuild the table with one row per id",
+                )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, column: object) -> bool:
+        return column == self.key or column in self.columns
+
+    def __getitem__(self, column: str) -> Column:
+        """The values of a column by name; the key's own values under its name."""
+        if column == self.key:
+            return self.ids.values
+        if column not in self.columns:
+            raise FeatureError(
+                f"A feature names a column of the {self.key} table",
+                f"{column!r}, while the table has {', '.join([self.key, *self.columns])}",
+                "Correct the name, or add the column to the table",
+            )
+        return self.columns[column]
+
+    def record(self, code: int) -> dict[str, Any]:
+        """One row as a dictionary: {"movie_id": "1681", "movie_title": ..., "movie_genres": ...}."""
+        row = {self.key: self.ids.values[code]}
+        return row | {name: column[code] for name, column in self.columns.items()}
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every row as a dictionary, in code order."""
+        return (self.record(code) for code in range(len(self)))
+
+    def names(self, column: str, code: int) -> list[str]:
+        """A coded column's row in words: names("movie_genres", 0) -> ["Animation", "Comedy"]."""
+        cell = np.atleast_1d(self[column][code])
+        words = self.labels.get(column)
+        return [words[int(v)] if words else str(v) for v in cell]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Interactions of users with items, and the tables that describe both.
+
+    Attributes:
+        users, items: the entities; interactions hold their codes.
+        user, item: int32 [n], one interaction a row, in the order of the source.
+        value: float32 [n], a rating or a weight, or None for plain events.
+        timestamp: int64 [n], seconds since 1970 UTC, or None.
+        value_name, time_name: the source's names of those columns.
+        name: what to call the data in reports.
+        notes: what reading decided (columns chosen, rows merged), a line each.
+    """
+
+    users: Entities
+    items: Entities
+    user: Codes
+    item: Codes
+    value: Floats | None = None
+    timestamp: Times | None = None
+    value_name: str = "value"
+    time_name: str = "timestamp"
+    name: str = "data"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.user)
+        columns = {"item": self.item, self.value_name: self.value, self.time_name: self.timestamp}
+        for name, column in columns.items():
+            if column is not None and len(column) != n:
+                raise TableError(
+                    "Every column of the interactions has the same length",
+                    f"{n} users and {len(column)} rows of {name!r}",
+                    "Rebuild the columns from the same rows",
+                )
+        for name, codes, size in (
+            (self.users.key, self.user, len(self.users)),
+            (self.items.key, self.item, len(self.items)),
+        ):
+            if n and (codes.min() < 0 or codes.max() >= size):
+                raise TableError(
+                    f"Every {name} code lies within its vocabulary",
+                    f"codes {int(codes.min())} to {int(codes.max())} for {size} values",
+                    "Encode the interactions with the vocabulary of the entities",
+                )
+        for array in (self.user, self.item, self.value, self.timestamp):
+            if array is not None:
+                array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.name!r}: {len(self):,} interactions, "
+            f"{len(self.users):,} users by {self.users.key}, {len(self.items):,} items by {self.items.key})"
+        )
+
+    def take(self, rows: Ints) -> Dataset:
+        """The interactions at the given rows, in that order; users and items stay whole."""
+        return replace(
+            self,
+            user=self.user[rows],
+            item=self.item[rows],
+            value=None if self.value is None else self.value[rows],
+            timestamp=None if self.timestamp is None else self.timestamp[rows],
+        )
+
+    def record(self, row: int) -> dict[str, Any]:
+        """One interaction with all that is known of its user and item, as the notebook's cell 75."""
+        out = self.items.record(int(self.item[row])) | self.users.record(int(self.user[row]))
+        if self.value is not None:
+            out[self.value_name] = self.value[row]
+        if self.timestamp is not None:
+            out[self.time_name] = self.timestamp[row]
+        return out
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every interaction as a dictionary, in order."""
+        return (self.record(row) for row in range(len(self)))
+
+    def find(self, user: Any, item: Any) -> Ints:
+        """Rows in which a user (raw id) met an item (raw id)."""
+        hits = (self.user == self.users.ids.code(user)) & (self.item == self.items.ids.code(item))
+        return np.flatnonzero(hits)
+
+    def keyed_by(self, column: str) -> Dataset:
+        """The same interactions with items identified by another column of the item table.
+
+        Items that share a value become one (MovieLens 100K: 1,682 movie ids, 1,664 titles). The
+        merged row keeps the features of the first of them.
+
+        Args:
+            column: the item table's column that holds the new ids; text or whole numbers.
+        """
+        if column == self.items.key:
+            return self
+        raw = self.items[column]
+        if isinstance(raw, Bags) or raw.dtype.kind == "f":
+            raise FeatureError(
+                "Items are identified by a column of text or whole numbers",
+                f"{column!r}, which holds {'bags' if isinstance(raw, Bags) else 'real numbers'}",
+                f"Name an id column, such as {self.items.key!r}",
+            )
+        ids = Vocabulary.of(raw)
+        new_code = ids.encode(raw)
+        first = np.full(len(ids), -1, dtype=np.int64)
+        first[new_code[::-1]] = np.arange(len(raw))[::-1]
+        old = {self.items.key: self.items.ids.values} | dict(self.items.columns)
+        columns = {name: take_column(c, first) for name, c in old.items() if name != column}
+        items = Entities(column, ids, MappingProxyType(columns), self.items.labels)
+        return replace(self, items=items, item=new_code[self.item])
+
+    def recoded(self, users: Entities, items: Entities) -> Dataset:
+        """The same interactions in the codes of other entities (a model's own), by raw id.
+
+        Raises:
+            TableError: an interaction's user or item is not among them; names the first such row.
+        """
+        if users is self.users and items is self.items:
+            return self
+        source = self.keyed_by(items.key)
+        user = users.ids.encode(source.users.ids.values)[source.user]
+        item = items.ids.encode(source.items.ids.values)[source.item]
+        for codes, entities, own, raw in (
+            (user, users, source.user, source.users),
+            (item, items, source.item, source.items),
+        ):
+            unknown = np.flatnonzero(codes == entities.ids.unknown)
+            if len(unknown):
+                row = int(unknown[0])
+                raise TableError(
+                    f"Every {entities.key} here is one that the model knows",
+                    f"{raw.ids.values[own[row]]!r} in row {row} and {len(unknown) - 1} more rows",
+                    "Leave those rows out, or fit again on data that includes them",
+                )
+        return replace(source, users=users, items=items, user=user, item=item)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of ids and interactions: equal data, equal fingerprint, on any machine."""
+        digest = hashlib.sha256()
+        for entities in (self.users, self.items):
+            digest.update(repr((entities.key, entities.ids.values.tolist())).encode())
+        for array in (self.user, self.item, self.value, self.timestamp):
+            digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def take_column(column: Column, rows: Ints) -> Column:
+    """The given rows of a plain or a bag column."""
+    if isinstance(column, Bags):
+        return column.take(rows)
+    taken: Values = column[rows]
+    return taken

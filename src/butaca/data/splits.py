@@ -1,0 +1,116 @@
+"""Train and test: random, by time, last of each user, by user. Every split is disjoint and complete.
+
+Both sides share the vocabularies of the whole (as in the notebook, whose candidates are all movies),
+so a test item may be one that training never saw: a cold item, which evaluation counts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from butaca.data.dataset import Dataset
+from butaca.errors import SplitError
+from butaca.types import Bools, Ints, Times
+
+
+def random_split(data: Dataset, test: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+    """A seeded random share of the interactions, the notebook's cell 78.
+
+    The rows of `numpy.random.default_rng(seed).permutation(n)`: the first n - round(test n) train,
+    the rest test. Same data and seed, same split.
+
+    >>> rng_rows = np.random.default_rng(42).permutation(5)  # the order that seed 42 gives 5 rows
+    >>> rng_rows.tolist()
+    [4, 2, 3, 1, 0]
+    """
+    _check_share(test)
+    order = np.random.default_rng(seed).permutation(len(data))
+    n_train = len(data) - round(len(data) * test)
+    return _both(data, order[:n_train], order[n_train:])
+
+
+def temporal_split(data: Dataset, test: float = 0.2) -> tuple[Dataset, Dataset]:
+    """Everything before a moment T trains, everything from T on tests.
+
+    T is the time that leaves as near to the share `test` after it as whole moments allow:
+    interactions of the same second stay on the same side, so no time stands on both.
+    """
+    _check_share(test)
+    time = _times(data, "temporal_split")
+    moments, counts = np.unique(time, return_counts=True)
+    if len(moments) < 2:
+        raise SplitError(
+            "A split by time needs at least two different times",
+            f"{len(data)} interactions, all at time {int(moments[0]) if len(moments) else 'none'}",
+            "Use random_split or user_split",
+        )
+    before = np.cumsum(counts)[:-1]  # interactions earlier than moments[1:], never none, never all
+    cut = moments[1:][np.argmin(np.abs(before - (1 - test) * len(data)))]
+    return _by_mask(data, time >= cut)
+
+
+def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
+    """The last n interactions of each user test, the earlier ones train.
+
+    Users with n interactions or fewer stay whole in train. Ties in time are broken by the raw item
+    id and then by row, so the same interactions in another row order give the same test pairs.
+    """
+    if n < 1:
+        raise SplitError("leave_last_out takes at least one interaction", f"n={n}", "Pass n=1 or more")
+    time = _times(data, "leave_last_out")
+    order = np.lexsort((np.arange(len(data)), data.item, time, data.user))
+    user = data.user[order]
+    start = np.searchsorted(user, user, side="left")
+    end = np.searchsorted(user, user, side="right")
+    position = np.arange(len(user))
+    is_last = (position >= end - n) & (end - start > n)
+    mask = np.zeros(len(data), dtype=bool)
+    mask[order[is_last]] = True
+    return _by_mask(data, mask)
+
+
+def user_split(data: Dataset, test: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+    """All interactions of a seeded share of the users test: strong generalisation, nobody in both.
+
+    The share is of the users that have interactions; at least one stays on each side.
+    """
+    _check_share(test)
+    active = np.unique(data.user)
+    if len(active) < 2:
+        raise SplitError(
+            "A split by user needs at least two users with interactions",
+            f"{len(active)} of them",
+            "Use random_split or temporal_split",
+        )
+    chosen = np.random.default_rng(seed).permutation(active)
+    n_test = min(max(round(len(active) * test), 1), len(active) - 1)
+    return _by_mask(data, np.isin(data.user, chosen[:n_test]))
+
+
+def _by_mask(data: Dataset, is_test: Bools) -> tuple[Dataset, Dataset]:
+    return _both(data, np.flatnonzero(~is_test), np.flatnonzero(is_test))
+
+
+def _both(data: Dataset, train: Ints, test: Ints) -> tuple[Dataset, Dataset]:
+    if not len(train) or not len(test):
+        raise SplitError(
+            "Both sides of a split hold at least one interaction",
+            f"{len(train)} for training and {len(test)} for testing out of {len(data)}",
+            "Give more data, or another share",
+        )
+    return data.take(train), data.take(test)
+
+
+def _times(data: Dataset, split: str) -> Times:
+    if data.timestamp is None:
+        raise SplitError(
+            f"{split} needs a time for every interaction",
+            f"{data.name!r}, which has no time column",
+            "Name one with --time-column, or use random_split or user_split",
+        )
+    return data.timestamp
+
+
+def _check_share(test: float) -> None:
+    if not 0 < test < 1:
+        raise SplitError("The test share lies between 0 and 1", f"test={test}", "Try test=0.2")
