@@ -1,1 +1,90 @@
-"""butaca."""
+"""butaca: a two-tower recommender that its owner can defend.
+
+Importing butaca imports neither JAX nor DuckDB; the names below load their room when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+__version__ = version("butaca")
+
+_ROOMS = {
+    "butaca.baselines.popularity": ("Popularity",),
+    "butaca.data.dataset": ("Bags", "Dataset", "Entities"),
+    "butaca.data.histories": ("Histories",),
+    "butaca.data.movielens": ("load_movielens",),
+    "butaca.data.splits": ("leave_last_out", "random_split", "temporal_split", "user_split"),
+    "butaca.data.tables": ("read_table", "read_test"),
+    "butaca.data.vocabulary": ("Vocabulary",),
+    "butaca.errors": ("ButacaError",),
+    "butaca.evaluate.protocol": ("Evaluation", "evaluate"),
+    "butaca.index.exact": ("ExactIndex",),
+    "butaca.model.features": ("Bag", "Category", "Id", "Number", "Text"),
+    "butaca.recipes": ("Recipe", "recipe"),
+    "butaca.recommend.recommender": ("Recommender",),
+    "butaca.train.callbacks": (
+        "Callback",
+        "Checkpoint",
+        "EarlyStopping",
+        "History",
+        "Progress",
+        "TensorBoard",
+    ),
+    "butaca.two_tower": ("TwoTower", "TwoTowerSettings"),
+    "butaca.types": ("Scorer",),
+}
+_HOME = {name: module for module, names in _ROOMS.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'butaca' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+if TYPE_CHECKING:
+    from butaca.baselines.popularity import Popularity as Popularity
+    from butaca.data.dataset import Bags as Bags
+    from butaca.data.dataset import Dataset as Dataset
+    from butaca.data.dataset import Entities as Entities
+    from butaca.data.histories import Histories as Histories
+    from butaca.data.movielens import load_movielens as load_movielens
+    from butaca.data.splits import leave_last_out as leave_last_out
+    from butaca.data.splits import random_split as random_split
+    from butaca.data.splits import temporal_split as temporal_split
+    from butaca.data.splits import user_split as user_split
+    from butaca.data.tables import read_table as read_table
+    from butaca.data.tables import read_test as read_test
+    from butaca.data.vocabulary import Vocabulary as Vocabulary
+    from butaca.errors import ButacaError as ButacaError
+    from butaca.evaluate.protocol import Evaluation as Evaluation
+    from butaca.evaluate.protocol import evaluate as evaluate
+    from butaca.index.exact import ExactIndex as ExactIndex
+    from butaca.model.features import Bag as Bag
+    from butaca.model.features import Category as Category
+    from butaca.model.features import Id as Id
+    from butaca.model.features import Number as Number
+    from butaca.model.features import Text as Text
+    from butaca.recipes import Recipe as Recipe
+    from butaca.recipes import recipe as recipe
+    from butaca.recommend.recommender import Recommender as Recommender
+    from butaca.train.callbacks import Callback as Callback
+    from butaca.train.callbacks import Checkpoint as Checkpoint
+    from butaca.train.callbacks import EarlyStopping as EarlyStopping
+    from butaca.train.callbacks import History as History
+    from butaca.train.callbacks import Progress as Progress
+    from butaca.train.callbacks import TensorBoard as TensorBoard
+    from butaca.two_tower import TwoTower as TwoTower
+    from butaca.two_tower import TwoTowerSettings as TwoTowerSettings
+    from butaca.types import Scorer as Scorer

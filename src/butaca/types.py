@@ -16,6 +16,7 @@ Floats: TypeAlias = NDArray[np.float32]  # vectors, scores, weights
 Times: TypeAlias = NDArray[np.int64]  # seconds since 1970-01-01 UTC
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]  # ranks, rows, offsets
+AnyArray: TypeAlias = Any  # numpy on the host, JAX inside the compiled step
 Values: TypeAlias = NDArray[Any]  # raw values of a column, any dtype
 
 

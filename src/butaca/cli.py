@@ -1,0 +1,264 @@
+"""The `butaca` command: thin commands over `workflows`, `Recommender` and `screen`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from butaca import screen, workflows
+from butaca.errors import ButacaError, SettingError, TableError
+from butaca.evaluate.protocol import NOTEBOOK_K
+from butaca.recommend.recommender import Recommendation, Recommender
+
+out = Console()
+err = Console(stderr=True)
+
+app = typer.Typer(
+    name="butaca",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="A two-tower recommender you can defend: from a table of who watched what to judged, exact lists.",
+    epilog="""[bold]Start here[/]
+
+butaca demo   the notebook, whole: MovieLens 100K, trained, compared, three titles
+
+butaca fit ratings.csv --out model/   your own table; columns are found by name
+
+butaca evaluate model/   the same numbers again, beside popularity
+
+butaca recommend model/ --user 21 -k 3
+
+butaca similar model/ "Toy Story"
+
+Each command explains itself: butaca fit --help""",
+)
+
+
+Model = Annotated[
+    Path, typer.Argument(help="A model folder, as `butaca fit --out` wrote it.", metavar="MODEL")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+K = Annotated[int, typer.Option("-k", min=1, help="Items per list.")]
+
+
+@app.command()
+def demo(
+    out_folder: Annotated[Path, typer.Option("--out", help="Where the model goes.")] = Path("model"),
+) -> None:
+    """Do what the notebook does, on MovieLens 100K, and compare."""
+    from butaca.demo import run
+
+    run(out, out_folder)
+
+
+@app.command()
+def fit(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small), or a CSV, Parquet or JSON lines file.",
+            metavar="SOURCE",
+        ),
+    ],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the model.")] = Path("model"),
+    recipe: Annotated[Literal["default", "notebook"], typer.Option(help="What to train.")] = "default",
+    split: Annotated[
+        workflows.Split,
+        typer.Option(
+            help="random share, temporal, last of each user, by user, or none: train on everything."
+        ),
+    ] = "random",
+    test: Annotated[float, typer.Option(help="Share that is held out.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Of the split and of training.")] = 42,
+    items: Annotated[str | None, typer.Option(help="A table of item features.")] = None,
+    users: Annotated[str | None, typer.Option(help="A table of user features.")] = None,
+    user_column: Annotated[
+        str | None, typer.Option(help="Column of the user; found by name if not given.")
+    ] = None,
+    item_column: Annotated[str | None, typer.Option(help="Column of the item.")] = None,
+    value_column: Annotated[str | None, typer.Option(help="Column of the rating.")] = None,
+    time_column: Annotated[str | None, typer.Option(help="Column of the time.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    dim: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard logs to this folder.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Keep a checkpoint in this folder.")] = None,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=0, help="Steps between checkpoints; 0: each epoch.")
+    ] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint.")] = False,
+) -> None:
+    """Train on a table of who had what, say how good it is, and save it."""
+    from butaca import recipes
+    from butaca.train.callbacks import Callback, Checkpoint, Progress, TensorBoard
+
+    if resume and checkpoint is None:
+        raise SettingError("--resume continues a checkpoint", "no --checkpoint", "Name its folder")
+    chosen = recipes.recipe(recipe)
+    model = replace(chosen.model, seed=seed, dim=dim or chosen.model.dim)
+    chosen = replace(
+        chosen,
+        model=model,
+        epochs=epochs or chosen.epochs,
+        batch_size=batch_size or chosen.batch_size,
+    )
+    columns = workflows.Columns(user_column, item_column, value_column, time_column, items, users)
+    data = workflows.load(source, columns)
+    screen.data_summary(out, data)
+    callbacks: list[Callback] = [Progress(out)]
+    if tensorboard is not None:
+        callbacks.append(TensorBoard(tensorboard))
+    if checkpoint is not None:
+        callbacks.append(Checkpoint(checkpoint, checkpoint_every))
+    fitted = workflows.fit(
+        data,
+        chosen,
+        split,
+        test,
+        seed,
+        callbacks,
+        checkpoint if resume else None,
+    )
+    fitted.recommender.save(out_folder)
+    if fitted.judged is not None:
+        _print_judged(fitted.judged, recipe)
+    else:
+        out.print("Trained on everything; nothing was held out to judge it by.")
+    out.print(f"Saved to [bold]{out_folder}[/]. Next: butaca recommend {out_folder} --user ID -k 3")
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    test: Annotated[
+        str | None, typer.Option(help="A table of test interactions; else the pairs held out by fit.")
+    ] = None,
+    user_column: Annotated[str | None, typer.Option(help="Of --test; found by name if not given.")] = None,
+    item_column: Annotated[str | None, typer.Option(help="Of --test.")] = None,
+    k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Repeat for several.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank every test pair exactly, with and without seen items, beside popularity."""
+    recommender = Recommender.load(model)
+    given = None
+    if test is not None:
+        from butaca.data.tables import read_test
+
+        given = read_test(
+            test, recommender.users, recommender.items, user_column=user_column, item_column=item_column
+        )
+        if not as_json:
+            screen.data_summary(out, given)
+    judged = workflows.judge_saved(recommender, given)
+    ks = tuple(k) if k else NOTEBOOK_K
+    if as_json:
+        print_json(judged.as_json(ks))
+    else:
+        _print_judged(judged, str(recommender.about.get("recipe", "model")), ks)
+
+
+@app.command()
+def recommend(
+    model: Model,
+    user: Annotated[list[str] | None, typer.Option("--user", help="A user; repeat for several.")] = None,
+    users: Annotated[Path | None, typer.Option(help="A file of users, one a line.")] = None,
+    k: K = 10,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Keep what the user already had.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the best items for users; those they already had are left out."""
+    asked = list(user or []) + (read_lines(users) if users is not None else [])
+    if not asked:
+        raise SettingError("recommend answers for users", "none", "Pass --user 21 or --users FILE")
+    recommender = Recommender.load(model)
+    for answer in recommender.recommend_many(asked, k, exclude_seen=not include_seen):
+        if as_json:
+            print_json(screen.as_json(answer))
+        else:
+            _print_list(answer)
+
+
+@app.command()
+def similar(
+    model: Model,
+    item: Annotated[str, typer.Argument(help="A title or id; case and a missing year are forgiven.")],
+    k: K = 10,
+    as_json: AsJson = False,
+) -> None:
+    """List the items most like one."""
+    answer = Recommender.load(model).similar(item, k)
+    if as_json:
+        shown = screen.as_json(answer)
+        shown["item"] = shown.pop("user")
+        print_json(shown)
+    else:
+        out.print(screen.recommendation_table(answer, f"Like {screen.plain(str(answer.user))}"))
+
+
+def _print_judged(judged: workflows.Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K) -> None:
+    rows = {
+        f"{name}, seen items kept": judged.rows["seen kept"],
+        f"{name}, seen left out": judged.rows["seen left out"],
+        "popularity, seen left out": judged.rows["popularity"],
+    }
+    out.print(screen.accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k))
+    at = min(k, key=lambda n: abs(n - 10))
+    ours, theirs = judged.rows["seen left out"].top_k(at), judged.rows["popularity"].top_k(at)
+    if ours <= theirs:
+        err.print(
+            f"This model does not beat popularity at top-{at} ({ours:.4f} against {theirs:.4f}): "
+            "it should not be served as it is.",
+            style="yellow",
+        )
+
+
+def _print_list(answer: Recommendation) -> None:
+    heading = f"For user {answer.user}"
+    if answer.source == "popularity":
+        heading += " (not seen in training: what most people chose)"
+    out.print(screen.recommendation_table(answer, screen.plain(heading)))
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One line on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file of users, blank ones left out.
+
+    Raises:
+        TableError: the file can't be read, or names nobody.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(
+            "A file of users is UTF-8 text, one user a line", f"{path}: {error}", "Check --users"
+        ) from error
+    found = [line for line in lines if line]
+    if not found:
+        raise TableError("A file of users names at least one", f"{path}, which is empty", "Check --users")
+    return found
+
+
+def main() -> None:
+    """Run the command; errors that the user can mend are one message and exit code 1."""
+    try:
+        app()
+    except ButacaError as error:
+        err.print(f"[bold red]error:[/] {screen.plain(str(error))}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        sys.stderr.close()
+        raise SystemExit(0) from None

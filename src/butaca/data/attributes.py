@@ -1,0 +1,216 @@
+"""What a table says of users or items: one row per id, each column turned into a feature column.
+
+| the column holds | it becomes |
+|---|---|
+| text, categories, UUIDs, dates | str, "" where missing |
+| text in which a tenth of the filled cells hold "|" (genres: "Action|Drama") | Bags of str |
+| whole numbers | int64; float32 with nan if any is missing |
+| real numbers, decimals | float32, nan where missing |
+| true and false | bool; float32 with nan if any is missing |
+| lists of the above | Bags |
+| structures, bytes | ignored, with a note |
+
+In text files a column whose filled cells are all numbers counts as numbers, unless one is written with
+leading zeros ("02139" is a postcode). Missing is: an empty cell, or an id that the table has no row for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import duckdb
+import numpy as np
+
+from butaca.data.cells import LARGEST, Ids, ids, number, refuse
+from butaca.data.columns import Field, Role, by_name, listed, named, plain
+from butaca.data.dataset import Bags, Column, Entities
+from butaca.data.formats import Opened
+from butaca.data.vocabulary import Vocabulary
+from butaca.errors import TableError
+from butaca.types import Values
+
+PIPED = 0.1  # share of filled cells that hold "|" from which a column counts as lists
+
+
+def key_of(opened: Opened, role: Role, name: str) -> Field:
+    """The id column of a table of users or items: the interactions' name, a usual one, or "id"."""
+    found = named(opened.fields, name) or by_name(opened.fields, role, opened.label)
+    found = found or next((f for f in opened.fields if plain(f.name) == "id"), None)
+    if found is None:
+        raise TableError(
+            f"A table of {role}s has an id column, called as in the interactions",
+            f"{opened.label} with the columns {listed(opened.fields)}, and {name!r} in the interactions",
+            f"Rename its id column to {name!r}",
+        )
+    return found
+
+
+def load_keys(opened: Opened, role: Role, name: str, is_text: bool) -> tuple[Field, Ids]:
+    """Reads a table of users or items; returns its key, of the kind that the interactions have.
+
+    Raises:
+        TableError: no key column, an empty key, a key of another kind, or two rows of one id.
+    """
+    key = key_of(opened, role, name)
+    opened.load([f for f in opened.fields if f == key or _usable(f)])
+    rule = f"Every row of a table of {role}s has an id"
+    found = ids(opened, key, rule)
+    converted = Ids(found.as_text(is_text), is_text)
+    refuse(
+        opened,
+        key,
+        f"{converted.sql} IS NULL",
+        f"Ids are whole numbers here, as those of the {role}s in the interactions",
+        "{value}",
+        "Correct it, or store the ids of the interactions as text",
+    )
+    twice = opened.con.execute(
+        f"FROM {opened.table} SELECT {converted.sql} AS k, min(rowid), list_sort(list(rowid))[2] "
+        "GROUP BY k HAVING count(*) > 1 ORDER BY 2 LIMIT 1"
+    ).fetchone()
+    if twice:
+        value, first, second = twice
+        raise TableError(
+            f"A table of {role}s has one row per id",
+            f"{value!r} in column {key.name!r}, {opened.where(first)} and {opened.where(second)} "
+            f"of {opened.label}",
+            "Remove one of the rows",
+        )
+    return key, converted
+
+
+def entities(
+    opened: Opened,
+    role: Role,
+    name: str,
+    vocabulary: tuple[str, Vocabulary],
+    key: tuple[Field, Ids],
+    known: int,
+) -> tuple[Entities, list[str]]:
+    """Users or items with the columns of their table, and the notes about them.
+
+    Args:
+        opened: their table, loaded by `load_keys`.
+        role: user or item.
+        name: the key's name in the interactions.
+        vocabulary: the table of (v, code) in DuckDB, and the same as a Vocabulary.
+        key: what `load_keys` returned.
+        known: how many different ids the interactions have.
+
+    Raises:
+        TableError: no id of the interactions has a row; or a number that is not finite.
+    """
+    coded, ids_ = vocabulary
+    field, key_ids = key
+    joined = f"FROM {coded} LEFT JOIN (FROM {opened.table} SELECT {key_ids.sql} AS k, *) ON v = k"
+    missing, example = opened.one(f"{joined} SELECT count(*), min(v) WHERE k IS NULL")
+    if missing == known:
+        raise TableError(
+            f"A table of {role}s describes the {role}s of the interactions",
+            f"{opened.label}, in which column {field.name!r} has none of their {known} ids, "
+            f"such as {example!r}",
+            f"Check that it is the right table, and that its id column is called {name!r}",
+        )
+    notes = [f"{role}s: {opened.label}, by its column {field.name!r}"]
+    if missing:
+        notes.append(
+            f"{role}s: {missing} of {known} have no row in {opened.label}; their features are missing"
+        )
+    if len(ids_) > known:
+        notes.append(f"{role}s: {len(ids_) - known} of {len(ids_)} have no interactions")
+    columns: dict[str, Column] = {}
+    for f in opened.fields:
+        if f == field:
+            continue
+        if not _usable(f):
+            notes.append(f"{role} feature {f.name!r}: ignored, it holds structures or bytes")
+            continue
+        columns[f.name], said = _feature(opened, f, joined, role)
+        notes.append(f"{role} feature {f.name!r}: {said}")
+    return Entities(name, ids_, MappingProxyType(columns)), notes
+
+
+def distinct(con: duckdb.DuckDBPyConnection, table: str, parts: Iterable[str]) -> Vocabulary:
+    """The sorted distinct ids of several queries of one column `v`, as a DuckDB table and a Vocabulary."""
+    union = " UNION ".join(f"({part})" for part in parts)
+    con.execute(
+        f"CREATE TEMP TABLE {table} AS FROM (FROM ({union}) SELECT DISTINCT v) "
+        "SELECT v, (row_number() OVER (ORDER BY v) - 1)::INTEGER AS code"
+    )
+    values: Values = con.execute(f"FROM {table} SELECT v ORDER BY code").fetchnumpy()["v"]
+    return Vocabulary(values)
+
+
+def _usable(field: Field) -> bool:
+    return field.kind != "other" and not (field.kind == "list" and field.of in {"list", "other"})
+
+
+def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Column, str]:
+    """One feature column in code order, and what it is."""
+    cell, kind = field.sql, field.kind
+    if kind == "list":
+        return _bags(opened, joined, f"{cell}::{_MEMBERS[field.of]}[]", field.of), "lists"
+    if opened.text is not None or kind == "text":
+        filled, pipes, whole, real, padded = opened.one(
+            f"FROM {opened.table} SELECT count(*), count_if(contains({cell}, '|')), "
+            f"count_if(regexp_full_match({cell}, '[+-]?[0-9]+') AND TRY_CAST({cell} AS BIGINT) IS NOT NULL), "
+            f"count({number(cell)}), count_if(regexp_matches({cell}, '^[+-]?0[0-9]')) WHERE {cell} <> ''"
+        )
+        kind = "text"
+        if opened.text is not None and filled and real == filled and not padded:
+            kind = "whole" if whole == filled else "real"
+        elif pipes and pipes >= PIPED * filled:
+            texts = _fetch(opened, joined, f"coalesce({cell}, '')")
+            return Bags.of([[w.strip() for w in t.split("|") if w.strip()] for t in texts], object), _SPLIT
+    if kind in {"text", "time"}:
+        return _fetch(opened, joined, f"coalesce({cell}::VARCHAR, '')"), "text"
+    as_number = number(cell) if opened.text is not None else f"{cell}::DOUBLE"
+    (n_missing, n_beyond) = opened.one(
+        f"{joined} SELECT count_if({as_number} IS NULL), "
+        f"count_if({as_number} IS NOT NULL AND TRY_CAST({cell} AS BIGINT) IS NULL)"
+    )
+    if kind == "whole" and not n_missing and not n_beyond:
+        return _fetch(opened, joined, f"{cell}::BIGINT").astype(np.int64), "whole numbers"
+    if kind == "bool" and not n_missing:
+        return _fetch(opened, joined, cell).astype(bool), "true or false"
+    refuse(
+        opened,
+        field,
+        f"abs({as_number}) > {LARGEST!r} AND NOT isnan({as_number})",
+        f"A number that describes a {role} is finite",
+        "{value}",
+        "Correct it, or leave the cell empty",
+    )
+    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
+    return floats, f"numbers, {n_missing} missing" if n_missing else "numbers"
+
+
+def _fetch(opened: Opened, joined: str, sql: str) -> Values:
+    with opened.errors():
+        out: Values = opened.con.execute(f"{joined} SELECT {sql} AS x ORDER BY code").fetchnumpy()["x"]
+    return out
+
+
+def _bags(opened: Opened, joined: str, sql: str, of: str) -> Bags:
+    with opened.errors():
+        rows = opened.con.execute(f"{joined} SELECT {sql} AS x ORDER BY code").fetchall()
+    members = [[v for v in row[0] or () if v is not None] for row in rows]
+    return Bags.of(members, _DTYPES[of])
+
+
+_SPLIT = "lists, split on '|'"
+_MEMBERS: Mapping[str, str] = {
+    "text": "VARCHAR",
+    "whole": "BIGINT",
+    "real": "DOUBLE",
+    "bool": "BIGINT",
+    "time": "VARCHAR",
+}
+_DTYPES: Mapping[str, type] = {
+    "text": object,
+    "whole": np.int64,
+    "real": np.float32,
+    "bool": np.int64,
+    "time": object,
+}

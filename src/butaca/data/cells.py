@@ -1,0 +1,199 @@
+"""Cells to ids, numbers and times. Each function first refuses what cannot be converted, by row.
+
+Every error says how many cells are wrong and where the first of them is: the line of a text file, with
+the header as line 1, or the row of any other table, counting from 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from butaca.data.columns import Field
+from butaca.data.formats import Opened
+from butaca.errors import TableError
+from butaca.types import Floats, Times, Values
+
+LARGEST = float(np.finfo(np.float32).max)
+EXACT = 2**53  # beyond it a real number no longer holds every whole one
+# The largest time tells the unit: seconds reach 1e11 in the year 5138, milliseconds in 1973.
+UNITS = ((1e11, 1, "seconds"), (1e14, 10**3, "milliseconds"), (1e17, 10**6, "microseconds"))
+NANOSECONDS = (10**9, "nanoseconds")
+ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?|[A-Za-z]+(/\w+)?)$"
+
+
+@dataclass(frozen=True)
+class Ids:
+    """An id column ready for queries: `sql` is VARCHAR where `is_text`, else BIGINT."""
+
+    sql: str
+    is_text: bool
+
+    def as_text(self, wanted: bool) -> str:
+        """The column as text or, where a text is a whole number, as that number; else NULL."""
+        if wanted == self.is_text:
+            return self.sql
+        if wanted:
+            return f"{self.sql}::VARCHAR"
+        return (
+            f"CASE WHEN regexp_full_match({self.sql}, '[+-]?[0-9]+') THEN TRY_CAST({self.sql} AS BIGINT) END"
+        )
+
+
+def column(opened: Opened, sql: str) -> Values:
+    """One expression over the loaded table, [n] in the order of its rows."""
+    with opened.errors():
+        out: Values = opened.con.execute(f"FROM {opened.table} SELECT {sql} AS x").fetchnumpy()["x"]
+    return out
+
+
+def refuse(opened: Opened, field: Field, bad: str, rule: str, what: str, cure: str) -> None:
+    """Raises if a condition holds in any row, naming the first.
+
+    Args:
+        opened: the loaded table.
+        field: the column looked at.
+        bad: SQL, true where a cell is wrong.
+        rule: what must hold.
+        what: what a wrong cell is; "{value}" stands for its content.
+        cure: what to do.
+    """
+    count, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
+    if not count:
+        return
+    (value,) = opened.one(f"FROM {opened.table} SELECT {field.sql}::VARCHAR WHERE rowid = {row}")
+    more = f", and {count - 1} more like it" if count > 1 else ""
+    found = what.replace("{value}", repr(value))
+    raise TableError(
+        rule, f"{found} in column {field.name!r}, {opened.where(row)} of {opened.label}{more}", cure
+    )
+
+
+def ids(opened: Opened, field: Field, rule: str) -> Ids:
+    """Ids: text, or whole numbers; real numbers that are all whole count as such.
+
+    Raises:
+        TableError: an empty cell, a fraction, a number beyond 64 bits, or a column of another kind.
+    """
+    if field.kind not in {"text", "whole", "real"} and opened.text is None:
+        raise TableError(
+            "Ids are text or whole numbers",
+            f"column {field.name!r} of {opened.label}, which holds {_KINDS[field.kind]}",
+            "Convert it to text, or name another column",
+        )
+    cell = field.sql
+    is_text = field.kind == "text" or opened.text is not None
+    empty = f"({cell} IS NULL" + (f" OR trim({cell}) = '')" if is_text else ")")
+    if field.kind == "real" and not is_text:
+        empty = f"({cell} IS NULL OR isnan({cell}))"
+    refuse(opened, field, empty, rule, "an empty cell", "Fill it in, or remove the row")
+    if is_text:
+        return Ids(cell, True)
+    if field.kind == "real":
+        broken = f"{cell} <> floor({cell}) OR abs({cell}) > {EXACT}"
+        refuse(
+            opened,
+            field,
+            broken,
+            "Ids are text or whole numbers",
+            "{value}",
+            "Write the ids as text or as integers",
+        )
+    beyond = f"TRY_CAST({cell} AS BIGINT) IS NULL"
+    refuse(opened, field, beyond, "Whole numbers fit in 64 bits", "{value}", "Write these ids as text")
+    return Ids(f"{cell}::BIGINT", False)
+
+
+def numbers(opened: Opened, field: Field) -> Floats:
+    """Ratings or weights, float32 [n]: any finite numbers; true and false are 1 and 0.
+
+    Raises:
+        TableError: an empty cell, text that is not a number, or one that is not finite.
+    """
+    rule = "Every interaction has a value, a finite number"
+    cure = (
+        "Correct it, remove the row, or read the table without values: value_column='' or --value-column ''"
+    )
+    cell = field.sql
+    _refuse_empty(opened, field, rule, cure)
+    as_number = number(cell) if _is_text(opened, field) else f"{cell}::DOUBLE"
+    refuse(opened, field, f"{as_number} IS NULL", rule, "{value}", cure)
+    refuse(opened, field, f"NOT abs({as_number}) <= {LARGEST!r}", rule, "{value}", cure)
+    out: Floats = np.asarray(column(opened, as_number), dtype=np.float32)
+    return out
+
+
+def number(cell: str) -> str:
+    """SQL: a text as a real number, NULL where it is none (DuckDB would take "1_000")."""
+    return f"CASE WHEN NOT contains({cell}, '_') THEN TRY_CAST({cell} AS DOUBLE) END"
+
+
+def seconds(opened: Opened, field: Field) -> tuple[Times, str]:
+    """Times as whole seconds since 1970 UTC, int64 [n], and how they were written.
+
+    Numbers count seconds, or milli-, micro- or nanoseconds, told by the largest of them; 20240531 is a
+    date. Dates and times are ISO 8601; those without a zone are UTC. Fractions are cut towards the past.
+
+    Raises:
+        TableError: an empty cell, or one that is no time.
+    """
+    rule = "Every interaction has a time: a number of seconds since 1970, or an ISO date and time"
+    cure = (
+        "Write it as 1717180200 or 2024-05-31T18:30:00Z, remove the row, or read the table without times: "
+        "time_column='' or --time-column ''"
+    )
+    cell, is_text = field.sql, _is_text(opened, field)
+    _refuse_empty(opened, field, rule, cure)
+    if not is_text and field.kind == "time":
+        refuse(opened, field, f"NOT isfinite({cell})", rule, "{value}", cure)
+        zoneless = f"typeof({cell}) <> 'TIMESTAMP WITH TIME ZONE'"
+        return _from_micros(column(opened, f"epoch_us({cell})")), _zone_note(opened, zoneless)
+    as_number = number(cell) if is_text else cell
+    if is_text and opened.one(f"FROM {opened.table} SELECT bool_or({as_number} IS NULL)")[0]:
+        moment = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
+        refuse(opened, field, f"epoch_us({moment}) IS NULL", rule, "{value}", cure)
+        zoneless = f"NOT regexp_matches({cell}, '{ZONE}')"
+        return _from_micros(column(opened, f"epoch_us({moment})")), _zone_note(opened, zoneless)
+    refuse(opened, field, f"NOT abs({as_number}) < 9e18", rule, "{value}", cure)
+    return _from_numbers(opened, cell, as_number)
+
+
+def _from_numbers(opened: Opened, cell: str, as_number: str) -> tuple[Times, str]:
+    raw = column(opened, as_number)
+    if raw.min() >= 19000101 and raw.max() <= 21001231:  # as seconds, three weeks of 1970
+        day = f"try_strptime({cell}::VARCHAR, '%Y%m%d')"
+        if opened.one(f"FROM {opened.table} SELECT bool_and({day} IS NOT NULL)")[0]:
+            return _from_micros(column(opened, f"epoch_us({day})")), ", dates as yyyymmdd, taken as UTC"
+    largest = np.abs(raw).max()
+    scale, unit = next(((scale, unit) for limit, scale, unit in UNITS if largest < limit), NANOSECONDS)
+    return np.floor_divide(raw, scale).astype(np.int64), f", {unit} since 1970"
+
+
+def _from_micros(micros: Values) -> Times:
+    out: Times = np.floor_divide(np.asarray(micros, dtype=np.int64), 10**6)
+    return out
+
+
+def _zone_note(opened: Opened, zoneless: str) -> str:
+    (n,) = opened.one(f"FROM {opened.table} SELECT count(*) WHERE {zoneless}")
+    return ", dates and times" + (", those without a zone taken as UTC" if n else "")
+
+
+def _is_text(opened: Opened, field: Field) -> bool:
+    return opened.text is not None or field.kind == "text"
+
+
+def _refuse_empty(opened: Opened, field: Field, rule: str, cure: str) -> None:
+    cell = field.sql
+    blank = f" OR trim({cell}) = ''" if _is_text(opened, field) else ""
+    refuse(opened, field, f"{cell} IS NULL{blank}", rule, "an empty cell", cure)
+
+
+_KINDS: dict[Any, str] = {
+    "bool": "true and false",
+    "time": "dates or times",
+    "list": "lists",
+    "other": "structures or bytes",
+}

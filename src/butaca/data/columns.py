@@ -1,0 +1,255 @@
+"""Which column is the user, the item, the value, the time: by request, by name, by type, by position.
+
+Names are compared without case, accents, blanks and punctuation ("User ID", "user_id" and "userId" are
+one). Each role has tiers of names, the surest first: a table with both `movie_id` and `title` is about
+`movie_id`. Two columns in the same tier are ambiguous, and the caller is asked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from butaca.errors import TableError
+
+Kind: TypeAlias = Literal["text", "whole", "real", "bool", "time", "list", "other"]
+Role: TypeAlias = Literal["user", "item", "value", "time"]
+ROLES: tuple[Role, ...] = ("user", "item", "value", "time")
+REQUIRED: tuple[Role, ...] = ("user", "item")
+
+# What a column must hold to be considered for a role. Text may hold numbers or times: cells decide.
+FITS: Mapping[Role, frozenset[Kind]] = {
+    "user": frozenset({"text", "whole", "real"}),
+    "item": frozenset({"text", "whole", "real"}),
+    "value": frozenset({"text", "whole", "real", "bool"}),
+    "time": frozenset({"text", "whole", "real", "time"}),
+}
+POSITIONS = ("user_id", "item_id", "value", "timestamp")  # what columns found by position are called
+
+
+def _words(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+def _ids(nouns: str) -> frozenset[str]:
+    """Each noun as an id: "user" -> userid, iduser."""
+    return frozenset(form for noun in nouns.split() for form in (f"{noun}id", f"id{noun}"))
+
+
+_USERS = (
+    "user customer visitor member client reviewer account buyer person viewer subscriber profile reader "
+    "listener usuario cliente visitante persona"
+)
+_ITEMS = (
+    "item movie film product track song artist album book article content video show series game business "
+    "pelicula articulo producto cancion artista libro video serie juego obra"
+)
+_NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
+    "user": (
+        _ids(_USERS) | {"uid"},
+        _words(_USERS) | {"users"},
+        _words("username nombreusuario"),
+    ),
+    "item": (
+        _ids(_ITEMS) | {"iid", "asin", "sku", "isbn"},
+        _words(_ITEMS) | {"items", "parentasin"},
+        _words("title titulo movietitle filmtitle itemtitle itemname productname"),
+    ),
+    "value": (
+        _words("rating ratings userrating score stars overall")
+        | _words("valoracion puntuacion calificacion nota estrellas"),
+        _words("value weight count plays playcount quantity preference valor peso cantidad"),
+    ),
+    "time": (
+        _words("timestamp timestamps ts unixtime unixreviewtime datetime eventtime createdat ratedat")
+        | _words("watchedat fechahora marcadetiempo"),
+        _words("time date reviewtime reviewdate eventdate hora fecha tiempo"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of an opened table.
+
+    Attributes:
+        name: as the source calls it.
+        sql: as the queries call it, "c0", "c1", ...
+        kind: what it holds; of a text file, what its first lines seem to hold.
+        of: for lists, the kind of their members.
+    """
+
+    name: str
+    sql: str
+    kind: Kind
+    of: Kind = "other"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The column of each role, and how each was found, such as "by name"."""
+
+    fields: Mapping[Role, Field]
+    how: Mapping[Role, str]
+
+    def note(self, role: Role, more: str = "") -> str:
+        """A line for `Dataset.notes`: user: column 'userId' (by name)."""
+        return f"{role}: column {self.fields[role].name!r} ({self.how[role]}){more}"
+
+
+def plain(name: str) -> str:
+    """A name without case, accents, blanks, punctuation and RecBole's ":type".
+
+    >>> plain("User_ID"), plain("Título"), plain("user_id:token")
+    ('userid', 'titulo', 'userid')
+    """
+    letters = unicodedata.normalize("NFKD", name.split(":")[0]).casefold()
+    return re.sub(r"[\W_]", "", "".join(c for c in letters if not unicodedata.combining(c)))
+
+
+def is_known(name: str) -> bool:
+    """Whether a name is one that some role goes by: a line that holds one is a header."""
+    return any(plain(name) in tier for tiers in _NAMES.values() for tier in tiers)
+
+
+def named(fields: Sequence[Field], name: str) -> Field | None:
+    """The column of that name, to the letter or else, where it is the only one, in plain letters."""
+    exact = [f for f in fields if f.name == name]
+    alike = [f for f in fields if plain(name) and plain(f.name) == plain(name)]
+    found = exact or alike
+    return found[0] if len(found) == 1 else None
+
+
+def by_name(fields: Sequence[Field], role: Role, label: str) -> Field | None:
+    """The column whose name is the role's; of two in the same tier the caller must choose."""
+    for tier in _NAMES[role]:
+        found = [f for f in fields if plain(f.name) in tier and f.kind in FITS[role]]
+        if len(found) > 1:
+            raise _ambiguous(role, found, label)
+        if found:
+            return found[0]
+    return None
+
+
+def choose(
+    fields: Sequence[Field],
+    label: str,
+    asked: Mapping[Role, str | None],
+    preferred: Mapping[Role, str] | None = None,
+    has_names: bool = True,
+) -> Choice:
+    """Finds the columns of a table of interactions.
+
+    Args:
+        fields: the columns, in the order of the table.
+        label: the table's name in messages.
+        asked: the caller's own choice by role; an empty name for value or time means: none.
+        preferred: names to look for before the usual ones, such as the ids of a model.
+        has_names: False where the file has no header line: columns then count by position.
+
+    Raises:
+        TableError: a column is missing, is used twice, or could be one of several.
+    """
+    taken: dict[Role, Field] = {}
+    how: dict[Role, str] = {}
+
+    def take(role: Role, field: Field | None, reason: str) -> None:
+        if field is not None:
+            taken[role], how[role] = field, reason
+
+    def left() -> list[Field]:
+        return [f for f in fields if f not in taken.values()]
+
+    wanted = [r for r in ROLES if r in REQUIRED or asked.get(r) != ""]
+    for role in ROLES:
+        name = asked.get(role)
+        if name or (name == "" and role in REQUIRED):
+            take(role, _asked(fields, role, name, label), "as asked")
+    _refuse_twice(taken)
+    for role in wanted:
+        if role not in taken and preferred and role in preferred:
+            take(role, named(left(), preferred[role]), "by the model's name")
+    if not has_names and not taken and 2 <= len(fields) <= 4:
+        return _by_position(fields, wanted)
+    for role in wanted:
+        if role not in taken:
+            take(role, by_name(left(), role, label), "by name")
+    if "time" in wanted and "time" not in taken:
+        times = [f for f in left() if f.kind == "time"]
+        if len(times) > 1:
+            raise _ambiguous("time", times, label)
+        take("time", times[0] if times else None, "by type: the only one that holds times")
+    missing = [r for r in REQUIRED if r not in taken]
+    if len(missing) == 1:
+        possible = [f for f in left() if f.kind in FITS[missing[0]]]
+        take(missing[0], possible[0] if len(possible) == 1 else None, "the only column left")
+    for role in missing:
+        if role not in taken:
+            raise _missing(fields, role, label, has_names)
+    return Choice(taken, how)
+
+
+def _by_position(fields: Sequence[Field], wanted: Sequence[Role]) -> Choice:
+    """User, item, value, time, as MovieLens' u.data; a third column that holds times is the time."""
+    order: list[Role] = ["user", "item", "value", "time"]
+    if len(fields) > 2 and fields[2].kind == "time":
+        order = ["user", "item", "time", "value"]
+    pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
+    names = dict(zip(ROLES, POSITIONS, strict=True))
+    how = {r: f"{f.name}: by position, the file has no header line" for r, f in pairs}
+    return Choice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)
+
+
+def flag(role: Role) -> str:
+    """How to name a column in Python and on the command line."""
+    return f"{role}_column=... in Python or --{role}-column on the command line"
+
+
+def listed(fields: Sequence[Field]) -> str:
+    """The names of columns, for messages."""
+    return ", ".join(repr(f.name) for f in fields) or "none"
+
+
+def _asked(fields: Sequence[Field], role: Role, name: str, label: str) -> Field:
+    found = named(fields, name)
+    if found is not None:
+        return found
+    close = difflib.get_close_matches(name, [f.name for f in fields], n=1)
+    raise TableError(
+        f"The {role} column is one of the table's own",
+        f"{name!r}, while {label} has the columns {listed(fields)}",
+        f"Did you mean {close[0]!r}" if close else f"Name one of those with {flag(role)}",
+    )
+
+
+def _refuse_twice(taken: Mapping[Role, Field]) -> None:
+    for role, field in taken.items():
+        others = [r for r, f in taken.items() if f == field and r != role]
+        if others:
+            raise TableError(
+                "User, item, value and time are different columns",
+                f"column {field.name!r} as {role} and as {others[0]}",
+                f"Name another column with {flag(others[0])}",
+            )
+
+
+def _ambiguous(role: Role, found: Sequence[Field], label: str) -> TableError:
+    optional = "" if role in REQUIRED else "; an empty name means none"
+    return TableError(
+        f"One column of {label} is the {role}",
+        f"columns {listed(found)}, any of which could be",
+        f"Name the right one with {flag(role)}{optional}",
+    )
+
+
+def _missing(fields: Sequence[Field], role: Role, label: str, has_names: bool) -> TableError:
+    nameless = "" if has_names else ", or give the file a first line that names its columns"
+    return TableError(
+        f"A table of interactions has a {role} column",
+        f"{label} with the columns {listed(fields)}, none of which is known to be the {role}",
+        f"Name it with {flag(role)}{nameless}",
+    )

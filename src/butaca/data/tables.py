@@ -1,0 +1,314 @@
+"""A table of interactions of your own -> Dataset: CSV, TSV, Parquet, JSON, DuckDB, DataFrames, arrays.
+
+Rules that hold for every kind of source:
+
+- Ids of text files are text ("007" stays "007"); other sources keep their type, text or whole numbers.
+- A user and an item column are required, a value and a time column are not. All are found by name, then
+  by type (`columns.py`), and `Dataset.notes` says which were chosen.
+- Errors name the first wrong cell: the line of a text file, its header being line 1, or the row of any
+  other table, counting from 1.
+- A pair of user and item counts once: the latest row wins; of rows of the same time, or without times,
+  the last one. The rows that remain keep their order.
+- The vocabulary is the sorted distinct ids of the interactions and of the tables of users and items, so
+  an item that nobody met is part of the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import duckdb
+import numpy as np
+
+from butaca.data.attributes import distinct, entities, load_keys
+from butaca.data.cells import Ids, ids, numbers, seconds
+from butaca.data.columns import ROLES, Choice, Role, choose, listed
+from butaca.data.dataset import Dataset, Entities
+from butaca.data.formats import Opened, Source, open_table, session
+from butaca.data.vocabulary import Vocabulary
+from butaca.errors import SettingError, TableError
+from butaca.types import Bools, Codes, Floats, Ints, Times
+
+Duplicates: TypeAlias = Literal["last", "first", "keep", "error"]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Interactions as read: where they came from, and every column but the codes."""
+
+    opened: Opened
+    choice: Choice
+    user: Ids
+    item: Ids
+    value: Floats | None
+    timestamp: Times | None
+    notes: list[str]
+
+
+def read_table(
+    source: Source,
+    *,
+    items: Source | None = None,
+    users: Source | None = None,
+    user_column: str | None = None,
+    item_column: str | None = None,
+    value_column: str | None = None,
+    time_column: str | None = None,
+    name: str | None = None,
+    duplicates: Duplicates = "last",
+) -> Dataset:
+    """Reads interactions, and what is known of users and items, from tables of your own.
+
+    Args:
+        source: a path (.csv, .tsv, or any delimited text, also gzipped; .parquet; .json, .jsonl; a
+            DuckDB file as "file.duckdb::table"), a pandas, polars or pyarrow table, or a mapping of
+            column names to arrays.
+        items: a table with one row per item; its columns become features (`attributes.py` says of
+            which kind).
+        users: likewise, one row per user.
+        user_column: the column of user ids, if its name does not say so.
+        item_column: the column of item ids.
+        value_column: the column of ratings or weights; an empty name means: none.
+        time_column: the column of times; an empty name means: none.
+        name: what to call the data; the file's name if not given.
+        duplicates: of several rows of one user and item keep the "last" or the "first" in time; "keep"
+            all, as in a log of events; or make them an "error".
+
+    Raises:
+        TableError: the table breaks a rule; the message names row, column and cure.
+
+    >>> plays = {"user": ["ana", "eva", "eva"], "track": [7, 9, 7]}
+    >>> data = read_table(plays)
+    >>> data.users.ids.values.tolist(), data.items.ids.values.tolist(), data.item.tolist()
+    (['ana', 'eva'], [7, 9], [0, 1, 0])
+    """
+    _check_duplicates(duplicates)
+    asked = _asked(user_column, item_column, value_column, time_column)
+    with session() as con:
+        rows = _read(con, source, asked)
+        tables: dict[Role, Source | None] = {"user": users, "item": items}
+        sides = {role: _side(con, rows, role, table) for role, table in tables.items()}
+    (user_entities, user), (item_entities, item) = sides["user"], sides["item"]
+    for key, codes in ((user_entities.key, user), (item_entities.key, item)):
+        if codes.min() == codes.max():
+            raise TableError(
+                "A recommender learns from at least two users and two items",
+                f"{rows.opened.label}, whose column {key!r} holds one value only",
+                "Give more interactions, or check that it is the right column",
+            )
+    return _finish(rows, user_entities, item_entities, user, item, name, duplicates)
+
+
+def read_test(
+    source: Source,
+    users: Entities,
+    items: Entities,
+    *,
+    user_column: str | None = None,
+    item_column: str | None = None,
+    value_column: str | None = None,
+    time_column: str | None = None,
+    name: str | None = None,
+    duplicates: Duplicates = "last",
+) -> Dataset:
+    """Reads test interactions of your own in the codes of a model.
+
+    Rows of users or items that the model does not know cannot be scored: they are left out, and the notes
+    say how many and which was the first.
+
+    Args:
+        source: as in `read_table`.
+        users: the model's; their key is the first name looked for.
+        items: likewise.
+        user_column: as in `read_table`.
+        item_column: as in `read_table`.
+        value_column: as in `read_table`.
+        time_column: as in `read_table`.
+        name: as in `read_table`.
+        duplicates: as in `read_table`.
+
+    Raises:
+        TableError: the table breaks a rule, or no row of it is of a known user and a known item.
+    """
+    _check_duplicates(duplicates)
+    asked = _asked(user_column, item_column, value_column, time_column)
+    with session() as con:
+        rows = _read(con, source, asked, {"user": users.key, "item": items.key})
+        user, item = (
+            _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
+        )
+    keep = np.flatnonzero((user >= 0) & (item >= 0))
+    left_out = [_left_out(rows, role, codes) for role, codes in (("user", user), ("item", item))]
+    notes = [note for note in left_out if note]
+    if not len(keep):
+        raise TableError(
+            "At least one test interaction is of a user and an item that the model knows",
+            f"{rows.opened.label}, of which none is: {'; '.join(notes)}",
+            f"Check its columns {users.key!r} and {items.key!r}, or fit on data that includes them",
+        )
+    rows.notes.extend(notes)
+    return _finish(rows, users, items, user, item, name, duplicates, keep)
+
+
+def _asked(user: str | None, item: str | None, value: str | None, time: str | None) -> dict[Role, str | None]:
+    return {"user": user, "item": item, "value": value, "time": time}
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    asked: Mapping[Role, str | None],
+    preferred: Mapping[Role, str] | None = None,
+) -> _Rows:
+    """Finds the columns, reads them and checks every cell."""
+    wanted = [name for name in [*asked.values(), *(preferred or {}).values()] if name]
+    opened = open_table(con, source, "interactions", wanted)
+    choice = choose(opened.fields, opened.label, asked, preferred, opened.has_names)
+    opened.load(list(choice.fields.values()))
+    user = ids(opened, choice.fields["user"], "Every interaction has a user")
+    item = ids(opened, choice.fields["item"], "Every interaction has an item")
+    value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
+    times = seconds(opened, choice.fields["time"]) if "time" in choice.fields else None
+    said: dict[Role, str] = {"time": times[1]} if times else {}
+    notes = [choice.note(role, said.get(role, "")) for role in ROLES if role in choice.fields]
+    used = {field.sql for field in choice.fields.values()}
+    ignored = [field for field in opened.fields if field.sql not in used]
+    if ignored:
+        notes.append(f"ignored: {listed(ignored)}")
+    return _Rows(opened, choice, user, item, value, times[0] if times else None, notes)
+
+
+def _side(
+    con: duckdb.DuckDBPyConnection, rows: _Rows, role: Role, source: Source | None
+) -> tuple[Entities, Codes]:
+    """The users or the items: their vocabulary, their table if there is one, and the codes of the rows."""
+    found = rows.user if role == "user" else rows.item
+    key, coded = rows.choice.fields[role].name, f"{role}_ids"
+    parts = [f"FROM {rows.opened.table} SELECT {found.sql} AS v"]
+    if source is None:
+        vocabulary = distinct(con, coded, parts)
+        return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
+    table = open_table(con, source, f"{role}_table", [key])
+    key_field = load_keys(table, role, key, found.is_text)
+    vocabulary = distinct(con, coded, [*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
+    codes = _codes(con, rows.opened, found.sql, coded)
+    known = len(np.unique(codes))
+    entity, notes = entities(table, role, key, (coded, vocabulary), key_field, known)
+    rows.notes.extend(notes)
+    return entity, codes
+
+
+def _known(con: duckdb.DuckDBPyConnection, rows: _Rows, role: str, vocabulary: Vocabulary) -> Codes:
+    """Codes in a model's vocabulary, -1 for what it does not hold."""
+    found, coded = (rows.user if role == "user" else rows.item), f"{role}_ids"
+    con.register(coded, {"v": vocabulary.values, "code": np.arange(len(vocabulary), dtype=np.int32)})
+    return _codes(con, rows.opened, found.as_text(vocabulary.is_text), coded)
+
+
+def _codes(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str) -> Codes:
+    """The code of every loaded row, int32 [n], -1 where the id has none."""
+    rows = f"(FROM {opened.table} SELECT rowid AS row, {sql} AS id)"
+    with opened.errors():
+        found = con.execute(
+            f"FROM {rows} LEFT JOIN {coded} ON id = v SELECT coalesce(code, -1)::INTEGER AS code ORDER BY row"
+        ).fetchnumpy()["code"]
+    codes: Codes = np.asarray(found, dtype=np.int32)
+    return codes
+
+
+def _left_out(rows: _Rows, role: Role | str, codes: Codes) -> str:
+    """A note on the rows whose user or item has no code; empty if all have one."""
+    missing = np.flatnonzero(codes < 0)
+    if not len(missing):
+        return ""
+    found = rows.user if role == "user" else rows.item
+    table, first = rows.opened.table, int(missing[0])
+    (value,) = rows.opened.one(f"FROM {table} SELECT {found.sql} WHERE rowid = {first}")
+    return (
+        f"left out: {len(missing)} rows of {role}s that the model does not know, "
+        f"the first {value!r} in {rows.opened.where(first)}"
+    )
+
+
+def _finish(
+    rows: _Rows,
+    users: Entities,
+    items: Entities,
+    user: Codes,
+    item: Codes,
+    name: str | None,
+    duplicates: Duplicates,
+    keep: Ints | None = None,
+) -> Dataset:
+    """The Dataset of the rows to keep, without repeated pairs."""
+    keep = np.arange(len(user)) if keep is None else keep
+    time = None if rows.timestamp is None else rows.timestamp[keep]
+    pair = user[keep].astype(np.int64) * len(items) + item[keep]
+    is_kept, repeats = _once(pair, time, first=duplicates == "first")
+    if repeats and duplicates == "error":
+        raise _repeated(rows, users, items, pair, keep)
+    notes = list(rows.notes)
+    if repeats:
+        dropped = int((~is_kept).sum())
+        which = (
+            {"last": "latest", "first": "earliest"}
+            if time is not None
+            else {"last": "last", "first": "first"}
+        )
+        fate = (
+            "every row kept"
+            if duplicates == "keep"
+            else f"the {which[duplicates]} of each kept, {dropped} rows dropped"
+        )
+        notes.append(f"{repeats} repeated (user, item) pairs: {fate}")
+    if duplicates != "keep":
+        keep = keep[is_kept]
+    value, timestamp = rows.value, rows.timestamp
+    fields = rows.choice.fields
+    return Dataset(
+        users=users,
+        items=items,
+        user=user[keep],
+        item=item[keep],
+        value=None if value is None else value[keep],
+        timestamp=None if timestamp is None else timestamp[keep],
+        value_name=fields["value"].name if "value" in fields else "value",
+        time_name=fields["time"].name if "time" in fields else "timestamp",
+        name=name or rows.opened.name,
+        notes=tuple(notes),
+    )
+
+
+def _once(pair: Ints, time: Times | None, first: bool) -> tuple[Bools, int]:
+    """Which rows stay if every pair stays once, and how many pairs come more than once."""
+    order = np.argsort(pair, kind="stable") if time is None else np.lexsort((time, pair))  # ties: by row
+    in_order = pair[order]
+    is_new = np.append(True, in_order[1:] != in_order[:-1])
+    is_last = np.append(is_new[1:], True)
+    is_kept = np.zeros(len(pair), dtype=bool)
+    is_kept[order[is_new if first else is_last]] = True
+    return is_kept, int((is_new & ~is_last).sum())
+
+
+def _repeated(rows: _Rows, users: Entities, items: Entities, pair: Ints, keep: Ints) -> TableError:
+    """The error that names the first row whose pair came before."""
+    distinct_pairs, firsts, inverse = np.unique(pair, return_index=True, return_inverse=True)
+    again = int(np.flatnonzero(firsts[inverse] != np.arange(len(pair)))[0])
+    before = int(firsts[inverse[again]])
+    user, item = divmod(int(pair[again]), len(items))
+    return TableError(
+        "Every pair of user and item comes once",
+        f"{users.key} {users.ids.values[user]!r} with {items.key} {items.ids.values[item]!r} in "
+        f"{rows.opened.where(int(keep[before]))} and in {rows.opened.where(int(keep[again]))} of "
+        f"{rows.opened.label}, and {len(pair) - len(distinct_pairs)} repeated rows in all",
+        'Remove one, or pass duplicates="last" or "keep"',
+    )
+
+
+def _check_duplicates(duplicates: str) -> None:
+    if duplicates not in get_args(Duplicates):
+        raise SettingError(
+            "duplicates is one of 'last', 'first', 'keep' and 'error'", repr(duplicates), "Leave it at 'last'"
+        )

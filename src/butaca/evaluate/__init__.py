@@ -1,0 +1,1 @@
+"""How good a scorer is: metrics, and one protocol for every scorer."""

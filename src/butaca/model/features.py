@@ -1,0 +1,261 @@
+"""Declared features of a tower: what a column means, and how its values become weighted codes.
+
+Every feature, whatever its kind, ends as the same thing: row i of the table is a short list of
+(code, weight) pairs into an embedding table of the feature's own, and its vector is the weighted sum
+of those rows. An id is one code of weight 1, a bag of genres is its genres at weight 1/n, a number is
+one code whose weight is the standardised value. So a tower needs one piece of arithmetic, in JAX for
+training and in numpy for serving.
+
+Every vocabulary keeps one further code for values it has not seen (the notebook's cell 81).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from butaca.data.dataset import Bags, Column, Entities
+from butaca.data.vocabulary import Vocabulary, as_values
+from butaca.errors import FeatureError
+from butaca.types import Codes, Floats, Ints
+
+
+class Encoded(NamedTuple):
+    """A feature of n rows, as codes into its embedding table and weights.
+
+    codes int32 [n, w]; weights float32 [n, w], or None when w = 1 and every weight is 1.
+    """
+
+    codes: Codes
+    weights: Floats | None
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What a feature learned from a table: enough to encode that table, or another like it.
+
+    Attributes:
+        feature: the declaration.
+        vocabulary: the values that have a row of their own; empty for a Number.
+        width: codes per row, w.
+        mean, scale: of a Number, over its known values.
+    """
+
+    feature: Feature
+    vocabulary: Vocabulary
+    width: int = 1
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the embedding table: the vocabulary and one for the unknown; 2 for a Number."""
+        return 2 if isinstance(self.feature, Number) else len(self.vocabulary) + 1
+
+    def encode(self, column: Column) -> Encoded:
+        """Codes and weights of a column's n rows."""
+        return self.feature.encode(column, self)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column of the users' or the items' table that a tower reads.
+
+    Attributes:
+        column: its name in that table.
+    """
+
+    column: str
+
+    def fit(self, entities: Entities) -> Encoder:
+        """Learn the vocabulary (or mean and scale) from the table's column."""
+        raise NotImplementedError
+
+    def encode(self, column: Column, encoder: Encoder) -> Encoded:
+        """Codes and weights of a column, by what `fit` learned."""
+        raise NotImplementedError
+
+    def _plain(self, column: Column) -> np.ndarray:
+        if isinstance(column, Bags):
+            raise FeatureError(
+                f"{type(self).__name__} takes a column with one value a row",
+                f"{self.column!r}, whose rows hold any number of values",
+                f"Declare Bag({self.column!r}) instead",
+            )
+        return column
+
+
+@dataclass(frozen=True)
+class Category(Feature):
+    """One value of a set, such as an occupation: an embedding for each, and one for the unknown."""
+
+    def fit(self, entities: Entities) -> Encoder:  # noqa: D102
+        if self.column == entities.key:
+            return Encoder(self, entities.ids)
+        return Encoder(self, Vocabulary.of(as_values(self._plain(entities[self.column]))))
+
+    def encode(self, column: Column, encoder: Encoder) -> Encoded:  # noqa: D102
+        return Encoded(encoder.vocabulary.encode(self._plain(column))[:, None], None)
+
+
+@dataclass(frozen=True)
+class Id(Category):
+    """An identifier: a Category with (about) one row per value.
+
+    The candidate tower's Id says what a candidate is: with Id("movie_title"), items that share a
+    title are one candidate, as in the notebook.
+    """
+
+
+@dataclass(frozen=True)
+class Number(Feature):
+    """A quantity, such as an age: a direction scaled by the standardised value.
+
+    A missing value (nan) contributes a vector of its own instead.
+    """
+
+    def fit(self, entities: Entities) -> Encoder:  # noqa: D102
+        values = self._numbers(entities[self.column])
+        known = values[np.isfinite(values)]
+        mean, scale = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
+        return Encoder(self, Vocabulary.of([]), width=2, mean=mean, scale=scale or 1.0)
+
+    def encode(self, column: Column, encoder: Encoder) -> Encoded:  # noqa: D102
+        values = self._numbers(column)
+        known = np.isfinite(values)
+        standard = np.where(known, (values - encoder.mean) / encoder.scale, 0.0)
+        weights = np.stack([standard, ~known], axis=1).astype(np.float32)
+        codes = np.broadcast_to(np.array([0, 1], dtype=np.int32), weights.shape)
+        return Encoded(np.ascontiguousarray(codes), weights)
+
+    def _numbers(self, column: Column) -> np.ndarray:
+        plain = self._plain(column)
+        if plain.dtype.kind not in "iufb":
+            raise FeatureError(
+                "Number takes a column of numbers",
+                f"{self.column!r}, which holds text such as {plain[0]!r}" if len(plain) else "no rows",
+                f"Declare Category({self.column!r}) or Text({self.column!r}) instead",
+            )
+        return plain.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Bag(Feature):
+    """Any number of values a row, such as genres: the mean of their embeddings.
+
+    Attributes:
+        max_values: values kept of a row, the first ones.
+    """
+
+    max_values: int = 32
+
+    def fit(self, entities: Entities) -> Encoder:  # noqa: D102
+        bags = self._bags(entities[self.column])
+        lengths = np.diff(bags.offsets)
+        width = int(min(max(lengths.max(initial=1), 1), self.max_values))
+        return Encoder(self, Vocabulary.of(bags.values), width=width)
+
+    def encode(self, column: Column, encoder: Encoder) -> Encoded:  # noqa: D102
+        bags = self._bags(column)
+        codes = encoder.vocabulary.encode(bags.values)
+        return pad_bags(codes, bags.offsets, encoder.width, encoder.vocabulary.unknown)
+
+    def _bags(self, column: Column) -> Bags:
+        if not isinstance(column, Bags):
+            raise FeatureError(
+                "Bag takes a column whose rows hold any number of values",
+                f"{self.column!r}, which holds one value a row",
+                f"Declare Category({self.column!r}) or Text({self.column!r}) instead",
+            )
+        return column
+
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Text(Feature):
+    """Free text, such as a title: the mean of its words' embeddings, case ignored.
+
+    Attributes:
+        min_count: rows that must hold a word for it to have an embedding of its own.
+        max_words: words kept of a row, the first ones.
+    """
+
+    min_count: int = 2
+    max_words: int = 16
+
+    def fit(self, entities: Entities) -> Encoder:  # noqa: D102
+        rows = self._words(entities[self.column])
+        counts = Counter(word for row in rows for word in set(row))
+        vocabulary = Vocabulary.of([w for w, n in counts.items() if n >= self.min_count])
+        kept = max((len(row) for row in rows), default=1)
+        return Encoder(self, vocabulary, width=min(max(kept, 1), self.max_words))
+
+    def encode(self, column: Column, encoder: Encoder) -> Encoded:  # noqa: D102
+        bags = Bags.of(self._words(column), dtype=object)
+        codes = encoder.vocabulary.encode(bags.values)
+        return pad_bags(codes, bags.offsets, encoder.width, encoder.vocabulary.unknown)
+
+    def _words(self, column: Column) -> list[list[str]]:
+        return [_WORD.findall(str(text).lower())[: self.max_words] for text in self._plain(column)]
+
+
+def pad_bags(codes: Codes, offsets: Ints, width: int, fill: int) -> Encoded:
+    """Ragged codes as a rectangle: codes [n, width], weights 1/(values kept) and 0 where padded.
+
+    >>> pad_bags(np.array([7, 1, 4], np.int32), np.array([0, 1, 1, 3]), 2, fill=9).weights.tolist()
+    [[1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]
+    """
+    lengths = np.minimum(np.diff(offsets), width)
+    column = np.arange(width)
+    inside = column < lengths[:, None]
+    padded = np.full(inside.shape, fill, dtype=np.int32)
+    padded[inside] = codes[(offsets[:-1, None] + column)[inside]]
+    weights = inside / np.maximum(lengths, 1)[:, None]
+    return Encoded(padded, weights.astype(np.float32))
+
+
+def pad_rows(encoded: Encoded, n: int) -> Encoded:
+    """The same with n rows: further rows repeat code 0 at weight 0 (None stays None: code 0)."""
+    extra = n - len(encoded.codes)
+    if extra == 0:
+        return encoded
+    codes = np.pad(encoded.codes, ((0, extra), (0, 0)))
+    weights = None if encoded.weights is None else np.pad(encoded.weights, ((0, extra), (0, 0)))
+    return Encoded(codes, weights)
+
+
+def unknown_row(encoder: Encoder) -> Encoded:
+    """The single row that stands for an entity of which nothing is known."""
+    width = encoder.width
+    if isinstance(encoder.feature, Number):
+        return Encoded(np.array([[0, 1]], dtype=np.int32), np.array([[0, 1]], dtype=np.float32))
+    codes = np.full((1, width), encoder.vocabulary.unknown, dtype=np.int32)
+    if isinstance(encoder.feature, Category):
+        return Encoded(codes, None)
+    weights = np.zeros((1, width), dtype=np.float32)
+    weights[0, 0] = 1.0
+    return Encoded(codes, weights)
+
+
+def encode_with_unknown(encoder: Encoder, entities: Entities) -> Encoded:
+    """A feature of every entity, and a last row for the unknown one: n + 1 rows."""
+    if encoder.feature.column == entities.key:
+        known = Encoded(np.arange(len(entities), dtype=np.int32)[:, None], None)
+    else:
+        known = encoder.encode(entities[encoder.feature.column])
+    last = unknown_row(encoder)
+    weights = None
+    if known.weights is not None and last.weights is not None:
+        weights = np.concatenate([known.weights, last.weights])
+    return Encoded(np.concatenate([known.codes, last.codes]), weights)
+
+
+def with_column(feature: Feature, column: str) -> Feature:
+    """The same declaration over another column."""
+    return replace(feature, column=column)

@@ -1,0 +1,94 @@
+"""The towers: parameters in, vectors out.
+
+A tower is the sum of its features' weighted embeddings, through hidden layers if it has any. It reads
+rows of encoded features, so the query tower over all users and the candidate tower over a shard of
+the catalogue are the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from butaca.model.features import Encoder
+from butaca.types import Floats
+
+Inputs: TypeAlias = Mapping[str, tuple[Array, Array | None]]  # feature -> (codes [n, w], weights [n, w])
+
+
+class Layer(eqx.Module):
+    """One dense layer; weight [in, out], bias [out]."""
+
+    weight: Array
+    bias: Array
+
+    def __call__(self, x: Array) -> Array:
+        """x [n, in] -> [n, out]."""
+        return x @ self.weight + self.bias
+
+
+class Tower(eqx.Module):
+    """Embedding tables by feature, and hidden layers (none: the plain sum).
+
+    Attributes:
+        tables: feature name -> [rows, d].
+        layers: applied in order with relu between; the last gives the output dimension.
+    """
+
+    tables: dict[str, Array]
+    layers: list[Layer]
+
+    def __call__(self, inputs: Inputs) -> Array:
+        """Vectors of n rows: encoded features -> [n, d]."""
+        parts = [lookup(self.tables[name], *inputs[name]) for name in sorted(self.tables)]
+        x = sum(parts[1:], start=parts[0])  # [n, d]
+        for i, layer in enumerate(self.layers):
+            x = layer(x if i == 0 else jax.nn.relu(x))
+        return x
+
+
+def lookup(table: Array, codes: Array, weights: Array | None) -> Array:
+    """Weighted sum of embedding rows: table [v, d], codes [n, w], weights [n, w] -> [n, d]."""
+    rows = table[codes[:, 0]] if codes.shape[1] == 1 else table[codes]  # [n, d] or [n, w, d]
+    if weights is None:
+        return rows if rows.ndim == 2 else rows.sum(axis=1)
+    if rows.ndim == 2:
+        return rows * weights
+    return jnp.einsum("nwd,nw->nd", rows, weights)
+
+
+def init_tower(
+    encoders: Mapping[str, Encoder], dim: int, hidden: Sequence[int], rng: np.random.Generator
+) -> dict[str, Any]:
+    """Starting parameters as numpy arrays: {"tables": {name: [rows, dim]}, "layers": [(w, b), ...]}.
+
+    Embeddings are uniform(-0.05, 0.05), what Keras's Embedding starts from in the notebook; layers
+    are Glorot-uniform with zero bias. With hidden layers (h1, ..., hk) the sum of embeddings has
+    `dim` columns, and a last layer brings hk back to `dim`.
+    """
+    tables = {
+        name: rng.uniform(-0.05, 0.05, (encoder.n_rows, dim)).astype(np.float32)
+        for name, encoder in sorted(encoders.items())
+    }
+    layers: list[tuple[Floats, Floats]] = []
+    widths = [dim, *hidden, dim] if hidden else []
+    for n_in, n_out in pairwise(widths):
+        bound = (6.0 / (n_in + n_out)) ** 0.5
+        weight = rng.uniform(-bound, bound, (n_in, n_out)).astype(np.float32)
+        layers.append((weight, np.zeros(n_out, dtype=np.float32)))
+    return {"tables": tables, "layers": layers}
+
+
+def as_tower(parameters: Mapping[str, Any]) -> Tower:
+    """A Tower from numpy (or JAX) arrays in `init_tower`'s layout."""
+    return Tower(
+        {name: jnp.asarray(table) for name, table in parameters["tables"].items()},
+        [Layer(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in parameters["layers"]],
+    )

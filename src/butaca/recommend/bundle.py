@@ -1,0 +1,261 @@
+"""The model folder: everything that answers, in files that are checked and never executed.
+
+    manifest.json               what is here: version, checksums, configuration, metrics, data
+    arrays-<digest>.safetensors vectors, seen items, popularity, held-out pairs
+    entities-<digest>.json      vocabularies and the tables of users and items
+
+The manifest is written last and moved into place: until then the old model is whole, from then on
+the new one is, whenever the writer is killed. The names of the other files hold their digest, so both
+can stand side by side meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from importlib.metadata import version as installed
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_tensors
+from safetensors.numpy import save as to_bytes
+
+from butaca.data.dataset import Bags, Column, Entities
+from butaca.data.histories import Histories
+from butaca.data.vocabulary import Vocabulary
+from butaca.errors import BundleError
+from butaca.recommend.recommender import Recommender
+
+FORMAT = "butaca-model"
+VERSION = 1
+MANIFEST = "manifest.json"
+
+
+def save_bundle(recommender: Recommender, folder: Path) -> Path:
+    """Write a model folder, replacing the one that is there in one move.
+
+    Raises:
+        BundleError: the folder holds something that is not a model, or can't be written.
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not _is_bundle(folder))):
+        raise BundleError(
+            "A model is written to a new folder, or over another model",
+            f"{folder}, which holds something else",
+            "Choose another --out",
+        )
+    files = {
+        "arrays": ("safetensors", to_bytes(_arrays(recommender))),
+        "entities": (
+            "json",
+            _json({"users": _entities(recommender.users), "items": _entities(recommender.items)}),
+        ),
+    }
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "butaca": installed("butaca"),
+        "about": dict(recommender.about),
+        "files": {},
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for role, (suffix, content) in files.items():
+            digest = hashlib.sha256(content).hexdigest()
+            name = f"{role}-{digest[:12]}.{suffix}"
+            manifest["files"][role] = {"name": name, "sha256": digest, "bytes": len(content)}
+            _write(folder / name, content)
+        body = _json(manifest)
+        seal = hashlib.sha256(body).hexdigest()
+        _write(folder / MANIFEST, _json({"manifest": manifest, "sha256": seal}, indent=1))
+        kept = {MANIFEST} | {entry["name"] for entry in manifest["files"].values()}
+        for path in folder.iterdir():
+            if path.name not in kept and path.name.startswith(
+                (*files, f".{MANIFEST}", *(f".{r}" for r in files))
+            ):
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise BundleError(
+            "A model folder can be written", f"{folder}: {error}", "Check its permissions and free space"
+        ) from error
+    return folder
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The verified manifest of a model folder.
+
+    Raises:
+        BundleError: no model is there, or its manifest is damaged or too new.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError(
+            "A model folder holds a manifest.json",
+            f"{folder}, which {'has none' if folder.is_dir() else 'is not a folder'}",
+            "Make one with `butaca fit ... --out " + str(folder) + "`",
+        )
+    try:
+        sealed = json.loads(path.read_bytes())
+        manifest: dict[str, Any] = sealed["manifest"]
+        seal, found = sealed["sha256"], hashlib.sha256(_json(manifest)).hexdigest()
+        kind, number = manifest["format"], manifest["version"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise _damaged(path, f"it can't be read ({error})") from error
+    if kind != FORMAT:
+        raise BundleError("A model folder is one that butaca wrote", f"{path} of format {kind!r}")
+    if not isinstance(number, int) or number > VERSION:
+        raise BundleError(
+            f"This butaca reads model folders up to version {VERSION}",
+            f"version {number} in {folder}, written by butaca {manifest.get('butaca')}",
+            "Upgrade butaca, or fit again with this one",
+        )
+    if seal != found:
+        raise _damaged(path, "its contents do not match its checksum")
+    return manifest
+
+
+def load_bundle(folder: Path) -> Recommender:
+    """Read and verify a model folder, with numpy alone.
+
+    Raises:
+        BundleError: a file is missing, truncated, changed or too new; says which.
+    """
+    manifest = read_manifest(folder)
+    content = {role: _verified(folder, entry) for role, entry in manifest["files"].items()}
+    try:
+        arrays = parse_tensors(content["arrays"])
+        tables = json.loads(content["entities"])
+        users, items = _read_entities(tables["users"]), _read_entities(tables["items"])
+        test = None
+        if "test_user" in arrays:
+            test = (arrays["test_user"], arrays["test_item"])
+        return Recommender(
+            users,
+            items,
+            arrays["user_vectors"],
+            arrays["item_vectors"],
+            Histories(arrays["seen_items"], arrays["seen_start"]),
+            arrays["popularity"],
+            arrays.get("item_bias"),
+            manifest["about"],
+            test,
+        )
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise _damaged(folder, f"its parts do not fit together ({error})") from error
+
+
+def _arrays(recommender: Recommender) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {
+        "user_vectors": recommender.user_vectors,
+        "item_vectors": recommender.item_vectors,
+        "seen_items": recommender.seen.items,
+        "seen_start": recommender.seen.start,
+        "popularity": recommender.popularity,
+    }
+    if recommender.item_bias is not None:
+        arrays["item_bias"] = recommender.item_bias
+    if recommender.test is not None:
+        arrays["test_user"], arrays["test_item"] = recommender.test
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _entities(entities: Entities) -> dict[str, Any]:
+    columns = {}
+    for name, column in entities.columns.items():
+        if isinstance(column, Bags):
+            columns[name] = {"bags": _plain(column.values), "offsets": column.offsets.tolist()}
+        else:
+            columns[name] = {"dtype": _kind(column), "values": _plain(column)}
+    return {
+        "key": entities.key,
+        "ids": _plain(entities.ids.values),
+        "columns": columns,
+        "labels": {name: list(words) for name, words in entities.labels.items()},
+    }
+
+
+def _read_entities(stored: Mapping[str, Any]) -> Entities:
+    columns: dict[str, Column] = {}
+    for name, column in stored["columns"].items():
+        if "bags" in column:
+            columns[name] = Bags(_array(column["bags"]), np.asarray(column["offsets"], dtype=np.int64))
+        else:
+            columns[name] = _array(column["values"], column["dtype"])
+    labels = {name: tuple(words) for name, words in stored["labels"].items()}
+    ids = Vocabulary(_array(stored["ids"]))
+    return Entities(stored["key"], ids, MappingProxyType(columns), MappingProxyType(labels))
+
+
+def _kind(column: np.ndarray) -> str:
+    return "text" if column.dtype == object or column.dtype.kind == "U" else column.dtype.name
+
+
+def _plain(values: np.ndarray) -> list[Any]:
+    if values.dtype.kind == "f":
+        return [None if math.isnan(v) else v for v in values.tolist()]
+    return list(values.tolist())
+
+
+def _array(values: list[Any], kind: str | None = None) -> np.ndarray:
+    if kind is None:
+        kind = "int64" if values and all(isinstance(v, int) for v in values) else "text"
+    if kind == "text":
+        out = np.empty(len(values), dtype=object)
+        out[:] = values
+        return out
+    return np.array([math.nan if v is None else v for v in values], dtype=kind)
+
+
+def _json(value: Any, indent: int | None = None) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=indent, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write beside and move into place, synced to the disk."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _verified(folder: Path, entry: Mapping[str, Any]) -> bytes:
+    path = folder / str(entry["name"])
+    if path.parent != folder or not path.is_file():
+        raise _damaged(path, "it is missing")
+    content = path.read_bytes()
+    if len(content) != entry["bytes"]:
+        raise _damaged(path, f"it holds {len(content):,} of {entry['bytes']:,} bytes")
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise _damaged(path, "its contents do not match its checksum")
+    return content
+
+
+def _is_bundle(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / MANIFEST).read_bytes())["manifest"]["format"] == FORMAT)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _damaged(path: Path, reason: str) -> BundleError:
+    return BundleError(
+        "A model folder is read only if every file is whole",
+        f"{path}: {reason}",
+        "Copy the folder again, or fit again",
+    )

@@ -1,0 +1,246 @@
+"""Recommender: users in, lists out, from vectors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.histories import Histories
+from butaca.errors import UnknownEntityError
+from butaca.index.exact import ExactIndex, TopK, best
+from butaca.recommend.titles import find_title
+from butaca.types import Codes, Floats
+
+#: Columns that hold what a person would call an item, in order of preference.
+TITLE_COLUMNS = ("movie_title", "title", "name", "titulo", "título", "nombre")
+
+#: Users scored at once.
+BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recommended item.
+
+    Attributes:
+        id: as the table gave it.
+        title: what a person would call it; the id where the table has no title.
+        score: higher is better; comparable within one list.
+    """
+
+    id: Any
+    title: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A list for one user, best first.
+
+    Attributes:
+        user: as asked.
+        items: at most k; fewer only if the catalogue, less what was left out, holds fewer.
+        source: where the list comes from: "user" (the model knows the user) or "popularity" (it
+            does not, and the list is what most people chose).
+    """
+
+    user: Any
+    items: tuple[Item, ...]
+    source: str
+
+
+class FittedTowers(Protocol):
+    """What `Recommender.build` needs of a model."""
+
+    @property
+    def users(self) -> Entities:
+        """The users it knows."""
+        ...
+
+    @property
+    def items(self) -> Entities:
+        """The candidates."""
+        ...
+
+    @property
+    def user_vectors(self) -> Floats:
+        """[U + 1, d], the last for unknown users."""
+        ...
+
+    @property
+    def item_vectors(self) -> Floats:
+        """[N, d]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """Exact lists from user and item vectors.
+
+    Attributes:
+        users, items: the entities, in the order of the vectors.
+        user_vectors: [U + 1, d], the last for unknown users; item_vectors: [N, d].
+        item_bias: a term of each item alone [N], or None.
+        seen: training histories.
+        popularity: training interactions of each item, [N].
+        about: configuration, metrics and data of the model, as the folder's manifest keeps them.
+        test: held-out pairs of the split that the model was trained with, or None.
+    """
+
+    users: Entities
+    items: Entities
+    user_vectors: Floats
+    item_vectors: Floats
+    seen: Histories
+    popularity: Floats
+    item_bias: Floats | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    test: tuple[Codes, Codes] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", ExactIndex(self.item_vectors, self.item_bias))
+        object.__setattr__(self, "_titles", item_titles(self.items))
+        object.__setattr__(self, "_popular", ExactIndex(self.popularity[:, None]))
+
+    _index: ExactIndex = field(init=False, repr=False)
+    _popular: ExactIndex = field(init=False, repr=False)
+    _titles: list[str] = field(init=False, repr=False)
+
+    @classmethod
+    def build(
+        cls,
+        model: FittedTowers,
+        train: Dataset,
+        test: Dataset | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> Recommender:
+        """From a fitted model and the interactions that count as seen."""
+        train = train.recoded(model.users, model.items)
+        pairs = None
+        if test is not None:
+            test = test.recoded(model.users, model.items)
+            pairs = (test.user, test.item)
+        return cls(
+            model.users,
+            model.items,
+            np.asarray(model.user_vectors, dtype=np.float32),
+            np.asarray(model.item_vectors, dtype=np.float32),
+            Histories.of(train),
+            np.bincount(train.item, minlength=len(model.items)).astype(np.float32),
+            about=dict(about or {}),
+            test=pairs,
+        )
+
+    # A Scorer, so that a saved model is judged like any other.
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue."""
+        return len(self.items)
+
+    def score(self, users: Codes) -> Floats:
+        """User codes [B] -> scores [B, N]."""
+        known = (users >= 0) & (users < len(self.users))
+        return self._index.scores(self.user_vectors[np.where(known, users, len(self.users))])
+
+    # Lists.
+
+    def recommend(self, user: Any, k: int = 10, exclude_seen: bool = True) -> Recommendation:
+        """The k best items for one user, by raw id; an unknown user gets what is popular."""
+        code = self.users.ids.code(user)
+        if code == self.users.ids.unknown:
+            top = self._popular.top_k(np.ones((1, 1), dtype=np.float32), k)
+            return self._answer(user, top, 0, "popularity")
+        exclude = [self.seen[code]] if exclude_seen else None
+        top = self._index.top_k(self.user_vectors[code : code + 1], k, exclude)
+        return self._answer(user, top, 0, "user")
+
+    def recommend_many(
+        self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True
+    ) -> Iterator[Recommendation]:
+        """Lists for any number of users, in their order, in blocks that bound memory."""
+        for at in range(0, len(users), BLOCK):
+            block = list(users[at : at + BLOCK])
+            codes = self.users.ids.encode(block)
+            known = np.flatnonzero(codes != self.users.ids.unknown)
+            exclude = [self.seen[int(c)] for c in codes[known]] if exclude_seen else None
+            top = self._index.top_k(self.user_vectors[codes[known]], k, exclude)
+            row_of = {int(i): row for row, i in enumerate(known)}
+            for i, user in enumerate(block):
+                if i in row_of:
+                    yield self._answer(user, top, row_of[i], "user")
+                else:
+                    yield self.recommend(user, k, exclude_seen)
+
+    def similar(self, item: str, k: int = 10) -> Recommendation:
+        """The items whose vectors point most nearly the same way (cosine), the item itself left out.
+
+        Args:
+            item: its title or id; case, accents and a missing year are forgiven.
+            k: how many.
+        """
+        code = self.find_item(item)
+        norms = np.linalg.norm(self.item_vectors, axis=1)
+        cosine = (self.item_vectors @ self.item_vectors[code]) / np.maximum(norms * norms[code], 1e-12)
+        cosine[code] = -np.inf
+        items, scores = best(cosine.astype(np.float32), min(k, len(self.items)))
+        keep = scores > -np.inf
+        top = TopK(items[keep][None].astype(np.int32), scores[keep][None])
+        return self._answer(self._titles[code], top, 0, "similar")
+
+    def find_item(self, asked: str) -> int:
+        """Code of the item with this id, or with this title in a person's spelling.
+
+        Raises:
+            UnknownEntityError: none or several fit.
+        """
+        code = self.items.ids.code(asked)
+        return code if code != self.items.ids.unknown else find_title(self._titles, asked)
+
+    def find_user(self, asked: Any) -> int:
+        """Code of a known user.
+
+        Raises:
+            UnknownEntityError: the model never saw that user.
+        """
+        code = self.users.ids.code(asked)
+        if code == self.users.ids.unknown:
+            raise UnknownEntityError(
+                f"A {self.users.key} is one that the model was trained on",
+                repr(asked),
+                f"There are {len(self.users):,}, such as {self.users.ids.values[0]!r}",
+            )
+        return code
+
+    def _answer(self, user: Any, top: TopK, row: int, source: str) -> Recommendation:
+        ids, titles = self.items.ids.values, self._titles
+        pairs = zip(top.items[row].tolist(), top.scores[row].tolist(), strict=True)
+        return Recommendation(user, tuple(Item(ids[i], titles[i], s) for i, s in pairs if i >= 0), source)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model folder; see butaca.recommend.bundle."""
+        from butaca.recommend.bundle import save_bundle
+
+        return save_bundle(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Recommender:
+        """Read a model folder; see butaca.recommend.bundle."""
+        from butaca.recommend.bundle import load_bundle
+
+        return load_bundle(Path(folder))
+
+
+def item_titles(items: Entities) -> list[str]:
+    """What a person would call each item."""
+    for name in (items.key, *TITLE_COLUMNS):
+        if name in TITLE_COLUMNS and name in items:
+            column = items[name]
+            if not isinstance(column, Bags):
+                return [str(t) for t in column.tolist()]
+    return [str(v) for v in items.ids.values.tolist()]

@@ -1,0 +1,1 @@
+"""Batches, the compiled step over a mesh, the loop, its callbacks and checkpoints."""

@@ -1,0 +1,205 @@
+"""The training loop: batches through the compiled step, callbacks around it, resume at any step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh
+
+from butaca.errors import CheckpointError
+from butaca.train.batches import Batch, Batches
+from butaca.train.callbacks import Callback, History
+from butaca.train.checkpoints import Saved, check_same_run, read_checkpoint, write_checkpoint
+from butaca.train.step import (
+    Features,
+    LossSettings,
+    StepLoss,
+    Towers,
+    make_init,
+    make_step,
+    place,
+    tower_specs,
+)
+
+Validate = Callable[[Towers], Mapping[str, float]]
+
+
+class TrainingRun:
+    """One call of fit: holds the state that callbacks see, save and restore.
+
+    Args:
+        towers, features: on the mesh.
+        batches: the training data.
+        settings, mesh, optimizer: of the step.
+        validate: called with the towers after each epoch; its metrics join the logs as "val_<name>".
+        description: settings and data fingerprint; a checkpoint of another one is refused.
+    """
+
+    def __init__(
+        self,
+        towers: Towers,
+        features: Features,
+        batches: Batches,
+        settings: LossSettings,
+        mesh: Mesh,
+        optimizer: optax.GradientTransformation,
+        validate: Validate | None = None,
+        description: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.towers, self.features, self.batches, self.mesh = towers, features, batches, mesh
+        self.settings, self.validate, self.description = settings, validate, dict(description or {})
+        self.optimizer_state = make_init(optimizer)(towers)
+        self._step = make_step(settings, mesh, optimizer)
+        self._seen_batches: dict[int, tuple[Batch, Batch]] = {}
+        self.history = History()
+        self.callbacks: list[Callback] = [self.history]
+        self.epochs, self.steps_per_epoch = 0, len(batches)
+        self.epoch, self.step = 0, 0
+        self.stop_training = False
+
+    def fit(
+        self, epochs: int, callbacks: Sequence[Callback] = (), resume: str | Path | None = None
+    ) -> History:
+        """Train up to `epochs` epochs in all; with `resume`, from that folder's checkpoint on."""
+        self.epochs = epochs
+        self.callbacks = [self.history, *callbacks]
+        for callback in self.callbacks:
+            callback.set_run(self)
+        if resume is not None:
+            self._load(Path(resume))
+        self._tell(lambda c: c.on_train_begin({}))
+        logs: dict[str, float] = {}
+        try:
+            while self.epoch < epochs and not self.stop_training:
+                logs = self._epoch()
+        finally:  # bars and writers are closed whatever happened
+            self._tell(lambda c: c.on_train_end(logs))
+        return self.history
+
+    def _epoch(self) -> dict[str, float]:
+        epoch, losses = self.epoch, StepLoss(jnp.nan, jnp.nan)
+        self._tell(lambda c: c.on_epoch_begin(epoch, {}))
+        for batch in self._on_devices(self.batches.epoch(epoch, start=self.step)):
+            self.towers, self.optimizer_state, losses = self._step(
+                self.towers, self.optimizer_state, self.features, batch
+            )
+            at, self.step = self.step, self.step + 1
+            for callback in self.callbacks:
+                callback.on_train_batch_end(at, {"loss": losses.loss})
+        logs = loss_logs(losses)
+        if self.validate is not None:
+            logs |= {f"val_{name}": float(v) for name, v in self.validate(self.towers).items()}
+        self.epoch, self.step = epoch + 1, 0
+        self._tell(lambda c: c.on_epoch_end(epoch, logs))
+        return logs
+
+    def _on_devices(self, batches: Iterable[Batch]) -> Iterable[Batch]:
+        """Batches that repeat (fixed for all epochs) are sent to the devices once."""
+        for batch in batches:
+            held = self._seen_batches.get(id(batch))
+            if held is None:
+                held = (batch, cast(Batch, jax.tree.map(jnp.asarray, batch)))
+                if self.batches.repeats:
+                    self._seen_batches[id(batch)] = held
+            yield held[1]
+
+    def _tell(self, event: Callable[[Callback], None]) -> None:
+        for callback in self.callbacks:
+            event(callback)
+
+    # What callbacks ask for.
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Every parameter by name, such as "query/tables/user_id"."""
+        return named_leaves(self.towers)
+
+    def restore(self, parameters: Mapping[str, np.ndarray]) -> None:
+        """Put parameters back, on the mesh."""
+        towers = with_leaves(self.towers, parameters)
+        self.towers = place(towers, tower_specs(towers, self.settings.key), self.mesh)
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint of everything."""
+        arrays = {f"towers/{n}": a for n, a in named_leaves(self.towers).items()}
+        arrays |= {f"optimizer/{n}": a for n, a in named_leaves(self.optimizer_state).items()}
+        states = []
+        for i, callback in enumerate(self.callbacks):
+            values, held = callback.state()
+            states.append({"kind": type(callback).__name__, "values": values})
+            arrays |= {f"callback/{i}/{n}": a for n, a in held.items()}
+        epoch, step = self.epoch, self.step
+        if step == self.steps_per_epoch:
+            epoch, step = epoch + 1, 0
+        write_checkpoint(folder, Saved(arrays, epoch, step, states, self.description))
+
+    def _load(self, folder: Path) -> None:
+        saved = read_checkpoint(folder)
+        check_same_run(saved, self.description, folder)
+        kinds = [state["kind"] for state in saved.callbacks]
+        mine = [type(c).__name__ for c in self.callbacks]
+        if [k for k in kinds if k != "Progress"] != [m for m in mine if m != "Progress"]:
+            raise CheckpointError(
+                "Training resumes with the callbacks it began with",
+                f"{', '.join(mine)}, where the checkpoint has {', '.join(kinds)}",
+                "Pass the same callbacks in the same order",
+            )
+        states = [(i, s) for i, s in enumerate(saved.callbacks) if s["kind"] != "Progress"]
+        for callback, (i, state) in zip(
+            (c for c in self.callbacks if type(c).__name__ != "Progress"), states, strict=True
+        ):
+            callback.load_state(state["values"], _under(saved.arrays, f"callback/{i}/"))
+        self.restore(_under(saved.arrays, "towers/"))
+        placed = self.optimizer_state
+        loaded = with_leaves(placed, _under(saved.arrays, "optimizer/"))
+        self.optimizer_state = jax.tree.map(lambda x, old: jax.device_put(x, old.sharding), loaded, placed)
+        self.epoch, self.step = saved.epoch, saved.step
+
+
+def loss_logs(losses: StepLoss) -> dict[str, float]:
+    """The three losses under the notebook's names; each is a batch's sum (the last batch's)."""
+    loss, regularization = float(losses.loss), float(losses.regularization)
+    return {"loss": loss, "regularization_loss": regularization, "total_loss": loss + regularization}
+
+
+def named_leaves(tree: Any) -> dict[str, np.ndarray]:
+    """The arrays of a tree by path: "query/tables/user_id"."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {"/".join(map(_plain, path)): np.asarray(leaf) for path, leaf in leaves}
+
+
+def with_leaves(tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The tree with its arrays replaced by name.
+
+    Raises:
+        CheckpointError: an array is missing or has another shape.
+    """
+
+    def replaced(path: Any, old: Any) -> Any:
+        name = "/".join(map(_plain, path))
+        new = arrays.get(name)
+        if new is None or new.shape != old.shape:
+            raise CheckpointError(
+                "A checkpoint holds every array of the run that resumes it",
+                f"{name}: {'nothing' if new is None else new.shape} for {old.shape}",
+                "Resume with the same optimizer, features and number of devices",
+            )
+        return jnp.asarray(new, dtype=old.dtype)
+
+    return jax.tree_util.tree_map_with_path(replaced, tree)
+
+
+def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+
+
+def _plain(key: Any) -> str:
+    for attribute in ("name", "key", "idx"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)

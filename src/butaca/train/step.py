@@ -1,0 +1,187 @@
+"""One training step over a mesh whose axis `items` splits the catalogue (DESIGN.md's second idea).
+
+Each device holds its own rows of the candidate id table and of the encoded item features. It computes
+the vectors of the candidates it owns, its part of the logits, and [Q]- and [P]-shaped partial sums
+that `losses` adds over the axis: what crosses between devices never grows with the catalogue. On one
+device every collective is a no-op.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array, lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from butaca.model.losses import Known, Mask, Positives, l2_penalty, softmax_loss
+from butaca.model.towers import Inputs, Tower
+from butaca.train.batches import Batch
+from butaca.types import AnyArray
+
+AXIS = "items"
+SPLIT: Any = PartitionSpec(AXIS)  # type: ignore[no-untyped-call]
+WHOLE: Any = PartitionSpec()  # type: ignore[no-untyped-call]
+
+
+class Towers(NamedTuple):
+    """What training changes: the query and the candidate tower."""
+
+    query: Tower
+    candidate: Tower
+
+
+class Features(NamedTuple):
+    """What training reads and never changes: encoded rows of all users and all items."""
+
+    query: Inputs
+    candidate: Inputs
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Which softmax: see losses.softmax_loss; `key` names the table that is split by catalogue row."""
+
+    mask: Mask = "none"
+    add_positive: bool = False
+    l2: float = 0.0
+    key: str | None = None
+
+
+class StepLoss(NamedTuple):
+    """Summed over the batch: the softmax loss and the L2 term."""
+
+    loss: AnyArray
+    regularization: AnyArray
+
+
+def item_mesh(n_devices: int | None = None) -> Mesh:
+    """A mesh over this process's devices (all of them, or the first n) with the one axis `items`."""
+    devices = jax.devices()[:n_devices]
+    return Mesh(np.array(devices), (AXIS,))
+
+
+def tower_specs(towers: Towers, key: str | None) -> Towers:
+    """How each parameter lies on the mesh: the candidate table `key` split by row, the rest whole."""
+    query = jax.tree.map(lambda _: WHOLE, towers.query)
+    candidate = jax.tree.map(lambda _: WHOLE, towers.candidate)
+    if key is not None:
+        candidate = eqx.tree_at(lambda tower: tower.tables[key], candidate, SPLIT)
+    return Towers(query, candidate)
+
+
+def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
+    """Arrays on the mesh's devices by their specs."""
+    return jax.tree.map(lambda x, spec: jax.device_put(x, NamedSharding(mesh, spec)), tree, specs)
+
+
+def batch_loss(
+    settings: LossSettings, mesh: Mesh, towers: Towers, features: Features, batch: Batch
+) -> StepLoss:
+    """Loss of one batch, both terms scalars, differentiable in the towers."""
+    on_axis = AXIS if mesh.size > 1 else None
+
+    def local(towers: Towers, features: Features, batch: Batch) -> StepLoss:
+        rows = batch.query_rows
+        queries = towers.query(_take(features.query, rows))  # [Q, d]
+        items = features.candidate
+        if batch.candidate_rows is None:
+            candidates = towers.candidate(_own_codes(items, settings.key))
+        else:
+            first = 0 if on_axis is None else lax.axis_index(AXIS) * _n_rows(items)
+            own_rows = batch.candidate_rows - first
+            candidates = towers.candidate(_take(_own_codes(items, settings.key), own_rows))
+        positives = Positives(batch.positive_query, batch.positive_slot, batch.positive_weight)
+        known = None
+        if batch.known_query is not None and batch.known_slot is not None:
+            known = Known(jnp.asarray(batch.known_query), jnp.asarray(batch.known_slot))
+        loss = softmax_loss(
+            queries,
+            candidates,
+            batch.log_weight,
+            positives,
+            known,
+            mask=settings.mask,
+            add_positive=settings.add_positive,
+            axis=on_axis,
+        )
+        penalty = jnp.zeros_like(loss)
+        if settings.l2:
+            penalty = settings.l2 * l2_penalty(queries, candidates, positives, on_axis)
+        return StepLoss(loss, penalty)
+
+    if on_axis is None:
+        return local(towers, features, batch)
+    specs = (
+        tower_specs(towers, settings.key),
+        feature_specs(features),
+        batch_specs(batch),
+    )
+    return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=StepLoss(WHOLE, WHOLE))(
+        towers, features, batch
+    )
+
+
+def feature_specs(features: Features) -> Features:
+    """User features whole on every device, item features split by row."""
+    query = jax.tree.map(lambda _: WHOLE, features.query)
+    return Features(query, jax.tree.map(lambda _: SPLIT, features.candidate))
+
+
+def batch_specs(batch: Batch) -> Batch:
+    """Candidate slots split, everything else whole."""
+    whole = jax.tree.map(lambda _: WHOLE, batch)
+    rows = None if batch.candidate_rows is None else SPLIT
+    replaced: Batch = whole._replace(candidate_rows=rows, log_weight=SPLIT)
+    return replaced
+
+
+@functools.lru_cache(maxsize=32)
+def make_step(
+    settings: LossSettings, mesh: Mesh, optimizer: optax.GradientTransformation
+) -> Callable[[Towers, Any, Features, Batch], tuple[Towers, Any, StepLoss]]:
+    """The compiled step: (towers, optimizer state, features, batch) -> updated two and the loss.
+
+    Kept by its arguments, so that a second fit with the same optimizer object compiles nothing.
+    """
+
+    def objective(towers: Towers, features: Features, batch: Batch) -> tuple[Array, StepLoss]:
+        parts = batch_loss(settings, mesh, towers, features, batch)
+        return parts.loss + parts.regularization, parts
+
+    def step(towers: Towers, state: Any, features: Features, batch: Batch) -> tuple[Towers, Any, StepLoss]:
+        grads, parts = jax.grad(objective, has_aux=True)(towers, features, batch)
+        updates, state = optimizer.update(grads, state, towers)
+        return optax.apply_updates(towers, updates), state, parts
+
+    return jax.jit(step, donate_argnums=(0, 1))
+
+
+@functools.lru_cache(maxsize=32)
+def make_init(optimizer: optax.GradientTransformation) -> Callable[[Towers], Any]:
+    """The compiled start of an optimizer's state, kept by optimizer."""
+    return jax.jit(optimizer.init)
+
+
+def _n_rows(inputs: Inputs) -> int:
+    return int(next(iter(inputs.values()))[0].shape[0])
+
+
+def _take(inputs: Inputs, rows: Array) -> Inputs:
+    return {n: (codes[rows], None if w is None else w[rows]) for n, (codes, w) in inputs.items()}
+
+
+def _own_codes(inputs: Inputs, key: str | None) -> Inputs:
+    """Item features with the split table's codes counted from this device's first row."""
+    if key is None:
+        return inputs
+    codes, weights = inputs[key]
+    own = jnp.arange(codes.shape[0], dtype=codes.dtype)[:, None]
+    return dict(inputs) | {key: (own, weights)}
