@@ -23,7 +23,7 @@ import duckdb
 import numpy as np
 
 from butaca.data.cells import LARGEST, Ids, ids, number, refuse
-from butaca.data.columns import Field, Role, by_name, listed, named, plain
+from butaca.data.columns import Field, Role, by_name, listed, named
 from butaca.data.dataset import Bags, Column, Entities
 from butaca.data.formats import Opened
 from butaca.data.vocabulary import Vocabulary
@@ -35,8 +35,7 @@ PIPED = 0.1  # share of filled cells that hold "|" from which a column counts as
 
 def key_of(opened: Opened, role: Role, name: str) -> Field:
     """The id column of a table of users or items: the interactions' name, a usual one, or "id"."""
-    found = named(opened.fields, name) or by_name(opened.fields, role, opened.label)
-    found = found or next((f for f in opened.fields if plain(f.name) == "id"), None)
+    found = named(opened.fields, name) or by_name(opened.fields, role, opened.label, describes=True)
     if found is None:
         raise TableError(
             f"A table of {role}s has an id column, called as in the interactions",
@@ -68,9 +67,8 @@ def load_keys(opened: Opened, role: Role, name: str, is_text: bool) -> tuple[Fie
     twice = opened.con.execute(
         f"FROM {opened.table} SELECT {converted.sql} AS k, min(rowid), list_sort(list(rowid))[2] "
         "GROUP BY k HAVING count(*) > 1 ORDER BY 2 LIMIT 1"
-    ).fetchone()
-    if twice:
-        value, first, second = twice
+    ).fetchall()
+    for value, first, second in twice:
         raise TableError(
             f"A table of {role}s has one row per id",
             f"{value!r} in column {key.name!r}, {opened.where(first)} and {opened.where(second)} "
@@ -178,7 +176,7 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
         opened,
         field,
         f"abs({as_number}) > {LARGEST!r} AND NOT isnan({as_number})",
-        f"A number that describes a {role} is finite",
+        f"A number that describes {role}s is finite",
         "{value}",
         "Correct it, or leave the cell empty",
     )

@@ -42,10 +42,16 @@ class Ids:
         )
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things: "1 row", "2 rows"."""
+    return f"{n} {noun}{'s' if n != 1 else ''}"
+
+
 def column(opened: Opened, sql: str) -> Values:
     """One expression over the loaded table, [n] in the order of its rows."""
     with opened.errors():
         out: Values = opened.con.execute(f"FROM {opened.table} SELECT {sql} AS x").fetchnumpy()["x"]
+    assert not np.ma.is_masked(out), "nulls are refused before"
     return out
 
 
@@ -119,8 +125,7 @@ def numbers(opened: Opened, field: Field) -> Floats:
     cell = field.sql
     _refuse_empty(opened, field, rule, cure)
     as_number = number(cell) if _is_text(opened, field) else f"{cell}::DOUBLE"
-    refuse(opened, field, f"{as_number} IS NULL", rule, "{value}", cure)
-    refuse(opened, field, f"NOT abs({as_number}) <= {LARGEST!r}", rule, "{value}", cure)
+    refuse(opened, field, f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE", rule, "{value}", cure)
     out: Floats = np.asarray(column(opened, as_number), dtype=np.float32)
     return out
 
@@ -151,12 +156,13 @@ def seconds(opened: Opened, field: Field) -> tuple[Times, str]:
         zoneless = f"typeof({cell}) <> 'TIMESTAMP WITH TIME ZONE'"
         return _from_micros(column(opened, f"epoch_us({cell})")), _zone_note(opened, zoneless)
     as_number = number(cell) if is_text else cell
-    if is_text and opened.one(f"FROM {opened.table} SELECT bool_or({as_number} IS NULL)")[0]:
-        moment = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
+    moment = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
+    n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({as_number})")
+    if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
         refuse(opened, field, f"epoch_us({moment}) IS NULL", rule, "{value}", cure)
         zoneless = f"NOT regexp_matches({cell}, '{ZONE}')"
         return _from_micros(column(opened, f"epoch_us({moment})")), _zone_note(opened, zoneless)
-    refuse(opened, field, f"NOT abs({as_number}) < 9e18", rule, "{value}", cure)
+    refuse(opened, field, f"(abs({as_number}) < 9e18) IS NOT TRUE", rule, "{value}", cure)
     return _from_numbers(opened, cell, as_number)
 
 

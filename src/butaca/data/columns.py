@@ -102,12 +102,12 @@ class Choice:
 
 
 def plain(name: str) -> str:
-    """A name without case, accents, blanks, punctuation and RecBole's ":type".
+    """A name without case, accents, blanks and punctuation.
 
-    >>> plain("User_ID"), plain("Título"), plain("user_id:token")
-    ('userid', 'titulo', 'userid')
+    >>> plain("User_ID"), plain("Título")
+    ('userid', 'titulo')
     """
-    letters = unicodedata.normalize("NFKD", name.split(":")[0]).casefold()
+    letters = unicodedata.normalize("NFKD", name).casefold()
     return re.sub(r"[\W_]", "", "".join(c for c in letters if not unicodedata.combining(c)))
 
 
@@ -124,15 +124,20 @@ def named(fields: Sequence[Field], name: str) -> Field | None:
     return found[0] if len(found) == 1 else None
 
 
-def by_name(fields: Sequence[Field], role: Role, label: str) -> Field | None:
-    """The column whose name is the role's; of two in the same tier the caller must choose."""
-    for tier in _NAMES[role]:
+def by_name(fields: Sequence[Field], role: Role, label: str, describes: bool = False) -> Field | None:
+    """The column whose name is the role's; of two in the same tier the caller must choose.
+
+    In a table that describes users or items, a bare "id" is surer than their names and titles.
+    """
+    *ids, names = _NAMES[role]
+    for tier in (*ids, frozenset({"id"} if describes else ()), names):
         found = [f for f in fields if plain(f.name) in tier and f.kind in FITS[role]]
         if len(found) > 1:
             raise _ambiguous(role, found, label)
         if found:
             return found[0]
-    return None
+    usual = [f for f in fields if any(plain(f.name) in tier for tier in _NAMES[role])]
+    return usual[0] if role in REQUIRED and len(usual) == 1 else None  # `ids` says what is wrong with it
 
 
 def choose(
@@ -200,7 +205,7 @@ def _by_position(fields: Sequence[Field], wanted: Sequence[Role]) -> Choice:
         order = ["user", "item", "time", "value"]
     pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
     names = dict(zip(ROLES, POSITIONS, strict=True))
-    how = {r: f"{f.name}: by position, the file has no header line" for r, f in pairs}
+    how = {r: f"{f.name} by position, for want of a header line" for r, f in pairs}
     return Choice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)
 
 
@@ -222,7 +227,7 @@ def _asked(fields: Sequence[Field], role: Role, name: str, label: str) -> Field:
     raise TableError(
         f"The {role} column is one of the table's own",
         f"{name!r}, while {label} has the columns {listed(fields)}",
-        f"Did you mean {close[0]!r}" if close else f"Name one of those with {flag(role)}",
+        (f"Did you mean {close[0]!r}? " if close else "") + f"Name one of those with {flag(role)}",
     )
 
 
@@ -249,7 +254,7 @@ def _ambiguous(role: Role, found: Sequence[Field], label: str) -> TableError:
 def _missing(fields: Sequence[Field], role: Role, label: str, has_names: bool) -> TableError:
     nameless = "" if has_names else ", or give the file a first line that names its columns"
     return TableError(
-        f"A table of interactions has a {role} column",
+        "A table of interactions has a user and an item column",
         f"{label} with the columns {listed(fields)}, none of which is known to be the {role}",
         f"Name it with {flag(role)}{nameless}",
     )

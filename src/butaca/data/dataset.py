@@ -46,6 +46,7 @@ class Bags:
         return len(self.offsets) - 1
 
     def __getitem__(self, row: int) -> Values:
+        row = range(len(self))[row]
         out: Values = self.values[self.offsets[row] : self.offsets[row + 1]]
         return out
 
@@ -83,6 +84,8 @@ class Entities:
                     f"column {name!r} with {len(column)} rows for {len(self.ids)} ids",
                     "Rebuild the table with one row per id",
                 )
+            for array in (column.values, column.offsets) if isinstance(column, Bags) else (column,):
+                array.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -112,7 +115,7 @@ class Entities:
         return (self.record(code) for code in range(len(self)))
 
     def names(self, column: str, code: int) -> list[str]:
-        """A coded column's row in words: names("movie_genres", 0) -> ["Animation", "Comedy"]."""
+        """One row of a coded column in words, such as ["Animation", "Comedy"] of "movie_genres"."""
         cell = np.atleast_1d(self[column][code])
         words = self.labels.get(column)
         return [words[int(v)] if words else str(v) for v in cell]
@@ -222,6 +225,14 @@ class Dataset:
                 f"{column!r}, which holds {'bags' if isinstance(raw, Bags) else 'real numbers'}",
                 f"Name an id column, such as {self.items.key!r}",
             )
+        nameless = np.flatnonzero([value == "" for value in raw.tolist()])
+        if len(nameless):
+            example = self.items.ids.values[nameless[0]]
+            raise FeatureError(
+                f"Items are identified by {column!r} if every one of them has it",
+                f"{len(nameless)} items without, such as {self.items.key} {example!r}",
+                f"Fill it in, or stay with {self.items.key!r}",
+            )
         ids = Vocabulary.of(raw)
         new_code = ids.encode(raw)
         first = np.full(len(ids), -1, dtype=np.int64)
@@ -257,13 +268,34 @@ class Dataset:
         return replace(source, users=users, items=items, user=user, item=item)
 
     def fingerprint(self) -> str:
-        """SHA-256 of ids and interactions: equal data, equal fingerprint, on any machine."""
+        """SHA-256 of ids, features and interactions: equal data, equal fingerprint, on any machine.
+
+        Names and notes are no part of it, nor is the order of the feature columns; that of the rows is.
+        """
         digest = hashlib.sha256()
         for entities in (self.users, self.items):
-            digest.update(repr((entities.key, entities.ids.values.tolist())).encode())
+            digest.update(repr((entities.key, sorted(entities.labels.items()))).encode())
+            _digest(digest, entities.ids.values)
+            for name in sorted(entities.columns):
+                column = entities.columns[name]
+                digest.update(repr(name).encode())
+                for part in (column.values, column.offsets) if isinstance(column, Bags) else (column,):
+                    _digest(digest, part)
         for array in (self.user, self.item, self.value, self.timestamp):
-            digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+            _digest(digest, array)
         return digest.hexdigest()
+
+
+def _digest(digest: hashlib._Hash, array: Values | None) -> None:
+    """Adds an array with its kind and length, so that no two sequences of arrays run together."""
+    if array is None:
+        digest.update(b"none")
+    elif array.dtype.kind in "OU":
+        content = repr(array.tolist()).encode("utf-8", "surrogatepass")
+        digest.update(b"text %d " % len(content) + content)
+    else:
+        content = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
+        digest.update(f"{array.dtype.kind}{array.dtype.itemsize} {array.shape} ".encode() + content)
 
 
 def take_column(column: Column, rows: Ints) -> Column:

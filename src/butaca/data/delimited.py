@@ -24,6 +24,7 @@ SAMPLE = 1 << 16  # bytes that decide the layout
 DELIMITERS = ("::", "\t", ";", ",", "|")  # of two that fit as well, the first
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:.*)?")
+_RECBOLE = re.compile(r"[^:]+:(token|float)(_seq)?")  # its names carry a type: "user_id:token"
 _NAMELESS = re.compile(r"column\d+")
 
 
@@ -125,8 +126,10 @@ def layout(path: Path, wanted: Sequence[str] = ()) -> Layout:
         )
     delimiter = _delimiter(body, is_whole)
     rows = _first_records(body, delimiter, is_whole)
-    has_header = _has_header(rows[0], wanted)
     cells = [c.strip() for c in rows[0]]
+    if all(_RECBOLE.fullmatch(c) for c in cells):
+        cells = [c.partition(":")[0] for c in cells]
+    has_header = _has_header(cells, wanted)
     names = tuple((c if has_header else "") or f"column{i}" for i, c in enumerate(cells, start=1))
     repeated = next((n for n in names if names.count(n) > 1), None)
     if repeated is not None:
@@ -146,7 +149,6 @@ def layout(path: Path, wanted: Sequence[str] = ()) -> Layout:
 
 def _has_header(cells: Sequence[str], wanted: Sequence[str]) -> bool:
     """Whether a first line names columns: a number or a date in it says that it does not."""
-    cells = [c.strip() for c in cells]
     if any(is_known(c) or any(plain(c) and plain(c) == plain(w) for w in wanted) for c in cells):
         return True
     if any(_NAMELESS.fullmatch(w) for w in wanted):  # the caller counts columns, which no cell is called

@@ -77,8 +77,7 @@ class Opened:
     def one(self, sql: str) -> tuple[Any, ...]:
         """The first row of a query."""
         with self.errors():
-            row: tuple[Any, ...] | None = self.con.execute(sql).fetchone()
-        assert row is not None
+            row: tuple[Any, ...] = self.con.execute(sql).fetchall()[0]
         return row
 
     def where(self, row: int) -> str:
@@ -227,7 +226,9 @@ def _json_relation(con: duckdb.DuckDBPyConnection, escaped: str, label: str) -> 
         described = con.execute(f"DESCRIBE FROM read_json({escaped}, sample_size = -1)").fetchall()
     if [row[0] for row in described] == ["json"]:  # what DuckDB makes of anything but records
         raise TableError(
-            "A JSON table is one record a line, or a list of records", f"{label}, which is not", "Write it so"
+            "A JSON table is one record a line, or a list of records",
+            f"{label}, which holds no records",
+            "Write it so",
         )
     types = {row[0]: _GUESSED.sub("VARCHAR", row[1]) for row in described}
     columns = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in types.items())

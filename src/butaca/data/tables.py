@@ -23,7 +23,7 @@ import duckdb
 import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys
-from butaca.data.cells import Ids, ids, numbers, seconds
+from butaca.data.cells import Ids, counted, ids, numbers, seconds
 from butaca.data.columns import ROLES, Choice, Role, choose, listed
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Opened, Source, open_table, session
@@ -139,8 +139,8 @@ def read_test(
         user, item = (
             _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
         )
+        left_out = [_left_out(rows, role, codes) for role, codes in (("user", user), ("item", item))]
     keep = np.flatnonzero((user >= 0) & (item >= 0))
-    left_out = [_left_out(rows, role, codes) for role, codes in (("user", user), ("item", item))]
     notes = [note for note in left_out if note]
     if not len(keep):
         raise TableError(
@@ -218,7 +218,7 @@ def _codes(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str)
     return codes
 
 
-def _left_out(rows: _Rows, role: Role | str, codes: Codes) -> str:
+def _left_out(rows: _Rows, role: str, codes: Codes) -> str:
     """A note on the rows whose user or item has no code; empty if all have one."""
     missing = np.flatnonzero(codes < 0)
     if not len(missing):
@@ -227,7 +227,7 @@ def _left_out(rows: _Rows, role: Role | str, codes: Codes) -> str:
     table, first = rows.opened.table, int(missing[0])
     (value,) = rows.opened.one(f"FROM {table} SELECT {found.sql} WHERE rowid = {first}")
     return (
-        f"left out: {len(missing)} rows of {role}s that the model does not know, "
+        f"left out: {counted(len(missing), 'row')} of {role}s that the model does not know, "
         f"the first {value!r} in {rows.opened.where(first)}"
     )
 
@@ -251,18 +251,10 @@ def _finish(
         raise _repeated(rows, users, items, pair, keep)
     notes = list(rows.notes)
     if repeats:
-        dropped = int((~is_kept).sum())
-        which = (
-            {"last": "latest", "first": "earliest"}
-            if time is not None
-            else {"last": "last", "first": "first"}
-        )
-        fate = (
-            "every row kept"
-            if duplicates == "keep"
-            else f"the {which[duplicates]} of each kept, {dropped} rows dropped"
-        )
-        notes.append(f"{repeats} repeated (user, item) pairs: {fate}")
+        first, last = ("first", "last") if time is None else ("earliest", "latest")
+        which = f"the {first if duplicates == 'first' else last} of each kept"
+        fate = "every row kept" if duplicates == "keep" else f"{which}, {int((~is_kept).sum())} dropped"
+        notes.append(f"{counted(repeats, 'repeated (user, item) pair')}: {fate}")
     if duplicates != "keep":
         keep = keep[is_kept]
     value, timestamp = rows.value, rows.timestamp

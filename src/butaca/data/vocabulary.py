@@ -7,6 +7,7 @@ codes index a catalogue directly.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from butaca.errors import FeatureError
 from butaca.types import Codes, Values
+
+WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 
 
 def as_values(raw: Iterable[Any]) -> Values:
@@ -29,10 +32,15 @@ def as_values(raw: Iterable[Any]) -> Values:
             f"an array of {array.ndim} dimensions",
             "Pass one column",
         )
-    if array.dtype.kind in "iub":
-        return array.astype(np.int64)
-    kinds = {type(v) for v in array}
-    if kinds and all(issubclass(k, int | np.integer) for k in kinds):
+    kinds = {type(v) for v in array} if array.dtype == object else set()
+    if array.dtype.kind in "iub" or (kinds and all(issubclass(k, int | np.integer) for k in kinds)):
+        limits = np.iinfo(np.int64)
+        if len(array) and not (limits.min <= int(array.min()) and int(array.max()) <= limits.max):
+            raise FeatureError(
+                "Whole numbers fit in 64 bits",
+                f"values from {array.min()} to {array.max()}",
+                "Pass them as text",
+            )
         return array.astype(np.int64)
     texts = [v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in array.tolist()]
     out = np.empty(len(texts), dtype=object)
@@ -95,7 +103,7 @@ class Vocabulary:
     @property
     def is_text(self) -> bool:
         """Whether the raw values are text; else they are whole numbers."""
-        return self.values.dtype == object
+        return self.values.dtype.kind not in "iu"
 
     def code(self, value: Any) -> int:
         """The code of one raw value; text and numbers are converted to the vocabulary's kind."""
@@ -124,10 +132,7 @@ class Vocabulary:
         if self.is_text:
             return str(value)
         if isinstance(value, str):
-            try:
-                return int(value)
-            except ValueError:
-                return None
+            return int(value) if WHOLE.fullmatch(value) else None
         if isinstance(value, float | np.floating):
             return int(value) if float(value).is_integer() else None
         return value if isinstance(value, int | np.integer) else None

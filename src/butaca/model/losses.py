@@ -26,8 +26,10 @@ only [Q]-shaped maxima and sums cross between them.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+import functools
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -69,6 +71,9 @@ def softmax_loss(
 ) -> Array:
     """The summed softmax cross-entropy of the positives, a scalar.
 
+    Differentiable in queries, candidates and bias, once (the backward pass is written out below: it
+    takes the exponentials of the forward one instead of computing them again).
+
     Args:
         queries: unique query vectors [Q, d], the same on every device.
         candidates: this device's candidate vectors [C, d], one per slot.
@@ -81,63 +86,125 @@ def softmax_loss(
             candidates, which may not hold it.
         axis: name of the mesh axis that the candidates are split over; None for one device.
     """
+    if (mask == "known") != (known is not None):
+        raise TypeError("mask 'known' and the known pairs go together")
+    if axis is not None:  # each device sees its own share of the gradient; JAX adds them up
+        queries = lax.pcast(queries, axis, to="varying")
+    rule = _Rule(mask, add_positive, axis)
+    return _softmax(rule, queries, candidates, bias, log_weight, positives, known)
+
+
+class _Rule(NamedTuple):
+    mask: Mask
+    add_positive: bool
+    axis: str | None
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _softmax(
+    rule: _Rule,
+    queries: Array,
+    candidates: Array,
+    bias: Array | None,
+    log_weight: Array,
+    positives: Positives,
+    known: Known | None,
+) -> Array:
+    return _forward(rule, queries, candidates, bias, log_weight, positives, known)[0]
+
+
+def _forward(
+    rule: _Rule,
+    queries: Array,
+    candidates: Array,
+    bias: Array | None,
+    log_weight: Array,
+    positives: Positives,
+    known: Known | None,
+) -> tuple[Array, tuple[Any, ...]]:
     n_slots = candidates.shape[0]
-    logits = queries @ candidates.T  # [Q, C]
+    logits = _apart(queries @ candidates.T)  # [Q, C]
     if bias is not None:
         logits = logits + bias
-    local = positives.slot - (0 if axis is None else lax.axis_index(axis) * n_slots)
-    own = (local >= 0) & (local < n_slots)
-    local = jnp.where(own, local, 0)
-    s_here = jnp.where(own, logits[positives.query, local], 0.0)
-    s_pos = _sum_over(s_here, axis)  # [P]
+    own, slot = _own_slots(positives.slot, n_slots, rule.axis)
+    s_pos = _sum_over(jnp.where(own, logits[positives.query, slot], 0.0), rule.axis)  # [P]
 
-    if mask == "accidental":
-        a_here = jnp.where(own, jnp.exp(log_weight)[local], 0.0)
-        copies = _sum_over(a_here, axis)  # [P], weight that the positive's item has in the denominator
     weighted = logits + log_weight
-    if mask == "known":
-        if known is None:
-            raise TypeError("mask 'known' needs the known pairs")
-        slot = known.slot - (0 if axis is None else lax.axis_index(axis) * n_slots)
-        slot = jnp.where(slot < 0, n_slots, slot)  # a negative index would wrap around
-        weighted = weighted.at[known.query, slot].set(-jnp.inf, mode="drop")
-
+    if known is not None:
+        its_own, its_slot = _own_slots(known.slot, n_slots, rule.axis)
+        gone = jnp.where(its_own, its_slot, n_slots)  # out of range: dropped
+        weighted = weighted.at[known.query, gone].set(-jnp.inf, mode="drop")
     top = weighted
-    if mask == "accidental":  # the positive counts at its own weight, which may exceed a_c's
+    if rule.mask == "accidental":  # the positive counts at weight 1, which may exceed its a_c
         top = jnp.where(jnp.isneginf(log_weight), -jnp.inf, logits + jnp.maximum(log_weight, 0.0))
-    largest = _max_over(lax.stop_gradient(top).max(axis=1), axis)  # [Q]
+    largest = _max_over(top.max(axis=1), rule.axis)  # [Q]
     largest = jnp.where(jnp.isneginf(largest), 0.0, largest)
-    total = _sum_over(jnp.exp(weighted - largest[:, None]).sum(axis=1), axis)  # [Q]
+    exps = _apart(jnp.exp(weighted - largest[:, None]))  # [Q, C], computed once
+    total = _sum_over(exps.sum(axis=1), rule.axis)  # [Q]
 
-    if mask == "none" and not add_positive:
-        per_query = largest + jnp.log(total)
-        log_sum = per_query[positives.query]
-    elif mask == "accidental":
-        scale = largest[positives.query]
-        itself = jnp.exp(s_pos - scale)
+    shift = largest[positives.query]  # [P]
+    if rule.mask == "accidental":
+        copies = _sum_over(jnp.where(own, jnp.exp(log_weight)[slot], 0.0), rule.axis)
+        itself = jnp.exp(s_pos - shift)
         rest = jnp.maximum(total[positives.query] - copies * itself, 0.0)
-        log_sum = scale + jnp.log(rest + itself)
-    else:
-        empty = total == 0.0  # every candidate masked: the positive stands alone
-        rest = jnp.where(empty, -jnp.inf, largest + jnp.log(jnp.where(empty, 1.0, total)))
+        log_sum = shift + jnp.log(rest + itself)
+        extra = 1.0 - copies  # what the positive counts beyond its own column
+    elif rule.mask == "known" or rule.add_positive:
+        rest = largest + jnp.log(total)  # -inf where every candidate is masked
         log_sum = jnp.logaddexp(rest[positives.query], s_pos)
-    return jnp.sum(positives.weight * (log_sum - s_pos))
+        extra = jnp.ones_like(s_pos)
+    else:
+        log_sum = (largest + jnp.log(total))[positives.query]
+        extra = jnp.zeros_like(s_pos)
+    loss = jnp.sum(positives.weight * (log_sum - s_pos))
+
+    # d loss / d score[q, c] = exps[q, c] * rate[q], and `at_positive` more at the positives.
+    per_pair = positives.weight * jnp.exp(shift - log_sum)
+    rate = jnp.zeros_like(total).at[positives.query].add(per_pair)  # [Q]
+    at_positive = positives.weight * (extra * jnp.exp(s_pos - log_sum) - 1.0)  # [P]
+    at_positive = jnp.where(own, at_positive, 0.0)
+    return loss, (queries, candidates, bias, exps, rate, at_positive, positives.query, slot)
+
+
+def _backward(rule: _Rule, residuals: tuple[Any, ...], g: Array) -> tuple[Any, ...]:
+    queries, candidates, bias, exps, rate, at_positive, query, slot = residuals
+    if rule.axis is not None:
+        g = lax.pcast(g, rule.axis, to="varying")
+    grad = (exps * rate[:, None]).at[query, slot].add(at_positive)  # [Q, C]
+    d_queries = g * (grad @ candidates)
+    # As (queries^T grad)^T, kept apart by barriers: XLA on CPUs takes twice as long for grad^T queries.
+    transposed = _apart(_apart(queries.T) @ grad)  # [d, C]
+    d_bias = None if bias is None else g * grad.sum(axis=0)
+    return d_queries, g * transposed.T, d_bias, None, None, None
+
+
+_softmax.defvjp(_forward, _backward)
+
+
+def _own_slots(slot: Array, n_slots: int, axis: str | None) -> tuple[Array, Array]:
+    """Which slots lie on this device, and their position there (0 for the others)."""
+    local = slot if axis is None else slot - lax.axis_index(axis) * n_slots
+    own = (local >= 0) & (local < n_slots)
+    return own, jnp.where(own, local, 0)
+
+
+def _apart(x: Array) -> Array:
+    """Keep XLA from merging what comes before with what comes after."""
+    return cast(Array, lax.optimization_barrier(x))  # type: ignore[no-untyped-call]
 
 
 def _sum_over(x: Array, axis: str | None) -> Array:
-    return x if axis is None else lax.psum(x, axis)  # type: ignore[no-untyped-call,no-any-return]
+    return x if axis is None else lax.psum(x, axis)  # type: ignore[no-untyped-call]
 
 
 def _max_over(x: Array, axis: str | None) -> Array:
-    return x if axis is None else lax.pmax(x, axis)  # type: ignore[no-untyped-call,no-any-return]
+    return x if axis is None else lax.pmax(x, axis)  # type: ignore[no-untyped-call]
 
 
 def l2_penalty(queries: Array, candidates: Array, positives: Positives, axis: str | None = None) -> Array:
     """Sum over the positives of w * (|query|^2 + |candidate|^2) / 2, a scalar."""
-    n_slots = candidates.shape[0]
-    local = positives.slot - (0 if axis is None else lax.axis_index(axis) * n_slots)
-    own = (local >= 0) & (local < n_slots)
-    c_norm = jnp.where(own, jnp.square(candidates).sum(axis=1)[jnp.where(own, local, 0)], 0.0)
+    own, slot = _own_slots(positives.slot, candidates.shape[0], axis)
+    c_norm = jnp.where(own, jnp.square(candidates).sum(axis=1)[slot], 0.0)
     q_norm = jnp.square(queries).sum(axis=1)[positives.query]
     return 0.5 * jnp.sum(positives.weight * (q_norm + _sum_over(c_norm, axis)))
 

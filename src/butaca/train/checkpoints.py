@@ -46,7 +46,7 @@ class Saved:
 def write_checkpoint(folder: Path, saved: Saved) -> None:
     """Write atomically to `folder`; on any failure the earlier checkpoint is untouched."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: np.ascontiguousarray(array) for name, array in saved.arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in saved.arrays.items()}
     meta = {
         "version": VERSION,
         "epoch": saved.epoch,
@@ -63,7 +63,8 @@ def write_checkpoint(folder: Path, saved: Saved) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, folder / FILE)
     finally:
-        temporary.unlink(missing_ok=True)
+        for left in folder.glob(f".{FILE}.*"):  # ours, or of a writer that was killed
+            left.unlink(missing_ok=True)
 
 
 def read_checkpoint(folder: Path) -> Saved:

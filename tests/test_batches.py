@@ -1,0 +1,125 @@
+"""Batches of unique rows: every pair once, log-weights that say what they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from butaca.errors import SettingError
+from butaca.model.losses import ABSENT
+from butaca.train.batches import Batches, BatchPlan
+
+N_USERS, N_ITEMS = 9, 13
+
+
+def pairs_of(batch, rows_per_shard=None):
+    """The (user, item) pairs that a batch trains on, from its unique rows."""
+    real = batch.positive_weight > 0
+    user = batch.query_rows[batch.positive_query[real]]
+    rows = np.arange(len(batch.log_weight)) if batch.candidate_rows is None else batch.candidate_rows
+    return sorted(zip(user.tolist(), rows[batch.positive_slot[real]].tolist(), strict=True))
+
+
+@st.composite
+def data(draw):
+    n = draw(st.integers(1, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**31)))
+    return rng.integers(0, N_USERS, n).astype(np.int32), rng.integers(0, N_ITEMS, n).astype(np.int32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data(),
+    st.sampled_from(["in_batch", "full", "sampled"]),
+    st.sampled_from(["none", "known"]),
+    st.sampled_from(["once", "epoch"]),
+    st.sampled_from([1, 7, 100]),
+    st.sampled_from([1, 3]),
+)
+def test_every_pair_once_an_epoch_in_shapes_that_never_change(pairs, candidates, mask, shuffle, size, shards):
+    user, item = pairs
+    plan = BatchPlan(size, candidates, mask, samples=5, shuffle=shuffle)
+    rows_per_shard = -(-(N_ITEMS + 1) // shards)
+    batches = Batches(user, item, N_USERS, N_ITEMS, plan, shards, rows_per_shard)
+    shapes = set()
+    for epoch in (0, 1):
+        seen = []
+        for batch in batches.epoch(epoch):
+            seen += pairs_of(batch)
+            shapes.add(tuple(None if a is None else a.shape for a in batch))
+            if batch.candidate_rows is not None:  # each device finds its candidates among its own rows
+                owner = np.arange(len(batch.log_weight)) // (len(batch.log_weight) // shards)
+                assert (batch.candidate_rows // rows_per_shard == owner).all()
+            if mask == "known":
+                check_known(batch, user, item)
+        assert sorted(seen) == sorted(zip(user.tolist(), item.tolist(), strict=True))
+    assert len(shapes) == 1
+
+
+def check_known(batch, user, item):
+    """The mask holds exactly the known pairs among the batch's candidates."""
+    slots = len(batch.log_weight)
+    rows = np.arange(slots) if batch.candidate_rows is None else batch.candidate_rows
+    real = batch.known_slot < slots
+    got = set(
+        zip(
+            batch.query_rows[batch.known_query[real]].tolist(),
+            rows[batch.known_slot[real]].tolist(),
+            strict=True,
+        )
+    )
+    in_batch = set(batch.query_rows.tolist())
+    present = set(rows[batch.log_weight > -np.inf].tolist())
+    want = {
+        (u, i) for u, i in zip(user.tolist(), item.tolist(), strict=True) if u in in_batch and i in present
+    }
+    assert got == want
+
+
+def test_in_batch_weights_are_counts():
+    user = np.array([0, 1, 2, 0], dtype=np.int32)
+    item = np.array([3, 3, 5, 3], dtype=np.int32)
+    (batch,) = Batches(user, item, 3, 6, BatchPlan(10)).epoch(0)
+    weight = dict(zip(batch.candidate_rows.tolist(), batch.log_weight.tolist(), strict=True))
+    assert weight[3] == pytest.approx(np.log(3))
+    assert weight[5] == pytest.approx(0.0)
+
+
+def test_sampled_weights_are_draws_over_expected_draws():
+    user, item = np.zeros(4, dtype=np.int32), np.array([0, 0, 0, 1], dtype=np.int32)
+    plan = BatchPlan(4, "sampled", samples=8, sampling_power=1.0)
+    (batch,) = Batches(user, item, 1, 2, plan).epoch(0)
+    rng = np.random.default_rng([42, 1, 0, 0])
+    drawn = np.bincount(rng.choice(2, 8, p=[0.75, 0.25]), minlength=2)
+    for code, expected in ((0, 6.0), (1, 2.0)):  # 8 draws at 3/4 and 1/4
+        slot = batch.candidate_rows[:2].tolist().index(code)
+        want = np.log(drawn[code] / expected) if drawn[code] else ABSENT
+        assert batch.log_weight[slot] == pytest.approx(want)
+
+
+def test_once_repeats_and_epoch_does_not():
+    rng = np.random.default_rng(0)
+    user, item = rng.integers(0, 9, 50).astype(np.int32), rng.integers(0, 13, 50).astype(np.int32)
+    for shuffle, same in (("once", True), ("epoch", False)):
+        batches = Batches(user, item, 9, 13, BatchPlan(20, shuffle=shuffle))
+        first, second = (pairs_of(next(iter(batches.epoch(e)))) for e in (0, 1))
+        assert (first == second) is same
+
+
+def test_an_epoch_can_begin_in_the_middle():
+    rng = np.random.default_rng(0)
+    user, item = rng.integers(0, 9, 50).astype(np.int32), rng.integers(0, 13, 50).astype(np.int32)
+    batches = Batches(user, item, 9, 13, BatchPlan(20, "sampled", samples=6))
+    whole = list(batches.epoch(3))
+    for batch, again in zip(whole[1:], batches.epoch(3, start=1), strict=True):
+        for a, b in zip(batch, again, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_settings_are_checked():
+    with pytest.raises(SettingError, match="batch_size=0"):
+        BatchPlan(0)
+    with pytest.raises(SettingError, match="samples=0"):
+        BatchPlan(1, "sampled", samples=0)

@@ -1,0 +1,262 @@
+"""Lists: exact, seen left out, any k, any number of users; the saved folder answers the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import left_out
+
+import butaca
+from butaca.errors import BundleError, UnknownEntityError
+from butaca.recommend.bundle import MANIFEST, read_manifest
+from butaca.recommend.recommender import Recommender
+from butaca.recommend.titles import find_title
+
+
+@pytest.fixture(scope="module")
+def fitted(board):
+    model = butaca.TwoTower([butaca.Id("user_id")], [butaca.Id("item_id")], dim=8)
+    model.fit(board, epochs=60, batch_size=64)
+    return model
+
+
+@pytest.fixture(scope="module")
+def recommender(fitted, board):
+    return Recommender.build(fitted, board, about={"recipe": "test"})
+
+
+@pytest.fixture
+def folder(recommender, tmp_path):
+    return recommender.save(tmp_path / "model")
+
+
+def test_the_one_item_that_is_missing_comes_first(recommender):
+    for u in range(20):
+        answer = recommender.recommend(f"u{u:02d}", k=1)
+        assert answer.items[0].id == f"i{left_out(u):02d}"
+        assert answer.items[0].title == f"Film {left_out(u)} (19{50 + left_out(u)})"
+        assert answer.source == "user"
+
+
+def test_lists_are_a_sort_of_the_scores_without_seen_items(recommender, board):
+    for u in (0, 7):
+        answer = recommender.recommend(f"u{u:02d}", k=100)
+        scores = recommender.score(np.array([u], dtype=np.int32))[0]
+        had = set(board.item[board.user == u].tolist())
+        want = [i for i in np.argsort(-scores, kind="stable").tolist() if i not in had]
+        assert [item.id for item in answer.items] == [f"i{i:02d}" for i in want]
+        with_seen = recommender.recommend(f"u{u:02d}", k=100, exclude_seen=False)
+        assert len(with_seen.items) == 16
+
+
+def test_many_users_are_answered_as_one_by_one(recommender):
+    users = [f"u{u:02d}" for u in range(20)] + ["nobody", "u03"]
+    many = list(recommender.recommend_many(users, k=5))
+    assert [m.user for m in many] == users
+    for user, answer in zip(users, many, strict=True):
+        alone = recommender.recommend(user, k=5)
+        assert [i.id for i in answer.items] == [i.id for i in alone.items]
+        assert answer.source == alone.source
+
+
+def test_an_unknown_user_gets_what_is_popular_and_is_told(recommender, board):
+    answer = recommender.recommend("nobody", k=3)
+    counts = np.bincount(board.item, minlength=16)
+    assert answer.source == "popularity"
+    assert [i.id for i in answer.items] == [f"i{i:02d}" for i in np.argsort(-counts, kind="stable")[:3]]
+    assert [i.score for i in answer.items] == sorted(counts.tolist(), reverse=True)[:3]
+
+
+def test_similar_items_share_a_colour_and_leave_the_item_out(recommender):
+    answer = recommender.similar("film 4", k=5)
+    assert answer.user == "Film 4 (1954)"
+    assert {int(i.id[1:]) % 2 for i in answer.items} == {0}
+    assert "i04" not in {i.id for i in answer.items}
+    assert all(-1.0001 <= i.score <= 1.0001 for i in answer.items)
+
+
+TITLES = ["Toy Story (1995)", "Usual Suspects, The (1995)", "Amélie (2001)", "Heat (1995)", "Heat (1986)"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "position"),
+    [
+        ("Toy Story (1995)", 0),
+        ("toy story", 0),
+        ("  TOY   story (1995) ", 0),
+        ("the usual suspects", 1),
+        ("The Usual Suspects (1995)", 1),
+        ("usual suspects, the", 1),
+        ("AMELIE", 2),
+        ("heat (1986)", 4),
+    ],
+)
+def test_titles_as_people_type_them(asked, position):
+    assert find_title(TITLES, asked) == position
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("heat", "Add the year"),
+        ("toy stroy", "Did you mean 'Toy Story"),
+        ("story", "Did you mean"),
+        ("zzz", "Check"),
+    ],
+)
+def test_titles_that_name_none_or_several(asked, hint):
+    with pytest.raises(UnknownEntityError, match=hint):
+        find_title(TITLES, asked)
+
+
+# The folder.
+
+
+def test_saved_and_loaded_answers_the_same(recommender, folder):
+    again = Recommender.load(folder)
+    users = [f"u{u:02d}" for u in range(20)] + ["nobody"]
+    before, after = (list(r.recommend_many(users, k=7)) for r in (recommender, again))
+    assert before == after  # ids, titles, scores and sources, bit for bit
+    assert again.similar("Film 4") == recommender.similar("Film 4")
+    assert again.about == {"recipe": "test"}
+    assert again.items["genres"][3].tolist() == ["odd", "film"]
+    assert again.items["year"].dtype == np.int64
+
+
+def test_it_loads_with_numpy_alone(folder):
+    code = f"""
+import sys
+from butaca.recommend.recommender import Recommender
+r = Recommender.load({str(folder)!r})
+assert len(r.recommend("u00", k=3).items) == 3
+loaded = {{m.split(".")[0] for m in sys.modules}}
+assert not loaded & {{"jax", "jaxlib", "optax", "equinox", "duckdb", "scipy"}}, loaded
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_flipped_byte_in_any_file_is_refused(folder):
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        for at in (0, len(whole) // 2, len(whole) - 1):
+            damaged = bytearray(whole)
+            damaged[at] ^= 1
+            path.write_bytes(bytes(damaged))
+            with pytest.raises(BundleError):
+                Recommender.load(folder)
+        path.write_bytes(whole)
+    Recommender.load(folder)
+
+
+def test_a_truncated_or_missing_file_is_refused_with_the_reason(folder):
+    arrays = next(folder.glob("arrays-*"))
+    whole = arrays.read_bytes()
+    arrays.write_bytes(whole[:-10])
+    with pytest.raises(BundleError, match=rf"holds {len(whole) - 10:,} of {len(whole):,} bytes"):
+        Recommender.load(folder)
+    arrays.unlink()
+    with pytest.raises(BundleError, match="it is missing"):
+        Recommender.load(folder)
+    (folder / MANIFEST).write_text("{")
+    with pytest.raises(BundleError, match="can't be read"):
+        Recommender.load(folder)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(BundleError, match="butaca fit"):
+        Recommender.load(folder)
+    with pytest.raises(BundleError, match="is not a folder"):
+        Recommender.load(folder / "nowhere")
+
+
+def test_a_newer_folder_is_refused(folder):
+    sealed = json.loads((folder / MANIFEST).read_text())
+    sealed["manifest"]["version"] = 99
+    (folder / MANIFEST).write_text(json.dumps(sealed))
+    with pytest.raises(BundleError, match=r"up to version 1.*version 99.*Upgrade butaca"):
+        Recommender.load(folder)
+
+
+def test_a_path_in_the_manifest_stays_in_the_folder(folder, tmp_path):
+    """Even with a right seal, a manifest can't name a file elsewhere."""
+    import hashlib
+
+    from butaca.recommend.bundle import _json
+
+    outside = tmp_path / "outside.safetensors"
+    shutil.copy(next(folder.glob("arrays-*")), outside)
+    sealed = json.loads((folder / MANIFEST).read_text())
+    sealed["manifest"]["files"]["arrays"]["name"] = "../outside.safetensors"
+    sealed["sha256"] = hashlib.sha256(_json(sealed["manifest"])).hexdigest()
+    (folder / MANIFEST).write_text(json.dumps(sealed))
+    with pytest.raises(BundleError, match="missing"):
+        Recommender.load(folder)
+
+
+def test_a_folder_of_something_else_is_not_written_over(recommender, tmp_path):
+    (tmp_path / "precious.txt").write_text("keep me")
+    with pytest.raises(BundleError, match="something else"):
+        recommender.save(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_saving_over_a_model_leaves_only_the_new_one(recommender, board, folder):
+    other = butaca.TwoTower([butaca.Id("user_id")], [butaca.Id("item_id")], dim=3)
+    other.fit(board, epochs=1, batch_size=64)
+    Recommender.build(other, board).save(folder)
+    assert len(list(folder.iterdir())) == 3
+    assert Recommender.load(folder).item_vectors.shape == (16, 3)
+
+
+KILL = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+import numpy as np
+from dataclasses import replace
+from butaca.recommend import bundle
+from butaca.recommend.recommender import Recommender
+
+old = Recommender.load({folder!r})
+new = replace(old, item_vectors=old.item_vectors + 1)
+count, write = 0, os.fsync
+def fsync(fd):
+    global count
+    count += 1
+    if count == {at}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(fd)
+os.fsync = fsync
+new.save({folder!r})
+print("done", count)
+"""
+
+
+def test_a_writer_killed_at_any_sync_leaves_a_whole_model(recommender, folder):
+    """Killed before each sync in turn, the folder loads and is the old model or the new one."""
+    old = recommender.item_vectors
+    outcomes = []
+    for at in range(1, 30):
+        code = KILL.format(tests=os.path.dirname(__file__), folder=str(folder), at=at)
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        now = Recommender.load(folder).item_vectors
+        outcomes.append("old" if np.array_equal(now, old) else "new")
+        assert outcomes[-1] == "old" or np.array_equal(now, old + 1)
+        if run.returncode == 0:
+            break
+        assert run.returncode == -signal.SIGKILL
+        recommender.save(folder)
+    assert outcomes[0] == "old"
+    assert outcomes[-1] == "new"
+    assert len(outcomes) > 5
+
+
+def test_manifest_says_what_it_is(folder):
+    manifest = read_manifest(folder)
+    assert manifest["butaca"] == butaca.__version__
+    assert manifest["about"] == {"recipe": "test"}
+    assert sorted(manifest["files"]) == ["arrays", "entities"]

@@ -1,0 +1,101 @@
+"""One suite for every Scorer: towers before and after saving, and baselines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import butaca
+from butaca.baselines.popularity import Popularity
+from butaca.data.histories import Histories
+from butaca.evaluate.protocol import evaluate
+from butaca.recommend.recommender import Recommender
+from butaca.two_tower import TwoTower
+from conftest import checkerboard, left_out
+
+
+def tower(**settings):
+    board = checkerboard()
+    model = TwoTower([butaca.Id("user_id")], [butaca.Id("item_id")], dim=8, **settings)
+    model.fit(board, epochs=60, batch_size=64)
+    return model
+
+
+def saved_tower(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    Recommender.build(tower(), checkerboard()).save(folder)
+    return Recommender.load(folder)
+
+
+SCORERS = {
+    "full softmax": lambda _: tower(softmax="full"),
+    "full softmax, known masked": lambda _: tower(softmax="full", mask="known"),
+    "in-batch": lambda _: tower(softmax="in_batch"),
+    "sampled": lambda _: tower(softmax="sampled", samples=16),
+    "saved": saved_tower,
+    "popularity": lambda _: Popularity().fit(checkerboard()),
+}
+LEARNERS = [name for name in SCORERS if name != "popularity"]
+
+
+@pytest.fixture(scope="module")
+def scorers(tmp_path_factory):
+    made: dict[str, object] = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = SCORERS[name](tmp_path_factory)
+        return made[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_it_is_a_scorer(scorers, name):
+    assert isinstance(scorers(name), butaca.Scorer)
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_scores_cover_the_catalogue_and_are_finite(scorers, name):
+    scores = scorers(name).score(np.arange(20, dtype=np.int32))
+    assert scores.shape == (20, scorers(name).n_items) == (20, 16)
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_an_unknown_user_gets_an_answer(scorers, name):
+    scores = scorers(name).score(np.array([20, 999, -1], dtype=np.int32))
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_the_batch_does_not_matter(scorers, name):
+    scorer = scorers(name)
+    users = np.arange(20, dtype=np.int32)
+    together = scorer.score(users)
+    alone = np.concatenate([scorer.score(users[i : i + 1]) for i in range(20)])
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scorer.score(users[::-1]), together[::-1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_empty_batch(scorers, name):
+    assert scorers(name).score(np.array([], dtype=np.int32)).shape == (0, 16)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_the_checkerboard_is_learned(scorers, name):
+    """With seen items left out, the item a user lacks of its own colour comes first."""
+    board = checkerboard()
+    rows = np.array([left_out(u) for u in range(20)], dtype=np.int32)
+    test = butaca.Dataset(board.users, board.items, np.arange(20, dtype=np.int32), rows)
+    assert evaluate(scorers(name), test, Histories.of(board)).top_k(1) == 1.0
+
+
+def test_popularity_cannot_learn_it(scorers):
+    board = checkerboard()
+    rows = np.array([left_out(u) for u in range(20)], dtype=np.int32)
+    test = butaca.Dataset(board.users, board.items, np.arange(20, dtype=np.int32), rows)
+    assert evaluate(scorers("popularity"), test, Histories.of(board)).top_k(1) < 0.5
