@@ -22,7 +22,8 @@ from rich.console import Console
 
 from benchmarks.child import run_child
 from benchmarks.environment import HERE, TFRS, BenchmarkError
-from benchmarks.notebook_report import Results, as_json, show
+from benchmarks.notebook_figures import Results, as_json
+from benchmarks.notebook_report import show
 from butaca import ButacaError, Dataset, load_movielens, random_split
 
 USER, K, SEED = "21", 10, 42
@@ -82,7 +83,7 @@ def measure(repeats: int, progress: Console) -> Results:
                     progress,
                     turn,
                     "TFRS, the notebook's way, metrics on",
-                    [*tfrs, *seed, "--metrics", "on", "--queries", "0"],
+                    [*tfrs, *seed, "--metrics", "on", "--evaluations", "0", "--queries", "0"],
                 )
             )
             results.limits.append(

@@ -11,13 +11,13 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import left_out
 
 import butaca
 from butaca.errors import BundleError, UnknownEntityError
 from butaca.recommend.bundle import MANIFEST, read_manifest
 from butaca.recommend.recommender import Recommender
 from butaca.recommend.titles import find_title
+from conftest import left_out
 
 
 @pytest.fixture(scope="module")

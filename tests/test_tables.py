@@ -770,6 +770,19 @@ class TestTextFiles:
         with refuses("ends with a quote", "the record after line 1 of"):
             read_table(write('user,item\n1,"2"x\n5,6\n'))
 
+    def test_a_very_long_cell(self, write: Callable[..., Path]) -> None:
+        long = "x" * 200_000
+        data = read_table(write(f"user,item,text\n1,2,{long}\n2,3,y\n"), item_column="text")
+        assert data.items.ids.values.tolist() == [long, "y"]
+        with refuses("very long cell", "131072 characters", "the record after line 1 of", "Shorten"):
+            read_table(write(f"user,item,text\n1,2,{long}\n2,3\n"))
+        with refuses("empty cell in column 'user', row 2 (counting from 1) of"):
+            read_table(write(f"user,item,text\n1,2,{long}\n,3,x\n"))
+
+    def test_a_line_beyond_what_duckdb_reads(self, write: Callable[..., Path]) -> None:
+        with refuses("very long cell", "the record after line 2 of", "Parquet"):
+            read_table(write(f"user,item\n1,2\n2,{'x' * 3_000_000}\n"))
+
     def test_lone_quotes_within_a_cell_are_text(self, write: Callable[..., Path]) -> None:
         assert rows(read_table(write('user,item\n1,5" disc\n2,b\n'))) == [("1", '5" disc'), ("2", "b")]
         assert rows(read_table(write('user::item\n1::"Crime" 2\n2::b\n'))) == [("1", '"Crime" 2'), ("2", "b")]

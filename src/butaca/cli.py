@@ -14,6 +14,7 @@ from rich.console import Console
 from butaca import screen, workflows
 from butaca.errors import ButacaError, SettingError, TableError
 from butaca.evaluate.protocol import NOTEBOOK_K
+from butaca.recommend.bundle import check_free
 from butaca.recommend.recommender import Recommendation, Recommender
 
 out = Console()
@@ -102,6 +103,7 @@ def fit(
 
     if resume and checkpoint is None:
         raise SettingError("--resume continues a checkpoint", "no --checkpoint", "Name its folder")
+    check_free(out_folder)
     chosen = recipes.recipe(recipe)
     model = replace(chosen.model, seed=seed, dim=dim or chosen.model.dim)
     chosen = replace(
@@ -207,7 +209,7 @@ def similar(
 
 def _print_judged(judged: workflows.Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K) -> None:
     rows = {
-        f"{name}, seen items kept": judged.rows["seen kept"],
+        f"{name}, seen kept": judged.rows["seen kept"],
         f"{name}, seen left out": judged.rows["seen left out"],
         "popularity, seen left out": judged.rows["popularity"],
     }

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from butaca import screen, workflows
 from butaca.data.movielens import load_movielens
+from butaca.recommend.bundle import check_free
 
 USER = "21"
 
@@ -21,6 +22,7 @@ def run(console: Console, folder: Path) -> None:
         console: where to print.
         folder: where the model goes.
     """
+    check_free(folder)
     raw = load_movielens("100k")
     begin = time.perf_counter()
     screen.data_summary(console, raw)
@@ -42,12 +44,12 @@ def run(console: Console, folder: Path) -> None:
     console.print(
         screen.accuracy_table(
             {
-                "the notebook, as it printed it": workflows.NOTEBOOK_PRINTED,
-                "butaca, the notebook's recipe": rows["seen kept"],
-                "the same, movies already seen left out": rows["seen left out"],
-                "popularity, movies already seen left out": rows["popularity"],
+                "the notebook, as printed": workflows.NOTEBOOK_PRINTED,
+                "butaca, its recipe": rows["seen kept"],
+                "the same, seen left out": rows["seen left out"],
+                "popularity, seen left out": rows["popularity"],
             },
-            "Top-k accuracy on the 20,000 test ratings, among all 1,664 titles",
+            "Top-k accuracy of the 20,000 test ratings among all 1,664 titles",
         )
     )
     console.print(

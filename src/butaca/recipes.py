@@ -72,10 +72,9 @@ NOTEBOOK = Recipe(
 
 DEFAULT = Recipe(
     "default",
-    TwoTowerSettings(dim=64, softmax="auto", seed=42),
-    optimizer="adagrad",
-    learning_rate=0.1,
-    epochs=10,
+    TwoTowerSettings(dim=32, softmax="auto", seed=42),
+    learning_rate=0.05,
+    epochs=20,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}

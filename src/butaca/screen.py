@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from butaca.data.dataset import Dataset
@@ -28,12 +29,16 @@ def data_summary(console: Console, data: Dataset) -> None:
 def accuracy_table(
     rows: Mapping[str, Evaluation | Mapping[Any, float]], title: str, k: Sequence[int] = NOTEBOOK_K
 ) -> Table:
-    """Top-k accuracies, a row each; a row may be an Evaluation or printed figures by k and "loss"."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    table.add_column("")
+    """Top-k accuracies, a row each; a row may be an Evaluation or printed figures by k and "loss".
+
+    The loss is that of the last test batch of 4,096, as Keras prints it.
+    """
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None)
+    table.padding = (0, 0, 0, 2)
+    table.add_column("", no_wrap=True)
     for n in k:
-        table.add_column(f"top-{n}", justify="right")
-    table.add_column("loss, last batch", justify="right")
+        table.add_column(f"top-{n}", justify="right", no_wrap=True)
+    table.add_column("loss", justify="right", no_wrap=True)
     for name, row in rows.items():
         if isinstance(row, Evaluation):
             values, loss = [row.top_k(n) for n in k], row.loss
@@ -57,8 +62,6 @@ def recommendation_table(answer: Recommendation, heading: str) -> Table:
 
 def plain(text: str) -> str:
     """Text in which square brackets are not markup."""
-    from rich.markup import escape
-
     return escape(text)
 
 

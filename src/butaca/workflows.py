@@ -123,6 +123,7 @@ def fit(
     resume: str | Path | None = None,
 ) -> Fitted:
     """Split, train, judge; nothing is written but what callbacks write."""
+    recipe = recipe.for_data(data)
     if how == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
@@ -130,7 +131,6 @@ def fit(
             "Use --split random or temporal",
         )
     train, test = split(data, how, test_share, seed)
-    recipe = recipe.for_data(train)
     model = recipe.build()
     history = model.fit(
         train,

@@ -67,8 +67,8 @@ class Layout:
             for n, (line, _) in enumerate(self.records()):
                 if n == row + self.has_header:
                     return line
-        except csv.Error:  # a cell beyond csv's limit; the row's own number must do
-            return None
+        except csv.Error:  # a cell beyond its limit: the row's own number must do
+            pass
         return None
 
     def mistake(self) -> TableError | None:
@@ -85,7 +85,14 @@ class Layout:
                         f"{len(cells)} cells for {len(self.names)} columns in line {last} of {self.path}",
                         f"Correct that line; a cell that holds {self.delimiter!r} goes between double quotes",
                     )
-        except csv.Error:
+        except csv.Error as error:
+            if "field limit" in str(error):
+                return TableError(
+                    "The lines of a text table can be checked up to the first very long cell",
+                    f"a cell of more than {csv.field_size_limit()} characters in the record after "
+                    f"line {last} of {self.path}, which cannot be read there or further on",
+                    "Shorten that cell, or export the table as Parquet",
+                )
             return TableError(
                 "A quoted cell ends with a quote, and a quote within it is doubled",
                 f"a quote that does not, in the record after line {last} of {self.path}",

@@ -146,7 +146,7 @@ def _bar(label: str, total: int | None, progress: bool | None) -> Iterator[Calla
     console = Console(stderr=True)
     shown = console.is_terminal if progress is None else progress
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+    with Progress(*columns, console=console, transient=console.is_terminal, disable=not shown) as bar:
         task = bar.add_task(label, total=total)
         yield lambda n: bar.advance(task, n)
 

@@ -151,11 +151,9 @@ def open_table(
         raise TableError("A table has columns, each with its own name", received, "Rename the columns")
     try:
         con.register(view, source)
-        return _described(con, f"FROM {view}", label, "data", table, names)
     except (duckdb.Error, TypeError, ValueError, NotImplementedError, ImportError) as error:
-        if isinstance(error, TableError):
-            raise
         raise _unreadable(label, error) from error
+    return _described(con, f"FROM {view}", label, "data", table, names)
 
 
 def _open_path(con: duckdb.DuckDBPyConnection, source: str, table: str, wanted: Sequence[str]) -> Opened:

@@ -169,7 +169,9 @@ def _items(copy: Copy, table: Table) -> tuple[Ints, Entities]:
 
 def _whole_title(title: str, year: str) -> str:
     """A title as u.item has it; the wheel keeps what its last brackets hold ("1995", "V") apart."""
-    return "unknown" if title == year == "unkonwn" else f"{title} ({year})"
+    if title == year == "unkonwn":
+        return "unknown"
+    return f"{title} ({year})" if year else title
 
 
 def _genres(copy: Copy, table: Table, line: int, row: dict[str, str]) -> Iterator[int]:

@@ -156,7 +156,7 @@ def find(
         raise last
     said = "; ".join(f"{name}: {received}" for name, received, _ in failures)
     cure = last.cure if last is not None and len(ways) == 1 else archive.cure
-    raise SourceError(f"One of its sources gives {archive.name}", said, cure) from last
+    raise SourceError(f"One of the sources of {archive.name} answers", said, cure) from last
 
 
 def _own_copy(path: Path, archive: Archive) -> Copy:

@@ -43,12 +43,7 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
     Raises:
         BundleError: the folder holds something that is not a model, or can't be written.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not _is_bundle(folder))):
-        raise BundleError(
-            "A model is written to a new folder, or over another model",
-            f"{folder}, which holds something else",
-            "Choose another --out",
-        )
+    check_free(folder)
     files = {
         "arrays": ("safetensors", to_bytes(_arrays(recommender))),
         "entities": (
@@ -84,6 +79,20 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
             "A model folder can be written", f"{folder}: {error}", "Check its permissions and free space"
         ) from error
     return folder
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that a model may not be written to, before any work is done for it.
+
+    Raises:
+        BundleError: it holds something that is not a model.
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not _is_bundle(folder))):
+        raise BundleError(
+            "A model is written to a new folder, or over another model",
+            f"{folder}, which holds something else",
+            "Choose another --out",
+        )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
