@@ -44,6 +44,10 @@ check: $(VENV)/.dev
 bench-notebook: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.notebook
 
+# Runs both example notebooks again and keeps their outputs.
+notebooks: $(VENV)/.dev
+	$(BIN)/python tests/test_notebooks.py
+
 # Recompiles the hash-locked requirements (needs uv on PATH). Neither file names an index.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \

@@ -48,7 +48,7 @@ def main() -> int:
         return 130
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=120)
+        console = Console(highlight=False, width=110)
     show(console, results)
     print(json.dumps(as_json(results)), flush=True)
     return 0
@@ -59,7 +59,8 @@ def measure(repeats: int, progress: Console) -> Results:
     load = os.getloadavg()[0]
     if load > 0.5:
         progress.print(
-            f"Other work is running here (load average {load:.1f}): times will be long and ratios uncertain.",
+            f"Other work is running here (load average {load:.1f}): "
+            "times will be long and the ratios not to be trusted (what uses all cores suffers most).",
             style="yellow",
         )
     raw = load_movielens("100k")

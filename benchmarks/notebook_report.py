@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from statistics import median
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -42,14 +43,8 @@ def show(console: Console, results: Results) -> None:
 
 def claims_table(rows: Sequence[Claim], repeats: int) -> Table:
     """Times, ratios and targets."""
-    table = Table(
-        title=f"MovieLens 100K, the notebook's recipe: medians of {repeats} repeat{'s' * (repeats > 1)}",
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-    )
-    for name in ("", "TFRS", "butaca", "TFRS / butaca", "by repeat", "at least", "aim", ""):
-        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
+    title = f"MovieLens 100K, the notebook's recipe: medians of {repeats} repeat{'s' * (repeats > 1)}"
+    table = new_table(title, "TFRS", "butaca", "ratio", "by repeat", "target", "aim", "")
     for n, row in enumerate(rows):
         low, high = row.spread
         table.add_row(
@@ -57,12 +52,21 @@ def claims_table(rows: Sequence[Claim], repeats: int) -> Table:
             duration(median(row.tfrs)),
             duration(median(row.butaca)),
             f"[bold]{row.ratio:,.1f}[/]",
-            f"{low:,.0f} to {high:,.0f}" if low >= 10 else f"{low:.1f} to {high:.1f}",
+            f"{low:,.0f}-{high:,.0f}" if low >= 10 else f"{low:.1f}-{high:.1f}",
             "" if row.at_least is None else f"{row.at_least:g}",
             "" if row.aim is None else f"{row.aim:g}",
             row.verdict,
             end_section=n == 4,
         )
+    return table
+
+
+def new_table(title: str, *columns: str) -> Table:
+    """A table whose first column names the row and whose others hold figures."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
+    table.add_column("")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
@@ -72,6 +76,7 @@ def notes(results: Results) -> list[str]:
     queries = {way: median(t["query"][way] for t in results.tfrs_off) for way in tfrs["query"]}
     fits = len(ours["fit_warm"])
     out = [
+        "ratio: TFRS's time over butaca's.",
         "cold: the first fit of a new process, imports done. Both sides compile; TFRS also fills its cache.",
         "warm, TFRS: ten more epochs of the traced model over its cached batches, weights and accumulators",
         "  set back to the start; nothing is traced again (checked).",
@@ -80,7 +85,9 @@ def notes(results: Results) -> list[str]:
         "evaluate: after one to warm up; butaca's counts computing all vectors of a newly fitted model.",
         "one user: " + ", ".join(f"{way} {duration(s)}" for way, s in queries.items()) + " (TFRS, medians).",
         "Left out in TFRS's favour: its TensorBoard callback and progress bar.",
-        f"{versions(tfrs)}; {versions(ours)}; {cpu()}, {os.cpu_count()} cores.",
+        f"TFRS side: {versions(tfrs)}.",
+        f"butaca side: {versions(ours)}.",
+        f"On {cpu()}, {os.cpu_count()} cores.",
     ]
     if ours["blas"]:
         out.append(f"numpy's BLAS here: {ours['blas']}.")
@@ -93,14 +100,7 @@ def show_limits(console: Console, results: Results) -> None:
     """The warm fit beside what its arithmetic alone would take."""
     limit = best_limits(results)
     warm = median(median(b["fit_warm"]) for b in results.butaca)
-    table = Table(
-        title="Training against the arithmetic alone",
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-    )
-    for name in ("", "rate", "seconds", "butaca, warm / this"):
-        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
+    table = new_table("Training against the arithmetic alone", "rate", "seconds", "butaca, warm / this")
     giga = 1e9
     large, own = limit["large_product_flops_per_s"] / giga, limit["own_products_flops_per_s"] / giga
     for name, rate, seconds in (

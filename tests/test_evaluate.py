@@ -16,7 +16,7 @@ from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
 from butaca.evaluate import protocol
 from butaca.evaluate.metrics import in_batch_loss
-from butaca.evaluate.protocol import evaluate, rank_pairs
+from butaca.evaluate.protocol import evaluate_scorer, rank_pairs
 
 
 class Fixed:
@@ -85,7 +85,7 @@ def small(n_users=2, n_items=3, pairs=((0, 1), (1, 2))):
 
 def test_ties_count_against_the_scorer():
     # All scores equal: the item stands behind the two others, so top-2 misses and top-3 hits.
-    result = evaluate(Fixed(np.zeros((2, 3))), small())
+    result = evaluate_scorer(Fixed(np.zeros((2, 3))), small())
     assert result.ranks.tolist() == [2, 2]
     assert result.top_k(2) == 0.0
     assert result.top_k(3) == 1.0
@@ -94,13 +94,13 @@ def test_ties_count_against_the_scorer():
 def test_a_seen_test_item_cannot_be_hit():
     test = small(pairs=((0, 1),))
     seen = Histories.from_pairs(np.array([0]), np.array([1]), 2)
-    result = evaluate(Fixed([[0, 9, 0], [0, 0, 0]]), test, seen)
+    result = evaluate_scorer(Fixed([[0, 9, 0], [0, 0, 0]]), test, seen)
     assert result.ranks.tolist() == [3]
     assert result.top_k(3) == 0.0
 
 
 def test_metrics_have_the_notebooks_names():
-    metrics = evaluate(Fixed([[3, 2, 1], [3, 2, 1]]), small(), loss_batch=4096).metrics((1, 2, 3))
+    metrics = evaluate_scorer(Fixed([[3, 2, 1], [3, 2, 1]]), small(), loss_batch=4096).metrics((1, 2, 3))
     assert list(metrics) == [
         "factorized_top_k/top_1_categorical_accuracy",
         "factorized_top_k/top_2_categorical_accuracy",
@@ -116,11 +116,11 @@ def test_loss_is_of_the_last_batch_and_of_the_pair_matrix():
     """Five pairs in batches of two: the last holds one pair, whose softmax has one column."""
     scorer = Fixed(np.random.default_rng(0).normal(size=(2, 3)))
     test = small(pairs=((0, 1), (1, 2), (0, 0), (1, 0), (1, 1)))
-    assert evaluate(scorer, test, loss_batch=2).loss == pytest.approx(0.0, abs=1e-9)
+    assert evaluate_scorer(scorer, test, loss_batch=2).loss == pytest.approx(0.0, abs=1e-9)
     user, item = test.user, test.item
     logits = scorer.scores[user][:, item].astype(np.float64)
     want = (np.log(np.exp(logits).sum(axis=1)) - np.diag(logits)).sum()
-    assert evaluate(scorer, test, loss_batch=5).loss == pytest.approx(want, rel=1e-9)
+    assert evaluate_scorer(scorer, test, loss_batch=5).loss == pytest.approx(want, rel=1e-9)
     assert in_batch_loss(scorer.scores, user, item) == pytest.approx(want, rel=1e-9)
 
 
@@ -131,4 +131,4 @@ def test_popularity_counts_interactions():
 
 def test_another_catalogue_is_refused():
     with pytest.raises(SettingError, match="4 items and a test set over 3"):
-        evaluate(Fixed(np.zeros((2, 4))), small())
+        evaluate_scorer(Fixed(np.zeros((2, 4))), small())

@@ -15,7 +15,7 @@ import butaca
 from butaca import workflows
 from butaca.baselines.popularity import Popularity
 from butaca.data.histories import Histories
-from butaca.evaluate.protocol import NOTEBOOK_K, evaluate
+from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.recipes import DEFAULT, NOTEBOOK
 
 TOP_10, TOP_100 = (f"factorized_top_k/top_{k}_categorical_accuracy" for k in (10, 100))
@@ -71,7 +71,7 @@ def test_the_default_recipe_beats_popularity(ml_split):
     """Two different models on the same pairs: what `butaca fit` gives is worth serving."""
     train_set, test = ml_split
     model, _ = train(DEFAULT, train_set)
-    popularity = evaluate(Popularity().fit(train_set), test, Histories.of(train_set))
+    popularity = evaluate_scorer(Popularity().fit(train_set), test, Histories.of(train_set))
     assert 0.08 < popularity.top_k(10) < 0.095
     assert model.evaluate(test, exclude_seen=True)[TOP_10] > 1.5 * popularity.top_k(10)
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_lists_are_a_sort_of_the_scores_without_seen_items(recommender, board):
 def test_many_users_are_answered_as_one_by_one(recommender):
     users = [f"u{u:02d}" for u in range(20)] + ["nobody", "u03"]
     many = list(recommender.recommend_many(users, k=5))
-    assert [m.user for m in many] == users
+    assert [m.asked for m in many] == users
     for user, answer in zip(users, many, strict=True):
         alone = recommender.recommend(user, k=5)
         assert [i.id for i in answer.items] == [i.id for i in alone.items]
@@ -74,9 +75,18 @@ def test_an_unknown_user_gets_what_is_popular_and_is_told(recommender, board):
     assert [i.score for i in answer.items] == sorted(counts.tolist(), reverse=True)[:3]
 
 
+def test_a_user_without_training_interactions_is_not_given_noise(fitted, board):
+    """Known to the vocabulary, but only through held-out rows: popularity, and it says so."""
+    train = board.take(np.flatnonzero(board.user != 5))
+    recommender = Recommender.build(fitted, train)
+    assert recommender.recommend("u05", k=3).source == "popularity"
+    many = list(recommender.recommend_many(["u05", "u04"], k=3))
+    assert [m.source for m in many] == ["popularity", "user"]
+
+
 def test_similar_items_share_a_colour_and_leave_the_item_out(recommender):
     answer = recommender.similar("film 4", k=5)
-    assert answer.user == "Film 4 (1954)"
+    assert answer.asked == "Film 4 (1954)"
     assert {int(i.id[1:]) % 2 for i in answer.items} == {0}
     assert "i04" not in {i.id for i in answer.items}
     assert all(-1.0001 <= i.score <= 1.0001 for i in answer.items)
@@ -128,6 +138,28 @@ def test_saved_and_loaded_answers_the_same(recommender, folder):
     assert again.about == {"recipe": "test"}
     assert again.items["genres"][3].tolist() == ["odd", "film"]
     assert again.items["year"].dtype == np.int64
+
+
+def test_every_kind_of_column_comes_back(recommender, tmp_path):
+    """Reals with gaps, booleans, whole numbers, text, bags of each kind, empty ones too."""
+    columns = {
+        "real": np.where(np.arange(16) % 3 == 0, np.nan, np.arange(16) / 7).astype(np.float32),
+        "flag": np.arange(16) % 2 == 0,
+        "whole": np.arange(16),
+        "text": np.array([f"título «{i}» \u2028" for i in range(16)], dtype=object),
+        "codes": butaca.Bags.of([[i, i + 1] for i in range(16)]),
+        "reals": butaca.Bags.of([[0.5]] * 16, dtype=np.float32),
+        "words": butaca.Bags.of([["a"]] * 16),
+        "none": butaca.Bags.of([[]] * 16, dtype=np.int64),
+    }
+    items = butaca.Entities("item_id", recommender.items.ids, columns, {"codes": ("x",) * 17})
+    replace(recommender, items=items).save(tmp_path / "all")
+    again = Recommender.load(tmp_path / "all").items
+    assert again.labels == items.labels
+    for name, column in columns.items():
+        a, b = (c.values if isinstance(c, butaca.Bags) else c for c in (column, again[name]))
+        assert a.dtype == b.dtype, name
+        np.testing.assert_array_equal(a, b, err_msg=name)
 
 
 def test_it_loads_with_numpy_alone(folder):

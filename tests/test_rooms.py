@@ -92,3 +92,9 @@ def test_cli_and_recommender_import_no_jax():
 def test_every_public_name_resolves():
     for name in butaca.__all__:
         assert getattr(butaca, name) is not None
+
+
+def test_public_names_are_no_rooms():
+    """A name like a subpackage's would turn into the subpackage as soon as that is imported."""
+    rooms = {path.name.removesuffix(".py") for path in ROOT.iterdir()}
+    assert not rooms & set(butaca.__all__)

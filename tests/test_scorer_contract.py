@@ -8,7 +8,7 @@ import pytest
 import butaca
 from butaca.baselines.popularity import Popularity
 from butaca.data.histories import Histories
-from butaca.evaluate.protocol import evaluate
+from butaca.evaluate.protocol import evaluate_scorer
 from butaca.recommend.recommender import Recommender
 from butaca.two_tower import TwoTower
 from conftest import checkerboard, left_out
@@ -91,11 +91,11 @@ def test_the_checkerboard_is_learned(scorers, name):
     board = checkerboard()
     rows = np.array([left_out(u) for u in range(20)], dtype=np.int32)
     test = butaca.Dataset(board.users, board.items, np.arange(20, dtype=np.int32), rows)
-    assert evaluate(scorers(name), test, Histories.of(board)).top_k(1) == 1.0
+    assert evaluate_scorer(scorers(name), test, Histories.of(board)).top_k(1) == 1.0
 
 
 def test_popularity_cannot_learn_it(scorers):
     board = checkerboard()
     rows = np.array([left_out(u) for u in range(20)], dtype=np.int32)
     test = butaca.Dataset(board.users, board.items, np.arange(20, dtype=np.int32), rows)
-    assert evaluate(scorers("popularity"), test, Histories.of(board)).top_k(1) < 0.5
+    assert evaluate_scorer(scorers("popularity"), test, Histories.of(board)).top_k(1) < 0.5

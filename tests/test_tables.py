@@ -189,14 +189,14 @@ class TestIds:
         assert data.users.ids.values.tolist() == [str(uuid.UUID(int=1)), str(uuid.UUID(int=2))]
 
     def test_numbers_and_text_mixed_are_text(self, tmp_path: Path) -> None:
-        late = [*range(3000), "x"]  # beyond any sample of the first rows
+        late = [*range(2999), "x", 3000]  # where no sample of every third row finds it
         assert read_table({"user": late, "item": late}).users.ids.is_text
         path = written(tmp_path, "r.jsonl", '{"user": 1, "item": 1}\n{"user": "a", "item": 2}\n')
         assert rows(read_table(path)) == [("1", 1), ("a", 2)]
 
     def test_a_late_fraction_is_not_rounded_to_an_id(self) -> None:
-        late = np.array([*range(3000), 1.5], dtype=object)
-        with refuses("'1.5' in column 'user', row 3001"):
+        late = np.array([*range(2999), 1.5, 3000], dtype=object)
+        with refuses("'1.5' in column 'user', row 3000"):
             read_table({"user": late, "item": late})
 
     @pytest.mark.parametrize("empty", ["", "  ", '""'])
@@ -313,6 +313,20 @@ class TestColumns:
         assert "time: column 'when' (by type: the only one that holds times)" in data.notes[2]
         data = read_table(write("user,item,when\n1,2,2020-01-01\n2,3,2020-01-02 00:00\n"))
         assert rows(data) == [("1", "2", 1577836800), ("2", "3", 1577923200)]
+
+    def test_a_name_counts_only_if_the_column_can_be_it(self) -> None:
+        days = np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[s]")
+        source = {"user": days, "username": ["a", "b"], "item": [1, 2], "stars": [[1], [2]], "value": [3, 4]}
+        data = read_table(source | {"timestamp": [True, False], "date": [5, 6]})
+        assert rows(data) == [("a", 1, 3, 5), ("b", 2, 4, 6)]
+        assert data.notes[-1] == "ignored: 'user', 'stars', 'timestamp'"
+
+    def test_the_kinds_of_a_large_file_do_not_hang_on_where_the_sample_ends(
+        self, write: Callable[..., Path]
+    ) -> None:
+        for pad in range(15):  # lines of 15 bytes: the sample ends within each byte of one once
+            path = write(f"user,item,when{'x' * pad}\n" + "1,2,2020-01-01\n" * 5000 + "2,3,2020-01-02\n")
+            assert read_table(path).timestamp is not None
 
     def test_the_only_column_left(self) -> None:
         data = read_table({"who": [1, 2], "movieId": [3, 4], "rating": [5, 6]})
@@ -494,6 +508,11 @@ class TestTimes:
             ([NEW_YEAR * 10**3 + 999, 0], [NEW_YEAR, 0], "milliseconds since 1970"),
             ([NEW_YEAR * 10**6 + 999_999, -1], [NEW_YEAR, -1], "microseconds since 1970"),
             ([NEW_YEAR * 10**9 + 999_999_999, 0], [NEW_YEAR, 0], "nanoseconds since 1970"),
+            ([10**11 - 1, 0], [10**11 - 1, 0], "seconds since 1970"),
+            ([10**11, 0], [10**8, 0], "milliseconds since 1970"),
+            ([10**14 - 1, 0], [10**11 - 1, 0], "milliseconds since 1970"),
+            ([10**14, 0], [10**8, 0], "microseconds since 1970"),
+            ([10**17, 0], [10**8, 0], "nanoseconds since 1970"),
             (["1577836800", "1.5e9"], [NEW_YEAR, 1500000000], "seconds since 1970"),
             (["1577836800999", "0"], [NEW_YEAR, 0], "milliseconds since 1970"),
             ([20200101, 19991231], [NEW_YEAR, 946598400], "dates as yyyymmdd, taken as UTC"),
@@ -577,7 +596,7 @@ DOUBLED = {
     "user": ["a", "a", "a", "b", "b", "b"],
     "item": ["x", "x", "x", "x", "y", "y"],
     "rating": [1, 2, 3, 4, 5, 6],
-    "time": [50, 60, 55, 1, 5, 5],
+    "time": [50, 60, 55, 1, 53, 53],
 }
 
 

@@ -20,7 +20,7 @@ _ROOMS = {
     "butaca.data.tables": ("read_table", "read_test"),
     "butaca.data.vocabulary": ("Vocabulary",),
     "butaca.errors": ("ButacaError",),
-    "butaca.evaluate.protocol": ("Evaluation", "evaluate"),
+    "butaca.evaluate.protocol": ("Evaluation", "evaluate_scorer"),
     "butaca.index.exact": ("ExactIndex",),
     "butaca.model.features": ("Bag", "Category", "Id", "Number", "Text"),
     "butaca.recipes": ("Recipe", "recipe"),
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from butaca.data.vocabulary import Vocabulary as Vocabulary
     from butaca.errors import ButacaError as ButacaError
     from butaca.evaluate.protocol import Evaluation as Evaluation
-    from butaca.evaluate.protocol import evaluate as evaluate
+    from butaca.evaluate.protocol import evaluate_scorer as evaluate_scorer
     from butaca.index.exact import ExactIndex as ExactIndex
     from butaca.model.features import Bag as Bag
     from butaca.model.features import Category as Category

@@ -204,7 +204,7 @@ def similar(
         shown["item"] = shown.pop("user")
         print_json(shown)
     else:
-        out.print(screen.recommendation_table(answer, f"Like {screen.plain(str(answer.user))}"))
+        out.print(screen.recommendation_table(answer, f"Like {screen.plain(str(answer.asked))}"))
 
 
 def _print_judged(judged: workflows.Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K) -> None:
@@ -225,7 +225,7 @@ def _print_judged(judged: workflows.Judged, name: str, k: tuple[int, ...] = NOTE
 
 
 def _print_list(answer: Recommendation) -> None:
-    heading = f"For user {answer.user}"
+    heading = f"For user {answer.asked}"
     if answer.source == "popularity":
         heading += " (not seen in training: what most people chose)"
     out.print(screen.recommendation_table(answer, screen.plain(heading)))

@@ -68,7 +68,7 @@ def plain(text: str) -> str:
 def as_json(answer: Recommendation) -> dict[str, Any]:
     """One JSON line: {"user": ..., "source": ..., "items": [{"id", "title", "score"}, ...]}."""
     return {
-        "user": answer.user,
+        "user": answer.asked,
         "source": answer.source,
         "items": [{"id": i.id, "title": i.title, "score": i.score} for i in answer.items],
     }

@@ -19,7 +19,7 @@ import optax
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import FeatureError, NotFittedError, SettingError
-from butaca.evaluate.protocol import NOTEBOOK_K, evaluate
+from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.features import Encoded, Encoder, Feature, Id, encode_with_unknown, pad_rows
 from butaca.model.losses import Mask
 from butaca.model.towers import as_tower, init_tower
@@ -250,7 +250,7 @@ class TwoTower:
         fitted = self._need()
         test = test.recoded(fitted.users, fitted.items)
         seen = fitted.seen if exclude_seen else None
-        logs = evaluate(self, test, seen, loss_batch=batch_size).metrics(k)
+        logs = evaluate_scorer(self, test, seen, loss_batch=batch_size).metrics(k)
         for callback in callbacks:
             callback.on_test_end(logs)
         return logs
@@ -350,7 +350,7 @@ class TwoTower:
         def validate(towers: Towers) -> Mapping[str, float]:
             fitted.vectors = tower_vectors(towers, fitted.run.features, len(fitted.items))
             try:
-                return evaluate(self, test, fitted.seen).metrics(k)
+                return evaluate_scorer(self, test, fitted.seen).metrics(k)
             finally:
                 fitted.vectors = None
 

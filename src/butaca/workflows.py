@@ -16,7 +16,7 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
 from butaca.errors import SettingError, TableError
-from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation, evaluate
+from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation, evaluate_scorer
 from butaca.recommend.recommender import Recommender
 
 if TYPE_CHECKING:  # these load JAX
@@ -166,9 +166,9 @@ def judge(scorer: Any, train: Dataset, test: Dataset, loss_batch: int = 4096) ->
     seen = Histories.of(train)
     return Judged(
         {
-            "seen kept": evaluate(scorer, test, None, loss_batch),
-            "seen left out": evaluate(scorer, test, seen),
-            "popularity": evaluate(Popularity().fit(train), test, seen),
+            "seen kept": evaluate_scorer(scorer, test, None, loss_batch),
+            "seen left out": evaluate_scorer(scorer, test, seen),
+            "popularity": evaluate_scorer(Popularity().fit(train), test, seen),
         },
         len(test),
     )
@@ -188,7 +188,7 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
     rows = np.repeat(np.arange(len(users), dtype=np.int32), np.diff(recommender.seen.start))
     train = Dataset(users, items, rows, recommender.seen.items)
     judged = judge(recommender, train, test)
-    by_count = evaluate(_Counts(recommender.popularity), test, recommender.seen)
+    by_count = evaluate_scorer(_Counts(recommender.popularity), test, recommender.seen)
     return replace(judged, rows=dict(judged.rows) | {"popularity": by_count})
 
 

@@ -53,7 +53,7 @@ class Evaluation:
         return out
 
 
-def evaluate(
+def evaluate_scorer(
     scorer: Scorer,
     test: Dataset,
     seen: Histories | None = None,

@@ -30,7 +30,7 @@ class Layer(eqx.Module):
     bias: Array
 
     def __call__(self, x: Array) -> Array:
-        """x [n, in] -> [n, out]."""
+        """X [n, in] -> [n, out]."""
         return x @ self.weight + self.bias
 
 

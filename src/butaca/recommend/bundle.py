@@ -177,7 +177,11 @@ def _entities(entities: Entities) -> dict[str, Any]:
     columns = {}
     for name, column in entities.columns.items():
         if isinstance(column, Bags):
-            columns[name] = {"bags": _plain(column.values), "offsets": column.offsets.tolist()}
+            columns[name] = {
+                "dtype": _kind(column.values),
+                "bags": _plain(column.values),
+                "offsets": column.offsets.tolist(),
+            }
         else:
             columns[name] = {"dtype": _kind(column), "values": _plain(column)}
     return {
@@ -192,7 +196,9 @@ def _read_entities(stored: Mapping[str, Any]) -> Entities:
     columns: dict[str, Column] = {}
     for name, column in stored["columns"].items():
         if "bags" in column:
-            columns[name] = Bags(_array(column["bags"]), np.asarray(column["offsets"], dtype=np.int64))
+            columns[name] = Bags(
+                _array(column["bags"], column["dtype"]), np.asarray(column["offsets"], dtype=np.int64)
+            )
         else:
             columns[name] = _array(column["values"], column["dtype"])
     labels = {name: tuple(words) for name, words in stored["labels"].items()}

@@ -40,16 +40,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A list for one user, best first.
+    """A list, best first.
 
     Attributes:
-        user: as asked.
+        asked: the user as given; for `similar`, the title that was found.
         items: at most k; fewer only if the catalogue, less what was left out, holds fewer.
-        source: where the list comes from: "user" (the model knows the user) or "popularity" (it
-            does not, and the list is what most people chose).
+        source: where the list comes from: "user" (the model learned from the user), "popularity" (it
+            did not, and the list is what most people chose), or "similar".
     """
 
-    user: Any
+    asked: Any
     items: tuple[Item, ...]
     source: str
 
@@ -151,9 +151,9 @@ class Recommender:
     # Lists.
 
     def recommend(self, user: Any, k: int = 10, exclude_seen: bool = True) -> Recommendation:
-        """The k best items for one user, by raw id; an unknown user gets what is popular."""
+        """The k best items for one user, by raw id; without training interactions, what is popular."""
         code = self.users.ids.code(user)
-        if code == self.users.ids.unknown:
+        if not len(self.seen[code]):  # unknown, or known without an interaction to learn from
             top = self._popular.top_k(np.ones((1, 1), dtype=np.float32), k)
             return self._answer(user, top, 0, "popularity")
         exclude = [self.seen[code]] if exclude_seen else None
@@ -167,7 +167,7 @@ class Recommender:
         for at in range(0, len(users), BLOCK):
             block = list(users[at : at + BLOCK])
             codes = self.users.ids.encode(block)
-            known = np.flatnonzero(codes != self.users.ids.unknown)
+            known = np.flatnonzero([len(self.seen[int(c)]) > 0 for c in codes])
             exclude = [self.seen[int(c)] for c in codes[known]] if exclude_seen else None
             top = self._index.top_k(self.user_vectors[codes[known]], k, exclude)
             row_of = {int(i): row for row, i in enumerate(known)}
