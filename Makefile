@@ -54,6 +54,8 @@ lock:
 		pyproject.toml --extra build -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		benchmarks/requirements-tfrs.in -o benchmarks/requirements-tfrs.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -95,14 +95,8 @@ def best(values: Floats, k: int) -> tuple[Ints, Floats]:
     [1, 3, 2]
     """
     n = len(values)
-    if k < n:
-        top = np.argpartition(values, n - k)[n - k :]
-        least = values[top].min()
-        above = np.flatnonzero(values > least)
-        ties = np.flatnonzero(values == least)[: k - len(above)]
-        top = np.concatenate([above, ties])
-    else:
-        top = np.arange(n)
-    order = np.lexsort((top, -values[top]))
-    top = top[order]
+    top = np.arange(n)
+    if k < n:  # everything from the k-th largest value on, ties included
+        top = (values >= np.partition(values, n - k)[n - k]).nonzero()[0]
+    top = top[(-values[top]).argsort(kind="stable")[:k]]
     return top, values[top]
