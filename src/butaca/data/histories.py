@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from butaca.data.dataset import Dataset
-from butaca.types import Codes, Ints
+from butaca.errors import TableError
+from butaca.types import Codes, Floats, Ints, Times
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,31 +18,63 @@ class Histories:
     Attributes:
         items: int32 [total].
         start: int64 [n_users + 1].
+        value: float32 [total], the rating or weight of each, or None.
+        time: int64 [total], when, in seconds since 1970 UTC, or None.
+
+    A pair that occurs more than once stands here once, as its latest row by time, or its last row
+    where there are no times.
     """
 
     items: Codes
     start: Ints
+    value: Floats | None = None
+    time: Times | None = None
+
+    def __post_init__(self) -> None:
+        for name, column in (("value", self.value), ("time", self.time)):
+            if column is not None and len(column) != len(self.items):
+                raise TableError(
+                    f"A history's {name} has one row per item",
+                    f"{len(column)} for {len(self.items)} items",
+                    "Make histories with Histories.of or from_pairs",
+                )
 
     @classmethod
     def of(cls, data: Dataset) -> Histories:
-        """The histories in a data set."""
-        return cls.from_pairs(data.user, data.item, len(data.users))
+        """The histories in a data set, with its values and times where it has them."""
+        return cls.from_pairs(data.user, data.item, len(data.users), data.value, data.timestamp)
 
     @classmethod
-    def from_pairs(cls, user: Codes, item: Codes, n_users: int) -> Histories:
-        """Histories of pairs of codes, [n] each.
+    def from_pairs(
+        cls,
+        user: Codes,
+        item: Codes,
+        n_users: int,
+        value: Floats | None = None,
+        time: Times | None = None,
+    ) -> Histories:
+        """Histories of pairs of codes, [n] each, with what is known of them, [n].
 
         >>> h = Histories.from_pairs(np.array([1, 0, 1]), np.array([5, 2, 3]), n_users=3)
         >>> [h[u].tolist() for u in range(3)]
         [[2], [3, 5], []]
+        >>> again = np.array([0, 0]), np.array([7, 7])  # rated 4 at time 20, and 1 earlier
+        >>> Histories.from_pairs(*again, 1, np.array([4.0, 1.0]), np.array([20, 10])).value.tolist()
+        [4.0]
         """
-        order = np.lexsort((item, user))
+        # Sorts are stable: the last of equal pairs is the latest, and of those the last row.
+        order = np.lexsort((item, user) if time is None else (time, item, user))
         u, i = user[order], item[order]
-        fresh = np.ones(len(u), dtype=bool)
-        fresh[1:] = (u[1:] != u[:-1]) | (i[1:] != i[:-1])
-        u, i = u[fresh], i[fresh]
+        last = np.ones(len(u), dtype=bool)
+        last[:-1] = (u[1:] != u[:-1]) | (i[1:] != i[:-1])
+        u, i, order = u[last], i[last], order[last]
         start = np.searchsorted(u, np.arange(n_users + 1)).astype(np.int64)
-        return cls(i.astype(np.int32), start)
+        return cls(
+            i.astype(np.int32),
+            start,
+            None if value is None else value[order].astype(np.float32),
+            None if time is None else time[order].astype(np.int64),
+        )
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -52,8 +85,13 @@ class Histories:
             return self.items[:0]
         return self.items[self.start[user] : self.start[user + 1]]
 
-    def pairs(self, users: Codes) -> tuple[Ints, Codes]:
-        """All items of a batch of users: row into `users` int64 [m], item int32 [m]."""
+    @property
+    def lengths(self) -> Ints:
+        """Distinct items of each user, int64 [n_users]."""
+        return np.diff(self.start)
+
+    def rows(self, users: Codes) -> tuple[Ints, Ints]:
+        """Where a batch of users' items stand: row into `users` int64 [m], row into `items` int64 [m]."""
         known = (users >= 0) & (users < len(self))
         safe = np.where(known, users, 0)
         begin = self.start[safe]
@@ -61,4 +99,9 @@ class Histories:
         rows = np.repeat(np.arange(len(users)), length)
         ends = np.cumsum(length)
         at = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(begin - (ends - length), length)
+        return rows, at
+
+    def pairs(self, users: Codes) -> tuple[Ints, Codes]:
+        """All items of a batch of users: row into `users` int64 [m], item int32 [m]."""
+        rows, at = self.rows(users)
         return rows, self.items[at]

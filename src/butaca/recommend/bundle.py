@@ -148,7 +148,12 @@ def load_bundle(folder: Path) -> Recommender:
             items,
             arrays["user_vectors"],
             arrays["item_vectors"],
-            Histories(arrays["seen_items"], arrays["seen_start"]),
+            Histories(
+                arrays["seen_items"],
+                arrays["seen_start"],
+                arrays.get("seen_value"),
+                arrays.get("seen_time"),
+            ),
             arrays["popularity"],
             arrays.get("item_bias"),
             manifest["about"],
@@ -166,8 +171,12 @@ def _arrays(recommender: Recommender) -> dict[str, np.ndarray]:
         "seen_start": recommender.seen.start,
         "popularity": recommender.popularity,
     }
-    if recommender.item_bias is not None:
-        arrays["item_bias"] = recommender.item_bias
+    optional = {
+        "item_bias": recommender.item_bias,
+        "seen_value": recommender.seen.value,
+        "seen_time": recommender.seen.time,
+    }
+    arrays |= {name: array for name, array in optional.items() if array is not None}
     if recommender.test is not None:
         arrays["test_user"], arrays["test_item"] = recommender.test
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
