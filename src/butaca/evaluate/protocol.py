@@ -7,16 +7,17 @@ a test pair whose own item is among them can't be hit and ranks last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.evaluate.metrics import in_batch_loss, top_k_accuracy
-from butaca.types import Codes, Ints, Scorer
+from butaca.evaluate.metrics import PER_USER, PerUser, in_batch_loss, top_k_accuracy
+from butaca.types import Bools, Codes, Floats, Ints, Scorer
 
 #: The k of the notebook's cell 106.
 NOTEBOOK_K = (1, 5, 10, 50, 100)
@@ -34,16 +35,23 @@ class Evaluation:
         n_items: size of the catalogue.
         seen_left_out: whether items seen in training were left out.
         loss: the in-batch loss of the last batch, as Keras prints it; None if not asked for.
+        user: int32 [P], user code of each pair.
+        item: int32 [P], item code of each pair.
+        lists: int32 [U', k], the first k items of each of `users`, best first, equal scores by code,
+            -1 where fewer are left; None if not asked for.
     """
 
     ranks: Ints
     n_items: int
     seen_left_out: bool
-    loss: float | None = None
+    loss: float | None
+    user: Codes
+    item: Codes
+    lists: Codes | None = None
 
     def top_k(self, k: int) -> float:
-        """Top-k categorical accuracy."""
-        return top_k_accuracy(self.ranks, k)
+        """Top-k categorical accuracy: the share of test pairs, repeats included, with rank < k."""
+        return top_k_accuracy(self.ranks, min(k, self.n_items))
 
     def metrics(self, k: Sequence[int] = NOTEBOOK_K) -> dict[str, float]:
         """Under the notebook's names: {"factorized_top_k/top_1_categorical_accuracy": ..., "loss": ...}."""
@@ -52,12 +60,85 @@ class Evaluation:
             out |= {"loss": self.loss, "regularization_loss": 0.0, "total_loss": self.loss}
         return out
 
+    @cached_property
+    def users(self) -> Codes:
+        """The users with test pairs, ascending, int32 [U']: the rows of `per_user` and of `lists`."""
+        return np.unique(self.user)
+
+    def metric(self, name: str, k: int | None = 10) -> float:
+        """One figure: "top_k_accuracy" over pairs, or the mean over `users` of a per-user metric.
+
+        Args:
+            name: "top_k_accuracy" or one of `metrics.PER_USER`: "hit_rate", "precision", "recall",
+                "ndcg", "map", "mrr".
+            k: where lists are cut; None cuts nothing.
+        """
+        if name == "top_k_accuracy":
+            return self.top_k(self._cut(k))
+        values = self.per_user(name, k)
+        return float(values.mean()) if len(values) else float("nan")
+
+    def per_user(self, name: str, k: int | None = 10) -> PerUser:
+        """A metric of each of `users`, float64 [U'].
+
+        "top_k_accuracy" is the share of the user's own pairs; the metric itself weighs users by their
+        pairs. All other metrics count a pair that the test set repeats once.
+
+        Raises:
+            SettingError: no metric has that name, or k is below 1.
+        """
+        k = self._cut(k)
+        if name == "top_k_accuracy":
+            hits, pairs = self.hits_per_user(k)
+            return hits / pairs
+        if name not in PER_USER:
+            raise SettingError(
+                f"A metric is top_k_accuracy or one of {', '.join(PER_USER)}", repr(name), "Correct the name"
+            )
+        return PER_USER[name](self.ranks[self._distinct], self._row[self._distinct], len(self.users), k)
+
+    def hits(self, k: int) -> Bools:
+        """Which pairs are among the first k, [P]."""
+        return self.ranks < self._cut(k)
+
+    def hits_per_user(self, k: int) -> tuple[PerUser, PerUser]:
+        """Pairs hit and pairs of each of `users`, repeats included, float64 [U'] each."""
+        n = len(self.users)
+        hits = np.bincount(self._row, self.hits(k), minlength=n).astype(np.float64)
+        return hits, np.bincount(self._row, minlength=n).astype(np.float64)
+
+    def only(self, pairs: Bools) -> Evaluation:
+        """The same ranks, of some of the pairs [P]: relevant are then only a user's items among them."""
+        chosen = replace(
+            self, ranks=self.ranks[pairs], user=self.user[pairs], item=self.item[pairs], loss=None
+        )
+        if self.lists is None:
+            return chosen
+        return replace(chosen, lists=self.lists[np.searchsorted(self.users, chosen.users)])
+
+    @cached_property
+    def _row(self) -> Ints:
+        """Row of each pair's user in `users`, [P]."""
+        return np.searchsorted(self.users, self.user)
+
+    @cached_property
+    def _distinct(self) -> Ints:
+        """Pairs without repeats: the first of each user and item."""
+        first: Ints = np.unique(self._row * self.n_items + self.item, return_index=True)[1]
+        return first
+
+    def _cut(self, k: int | None) -> int:
+        if k is not None and k < 1:
+            raise SettingError("A list is cut at one item or more", f"k={k}", "Pass k=10, or None")
+        return self.n_items if k is None else min(k, self.n_items)
+
 
 def evaluate_scorer(
     scorer: Scorer,
     test: Dataset,
     seen: Histories | None = None,
     loss_batch: int | None = None,
+    lists: int = 0,
 ) -> Evaluation:
     """Rank every test pair.
 
@@ -66,6 +147,7 @@ def evaluate_scorer(
         test: pairs to find.
         seen: training histories to leave out; None leaves nothing out, as the notebook.
         loss_batch: also compute the loss of the last batch of this many pairs (notebook: 4096).
+        lists: also keep the first so many items of every test user, for what lies beyond accuracy.
     """
     if scorer.n_items != len(test.items):
         raise SettingError(
@@ -73,13 +155,15 @@ def evaluate_scorer(
             f"a scorer of {scorer.n_items} items and a test set over {len(test.items)}",
             "Recode the test set with the model's entities (Dataset.recoded)",
         )
-    ranks = rank_pairs(scorer, test.user, test.item, seen)
+    ranks, top = _rank(scorer, test.user, test.item, seen, min(lists, scorer.n_items))
     loss = None
     if loss_batch is not None:
         last = len(test) - ((len(test) - 1) // loss_batch) * loss_batch if len(test) else 0
         users, row = np.unique(test.user[len(test) - last :], return_inverse=True)
         loss = in_batch_loss(scorer.score(users), row, test.item[len(test) - last :])
-    return Evaluation(ranks, scorer.n_items, seen is not None, loss)
+    return Evaluation(
+        ranks, scorer.n_items, seen is not None, loss, test.user, test.item, top if lists else None
+    )
 
 
 def rank_pairs(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None = None) -> Ints:
@@ -88,41 +172,80 @@ def rank_pairs(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None 
     Users are scored once each, in chunks that bound memory, and ranked by binary search in their
     sorted scores: U N log N for any number of pairs. A score that is not a number ranks last.
     """
+    return _rank(scorer, user, item, seen, 0)[0]
+
+
+def top_lists(scorer: Scorer, users: Codes, seen: Histories | None, k: int) -> Codes:
+    """The first k items of each user, by score and then by code: codes [B] -> int32 [B, min(k, N)].
+
+    Args:
+        scorer: whose scores.
+        users: codes, in any order.
+        seen: items to leave out; None leaves nothing out.
+        k: length of the lists; -1 fills those for which fewer items are left.
+    """
+    k = min(k, scorer.n_items)
+    out = np.empty((len(users), k), dtype=np.int32)
+    step = max(CHUNK // max(scorer.n_items, 1), 1)
+    for at in range(0, len(users), step):
+        scores, _ = _scores(scorer, users[at : at + step], seen)
+        threshold = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
+        out[at : at + step] = _best(scores, threshold, k)
+    return out
+
+
+def _rank(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None, k: int) -> tuple[Ints, Codes]:
+    """Ranks of pairs [P] and the lists of their users, ascending [U', k], from one pass of scoring."""
     n = scorer.n_items
     ranks = np.empty(len(user), dtype=np.int64)
     order = np.argsort(user, kind="stable")
     users, start = np.unique(user[order], return_index=True)
+    lists = np.empty((len(users), k), dtype=np.int32)
     bounds = np.append(start, len(user))
     step = max(CHUNK // max(n, 1), 1)
     for at in range(0, len(users), step):
         chunk = users[at : at + step]
         rows = order[bounds[at] : bounds[min(at + step, len(users))]]
-        scores = scorer.score(chunk)
-        bad = np.isnan(scores)
-        if bad.any():
-            scores = np.where(bad, -np.inf, scores)
         row_of = np.searchsorted(chunk, user[rows])
-        own = scores[row_of, item[rows]]
-        hidden = np.zeros(len(rows), dtype=bool)
-        if seen is not None:
-            scores = np.array(scores)  # a scorer may return what it keeps
-            seen_row, seen_item = seen.pairs(chunk)
-            scores[seen_row, seen_item] = -np.inf
-            mask = np.zeros(scores.shape, dtype=bool)
-            mask[seen_row, seen_item] = True
-            hidden = mask[row_of, item[rows]]
+        scores, hidden = _scores(scorer, chunk, seen)
         ordered = np.sort(scores, axis=1)
+        own = scores[row_of, item[rows]]
         pair_start = np.searchsorted(row_of, np.arange(len(chunk) + 1))
         found = np.empty(len(rows), dtype=np.int64)
         for r in range(len(chunk)):
             a, b = pair_start[r], pair_start[r + 1]
             found[a:b] = n - np.searchsorted(ordered[r], own[a:b], side="left") - 1
-        ranks[rows] = np.where(hidden, n, found)
-    return ranks
+        if hidden is not None:
+            found[hidden[row_of, item[rows]]] = n
+        ranks[rows] = found
+        if k:
+            lists[at : at + step] = _best(scores, ordered[:, n - k], k)
+    return ranks, lists
 
 
-def comparison(
-    rows: Mapping[str, Evaluation], k: Sequence[int] = NOTEBOOK_K
-) -> list[tuple[str, list[float]]]:
-    """Rows for a table: (name, top-k accuracies)."""
-    return [(name, [e.top_k(n) for n in k]) for name, e in rows.items()]
+def _scores(scorer: Scorer, users: Codes, seen: Histories | None) -> tuple[Floats, Bools | None]:
+    """Scores [B, N] with -inf for what is no number or left out, and what was left out [B, N]."""
+    scores = scorer.score(users)
+    bad = np.isnan(scores)
+    if bad.any():
+        scores = np.where(bad, np.float32(-np.inf), scores)
+    if seen is None:
+        return scores, None
+    scores = np.array(scores)  # a scorer may return what it keeps
+    row, item = seen.pairs(users)
+    scores[row, item] = -np.inf
+    hidden = np.zeros(scores.shape, dtype=bool)
+    hidden[row, item] = True
+    return scores, hidden
+
+
+def _best(scores: Floats, threshold: Floats, k: int) -> Codes:
+    """The k best items of each row, ties by code, from the k-th largest score of each: -> [B, k]."""
+    row, item = np.nonzero((scores >= threshold[:, None]) & (scores > -np.inf))
+    order = np.lexsort((item, -scores[row, item], row))
+    row, item = row[order], item[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    kept = place < k
+    lists = np.full((len(scores), k), -1, dtype=np.int32)
+    lists[row[kept], place[kept]] = item[kept]
+    return lists

@@ -1,0 +1,208 @@
+"""Beyond accuracy, from top-k lists: what is offered, to how many, and how alike the lists are.
+
+Lists are int32 [U, k], a user a row, best first, -1 where fewer than k items were left
+(`Evaluation.lists`, `protocol.top_lists`). `share` is float64 [N]: the share of the training users,
+those with a history, that had each item (`item_shares`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from butaca.data.histories import Histories
+from butaca.types import Codes, Floats, Ints
+
+Shares = NDArray[np.float64]
+
+#: List places looked at once by intra_list_similarity.
+CHUNK = 1 << 14
+
+
+def item_shares(seen: Histories, n_items: int) -> Shares:
+    """Share of the users with a history that had each item, float64 [N].
+
+    >>> seen = Histories.from_pairs(np.array([0, 1, 1]), np.array([0, 0, 2]), n_users=3)
+    >>> item_shares(seen, 3)  # two users have a history; both had item 0
+    array([1. , 0. , 0.5])
+    """
+    active = max(int(np.count_nonzero(seen.lengths)), 1)
+    return np.bincount(seen.items, minlength=n_items) / active
+
+
+def exposure(lists: Codes, n_items: int) -> Ints:
+    """How many lists hold each item, int64 [N]."""
+    return np.bincount(lists[lists >= 0], minlength=n_items)
+
+
+def coverage(lists: Codes, n_items: int) -> float:
+    """Share of the catalogue that at least one list holds (catalogue coverage, Ge et al. 2010).
+
+    >>> coverage(np.array([[0, 1], [1, 2]]), n_items=4)
+    0.75
+    """
+    return float(np.count_nonzero(exposure(lists, n_items)) / max(n_items, 1))
+
+
+def novelty(lists: Codes, share: Shares, n_users: int) -> float:
+    """Mean self-information of the listed items in bits: mean of -log2 share (Zhou et al. 2010).
+
+    0 if everyone has had all that is offered. An item that nobody had counts as had by one of the
+    n_users, so it adds log2(n_users).
+
+    >>> novelty(np.array([[0, 1]]), np.array([0.5, 0.125]), n_users=8)  # (1 + 3) / 2
+    2.0
+    """
+    offered = share[lists[lists >= 0]]
+    return _mean(-np.log2(np.maximum(offered, 1 / max(n_users, 1))))
+
+
+def popularity_share(lists: Codes, share: Shares) -> float:
+    """Mean over listed items of the share of users that had them (average popularity, Abdollahpouri 2019).
+
+    >>> popularity_share(np.array([[0, 1], [0, -1]]), np.array([0.5, 0.125]))  # (.5 + .125 + .5) / 3
+    0.375
+    """
+    return _mean(share[lists[lists >= 0]])
+
+
+def history_popularity_share(seen: Histories, users: Codes, share: Shares) -> float:
+    """The same of what users chose themselves: their mean over each user's history, then over users.
+
+    Users without a history count for nothing; each other counts once, as in lists of equal length.
+    """
+    row, item = seen.pairs(users)
+    length = np.bincount(row, minlength=len(users))
+    total = np.bincount(row, share[item], minlength=len(users))
+    return _mean(total[length > 0] / length[length > 0])
+
+
+def gini(lists: Codes, n_items: int) -> float:
+    """How unequally the catalogue is shown: Gini index of exposure, 0 equal, (N - 1) / N one item only.
+
+        sum over items, by ascending exposure x_1 .. x_N, of (2 j - N - 1) x_j  /  (N sum of x)
+
+    Items that no list holds are part of it (Fleder and Hosanagar 2009).
+
+    >>> gini(np.array([[0], [0], [1], [1]]), n_items=4)  # x = 0, 0, 2, 2: (1 * 2 + 3 * 2) / (4 * 4)
+    0.5
+    """
+    x = np.sort(exposure(lists, n_items))
+    weights = 2 * np.arange(1, n_items + 1) - n_items - 1
+    return float(weights @ x / (n_items * x.sum())) if x.any() else float("nan")
+
+
+def overlap(lists: Codes) -> float:
+    """How much of a list stands in another user's list too, in the mean over all pairs of users.
+
+        sum over items of c (c - 1)  /  (U (U - 1) mean length),   c = lists that hold the item
+
+    Exact for all pairs, by counting. 1 if everyone gets the same list, 0 if no two share an item.
+    Two lists of length k with this share s have a Jaccard index of s / (2 - s).
+
+    >>> overlap(np.array([[0, 1], [0, 2], [0, 1]]))  # pairs share 1, 2 and 1 of 2: 4 / 6
+    0.6666666666666666
+    """
+    n, places = len(lists), int(np.count_nonzero(lists >= 0))
+    if n < 2 or not places:
+        return float("nan")
+    c = exposure(lists, int(lists.max()) + 1).astype(np.float64)
+    return float((c * (c - 1)).sum() / ((n - 1) * places))
+
+
+def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> float:
+    """Mean cosine of the pairs of items within a list, in the mean over users (Ziegler et al. 2005).
+
+    The cosine of a row of `vectors` [N, d], or of who had the items (`user_columns`, sparse
+    [N, users]): co-occurrence. Lists of fewer than two items count for nothing. By counting:
+    the squared length of a list's sum of unit vectors is the sum of all its n x n cosines.
+
+    >>> films = np.array([[1, 0], [2, 0], [0, 1]], dtype=np.float32)
+    >>> intra_list_similarity(np.array([[0, 1], [0, 2]]), films)  # cosines 1 and 0
+    0.5
+    """
+    table = sparse.csr_array(vectors)
+    squares = np.asarray(table.multiply(table).sum(axis=1)).ravel()
+    norms = np.sqrt(squares.astype(np.float64))
+    norms[norms == 0] = np.inf
+    unit = sparse.diags_array(1 / norms) @ table
+    own = (norms < np.inf).astype(np.float64)  # an item's cosine with itself
+    found = []
+    step = max(CHUNK // max(lists.shape[1], 1), 1)
+    for at in range(0, len(lists), step):
+        part = lists[at : at + step]
+        row, place = np.nonzero(part >= 0)
+        item = part[row, place]
+        member = sparse.csr_array((np.ones(len(row)), (row, item)), shape=(len(part), unit.shape[0]))
+        total = member @ unit
+        squared = np.asarray(total.multiply(total).sum(axis=1)).ravel()
+        n = np.bincount(row, minlength=len(part)).astype(np.float64)
+        alone = np.bincount(row, own[item], minlength=len(part))
+        several = n > 1
+        found.append((squared - alone)[several] / (n * (n - 1))[several])
+    return _mean(np.concatenate(found) if found else np.zeros(0))
+
+
+def user_columns(seen: Histories, n_items: int) -> sparse.csr_array:
+    """Who had each item, sparse 0/1 [N, users]: rows whose cosines are those of co-occurrence."""
+    ones = np.ones(len(seen.items))
+    return sparse.csr_array(
+        sparse.csr_array((ones, seen.items, seen.start), shape=(len(seen), n_items)).T.tocsr()
+    )
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """What lies beyond accuracy in the lists of all test users.
+
+    Attributes:
+        k: length of the lists.
+        coverage: share of the catalogue in at least one list.
+        novelty: mean -log2 of the share of users that had an item, bits.
+        popularity_share: mean share of users that had an offered item.
+        history_popularity_share: the same of what these users chose themselves.
+        gini: of exposure; 0 is equal.
+        intra_list_similarity: mean cosine within a list, of co-occurrence in training: the same
+            measure for every scorer, whatever vectors it has.
+        overlap: share of a list that another user's holds, mean over all pairs of users.
+    """
+
+    k: int
+    coverage: float
+    novelty: float
+    popularity_share: float
+    history_popularity_share: float
+    gini: float
+    intra_list_similarity: float
+    overlap: float
+
+
+def beyond_accuracy(lists: Codes, users: Codes, seen: Histories, n_items: int, k: int = 10) -> Beyond:
+    """All of the above for the first k of the lists [U, >= k] of `users` [U].
+
+    Args:
+        lists: of at least k items; a catalogue smaller than k gives shorter ones.
+        users: codes of their users.
+        seen: training histories.
+        n_items: size of the catalogue.
+        k: how much of the lists to look at.
+    """
+    lists = lists[:, :k]
+    share = item_shares(seen, n_items)
+    return Beyond(
+        lists.shape[1],
+        coverage(lists, n_items),
+        novelty(lists, share, int(np.count_nonzero(seen.lengths))),
+        popularity_share(lists, share),
+        history_popularity_share(seen, users, share),
+        gini(lists, n_items),
+        intra_list_similarity(lists, user_columns(seen, n_items)),
+        overlap(lists),
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")

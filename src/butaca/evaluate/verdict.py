@@ -1,0 +1,200 @@
+"""A verdict, not a number: *beats*, *ties* or *loses*, by a paired bootstrap over the same users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from butaca.errors import SettingError
+from butaca.evaluate.intervals import Doubles, percentile_interval, resampled_sums
+from butaca.evaluate.protocol import Evaluation
+
+Word: TypeAlias = Literal["beats", "ties", "loses"]
+
+#: What a verdict compares: metric, where lists are cut, and what a table calls it.
+MEASURES: tuple[tuple[str, int, str], ...] = (
+    ("top_k_accuracy", 10, "top-10"),
+    ("top_k_accuracy", 100, "top-100"),
+    ("ndcg", 10, "NDCG@10"),
+    ("recall", 20, "Recall@20"),
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of two scorers on the same users.
+
+    Attributes:
+        metric, k: as `Evaluation.metric` takes them.
+        ours, theirs: the two figures.
+        difference: ours - theirs.
+        low, high: ends of the 95 % interval of the difference.
+        word: "beats" if the interval lies above zero, "loses" if below, else "ties".
+    """
+
+    metric: str
+    k: int | None
+    ours: float
+    theirs: float
+    difference: float
+    low: float
+    high: float
+    word: Word
+
+    @property
+    def label(self) -> str:
+        """What a table calls the metric, such as "NDCG@10"."""
+        return label_of(self.metric, self.k)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.word} {self.label} {self.ours:.4f} against {self.theirs:.4f}: "
+            f"{self.difference:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A model against every baseline.
+
+    Attributes:
+        against: by baseline, its comparisons, one for each of `MEASURES` unless asked otherwise.
+    """
+
+    against: Mapping[str, tuple[Comparison, ...]]
+
+    def word(self, baseline: str) -> Literal["beats", "ties", "loses", "mixed"]:
+        """All comparisons with one baseline in a word.
+
+        "ties" if none excludes zero, "beats" if some do and all of those are ours, "loses" if all of
+        those are theirs, "mixed" if each wins some.
+        """
+        words = {c.word for c in self.against[baseline]}
+        if {"beats", "loses"} <= words:
+            return "mixed"
+        return "beats" if "beats" in words else "loses" if "loses" in words else "ties"
+
+    @property
+    def sentence(self) -> str:
+        """Such as "The model beats popularity and item-kNN, ties with EASE."."""
+        phrases = {"beats": "beats", "ties": "ties with", "loses": "loses to"}
+        parts = []
+        for word, phrase in phrases.items():
+            names = [name for name in self.against if self.word(name) == word]
+            if names:
+                parts.append(f"{phrase} {_and(names)}")
+        for name in self.against:
+            if self.word(name) == "mixed":
+                won, lost = (
+                    _and([c.label for c in self.against[name] if c.word == w]) for w in ("beats", "loses")
+                )
+                parts.append(f"beats {name} at {won} and loses to it at {lost}")
+        return f"The model {', '.join(parts)}." if parts else "There was nothing to compare with."
+
+
+def compare(
+    ours: Evaluation,
+    theirs: Evaluation,
+    metric: str = "top_k_accuracy",
+    k: int | None = 10,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """The difference of one metric, with its interval.
+
+    Users are drawn with replacement, the same for both sides, and the figure taken again: for a
+    per-user metric the mean, for top_k_accuracy the hits over the pairs of the users drawn.
+
+    Args:
+        ours: the model's.
+        theirs: the other's, of the same test pairs.
+        metric: as `Evaluation.metric` takes it.
+        k: where lists are cut; None cuts nothing.
+        n_resamples: draws.
+        seed: of the draws.
+
+    Raises:
+        SettingError: the two were not judged on the same pairs.
+    """
+    return compare_many(ours, {"": theirs}, [(metric, k)], n_resamples, seed)[""][0]
+
+
+def compare_many(
+    ours: Evaluation,
+    others: Mapping[str, Evaluation],
+    measures: Sequence[tuple[str, int | None]],
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, tuple[Comparison, ...]]:
+    """`compare` with several others on several measures, from one set of draws."""
+    for name, theirs in others.items():
+        _same_pairs(ours, theirs, name)
+    pairs = ours.hits_per_user(1)[1]
+    columns = [pairs]  # [U] each: first the pairs, then ours and every other's by measure
+    for evaluation in (ours, *others.values()):
+        columns += [_sums(evaluation, metric, k) for metric, k in measures]
+    n = len(measures)
+    sums = resampled_sums(np.stack(columns, axis=1), n_resamples, seed) if len(pairs) else None
+    out: dict[str, tuple[Comparison, ...]] = {}
+    for place, (name, theirs) in enumerate(others.items(), start=1):
+        row = []
+        for m, (metric, k) in enumerate(measures):
+            a, b = ours.metric(metric, k), theirs.metric(metric, k)
+            low = high = float("nan")
+            if sums is not None:
+                over = sums[:, 0] if metric == "top_k_accuracy" else float(len(pairs))
+                difference = (sums[:, 1 + m] - sums[:, 1 + place * n + m]) / over
+                low, high = percentile_interval(difference)
+            row.append(Comparison(metric, k, a, b, a - b, low, high, _word(low, high)))
+        out[name] = tuple(row)
+    return out
+
+
+def verdict(
+    ours: Evaluation, baselines: Mapping[str, Evaluation], n_resamples: int = 2000, seed: int = 0
+) -> Verdict:
+    """A model against every baseline on `MEASURES`: judged on the same pairs, seen items left out alike."""
+    return Verdict(compare_many(ours, baselines, [(m, k) for m, k, _ in MEASURES], n_resamples, seed))
+
+
+def label_of(metric: str, k: int | None) -> str:
+    """What a table calls a metric.
+
+    >>> label_of("top_k_accuracy", 10), label_of("ndcg", 10), label_of("map", None)
+    ('top-10', 'NDCG@10', 'MAP')
+    """
+    if metric == "top_k_accuracy":
+        return f"top-{k}"
+    name = metric.upper() if metric in {"ndcg", "map", "mrr"} else metric.replace("_", " ").capitalize()
+    return name if k is None else f"{name}@{k}"
+
+
+def _sums(evaluation: Evaluation, metric: str, k: int | None) -> Doubles:
+    """What is added over users, [U]."""
+    if metric == "top_k_accuracy":
+        return evaluation.hits_per_user(evaluation.n_items if k is None else k)[0]
+    return evaluation.per_user(metric, k)
+
+
+def _word(low: float, high: float) -> Word:
+    return "beats" if low > 0 else "loses" if high < 0 else "ties"
+
+
+def _same_pairs(ours: Evaluation, theirs: Evaluation, name: str) -> None:
+    same = np.array_equal(ours.user, theirs.user) and np.array_equal(ours.item, theirs.item)
+    if not same or ours.seen_left_out != theirs.seen_left_out or ours.n_items != theirs.n_items:
+        raise SettingError(
+            "Two scorers are compared on the same test pairs and catalogue, with seen items treated alike",
+            f"{len(ours.user):,} pairs of {ours.n_items:,} items with seen "
+            f"{'left out' if ours.seen_left_out else 'kept'}, and for {name or 'the other'} "
+            f"{len(theirs.user):,} of {theirs.n_items:,} with seen "
+            f"{'left out' if theirs.seen_left_out else 'kept'}",
+            "Evaluate both on the same test set",
+        )
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
