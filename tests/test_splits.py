@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
+from butaca.data.splits import leave_last_out, random_split, stratified_split, temporal_split, user_split
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SplitError
 
@@ -41,10 +41,14 @@ def datasets(draw: st.DrawFn) -> Dataset:
     return dataset(user, item, time)
 
 
+#: For splits that refuse much of what `datasets` draws.
+PATIENT = settings(suppress_health_check=[HealthCheck.filter_too_much])
 SHARES = st.floats(0.01, 0.99)
 SEEDS = st.integers(0, 2**32 - 1)
 SPLITS: dict[str, Callable[[float, int], Split]] = {
     "random": lambda share, seed: lambda data: random_split(data, share, seed),
+    "by item": lambda share, seed: lambda data: stratified_split(data, share, seed),
+    "by user": lambda share, seed: lambda data: stratified_split(data, share, seed, by="user"),
     "temporal": lambda share, seed: lambda data: temporal_split(data, share),
     "last": lambda share, seed: lambda data: leave_last_out(data, 1 + seed % 3),
     "user": lambda share, seed: lambda data: user_split(data, share, seed),
@@ -71,6 +75,7 @@ def split_or_skip(split: Split, data: Dataset) -> tuple[Dataset, Dataset]:
 
 
 @pytest.mark.parametrize("kind", SPLITS)
+@PATIENT
 @given(data=datasets(), share=SHARES, seed=SEEDS)
 def test_every_row_is_on_exactly_one_side(kind: str, data: Dataset, share: float, seed: int) -> None:
     train, test = split_or_skip(SPLITS[kind](share, seed), data)
@@ -81,6 +86,7 @@ def test_every_row_is_on_exactly_one_side(kind: str, data: Dataset, share: float
 
 
 @pytest.mark.parametrize("kind", SPLITS)
+@PATIENT
 @given(data=datasets(), share=SHARES, seed=SEEDS)
 def test_both_sides_share_the_vocabularies(kind: str, data: Dataset, share: float, seed: int) -> None:
     for side in split_or_skip(SPLITS[kind](share, seed), data):
@@ -90,6 +96,7 @@ def test_both_sides_share_the_vocabularies(kind: str, data: Dataset, share: floa
 
 
 @pytest.mark.parametrize("kind", SPLITS)
+@PATIENT
 @given(data=datasets(), share=SHARES, seed=SEEDS)
 def test_the_same_seed_gives_the_same_split(kind: str, data: Dataset, share: float, seed: int) -> None:
     split = SPLITS[kind](share, seed)
@@ -126,6 +133,46 @@ class TestRandomSplit:
         assert (numbers(train), numbers(test)) == ([4, 2, 3, 1], [0])
 
 
+class TestStratifiedSplit:
+    def test_by_hand(self) -> None:
+        # RandomState(42) draws .375 .951 .732 .599 .15602 .15599 .058 .866 .601 .708
+        # item 0, rows 0 to 3: from the lowest 0 3 2 1; three quarters of four train: 0 3 2
+        # item 1, rows 4 to 6: 6 5 4; three quarters of three is 2.25, so 6 and 5 train
+        # item 2, row 7: three quarters of one is .75, so none trains
+        # item 3, rows 8 and 9: three quarters of two is 1.5, so 8 trains
+        data = dataset([0] * 10, [0, 0, 0, 0, 1, 1, 1, 2, 3, 3], None)
+        train, test = stratified_split(data)
+        assert (numbers(train), numbers(test)) == ([0, 2, 3, 5, 6, 8], [1, 4, 7, 9])
+
+    def test_interleaved_items_and_users(self) -> None:
+        # the same draws; item 0 has rows 0 2 4 (.375 .732 .156), item 1 rows 1 3 5 (.951 .599 .156)
+        # half of three is 1.5, so one trains: rows 4 and 5
+        data = dataset([0, 0, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1], None)
+        assert numbers(stratified_split(data, test=0.5)[0]) == [4, 5]
+        # user 0 has rows 0 1 2, user 1 rows 3 4 5: rows 0 and 5
+        assert numbers(stratified_split(data, test=0.5, by="user")[0]) == [0, 5]
+
+    @PATIENT
+    @given(data=datasets(), quarters=st.integers(1, 3), seed=SEEDS, by=st.sampled_from(["item", "user"]))
+    def test_every_group_gives_its_share(self, data: Dataset, quarters: int, seed: int, by: str) -> None:
+        train, _ = split_or_skip(lambda d: stratified_split(d, quarters / 4, seed, by), data)  # type: ignore[arg-type]
+        size = np.bincount(getattr(data, by), minlength=8)
+        trained = np.bincount(getattr(train, by), minlength=8)
+        assert trained.tolist() == [n * (4 - quarters) // 4 for n in size]
+
+    def test_every_interaction_is_equally_likely_to_train(self) -> None:
+        data = dataset([0] * 5, [0] * 5, None)
+        counts = np.zeros(5)
+        for seed in range(500):
+            counts[numbers(stratified_split(data, 0.4, seed)[0])] += 1
+        assert counts.sum() == 500 * 3
+        assert np.all(np.abs(counts - 300) < 50)  # 4.6 standard deviations of sqrt(500 * .6 * .4) = 11
+
+    def test_by_is_item_or_user(self) -> None:
+        with pytest.raises(SplitError, match=r"by item or by user.*by='title'.*by=\"item\""):
+            stratified_split(TIMED, by="title")  # type: ignore[arg-type]
+
+
 class TestTemporalSplit:
     @given(data=datasets(), share=SHARES)
     def test_all_training_is_before_all_testing(self, data: Dataset, share: float) -> None:
@@ -160,6 +207,7 @@ class TestTemporalSplit:
 
 
 class TestLeaveLastOut:
+    @PATIENT
     @given(data=datasets(), n=st.integers(1, 3))
     def test_the_last_n_of_each_user_test(self, data: Dataset, n: int) -> None:
         _, test = split_or_skip(lambda d: leave_last_out(d, n), data)
@@ -174,6 +222,7 @@ class TestLeaveLastOut:
         ]
         assert sorted(numbers(test)) == sorted(expected)
 
+    @PATIENT
     @given(data=datasets(), n=st.integers(1, 3), seed=SEEDS)
     def test_row_order_does_not_change_the_pairs(self, data: Dataset, n: int, seed: int) -> None:
         shuffled = data.take(np.random.default_rng(seed).permutation(len(data)))
@@ -225,7 +274,7 @@ TIMELESS = dataset([0, 0, 1, 1], [0, 1, 0, 1], None)
 EMPTY = dataset([], [], [])
 
 
-@pytest.mark.parametrize("split", [random_split, temporal_split, user_split])
+@pytest.mark.parametrize("split", [random_split, stratified_split, temporal_split, user_split])
 @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
 def test_the_share_lies_between_0_and_1(split: Callable, share: float) -> None:
     with pytest.raises(SplitError, match=rf"between 0 and 1.*test={share}.*test=0\.2"):
@@ -244,6 +293,8 @@ def test_splits_by_time_need_times(split: Split) -> None:
         (lambda: random_split(EMPTY), r"at least one interaction.*0 for training and 0 for testing"),
         (lambda: random_split(TIMED, 0.1), r"4 for training and 0 for testing out of 4.*another share"),
         (lambda: random_split(TIMED, 0.9), r"0 for training and 4 for testing out of 4"),
+        (lambda: stratified_split(EMPTY), r"at least one interaction.*0 for training and 0 for testing"),
+        (lambda: stratified_split(dataset([0, 1], [0, 1], None)), r"0 for training and 2 for testing"),
         (lambda: temporal_split(EMPTY), r"two different times.*0 interactions, all at time none"),
         (
             lambda: temporal_split(dataset([0, 1], [0, 1], [7, 7])),
