@@ -103,6 +103,7 @@ class PeerEnvironment:
 
 
 TFRS = PeerEnvironment("tfrs", HERE / "requirements-tfrs.txt", (13, 12, 11), "about 600 MB")
+PEERS = PeerEnvironment("peers", HERE / "requirements-peers.txt", (13, 12, 11), "about 100 MB")
 
 
 def cache_folder() -> Path:
