@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import butaca
-from butaca.baselines.popularity import Popularity
+from butaca.baselines.ease import EASE
+from butaca.baselines.ials import IALS
+from butaca.baselines.item_knn import ItemKNN
+from butaca.baselines.popularity import Popularity, RecentPopularity
 from butaca.data.histories import Histories
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.recommend.recommender import Recommender
@@ -34,8 +37,14 @@ SCORERS = {
     "sampled": lambda _: tower(softmax="sampled", samples=16),
     "saved": saved_tower,
     "popularity": lambda _: Popularity().fit(checkerboard()),
+    "recent popularity": lambda _: RecentPopularity().fit(checkerboard()),
+    "item-kNN": lambda _: ItemKNN().fit(checkerboard()),
+    "item-kNN, few neighbours": lambda _: ItemKNN(neighbours=3, shrinkage=1).fit(checkerboard()),
+    "EASE": lambda _: EASE().fit(checkerboard()),
+    "iALS": lambda _: IALS(dim=4, epochs=10).fit(checkerboard()),
 }
-LEARNERS = [name for name in SCORERS if name != "popularity"]
+SAME_FOR_ALL = ("popularity", "recent popularity")
+LEARNERS = [name for name in SCORERS if name not in SAME_FOR_ALL]
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +103,9 @@ def test_the_checkerboard_is_learned(scorers, name):
     assert evaluate_scorer(scorers(name), test, Histories.of(board)).top_k(1) == 1.0
 
 
-def test_popularity_cannot_learn_it(scorers):
+@pytest.mark.parametrize("name", SAME_FOR_ALL)
+def test_popularity_cannot_learn_it(scorers, name):
     board = checkerboard()
     rows = np.array([left_out(u) for u in range(20)], dtype=np.int32)
     test = butaca.Dataset(board.users, board.items, np.arange(20, dtype=np.int32), rows)
-    assert evaluate_scorer(scorers("popularity"), test, Histories.of(board)).top_k(1) < 0.5
+    assert evaluate_scorer(scorers(name), test, Histories.of(board)).top_k(1) < 0.5

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = version("butaca")
 
 _ROOMS = {
-    "butaca.baselines.popularity": ("Popularity",),
+    "butaca.baselines.ease": ("EASE",),
+    "butaca.baselines.ials": ("IALS",),
+    "butaca.baselines.item_knn": ("ItemKNN",),
+    "butaca.baselines.popularity": ("Popularity", "RecentPopularity"),
     "butaca.data.dataset": ("Bags", "Dataset", "Entities"),
     "butaca.data.histories": ("Histories",),
     "butaca.data.movielens": ("load_movielens",),
@@ -21,6 +24,7 @@ _ROOMS = {
     "butaca.data.vocabulary": ("Vocabulary",),
     "butaca.errors": ("ButacaError",),
     "butaca.evaluate.protocol": ("Evaluation", "evaluate_scorer"),
+    "butaca.evaluate.verdict": ("Comparison", "Verdict", "compare"),
     "butaca.index.exact": ("ExactIndex",),
     "butaca.model.features": ("Bag", "Category", "Id", "Number", "Text"),
     "butaca.recipes": ("Recipe", "recipe"),
@@ -54,7 +58,11 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from butaca.baselines.ease import EASE as EASE
+    from butaca.baselines.ials import IALS as IALS
+    from butaca.baselines.item_knn import ItemKNN as ItemKNN
     from butaca.baselines.popularity import Popularity as Popularity
+    from butaca.baselines.popularity import RecentPopularity as RecentPopularity
     from butaca.data.dataset import Bags as Bags
     from butaca.data.dataset import Dataset as Dataset
     from butaca.data.dataset import Entities as Entities
@@ -70,6 +78,9 @@ if TYPE_CHECKING:
     from butaca.errors import ButacaError as ButacaError
     from butaca.evaluate.protocol import Evaluation as Evaluation
     from butaca.evaluate.protocol import evaluate_scorer as evaluate_scorer
+    from butaca.evaluate.verdict import Comparison as Comparison
+    from butaca.evaluate.verdict import Verdict as Verdict
+    from butaca.evaluate.verdict import compare as compare
     from butaca.index.exact import ExactIndex as ExactIndex
     from butaca.model.features import Bag as Bag
     from butaca.model.features import Category as Category

@@ -1,0 +1,64 @@
+"""EASE: the best linear item-to-item model, in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import lapack
+
+from butaca.baselines.from_history import FromHistory
+from butaca.errors import SettingError
+from butaca.types import Floats
+
+
+class EASE(FromHistory):
+    """Scores by X B, where B minimises |X - X B|^2 + l2 |B|^2 with a zero diagonal.
+
+        P = (X'X + l2 I)^-1,   B = I - P / diag(P),   each column divided by its own P_jj
+
+    Steck 2019, "Embarrassingly shallow autoencoders for sparse data". It is hard to beat on MovieLens.
+    Time grows with the cube of the catalogue and memory with its square: 4 n^2 bytes twice.
+
+    Args:
+        l2: weight of the penalty. None scales 300, found on a validation slice of MovieLens 100K's
+            training data (80,000 pairs of 1,664 items), to the mean number of users an item has.
+        limit: catalogues beyond this many items are refused.
+    """
+
+    def __init__(self, l2: float | None = None, limit: int = 20_000) -> None:
+        super().__init__()
+        if l2 is not None and l2 <= 0:
+            raise SettingError("EASE's l2 is above 0", f"l2={l2}", "Try EASE(l2=300)")
+        self.l2, self.limit = l2, limit
+        self._weights: Floats | None = None  # [N, N]
+
+    def _learn(self, matrix: sparse.csr_array) -> None:
+        n = matrix.shape[1]
+        if n > self.limit:
+            raise SettingError(
+                f"EASE inverts a matrix of items by items, up to {self.limit:,} of them",
+                f"{n:,} items, {8 * n * n / 2**30:,.0f} GiB",
+                "Compare with ItemKNN or IALS, or raise EASE(limit=...)",
+            )
+        l2 = self.l2 if self.l2 is not None else default_l2(matrix)
+        gram = np.asfortranarray((matrix.T @ matrix).toarray(), dtype=np.float32)
+        gram[np.diag_indices(n)] += np.float32(l2)
+        factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
+        inverse, failed_too = lapack.spotri(factor, lower=1, overwrite_c=1)
+        if failed or failed_too:
+            raise SettingError(
+                "X'X + l2 I can be inverted in single precision", f"l2={l2:g}", "Raise EASE(l2=...)"
+            )
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        weights = -inverse / np.diag(inverse)
+        weights[np.diag_indices(n)] = 0
+        self._weights = np.ascontiguousarray(weights)
+
+    def _scores(self, matrix: sparse.csr_array) -> Floats:
+        scores: Floats = matrix @ self._weights
+        return scores
+
+
+def default_l2(matrix: sparse.csr_array) -> float:
+    """300 where an item has 48 users in the mean, as in MovieLens 100K's 80,000; in proportion elsewhere."""
+    return max(300.0 * int(matrix.nnz) / max(int(matrix.shape[1]), 1) / 48.0, 1.0)

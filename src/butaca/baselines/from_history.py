@@ -1,0 +1,77 @@
+"""What the baselines that look at a user's history share: the matrix, and users who have none."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+
+from butaca.data.dataset import Dataset
+from butaca.data.histories import Histories
+from butaca.errors import NotFittedError
+from butaca.types import Codes, Floats
+
+
+class FromHistory(ABC):
+    """A scorer that answers from the items a user has had, each once, ratings and repeats aside.
+
+    A user without any, or one it does not know, gets the number of users that had each item.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Histories | None = None
+        self._users_of: Floats | None = None  # [N]
+
+    @abstractmethod
+    def _learn(self, matrix: sparse.csr_array) -> None:
+        """Fit to who had what, sparse 0/1 float32 [U, N]."""
+
+    @abstractmethod
+    def _scores(self, matrix: sparse.csr_array) -> Floats:
+        """Scores for histories [B, N] -> a new array [B, N]."""
+
+    def fit(self, train: Dataset) -> Self:
+        """Learn from the training interactions; refit forgets."""
+        self._seen = Histories.of(train)
+        n_items = len(train.items)
+        self._users_of = np.bincount(self._seen.items, minlength=n_items).astype(np.float32)
+        self._learn(self._matrix(np.arange(len(train.users), dtype=np.int32)))
+        return self
+
+    def answering(self, seen: Histories) -> Self:
+        """The same, fitted as it is, for other users or longer histories, by their codes in `seen`."""
+        self._need()
+        other = copy.copy(self)
+        other._seen = seen
+        return other
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue."""
+        return len(self._need()[1])
+
+    def score(self, users: Codes) -> Floats:
+        """User codes [B] -> scores [B, N]."""
+        popular = self._need()[1]
+        matrix = self._matrix(users)
+        scores = self._scores(matrix)
+        scores[np.diff(matrix.indptr) == 0] = popular
+        return scores
+
+    def _matrix(self, users: Codes) -> sparse.csr_array:
+        """Who had what, of these users: sparse 0/1 float32 [B, N]."""
+        seen, popular = self._need()
+        row, item = seen.pairs(users)
+        start = np.searchsorted(row, np.arange(len(users) + 1))
+        return sparse.csr_array(
+            (np.ones(len(item), dtype=np.float32), item, start), shape=(len(users), len(popular))
+        )
+
+    def _need(self) -> tuple[Histories, Floats]:
+        if self._seen is None or self._users_of is None:
+            name = type(self).__name__
+            raise NotFittedError(f"{name} scores after fit", f"a new {name}", "Call fit(train)")
+        return self._seen, self._users_of
