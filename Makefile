@@ -2,6 +2,7 @@
 # make test   sets up and runs the tests
 # make check  format, lint, strict types
 # make bench-notebook  butaca beside TensorFlow Recommenders, as ratios
+# make bench-quality   the default recipe beside ten peers, five splits, with a verdict on each
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -10,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench-notebook notebooks clean
+.PHONY: help demo test check lock bench-notebook bench-quality notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -44,6 +45,10 @@ check: $(VENV)/.dev
 bench-notebook: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.notebook
 
+bench-quality: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.quality_recommenders
+	$(BIN)/python -m benchmarks.quality
+
 # Runs both example notebooks again and keeps their outputs.
 notebooks: $(VENV)/.dev
 	$(BIN)/python tests/test_notebooks.py
@@ -56,6 +61,8 @@ lock:
 		pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		benchmarks/requirements-tfrs.in -o benchmarks/requirements-tfrs.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		benchmarks/requirements-peers.in -o benchmarks/requirements-peers.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.environment import HERE
 from butaca import Dataset, load_movielens, random_split
+from butaca.data.splits import stratified_split
 
 #: The peers' tuned settings, as `python -m benchmarks.quality_tune` wrote them.
 SETTINGS = HERE / "quality_settings.json"
@@ -38,6 +39,15 @@ def validation_split(train: Dataset) -> tuple[Dataset, Dataset]:
     return random_split(train, VALIDATION, VALIDATION_SEED)
 
 
+def parts(name: str) -> tuple[Dataset, Dataset]:
+    """Train and test by name: a seed of `split`, "validation" or "recommenders"."""
+    if name == "recommenders":  # items are movie ids there
+        return stratified_split(load_movielens("100k"), test=0.25, seed=42, by="item")
+    if name == "validation":
+        return validation_split(split(movielens(), TUNED_ON)[0])
+    return split(movielens(), int(name))
+
+
 def hand_over(file: Path, train: Dataset, valid: Dataset | None = None) -> None:
     """Write the pairs that a peer reads."""
     arrays: dict[str, Any] = {
@@ -50,7 +60,7 @@ def hand_over(file: Path, train: Dataset, valid: Dataset | None = None) -> None:
     np.savez(file, **arrays)
 
 
-def peer_settings() -> dict[str, Any]:
+def peer_settings(file: Path = SETTINGS) -> dict[str, Any]:
     """Per peer: settings, validation, trials, seed."""
-    found: dict[str, Any] = json.loads(SETTINGS.read_text(encoding="utf8"))["peers"]
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))["peers"]
     return found

@@ -2,7 +2,7 @@
 
 Every peer gets the same number of trials (Optuna, TPE, one seed) on the same validation slice, the last
 tenth of the shuffled training data of the seed-42 split, and the same measure: NDCG@20, seen titles
-left out, mean over users. The test pairs are never read. About 15 minutes on one core; what it finds
+left out, mean over users. The test pairs are never read. About ten minutes on one core; what it finds
 goes to benchmarks/quality_settings.json, peer by peer.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from benchmarks.child import run_child
 from benchmarks.environment import HERE, PEERS, BenchmarkError
-from benchmarks.quality_data import SETTINGS, TUNED_ON, hand_over, movielens, split, validation_split
+from benchmarks.quality_data import SETTINGS, hand_over, parts
 from butaca import ButacaError
 
 SCRIPT = HERE / "peers" / "quality_peers.py"
@@ -50,10 +51,10 @@ def main() -> int:
     return 0
 
 
-def tune(names: list[str] | tuple[str, ...], trials: int, seed: int, out: Path, progress: Console) -> None:
+def tune(names: Sequence[str], trials: int, seed: int, out: Path, progress: Console) -> None:
     """Tune each peer and keep what it found at once."""
     python = PEERS.python(progress)
-    fit, valid = validation_split(split(movielens(), TUNED_ON)[0])
+    fit, valid = parts("validation")
     with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
         data = Path(folder) / "pairs.npz"
         hand_over(data, fit, valid)
