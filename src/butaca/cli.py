@@ -13,6 +13,7 @@ from rich.console import Console
 
 from butaca import screen, workflows
 from butaca.errors import ButacaError, SettingError, TableError
+from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K
 from butaca.recommend.bundle import check_free
 from butaca.recommend.recommender import Recommendation, Recommender
@@ -33,7 +34,7 @@ butaca demo   the notebook, whole: MovieLens 100K, trained, compared, three titl
 
 butaca fit ratings.csv --out model/   your own table; columns are found by name
 
-butaca evaluate model/   the same numbers again, beside popularity
+butaca evaluate model/   the verdict again, by slice, and beyond accuracy
 
 butaca recommend model/ --user 21 -k 3
 
@@ -148,7 +149,7 @@ def evaluate(
     k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Repeat for several.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rank every test pair exactly, with and without seen items, beside popularity."""
+    """Rank every test pair exactly, beside the baselines: who beats whom, by slice, and beyond accuracy."""
     recommender = Recommender.load(model)
     given = None
     if test is not None:
@@ -164,7 +165,7 @@ def evaluate(
     if as_json:
         print_json(judged.as_json(ks))
     else:
-        _print_judged(judged, str(recommender.about.get("recipe", "model")), ks)
+        _print_judged(judged, str(recommender.about.get("recipe", "model")), ks, details=True)
 
 
 @app.command()
@@ -207,21 +208,25 @@ def similar(
         out.print(screen.recommendation_table(answer, f"Like {screen.plain(str(answer.asked))}"))
 
 
-def _print_judged(judged: workflows.Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K) -> None:
+def _print_judged(judged: Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K, details: bool = False) -> None:
     rows = {
         f"{name}, seen kept": judged.rows["seen kept"],
         f"{name}, seen left out": judged.rows["seen left out"],
         "popularity, seen left out": judged.rows["popularity"],
     }
     out.print(screen.accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k))
-    at = min(k, key=lambda n: abs(n - 10))
-    ours, theirs = judged.rows["seen left out"].top_k(at), judged.rows["popularity"].top_k(at)
-    if ours <= theirs:
-        err.print(
-            f"This model does not beat popularity at top-{at} ({ours:.4f} against {theirs:.4f}): "
-            "it should not be served as it is.",
-            style="yellow",
-        )
+    out.print(screen.comparison_table(judged, name))
+    out.print(screen.verdict_table(judged))
+    if details:
+        out.print(screen.slice_table(judged.slices))
+        out.print(screen.beyond_table(judged))
+    for baseline, reason in judged.left_out.items():
+        out.print(f"Not compared with {baseline}: {reason}.", style="dim", highlight=False)
+    out.print(judged.verdict.sentence, style="bold", highlight=False, markup=False)
+    if judged.verdict.word("popularity") in {"ties", "loses"}:
+        err.print("A model that does not beat popularity should not be served as it is.", style="yellow")
+    for notice in judged.warnings:
+        err.print(f"[yellow]Mind:[/] {screen.plain(str(notice))}", highlight=False)
 
 
 def _print_list(answer: Recommendation) -> None:

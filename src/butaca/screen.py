@@ -10,7 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from butaca.data.dataset import Dataset
+from butaca.evaluate.judged import COLUMNS, Judged, figures
 from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
+from butaca.evaluate.slices import Slice
+from butaca.evaluate.verdict import MEASURES, Comparison
 from butaca.recommend.recommender import Recommendation
 
 
@@ -33,20 +36,80 @@ def accuracy_table(
 
     The loss is that of the last test batch of 4,096, as Keras prints it.
     """
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None)
-    table.padding = (0, 0, 0, 2)
-    table.add_column("", no_wrap=True)
-    for n in k:
-        table.add_column(f"top-{n}", justify="right", no_wrap=True)
-    table.add_column("loss", justify="right", no_wrap=True)
+    table = _table(title, [*(f"top-{n}" for n in k), "loss"])
     for name, row in rows.items():
         if isinstance(row, Evaluation):
             values, loss = [row.top_k(n) for n in k], row.loss
         else:
             values, loss = [row[n] for n in k], row.get("loss")
-        cells = [f"{v:.5f}" if v < 0.001 else f"{v:.4f}" for v in values]
-        table.add_row(name, *cells, "" if loss is None else f"{loss:,.0f}")
+        table.add_row(name, *(_share(v) for v in values), "" if loss is None else f"{loss:,.0f}")
     return table
+
+
+def comparison_table(judged: Judged, name: str) -> Table:
+    """The model beside every baseline, on the same pairs with seen items left out."""
+    title = f"{name} beside the baselines: {judged.n_test:,} test pairs, seen left out"
+    table = _table(title, [label for *_, label in COLUMNS])
+    rows = {name: judged.rows["seen left out"], **judged.baselines}
+    for row, evaluation in rows.items():
+        table.add_row(row, *(_share(v) for v in figures(evaluation).values()))
+    return table
+
+
+def verdict_table(judged: Judged) -> Table:
+    """A row for each baseline: the word and the interval of the difference, by measure."""
+    title = "The difference and its 95 % interval over users"
+    table = _table(title, [label for *_, label in MEASURES])
+    for name, row in judged.verdict.against.items():
+        table.add_row(f"against {name}", *(_difference(c) for c in row))
+    return table
+
+
+def slice_table(slices: Sequence[Slice]) -> Table:
+    """Accuracy by slice; the empty ones are left out."""
+    table = _table("By slice, seen left out", ["users", "pairs", *(label for *_, label in MEASURES)])
+    for part in slices:
+        if part.n_pairs:
+            shares = (_share(part.metrics[label]) for *_, label in MEASURES)
+            table.add_row(f"{part.name} ({part.what})", f"{part.n_users:,}", f"{part.n_pairs:,}", *shares)
+    return table
+
+
+def beyond_table(judged: Judged) -> Table:
+    """What lies beyond accuracy, the model and the baselines."""
+    columns = ["coverage", "novelty, bits", "popularity", "Gini", "similarity", "overlap"]
+    k = judged.beyond["seen left out"].k
+    own = judged.beyond["seen left out"].history_popularity_share
+    table = _table(f"Lists of {k} (what users chose themselves was had by {own:.1%} of users)", columns)
+    for name, row in judged.beyond.items():
+        table.add_row(
+            "the model" if name == "seen left out" else name,
+            f"{row.coverage:.1%}",
+            f"{row.novelty:.2f}",
+            f"{row.popularity_share:.1%}",
+            f"{row.gini:.3f}",
+            f"{row.intra_list_similarity:.3f}",
+            f"{row.overlap:.1%}",
+        )
+    return table
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None)
+    table.padding = (0, 0, 0, 2)
+    table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _share(value: float) -> str:
+    return f"{value:.5f}" if value < 0.001 else f"{value:.4f}"
+
+
+def _difference(c: Comparison) -> str:
+    style = {"beats": "green", "ties": "yellow", "loses": "red"}[c.word]
+    return f"{c.difference:+.3f} [{style}]{c.word}[/]\n[dim]{c.low:+.3f} to {c.high:+.3f}[/]"
 
 
 def recommendation_table(answer: Recommendation, heading: str) -> Table:

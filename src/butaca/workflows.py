@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import math
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from butaca.baselines.panel import Panel, fit_panel
 from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
 from butaca.errors import SettingError, TableError
-from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation, evaluate_scorer
-from butaca.recommend.recommender import Recommender
+from butaca.evaluate.beyond import beyond_accuracy
+from butaca.evaluate.collapse import collapse
+from butaca.evaluate.honesty import (
+    cut_above_catalogue,
+    duplicate_candidates,
+    random_split_of_timed_data,
+    repeats_of_training,
+    users_without_history,
+)
+from butaca.evaluate.judged import Judged, nullable
+from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
+from butaca.evaluate.slices import by_slice
+from butaca.evaluate.verdict import MEASURES, verdict
+from butaca.recommend.recommender import Recommender, item_titles
+from butaca.types import Scorer
 
 if TYPE_CHECKING:  # these load JAX
     from butaca.recipes import Recipe
@@ -27,6 +40,10 @@ Split: TypeAlias = Literal["random", "temporal", "last", "user", "none"]
 
 #: The notebook's printed result (cell 106) and TFRS 0.7.7 re-run: top-1, 5, 10, 50, 100, last batch's loss.
 NOTEBOOK_PRINTED = {1: 0.00005, 5: 0.0009, 10: 0.00355, 50: 0.07435, 100: 0.18775, "loss": 29655.32}
+
+#: Length of the model's lists, which reports look into; the baselines' are as long as what they are
+#: measured by (`beyond_accuracy`).
+LISTS = 100
 
 #: Names that `fit` takes for MovieLens.
 MOVIELENS = ("ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "ml-latest-small")
@@ -42,28 +59,6 @@ class Columns:
     time: str | None = None
     items: str | None = None
     users: str | None = None
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Evaluations on one test set, by the name of their row.
-
-    Attributes:
-        rows: "seen kept", "seen left out" of the model, and "popularity" with seen left out.
-        n_test: pairs.
-    """
-
-    rows: Mapping[str, Evaluation]
-    n_test: int
-
-    def as_json(self, k: Sequence[int] = NOTEBOOK_K) -> dict[str, Any]:
-        """The notebook's names at the top level, the other rows under theirs."""
-        return {
-            **finite(self.rows["seen kept"].metrics(k)),
-            "seen_left_out": finite(self.rows["seen left out"].metrics(k)),
-            "popularity": finite(self.rows["popularity"].metrics(k)),
-            "test_pairs": self.n_test,
-        }
 
 
 @dataclass
@@ -140,7 +135,7 @@ def fit(
         callbacks=callbacks,
         resume=resume,
     )
-    judged = None if test is None else judge(model, train, test)
+    judged = None if test is None else judge(model, train, test, how=how)
     about = {
         "recipe": recipe.name,
         "model": describe(recipe),
@@ -161,22 +156,25 @@ def fit(
     return Fitted(recommender, history, recipe, train, judged)
 
 
-def judge(scorer: Any, train: Dataset, test: Dataset, loss_batch: int = 4096) -> Judged:
-    """The three rows of a comparison, all on the same pairs."""
-    seen = Histories.of(train)
-    return Judged(
-        {
-            "seen kept": evaluate_scorer(scorer, test, None, loss_batch),
-            "seen left out": evaluate_scorer(scorer, test, seen),
-            "popularity": evaluate_scorer(Popularity().fit(train), test, seen),
-        },
-        len(test),
-    )
+def judge(
+    scorer: Scorer, train: Dataset, test: Dataset, loss_batch: int = 4096, how: str = "given"
+) -> Judged:
+    """The model beside the baselines, all on the same pairs, and what follows.
+
+    Args:
+        scorer: the model; its codes are those of both sets.
+        train: what it was fitted on, and the baselines are; its items are left out as seen.
+        test: pairs to find.
+        loss_batch: pairs of the batch whose loss is reported, as Keras does.
+        how: name of the split, for the warning about random ones.
+    """
+    return _judge(scorer, train, test, fit_panel(train), loss_batch, how)
 
 
 def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged:
     """Judge a saved model on its own held-out pairs, or on a test set in its codes."""
-    users, items = recommender.users, recommender.items
+    users, items, seen = recommender.users, recommender.items, recommender.seen
+    how = "given"
     if test is None:
         if recommender.test is None:
             raise SettingError(
@@ -185,11 +183,42 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
                 "Pass --test FILE with interactions of your own",
             )
         test = Dataset(users, items, *recommender.test)
-    rows = np.repeat(np.arange(len(users), dtype=np.int32), np.diff(recommender.seen.start))
-    train = Dataset(users, items, rows, recommender.seen.items)
-    judged = judge(recommender, train, test)
-    by_count = evaluate_scorer(_Counts(recommender.popularity), test, recommender.seen)
-    return replace(judged, rows=dict(judged.rows) | {"popularity": by_count})
+        how = str(recommender.about.get("split", {}).get("how", how))
+    rows = np.repeat(np.arange(len(users), dtype=np.int32), seen.lengths)
+    train = Dataset(users, items, rows, seen.items, seen.value, seen.time)
+    panel = fit_panel(train)
+    panel.scorers["popularity"] = _Counts(recommender.popularity)
+    return _judge(recommender, train, test, panel, 4096, how)
+
+
+def _judge(scorer: Scorer, train: Dataset, test: Dataset, panel: Panel, loss_batch: int, how: str) -> Judged:
+    seen = Histories.of(train)
+    kept = evaluate_scorer(scorer, test, None, loss_batch)
+    ours = evaluate_scorer(scorer, test, seen, lists=LISTS)
+    baselines = {name: evaluate_scorer(b, test, seen, lists=10) for name, b in panel.scorers.items()}
+    left = {"seen left out": ours, **baselines}
+    beyond = {}
+    for name, row in left.items():
+        assert row.lists is not None
+        beyond[name] = beyond_accuracy(row.lists, row.users, seen, row.n_items)
+    assert ours.lists is not None
+    notices = (
+        random_split_of_timed_data(how, train.timestamp is not None),
+        users_without_history(test.user, seen),
+        repeats_of_training(test.user, test.item, seen),
+        duplicate_candidates(item_titles(train.items), seen, getattr(scorer, "item_vectors", None)),
+        cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
+        collapse(ours.lists, ours.users, seen, ours.n_items),
+    )
+    return Judged(
+        {"seen kept": kept, **left},
+        len(test),
+        verdict(ours, baselines),
+        tuple(notice for notice in notices if notice is not None),
+        by_slice(ours, seen),
+        beyond,
+        panel.left_out,
+    )
 
 
 class _Counts(Popularity):
@@ -217,13 +246,3 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "batch_size": recipe.batch_size,
         "epochs": recipe.epochs,
     }
-
-
-def nullable(value: float) -> float | None:
-    """JSON has no nan or infinity."""
-    return value if math.isfinite(value) else None
-
-
-def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    """Metrics as JSON values."""
-    return {name: nullable(value) for name, value in metrics.items()}

@@ -62,12 +62,15 @@ class Histories:
         >>> Histories.from_pairs(*again, 1, np.array([4.0, 1.0]), np.array([20, 10])).value.tolist()
         [4.0]
         """
-        # Sorts are stable: the last of equal pairs is the latest, and of those the last row.
-        order = np.lexsort((item, user) if time is None else (time, item, user))
+        # Sorts are stable: the last of equal pairs is the last row, and of the latest if sorted by time.
+        pair = user.astype(np.int64) << 32 | item.astype(np.int64)
+        order = np.argsort(pair, kind="stable")
+        last = np.ones(len(pair), dtype=bool)
+        last[:-1] = np.diff(pair[order]) != 0
+        if time is not None and not last.all():  # the same places are last: only the order changes
+            order = np.lexsort((time, pair))
+        order = order[last]
         u, i = user[order], item[order]
-        last = np.ones(len(u), dtype=bool)
-        last[:-1] = (u[1:] != u[:-1]) | (i[1:] != i[:-1])
-        u, i, order = u[last], i[last], order[last]
         start = np.searchsorted(u, np.arange(n_users + 1)).astype(np.int64)
         return cls(
             i.astype(np.int32),

@@ -1,0 +1,145 @@
+"""What makes numbers lie, said beside them: the split, the users, the catalogue, the cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from butaca.data.histories import Histories
+from butaca.types import Codes, Floats, Ints
+
+#: Share of the test pairs from which a repeat of training, which can't be hit, is worth a word.
+REPEATS = 0.05
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that the reader of a figure should know.
+
+    Attributes:
+        rule: what an honest figure needs.
+        received: what was found.
+        cure: what to do about it.
+    """
+
+    rule: str
+    received: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}. Received: {self.received}. {self.cure}."
+
+    def as_json(self) -> dict[str, str]:
+        """The three fields."""
+        return asdict(self)
+
+
+def random_split_of_timed_data(how: str, has_times: bool) -> Notice | None:
+    """A random split lets the model learn from what happened after the test.
+
+    Args:
+        how: name of the split.
+        has_times: whether the interactions have times.
+    """
+    if how != "random" or not has_times:
+        return None
+    return Notice(
+        "A model in use knows only the past",
+        "a random split of interactions that have times, so training saw what came after the test",
+        "Trust --split temporal for what to expect in use; keep random to compare with published figures",
+    )
+
+
+def users_without_history(user: Codes, seen: Histories) -> Notice | None:
+    """Test users of whom training knows nothing: any scorer gives all of them the same list.
+
+    Args:
+        user: user codes of the test pairs, [P].
+        seen: training histories.
+    """
+    users, pairs = np.unique(user, return_counts=True)
+    known = (users >= 0) & (users < len(seen))
+    cold = ~known
+    cold[known] = seen.lengths[users[known]] == 0
+    if not cold.any():
+        return None
+    return Notice(
+        "A personal list needs a history",
+        f"{np.count_nonzero(cold):,} of {len(users):,} test users without one, with "
+        f"{int(pairs[cold].sum()):,} of {len(user):,} test pairs",
+        "Read the figures by slice: for these users a model without user features can only match popularity",
+    )
+
+
+def repeats_of_training(user: Codes, item: Codes, seen: Histories) -> Notice | None:
+    """Test pairs that training held already: with seen items left out they count as misses.
+
+    Args:
+        user: user codes of the test pairs, [P].
+        item: item codes of the test pairs, [P].
+        seen: training histories.
+    """
+    users, row = np.unique(user, return_inverse=True)
+    width = int(max(item.max(initial=0), seen.items.max(initial=0))) + 1
+    seen_row, seen_item = seen.pairs(users)
+    again = int(np.isin(row * width + item, seen_row * width + seen_item).sum())
+    if again <= REPEATS * len(user):
+        return None
+    return Notice(
+        "With seen items left out, what a user had before can't be offered again",
+        f"{again:,} of {len(user):,} test pairs that training holds too",
+        "Read the row with seen items kept, or keep the first time of every pair only",
+    )
+
+
+def duplicate_candidates(
+    titles: Sequence[str], seen: Histories, vectors: Floats | None = None
+) -> Notice | None:
+    """Candidates that are one thing under two codes: a list may hold both, and a hit on one misses the other.
+
+    Args:
+        titles: what a person calls each item, [N].
+        seen: training histories; an item that nobody had may share its vector with others.
+        vectors: of the items [N, d], or None.
+    """
+    place: dict[str, int] = {}
+    twins = [(place.setdefault(title, code), code) for code, title in enumerate(titles)]
+    same = [(a, b) for a, b in twins if a != b and titles[b].strip()]
+    if same:
+        a, b = same[0]
+        return Notice(
+            "Every candidate is one thing, and every thing one candidate",
+            f"{len(same):,} items with the title of another, such as {titles[a]!r} at {a} and {b}",
+            "Identify items by title (--item-column, Dataset.keyed_by), or merge them in the table",
+        )
+    if vectors is None:
+        return None
+    warm: Ints = np.unique(seen.items)
+    distinct = len(np.unique(vectors[warm], axis=0))
+    if distinct == len(warm):
+        return None
+    return Notice(
+        "Items that can be told apart have different vectors",
+        f"{len(warm) - distinct:,} of {len(warm):,} items with training interactions whose vector equals "
+        "another's",
+        "Give the candidate tower an Id, or features that tell them apart",
+    )
+
+
+def cut_above_catalogue(k: Sequence[int], n_items: int) -> Notice | None:
+    """A list as long as the catalogue holds every item, whoever made it.
+
+    Args:
+        k: where lists are cut.
+        n_items: size of the catalogue.
+    """
+    above = sorted({n for n in k if n >= n_items})
+    if not above:
+        return None
+    return Notice(
+        "A metric is cut below the size of the catalogue",
+        f"k = {', '.join(map(str, above))} with {n_items:,} items, where every scorer finds all it can",
+        "Read the smaller k",
+    )
