@@ -125,13 +125,14 @@ def notes(results: Results) -> list[str]:
     out = [
         f"* the peer that validation picks. validation: NDCG@20 on a tenth of split 42's training data; each "
         f"peer's settings are the best of {' or '.join(str(n) for n in trials)} trials there.",
-        f"±: half of a 95 % t interval over {results.seeds} seeds; peers without it have no randomness.",
+        f"±: half of a 95 % t interval over seeds ({results.seeds}); peers without it have no randomness.",
         "A user's figure is the mean over seeds before users are resampled (2,000 times).",
         "fit, warm: seconds on two threads, median of three after a first; butaca's from its table of pairs, "
         "the peers' from a ready sparse matrix.",
     ]
     if ratio is not None:
-        out.append(f"The model's warm fit takes {ratio:.1f} times that of tuned iALS.")
+        low = duration(median(results.ials_warm))
+        out.append(f"The model's warm fit takes {ratio:.1f} times that of tuned iALS ({low}, in turn).")
     versions = results.splits[0].versions
     out.append("Peers: " + ", ".join(f"{name} {v}" for name, v in versions.items()) + ".")
     out.append(f"On {cpu()}.")
