@@ -133,21 +133,21 @@ def compare_many(
     for name, theirs in others.items():
         _same_pairs(ours, theirs, name)
     pairs = ours.hits_per_user(1)[1]
-    columns = [pairs]  # [U] each: first the pairs, then ours and every other's by measure
-    for evaluation in (ours, *others.values()):
-        columns += [_sums(evaluation, metric, k) for metric, k in measures]
-    n = len(measures)
+    own = [_sums(ours, metric, k) for metric, k in measures]
+    # Differences are taken before they are summed, so that equal scorers differ by 0, not by rounding.
+    columns = [pairs]  # [U] each: the pairs, then every other's differences by measure
+    for theirs in others.values():
+        columns += [mine - _sums(theirs, *m) for mine, m in zip(own, measures, strict=True)]
     sums = resampled_sums(np.stack(columns, axis=1), n_resamples, seed) if len(pairs) else None
     out: dict[str, tuple[Comparison, ...]] = {}
-    for place, (name, theirs) in enumerate(others.items(), start=1):
+    for place, (name, theirs) in enumerate(others.items()):
         row = []
         for m, (metric, k) in enumerate(measures):
             a, b = ours.metric(metric, k), theirs.metric(metric, k)
             low = high = float("nan")
             if sums is not None:
                 over = sums[:, 0] if metric == "top_k_accuracy" else float(len(pairs))
-                difference = (sums[:, 1 + m] - sums[:, 1 + place * n + m]) / over
-                low, high = percentile_interval(difference)
+                low, high = percentile_interval(sums[:, 1 + place * len(measures) + m] / over)
             row.append(Comparison(metric, k, a, b, a - b, low, high, _word(low, high)))
         out[name] = tuple(row)
     return out
