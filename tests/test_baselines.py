@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from butaca.baselines.ease import EASE, default_l2
+from butaca.baselines.ease import EASE, default_l2, inverse_of
 from butaca.baselines.ials import IALS
 from butaca.baselines.item_knn import ItemKNN
 from butaca.baselines.popularity import Popularity, RecentPopularity
@@ -66,6 +66,15 @@ def test_ease_is_the_minimum_under_its_constraint():
         want[:, j] = a @ np.linalg.solve(a.T @ a + 2.0 * np.eye(5), a.T @ x[:, j])
     rows = np.flatnonzero(x.any(axis=1)).astype(np.int32)
     np.testing.assert_allclose(EASE(l2=2.0).fit(data).score(rows), want[rows], atol=1e-5)
+
+
+def test_the_inverse_by_halves_is_the_inverse():
+    """Sizes around the leaf of 128 and its double, odd ones too, condition numbers up to 10^4."""
+    rng = np.random.default_rng(4)
+    for n in (1, 128, 129, 257, 500):
+        x = (rng.random((300, n)) < np.linspace(0.6, 0.01, n)).astype(np.float64)
+        a = x.T @ x + 10 * np.eye(n)
+        np.testing.assert_allclose(inverse_of(a) @ a, np.eye(n), atol=1e-9)
 
 
 def test_ease_scales_its_penalty_with_the_data():

@@ -13,7 +13,7 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.types import Scorer
 
-#: EASE's fit takes time with the cube of the catalogue: about 5 s for this many items on two cores.
+#: EASE's fit takes time with the cube of the catalogue: some 3 s for this many items on two cores.
 EASE_ITEMS = 6_000
 
 #: Item-kNN's takes time with the pairs of items within histories: some 10 s for this many on one core.
