@@ -13,11 +13,11 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.types import Scorer
 
-#: EASE's fit takes time with the cube of the catalogue: some 3 s for this many items on two cores.
+#: EASE's fit takes time with the cube of the catalogue: some 6 s for this many items on two cores.
 EASE_ITEMS = 6_000
 
 #: Item-kNN's takes time with the pairs of items within histories: some 10 s for this many on one core.
-KNN_PAIRS = 2_000_000_000
+KNN_PAIRS = 1_000_000_000
 
 
 @dataclass(frozen=True)
