@@ -27,6 +27,7 @@ ROOMS = [
     "serve",
     "scale",
     "workflows",
+    "report",
     "screen",
     "demo",
     "cli",

@@ -208,6 +208,18 @@ def similar(
         out.print(screen.recommendation_table(answer, f"Like {screen.plain(str(answer.asked))}"))
 
 
+@app.command()
+def report(
+    model: Model,
+    out_file: Annotated[Path, typer.Option("--out", help="The file to write.")] = Path("report.html"),
+    language: Annotated[Literal["en", "es"], typer.Option(help="English or Spanish.")] = "en",
+) -> None:
+    """Write one HTML page to look at: the verdict, learning, slices, what is popular, a map, neighbours."""
+    from butaca.report.page import write_report
+
+    out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language)))}[/]")
+
+
 def _print_judged(judged: Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K, details: bool = False) -> None:
     rows = {
         f"{name}, seen kept": judged.rows["seen kept"],

@@ -1,0 +1,282 @@
+"""Charts as SVG, drawn by hand: 360 units wide, so that text is as large as it looks on a phone too.
+
+Colours, fonts and line widths are classes of page.css, which is how a chart follows light and dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from itertools import pairwise
+
+from butaca.evaluate.verdict import Comparison
+from butaca.report.words import Words
+
+WIDTH = 360
+
+#: Height of a row that has its label above its line.
+ROW = 44
+
+
+def ticks(low: float, high: float, n: int = 4) -> list[float]:
+    """About n round figures that span low to high.
+
+    >>> ticks(0, 0.1), ticks(-0.3, 0.05, 3)
+    ([0.0, 0.05, 0.1], [-0.2, 0.0])
+    """
+    rough = max(high - low, 1e-12) / n
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def svg(height: float, label: str, parts: Sequence[str]) -> str:
+    """A chart with its text alternative."""
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {_n(height)}" role="img" aria-label="{escape(label)}">'
+        + "".join(parts)
+        + "</svg>"
+    )
+
+
+def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start") -> str:
+    """A line of text; its content is escaped."""
+    place = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{place}>{escape(content)}</text>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    """A straight line."""
+    return f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" class="{kind}"/>'
+
+
+def dot(x: float, y: float, kind: str, r: float = 4.5) -> str:
+    """A dot."""
+    return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(r)}" class="{kind}"/>'
+
+
+def forest(label: str, rows: Sequence[tuple[str, Comparison]], words: Words) -> str:
+    """The difference to each baseline with its interval, zero marked.
+
+    Args:
+        label: of the measure.
+        rows: names of the baselines, and the comparisons.
+        words: of the page.
+    """
+    ends = [v for _, c in rows for v in (c.low, c.high, c.difference) if math.isfinite(v)] + [0.0]
+    low, high = min(ends), max(ends)
+    room = max(high - low, 1e-4) * 0.06
+    low, high = low - room, high + room
+
+    def x(value: float) -> float:
+        return 6 + (value - low) / (high - low) * (WIDTH - 12)
+
+    bottom = ROW * len(rows) + 6
+    marks = ticks(low, high)
+    parts = [line(x(t), 4, x(t), bottom, "zero" if t == 0 else "grid") for t in marks]
+    digits = _digits(marks)
+    parts += [
+        text(x(t), bottom + 15, words.signed(t, digits) if t else "0", "tick", _anchor(x(t))) for t in marks
+    ]
+    told = []
+    for place, (name, c) in enumerate(rows):
+        y = ROW * place + 34
+        parts.append(text(0, y - 14, name, "label halo"))
+        said = f"{words.signed(c.difference)} {words(c.word)}"
+        parts.append(text(WIDTH, y - 14, said, f"value halo {c.word}", "end"))
+        if math.isfinite(c.low):
+            parts.append(line(x(c.low), y, x(c.high), y, f"interval {c.word}"))
+        parts.append(dot(x(c.difference), y, f"dot {c.word}"))
+        told.append(
+            words(
+                "forest row",
+                word=words(c.word),
+                name=name,
+                difference=words.signed(c.difference),
+                low=words.signed(c.low),
+                high=words.signed(c.high),
+            )
+        )
+    return svg(bottom + 20, words("forest alt", label=label, rows="; ".join(told)), parts)
+
+
+def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -> str:
+    """Figures by epoch, each line named at its end where there are several.
+
+    Args:
+        series: names and figures, None where there is none.
+        words: of the page.
+    """
+    values = [v for _, row in series for v in row if v is not None and math.isfinite(v)]
+    n = max(len(row) for _, row in series)
+    low, high = min(values), max(values)
+    room = max((high - low) * 0.08, abs(high) * 1e-3, 1e-9)
+    low, high = low - room, high + room
+    top, bottom, left, right = 12.0, 170.0, 4.0, WIDTH - (92.0 if len(series) > 1 else 8.0)
+
+    def x(epoch: int) -> float:
+        return left + epoch / max(n - 1, 1) * (right - left)
+
+    def y(value: float) -> float:
+        return bottom - (value - low) / (high - low) * (bottom - top)
+
+    marks = ticks(low, high)
+    digits = _digits(marks)
+    parts = []
+    for mark in marks:
+        parts.append(line(left, y(mark), right, y(mark), "grid"))
+        parts.append(text(left, y(mark) - 4, words.figure(mark, digits), "tick halo"))
+    epochs = [e for e in ticks(1, max(n, 2), 5) if float(e).is_integer() and 1 <= e <= n]
+    epochs = sorted({1.0, float(n)} | {e for e in epochs if 1 < e < n - (n - 1) * 0.06})
+    for epoch in epochs:
+        named = f"{words('epoch')} {int(epoch)}" if epoch == 1 else str(int(epoch))
+        parts.append(text(x(int(epoch) - 1), bottom + 18, named, "tick", _anchor(x(int(epoch) - 1))))
+    parts.append(line(left, bottom, right, bottom, "axis"))
+    told, ends = [], []
+    for place, (name, row) in enumerate(series):
+        points = [(x(e), y(v)) for e, v in enumerate(row) if v is not None and math.isfinite(v)]
+        if not points:
+            continue
+        path = " ".join(f"{_n(a)},{_n(b)}" for a, b in points)
+        parts.append(f'<polyline points="{path}" class="curve c{place % 4}"/>')
+        parts.append(dot(*points[-1], f"dot c{place % 4}", 3.5))
+        own = [v for v in row if v is not None and math.isfinite(v)]
+        ends.append((points[-1][1], name, place))
+        told.append(
+            words(
+                "line alt",
+                name=name,
+                epochs=str(len(row)),
+                first=words.figure(own[0], digits + 1),
+                last=words.figure(own[-1], digits + 1),
+            )
+        )
+    if len(series) > 1:
+        at = -math.inf
+        for end, name, place in sorted(ends):
+            at = max(end + 4, at + 15)
+            parts.append(text(right + 8, at, name, f"label c{place % 4}"))
+    return svg(bottom + 26, " ".join(told), parts)
+
+
+def dumbbells(
+    rows: Sequence[tuple[str, str, float, float | None]], names: tuple[str, str | None], words: Words
+) -> str:
+    """Ours beside theirs, a row each, from 0.
+
+    Args:
+        rows: what the row is, its bounds, our figure, theirs.
+        names: of the two.
+        words: of the page.
+    """
+    figures = [v for *_, a, b in rows for v in (a, b) if v is not None and math.isfinite(v)]
+    high = max([*figures, 1e-6]) * 1.06
+
+    def x(value: float) -> float:
+        return 6 + value / high * (WIDTH - 12)
+
+    bottom = ROW * len(rows) + 6
+    marks = ticks(0, high)
+    digits = _digits(marks)
+    parts = [line(x(t), 4, x(t), bottom, "zero" if t == 0 else "grid") for t in marks]
+    parts += [
+        text(x(t), bottom + 15, words.figure(t, digits) if t else "0", "tick", _anchor(x(t))) for t in marks
+    ]
+    for place, (name, bounds, ours, theirs) in enumerate(rows):
+        y = ROW * place + 34
+        parts.append(
+            f'<text x="0" y="{_n(y - 14)}" class="label halo">{escape(name)}'
+            f'<tspan class="soft" dx="6">{escape(bounds)}</tspan></text>'
+        )
+        said = f'<tspan class="ours">{escape(words.figure(ours, 3))}</tspan>'
+        if theirs is not None:
+            said += f'<tspan class="theirs" dx="10">{escape(words.figure(theirs, 3))}</tspan>'
+            parts.append(line(x(ours), y, x(theirs), y, "link"))
+            parts.append(dot(x(theirs), y, "dot hollow"))
+        parts.append(f'<text x="{WIDTH}" y="{_n(y - 14)}" class="value halo" text-anchor="end">{said}</text>')
+        parts.append(dot(x(ours), y, "dot ours"))
+    told = "; ".join(
+        words("slice row", slice=f"{name} ({b})", ours=words.figure(o, 3), theirs=words.figure(t, 3))
+        for name, b, o, t in rows
+    )
+    return svg(bottom + 20, words("slice alt", name=names[1] or "–", rows=told), parts)
+
+
+def bars(rows: Sequence[tuple[str, float, str]], alt: str, words: Words) -> str:
+    """Shares as bars from 0, named above; `alt` has a place for {rows}.
+
+    Args:
+        rows: name, share, class ("ours" or "theirs").
+        alt: key of the text alternative.
+        words: of the page.
+    """
+    high = max([value for _, value, _ in rows if math.isfinite(value)] + [1e-6])
+    parts = []
+    for place, (name, value, kind) in enumerate(rows):
+        y = 40.0 * place
+        parts.append(text(0, y + 16, name, f"label {kind if kind == 'ours' else ''}"))
+        parts.append(text(WIDTH, y + 16, words.percent(value, 1), f"value {kind}", "end"))
+        parts.append(f'<rect x="0" y="{_n(y + 23)}" width="{WIDTH}" height="5" class="track" rx="2.5"/>')
+        if math.isfinite(value) and value > 0:
+            wide = max(value / high * WIDTH, 2)
+            parts.append(
+                f'<rect x="0" y="{_n(y + 23)}" width="{_n(wide)}" height="5" class="{kind}" rx="2.5"/>'
+            )
+    told = "; ".join(f"{name} {words.percent(value, 1)}" for name, value, _ in rows)
+    return svg(40.0 * len(rows), words(alt, rows=told), parts)
+
+
+def columns(
+    lists: Sequence[float], train: Sequence[float], test: Sequence[float] | None, words: Words
+) -> str:
+    """Shares by part of the catalogue: columns for lists, marks for training and test."""
+    n = len(lists)
+    high = max([*lists, *train, *(test or [0.0]), 1e-6]) * 1.12
+    top, bottom, step = 8.0, 190.0, WIDTH / n
+    wide = step * 0.62
+
+    def y(value: float) -> float:
+        return bottom - value / high * (bottom - top)
+
+    marks = [t for t in ticks(0, high) if t > 0]
+    parts = []
+    for mark in marks:
+        parts.append(line(0, y(mark), WIDTH, y(mark), "grid"))
+        parts.append(text(WIDTH, y(mark) - 4, words.percent(mark), "tick", "end"))
+    told = []
+    for place in range(n):
+        x = step * place + (step - wide) / 2
+        parts.append(
+            f'<rect x="{_n(x)}" y="{_n(y(lists[place]))}" width="{_n(wide)}" '
+            f'height="{_n(bottom - y(lists[place]))}" class="ours"/>'
+        )
+        parts.append(line(x - 3, y(train[place]), x + wide + 3, y(train[place]), "mark"))
+        values = [f"{words('list places')} {words.percent(lists[place], 1)}"]
+        values.append(f"{words('training share')} {words.percent(train[place], 1)}")
+        if test is not None:
+            parts.append(dot(x + wide / 2, y(test[place]), "dot hollow", 3.5))
+            values.append(f"{words('test share')} {words.percent(test[place], 1)}")
+        parts.append(text(x + wide / 2, bottom + 15, str(place + 1), "tick", "middle"))
+        told.append(words("decile row", n=str(place + 1), values=", ".join(values)))
+    parts.append(line(0, bottom, WIDTH, bottom, "axis"))
+    parts.append(text(0, bottom + 32, words("most popular"), "tick"))
+    parts.append(text(WIDTH, bottom + 32, words("least popular"), "tick", "end"))
+    return svg(bottom + 38, words("deciles alt", rows=". ".join(told)), parts)
+
+
+def _n(value: float) -> str:
+    """A coordinate: a tenth of a unit is finer than any screen."""
+    out = f"{value:.1f}".removesuffix(".0")
+    return "0" if out == "-0" else out
+
+
+def _digits(marks: Sequence[float]) -> int:
+    """Decimals that tell the marks apart."""
+    step = min((b - a for a, b in pairwise(marks)), default=abs(marks[0]) if marks else 1)
+    return 0 if step >= 1 else max(0, -math.floor(math.log10(max(step, 1e-9)) + 1e-9))
+
+
+def _anchor(x: float) -> str:
+    return "start" if x < 12 else "end" if x > WIDTH - 12 else "middle"

@@ -1,0 +1,203 @@
+"""What the page tells, as figures: from a saved model, its verdict and its lists. No words, no HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from butaca.evaluate.beyond import Beyond, beyond_accuracy, exposure
+from butaca.evaluate.collapse import Alikeness, alikeness
+from butaca.evaluate.judged import Judged
+from butaca.evaluate.protocol import top_lists
+from butaca.evaluate.slices import Slice, by_slice
+from butaca.recommend.recommender import TITLE_COLUMNS, Recommender, item_titles
+from butaca.report.genres import Genres, find_genres
+from butaca.report.projection import neighbours, project
+from butaca.types import Codes, Floats, Ints
+from butaca.workflows import judge_saved
+
+#: Length of the lists that are looked into.
+LIST = 10
+
+#: Users whose lists are made where there is no test set.
+USERS = 2_000
+
+#: Items on the map.
+DRAWN = 2_000
+
+#: Known items with a card, and neighbours on a card and of a dot.
+CARDS, NEAR = 8, 6
+
+#: The measure that tells slices and the best baseline.
+MEASURE = ("recall", 20, "Recall@20")
+
+Shares = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The catalogue in equal parts, the most popular first, and what share of each kind falls in a part.
+
+    Attributes:
+        lists: of the places on lists, [parts].
+        train: of the training interactions.
+        test: of the test interactions, or None.
+    """
+
+    lists: Shares
+    train: Shares
+    test: Shares | None
+
+
+@dataclass(frozen=True)
+class Map:
+    """A drawn catalogue.
+
+    Attributes:
+        how: "t-SNE" or "PCA".
+        items: codes of what is drawn, the most popular first, [M].
+        xy: within 0..1, [M, 2].
+        near: rows of this map that are nearest by cosine, [M, NEAR or fewer].
+        left_out: whether popularity decided what is drawn, for items with interactions were left out.
+    """
+
+    how: str
+    items: Ints
+    xy: Shares
+    near: Ints
+    left_out: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything on the page.
+
+    Attributes:
+        recommender: whose page it is.
+        judged: the verdict, or None for a model without held-out pairs.
+        version: of the butaca that wrote the folder, or "".
+        titles: of every item.
+        has_titles: whether a person's titles, not ids.
+        genres: of every item, or None.
+        best: the baseline with the best Recall@20, or None.
+        slices: the model's and the best baseline's, in pairs.
+        n_users: users with lists.
+        parts: shares by popularity.
+        beyond: by row, as `Judged.beyond`.
+        alike: how alike lists are.
+        map: of the catalogue, or None for fewer than two items.
+        cards: known items, and their neighbours with the cosine.
+    """
+
+    recommender: Recommender
+    judged: Judged | None
+    version: str
+    titles: list[str]
+    has_titles: bool
+    genres: Genres | None
+    best: str | None
+    slices: tuple[tuple[Slice, Slice | None], ...]
+    n_users: int
+    parts: Parts
+    beyond: Mapping[str, Beyond]
+    alike: Alikeness
+    map: Map | None
+    cards: tuple[tuple[int, tuple[tuple[int, float], ...]], ...]
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the manifest keeps."""
+        return self.recommender.about
+
+
+def gather(recommender: Recommender, version: str = "") -> Facts:
+    """Judge a saved model anew, look into its lists, and draw its catalogue."""
+    seen = recommender.seen
+    judged = None if recommender.test is None else judge_saved(recommender)
+    best: str | None = None
+    slices: tuple[tuple[Slice, Slice | None], ...] = ()
+    if judged is not None and len(judged.rows["seen left out"].ranks):
+        ours = judged.rows["seen left out"]
+        assert ours.lists is not None
+        users, lists, beyond = ours.users, ours.lists[:, :LIST], judged.beyond
+        scores = {name: row.metric(*MEASURE[:2]) for name, row in judged.baselines.items()}
+        best = max(scores, key=lambda name: scores[name]) if scores else None
+        theirs = by_slice(judged.rows[best], seen) if best is not None else (None,) * len(judged.slices)
+        slices = tuple(zip(judged.slices, theirs, strict=True))
+    else:
+        judged = None
+        users = np.flatnonzero(seen.lengths).astype(np.int32)
+        if len(users) > USERS:
+            users = np.sort(np.random.default_rng(0).choice(users, USERS, replace=False))
+        lists = top_lists(recommender, users, seen, LIST)
+        beyond = {"seen left out": beyond_accuracy(lists, users, seen, recommender.n_items)}
+    genres = find_genres(recommender.items, recommender.popularity)
+    ranked = np.argsort(-recommender.popularity, kind="stable")
+    return Facts(
+        recommender,
+        judged,
+        version,
+        item_titles(recommender.items),
+        any(name in recommender.items for name in TITLE_COLUMNS),
+        genres,
+        best,
+        slices,
+        len(users),
+        _parts(ranked, lists, recommender),
+        beyond,
+        alikeness(lists, users, seen, recommender.n_items),
+        _map(ranked, recommender),
+        _cards(ranked, genres, recommender.item_vectors),
+    )
+
+
+def _parts(ranked: Ints, lists: Codes, recommender: Recommender) -> Parts:
+    groups = np.array_split(ranked, max(min(10, len(ranked)), 1))
+
+    def shares(counts: Floats | Ints) -> Shares:
+        sums = np.array([counts[group].sum(dtype=np.float64) for group in groups])
+        return np.asarray(sums / max(float(sums.sum()), 1.0))
+
+    n = recommender.n_items
+    test = None
+    if recommender.test is not None and len(recommender.test[1]):
+        test = shares(np.bincount(recommender.test[1], minlength=n))
+    return Parts(shares(exposure(lists, n)), shares(recommender.popularity), test)
+
+
+def _map(ranked: Ints, recommender: Recommender) -> Map | None:
+    watched = ranked[recommender.popularity[ranked] > 0]
+    pool = watched if len(watched) > 1 else ranked
+    items = pool[:DRAWN]
+    if len(items) < 2:
+        return None
+    vectors = recommender.item_vectors[items]
+    found, how = project(vectors)
+    low, high = found.min(axis=0), found.max(axis=0)
+    xy = (found - low) / np.where(high > low, high - low, 1)
+    near, _ = neighbours(vectors, np.arange(len(items)), NEAR)
+    return Map(how, items, xy, near, len(pool) > len(items))
+
+
+def _cards(
+    ranked: Ints, genres: Genres | None, vectors: Floats
+) -> tuple[tuple[int, tuple[tuple[int, float], ...]], ...]:
+    """The most popular item of each genre, then the most popular, with their neighbours in the catalogue."""
+    chosen: list[int] = []
+    if genres is not None:
+        main = genres.main[ranked]
+        for genre in range(len(genres.names)):
+            own = np.flatnonzero(main == genre)
+            chosen += [int(ranked[own[0]])] if len(own) else []
+    chosen += [code for code in ranked.tolist() if code not in chosen][: max(CARDS - len(chosen), 0)]
+    place = {int(code): i for i, code in enumerate(ranked)}
+    chosen = sorted(chosen[:CARDS], key=lambda code: place[code])
+    if len(vectors) < 2:
+        return ()
+    near, cosine = neighbours(vectors, np.array(chosen), NEAR)
+    rows = zip(chosen, near.tolist(), cosine.tolist(), strict=True)
+    return tuple((code, tuple(zip(n, c, strict=True))) for code, n, c in rows)

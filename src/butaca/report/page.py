@@ -1,0 +1,161 @@
+"""The page: one HTML file that holds its styles, its script and its charts, and loads nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from butaca.errors import SettingError
+from butaca.evaluate.verdict import MEASURES
+from butaca.recommend.bundle import load_bundle, read_manifest
+from butaca.report.facts import Facts, gather
+from butaca.report.sections import sections
+from butaca.report.words import Language, Words
+
+#: A seat.
+MARK = (
+    '<svg viewBox="0 0 24 24" aria-hidden="true">'
+    '<path d="M7 3h10a3 3 0 0 1 3 3v4h-2a2 2 0 0 0-2 2v2H8v-2a2 2 0 0 0-2-2H4V6a3 3 0 0 1 3-3z"/>'
+    '<path d="M2 12h4v4h12v-4h4v6a2 2 0 0 1-2 2v1.5h-2.5V20h-11v1.5H4V20a2 2 0 0 1-2-2z"/></svg>'
+)
+
+
+def write_report(folder: str | Path, out: str | Path, language: Language = "en") -> Path:
+    """Write the page of a model folder, in one move: a reader finds the old page or the new one.
+
+    Raises:
+        BundleError: the model folder is missing or damaged.
+        SettingError: the page can't be written there.
+    """
+    folder, out = Path(folder), Path(out)
+    if out.is_dir() or not out.parent.is_dir():
+        received = f"{out}, which is a folder" if out.is_dir() else f"{out}, whose folder does not exist"
+        raise SettingError("A report is written to a file", received, "Pass --out report.html")
+    recommender = load_bundle(folder)
+    version = str(read_manifest(folder).get("butaca", ""))
+    content = page(gather(recommender, version), language).encode("utf-8", "replace")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, out)
+    except OSError as error:
+        raise SettingError(
+            "A report is written to a file", f"{out}: {error}", "Check permissions and free space"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return out
+
+
+def page(facts: Facts, language: Language = "en") -> str:
+    """The page as text."""
+    words = Words(language)
+    about = facts.about
+    name = str(about.get("data", {}).get("name", words("unknown")))
+    recipe = str(about.get("recipe", words("unknown")))
+    style, script = (files("butaca.report").joinpath(f).read_text("utf-8") for f in ("page.css", "page.js"))
+    return (
+        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{words.html('page title', name=name, recipe=recipe)}</title>\n"
+        f"<style>\n{style}</style>\n</head>\n<body>\n"
+        f'<div class="sheet">\n{_head(facts, name, recipe, words)}\n'
+        f"<main>\n{sections(facts, words)}\n</main>\n"
+        f"<footer>{words.html('colophon')}</footer>\n</div>\n<script>\n{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _head(facts: Facts, name: str, recipe: str, words: Words) -> str:
+    judged = facts.judged
+    said = words("no test") if judged is None else words.verdict(judged.verdict)
+    return (
+        f'<header><div class="mast">{MARK}<span><b>{escape(name)}</b>, {escape(recipe)} · '
+        f"{words.html('page')}</span></div>"
+        f"<h1>{escape(said)}</h1>{_figures(facts, words)}"
+        f'<dl class="facts">{_particulars(facts, recipe, words)}</dl>{_mind(facts, words)}</header>'
+    )
+
+
+def _figures(facts: Facts, words: Words) -> str:
+    """The four measures, large, each with the best baseline's."""
+    if facts.judged is None:
+        return ""
+    ours, others = facts.judged.rows["seen left out"], facts.judged.baselines
+    out = ""
+    for metric, k, label in MEASURES:
+        scores = {name: row.metric(metric, k) for name, row in others.items()}
+        note = ""
+        if scores:
+            best = max(scores, key=lambda n: scores[n])
+            said = words("best other", figure=words.figure(scores[best]), name=words.maybe(best))
+            note = f"<dd>{escape(said)}</dd>"
+        out += f"<div><dt>{escape(label)}</dt><dd>{words.figure(ours.metric(metric, k))}</dd>{note}</div>"
+    return f'<dl class="figures">{out}</dl>'
+
+
+def _particulars(facts: Facts, recipe: str, words: Words) -> str:
+    about = facts.about
+    data, model, split = (about.get(key, {}) for key in ("data", "model", "split"))
+    rows: list[tuple[str, str]] = []
+    recommender = facts.recommender
+    sizes = {
+        "interactions": int(data.get("interactions", recommender.popularity.sum())),
+        "users": int(data.get("users", len(recommender.users))),
+        "items": int(data.get("items", recommender.n_items)),
+    }
+    rows.append((words("source data"), words("sizes", **{k: words.count(v) for k, v in sizes.items()})))
+    if facts.judged is not None:
+        n_users = len(facts.judged.rows["seen left out"].users)
+        told = words("pairs of users", pairs=words.count(facts.judged.n_test), users=words.count(n_users))
+        rows.append((words("test pairs"), told))
+    rows.append((words("split"), _split(split, words)))
+    rows.append((words("recipe"), recipe))
+    if model:
+        towers = {side: ", ".join(map(str, model.get(side, []))) or "–" for side in ("query", "candidate")}
+        rows.append((words("towers"), words("towers of", dim=str(model.get("dim", "–")), **towers)))
+        values = {"epochs": "epochs", "batch": "batch_size", "optimizer": "optimizer"}
+        told = words("training of", **{k: _value(model.get(v), words) for k, v in values.items()})
+        rows.append((words("training"), told))
+    if "softmax" in about:
+        rows.append((words("loss"), words.maybe(f"softmax {about['softmax']}")))
+    versions = {"butaca": facts.version, **about.get("versions", {})}
+    told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    rows.append((words("versions"), told or words("unknown")))
+    rows.append((words("fingerprint"), str(data.get("fingerprint", words("unknown")))[:16]))
+    return "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in rows)
+
+
+def _split(split: Mapping[str, Any], words: Words) -> str:
+    how = str(split.get("how", "given"))
+    if how not in {"random", "temporal", "last", "user", "none", "given"}:
+        return how
+    share = split.get("test")
+    test = words.percent(float(share)) if isinstance(share, int | float) else words("unknown")
+    return words(how, test=test, seed=str(split.get("seed", "–")))
+
+
+def _value(value: Any, words: Words) -> str:
+    return words.count(value) if isinstance(value, int) else "–" if value is None else str(value)
+
+
+def _mind(facts: Facts, words: Words) -> str:
+    """What makes these figures lie, as the evaluation says it: in English."""
+    notices = facts.judged.warnings if facts.judged is not None else ()
+    if not notices:
+        return ""
+    rows = "".join(
+        f'<li lang="en"><b>{escape(n.rule)}.</b> {escape(_capital(n.received))}. {escape(n.cure)}.</li>'
+        for n in notices
+    )
+    return f'<aside class="mind"><h2>{words.html("mind")}</h2><ul>{rows}</ul></aside>'
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,103 @@
+"""Words and figures in the reader's language."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import Literal, TypeAlias
+
+from butaca.evaluate.verdict import Verdict
+from butaca.report.english import ENGLISH
+from butaca.report.spanish import SPANISH
+
+Language: TypeAlias = Literal["en", "es"]
+
+LANGUAGES: dict[str, dict[str, str]] = {"en": ENGLISH, "es": SPANISH}
+
+MINUS = "\N{MINUS SIGN}"
+
+#: What bounds a slice (evaluate/slices.py), in Spanish.
+BOUNDS_ES = (
+    (r"^none in training$", "ninguna en el entrenamiento"),
+    (r"^nobody in training$", "nadie en el entrenamiento"),
+    (r"^more than (\d+)$", r"más de \1"),
+    (r"^(\d+) users or more$", r"\1 usuarios o más"),
+    (r"^(\d+) to (\d+) users$", r"de \1 a \2 usuarios"),
+    (r"^(\d+) to (\d+)$", r"de \1 a \2"),
+)
+
+
+class Words:
+    """Sentences by key, and figures as that language writes them. What comes back is plain text.
+
+    >>> Words("en")("map count", n=Words("en").count(1234))
+    '1,234 interactions'
+    >>> Words("es").figure(0.5, 2), Words("es").signed(-0.0312)
+    ('0,50', '−0,031')
+    """
+
+    def __init__(self, language: Language) -> None:
+        self._strings = LANGUAGES[language]
+        self.language = language
+
+    def __call__(self, key: str, **values: str) -> str:
+        """The sentence under a key, with its values in place."""
+        return self._strings[key].format(**values)
+
+    def maybe(self, key: str) -> str:
+        """The word under a key, or the key where nobody wrote one, such as a new baseline's name."""
+        return self._strings.get(key, key)
+
+    def html(self, key: str, **values: str) -> str:
+        """The same, escaped."""
+        return escape(self(key, **values))
+
+    def figure(self, value: float | None, digits: int = 4) -> str:
+        """A real number; a dash where there is none."""
+        if value is None or not math.isfinite(value):
+            return "–"
+        text = f"{value:,.{digits}f}".replace("-", MINUS)
+        swap = {",": self._strings["thousands"], ".": self._strings["decimal"]}
+        return "".join(swap.get(c, c) for c in text)
+
+    def count(self, value: int) -> str:
+        """A whole number with its thousands apart."""
+        return self.figure(float(value), 0)
+
+    def signed(self, value: float, digits: int = 3) -> str:
+        """A difference with its sign; 0 has none."""
+        text = self.figure(value, digits)
+        return text if value <= 0 or not math.isfinite(value) else f"+{text}"
+
+    def percent(self, value: float, digits: int = 0) -> str:
+        """A share."""
+        return self.figure(value * 100, digits) + " %" if math.isfinite(value) else "–"
+
+    def listed(self, names: Sequence[str]) -> str:
+        """Names in a row, "a, b and c"."""
+        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {self('and')} {names[-1]}"
+
+    def verdict(self, verdict: Verdict) -> str:
+        """`Verdict.sentence`, in this language."""
+        parts = []
+        for word in ("beats", "ties", "loses"):
+            names = [self.maybe(name) for name in verdict.against if verdict.word(name) == word]
+            if names:
+                parts.append(self(f"sentence {word}", names=self.listed(names)))
+        for name, row in verdict.against.items():
+            if verdict.word(name) == "mixed":
+                won, lost = (
+                    self.listed([c.label for c in row if c.word == word]) for word in ("beats", "loses")
+                )
+                parts.append(self("sentence mixed", name=self.maybe(name), won=won, lost=lost))
+        return self("sentence", parts=", ".join(parts)) if parts else self("sentence nothing")
+
+    def bounds(self, what: str) -> str:
+        """Where a slice ends, "1 to 31"."""
+        if self.language == "es":
+            for pattern, spanish in BOUNDS_ES:
+                if re.match(pattern, what):
+                    return re.sub(pattern, spanish, what)
+        return what
