@@ -45,7 +45,9 @@ def catalogue_map(facts: Facts, words: Words) -> str:
         f'<svg class="map" viewBox="0 0 {WIDE} {HIGH}" tabindex="0" role="img" aria-describedby="map-told" '
         f'aria-label="{words.html("map alt", drawn=words.count(len(drawn.items)))}">'
         f'<g class="links"></g><g class="dots">{"".join(dots)}</g>'
-        f'<g class="names" aria-hidden="true">{_names(facts, drawn, x, y, r)}</g></svg>'
+        f'<g class="names desk" aria-hidden="true">{_names(facts, drawn, x, y, r, LABELS, 1.0)}</g>'
+        f'<g class="names phone" aria-hidden="true">{_names(facts, drawn, x, y, r, PHONE_LABELS, 2.0)}</g>'
+        "</svg>"
         f'<div class="tip" hidden></div></div>'
         f'<p class="told" id="map-told" aria-live="polite">{words.html("map hint")}</p>'
     )
@@ -108,25 +110,26 @@ def _legend(facts: Facts, drawn: Map, words: Words) -> str:
     return f'<div class="legend" role="group" aria-label="{words.html("map filter")}">{"".join(chips)}</div>'
 
 
-def _names(facts: Facts, drawn: Map, x: np.ndarray, y: np.ndarray, r: np.ndarray) -> str:
+def _names(
+    facts: Facts, drawn: Map, x: np.ndarray, y: np.ndarray, r: np.ndarray, most: int, scale: float
+) -> str:
     """Titles of the most popular items, where they hide neither each other nor the edge."""
     taken: list[tuple[float, float, float, float]] = []
     out: list[str] = []
     for i, code in enumerate(drawn.items[:150].tolist()):
         title = facts.titles[code]
-        title = title if len(title) <= 30 else title[:28].rstrip() + "…"
-        wide = len(title) * LETTER
-        right = x[i] + r[i] + 4 + wide < WIDE
-        left = x[i] + r[i] + 4 if right else x[i] - r[i] - 4 - wide
-        box = (left - 6, y[i] - LINE, left + wide + 6, y[i] + LINE)
+        title = title if len(title) <= 36 else title[:34].rstrip() + "…"
+        wide, gap = len(title) * LETTER * scale, r[i] * scale + 4
+        right = x[i] + gap + wide < WIDE - 4
+        left = x[i] + gap if right else x[i] - gap - wide
+        box = (left - 6, y[i] - LINE * scale, left + wide + 6, y[i] + LINE * scale)
         apart = all(box[2] < t[0] or t[2] < box[0] or box[3] < t[1] or t[3] < box[1] for t in taken)
-        if left < 0 or not apart:
+        if left < 4 or not apart:
             continue
         taken.append(box)
-        at = x[i] + r[i] + 4 if right else x[i] - r[i] - 4
+        at = x[i] + gap if right else x[i] - gap
         anchor = "" if right else ' text-anchor="end"'
-        kind = "" if len(out) < PHONE_LABELS else ' class="wide"'
-        out.append(f'<text x="{at:.1f}" y="{y[i] + 4:.1f}"{anchor}{kind}>{escape(title)}</text>')
-        if len(out) == LABELS:
+        out.append(f'<text x="{at:.1f}" y="{y[i] + 4 * scale:.1f}"{anchor}>{escape(title)}</text>')
+        if len(out) == most:
             break
     return "".join(out)

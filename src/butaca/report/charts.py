@@ -73,19 +73,17 @@ def forest(label: str, rows: Sequence[tuple[str, Comparison]], words: Words) -> 
     def x(value: float) -> float:
         return 6 + (value - low) / (high - low) * (WIDTH - 12)
 
-    bottom = ROW * len(rows) + 6
+    bottom = ROW * len(rows) + 1
     marks = ticks(low, high)
-    parts = [line(x(t), 4, x(t), bottom, "zero" if t == 0 else "grid") for t in marks]
+    parts = _bands(len(rows), [(x(t), t == 0) for t in marks])
     digits = _digits(marks)
-    parts += [
-        text(x(t), bottom + 15, words.signed(t, digits) if t else "0", "tick", _anchor(x(t))) for t in marks
-    ]
+    parts += [_tick(x(t), bottom + 15, words.signed(t, digits) if t else "0") for t in marks]
     told = []
     for place, (name, c) in enumerate(rows):
         y = ROW * place + 34
-        parts.append(text(0, y - 14, name, "label halo"))
+        parts.append(text(0, y - 14, name, "label"))
         said = f"{words.signed(c.difference)} {words(c.word)}"
-        parts.append(text(WIDTH, y - 14, said, f"value halo {c.word}", "end"))
+        parts.append(text(WIDTH, y - 14, said, f"value {c.word}", "end"))
         if math.isfinite(c.low):
             parts.append(line(x(c.low), y, x(c.high), y, f"interval {c.word}"))
         parts.append(dot(x(c.difference), y, f"dot {c.word}"))
@@ -114,7 +112,10 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
     low, high = min(values), max(values)
     room = max((high - low) * 0.08, abs(high) * 1e-3, 1e-9)
     low, high = low - room, high + room
-    top, bottom, left, right = 12.0, 170.0, 4.0, WIDTH - (92.0 if len(series) > 1 else 8.0)
+    marks = ticks(low, high)
+    digits = _digits(marks)
+    left = 10 + 6.6 * max(len(words.figure(mark, digits)) for mark in marks)
+    top, bottom, right = 12.0, 170.0, WIDTH - (78.0 if len(series) > 1 else 8.0)
 
     def x(epoch: int) -> float:
         return left + epoch / max(n - 1, 1) * (right - left)
@@ -122,17 +123,15 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
     def y(value: float) -> float:
         return bottom - (value - low) / (high - low) * (bottom - top)
 
-    marks = ticks(low, high)
-    digits = _digits(marks)
     parts = []
     for mark in marks:
         parts.append(line(left, y(mark), right, y(mark), "grid"))
-        parts.append(text(left, y(mark) - 4, words.figure(mark, digits), "tick halo"))
+        parts.append(text(left - 6, y(mark) + 4, words.figure(mark, digits), "tick", "end"))
     epochs = [e for e in ticks(1, max(n, 2), 5) if float(e).is_integer() and 1 <= e <= n]
-    epochs = sorted({1.0, float(n)} | {e for e in epochs if 1 < e < n - (n - 1) * 0.06})
+    epochs = sorted({1.0, float(n)} | {e for e in epochs if 1 + n / 7 < e < n - n / 12})
     for epoch in epochs:
         named = f"{words('epoch')} {int(epoch)}" if epoch == 1 else str(int(epoch))
-        parts.append(text(x(int(epoch) - 1), bottom + 18, named, "tick", _anchor(x(int(epoch) - 1))))
+        parts.append(_tick(x(int(epoch) - 1), bottom + 18, named))
     parts.append(line(left, bottom, right, bottom, "axis"))
     told, ends = [], []
     for place, (name, row) in enumerate(series):
@@ -177,17 +176,15 @@ def dumbbells(
     def x(value: float) -> float:
         return 6 + value / high * (WIDTH - 12)
 
-    bottom = ROW * len(rows) + 6
+    bottom = ROW * len(rows) + 1
     marks = ticks(0, high)
     digits = _digits(marks)
-    parts = [line(x(t), 4, x(t), bottom, "zero" if t == 0 else "grid") for t in marks]
-    parts += [
-        text(x(t), bottom + 15, words.figure(t, digits) if t else "0", "tick", _anchor(x(t))) for t in marks
-    ]
+    parts = _bands(len(rows), [(x(t), t == 0) for t in marks])
+    parts += [_tick(x(t), bottom + 15, words.figure(t, digits) if t else "0") for t in marks]
     for place, (name, bounds, ours, theirs) in enumerate(rows):
         y = ROW * place + 34
         parts.append(
-            f'<text x="0" y="{_n(y - 14)}" class="label halo">{escape(name)}'
+            f'<text x="0" y="{_n(y - 14)}" class="label">{escape(name)}'
             f'<tspan class="soft" dx="6">{escape(bounds)}</tspan></text>'
         )
         said = f'<tspan class="ours">{escape(words.figure(ours, 3))}</tspan>'
@@ -195,7 +192,7 @@ def dumbbells(
             said += f'<tspan class="theirs" dx="10">{escape(words.figure(theirs, 3))}</tspan>'
             parts.append(line(x(ours), y, x(theirs), y, "link"))
             parts.append(dot(x(theirs), y, "dot hollow"))
-        parts.append(f'<text x="{WIDTH}" y="{_n(y - 14)}" class="value halo" text-anchor="end">{said}</text>')
+        parts.append(f'<text x="{WIDTH}" y="{_n(y - 14)}" class="value" text-anchor="end">{said}</text>')
         parts.append(dot(x(ours), y, "dot ours"))
     told = "; ".join(
         words("slice row", slice=f"{name} ({b})", ours=words.figure(o, 3), theirs=words.figure(t, 3))
@@ -266,6 +263,15 @@ def columns(
     return svg(bottom + 38, words("deciles alt", rows=". ".join(told)), parts)
 
 
+def _bands(rows: int, marks: Sequence[tuple[float, bool]]) -> list[str]:
+    """Grid lines beside the marks of each row, not through its words; the zero is darker."""
+    return [
+        line(x, ROW * place + 26, x, ROW * place + 42, "zero" if zero else "grid")
+        for place in range(rows)
+        for x, zero in marks
+    ]
+
+
 def _n(value: float) -> str:
     """A coordinate: a tenth of a unit is finer than any screen."""
     out = f"{value:.1f}".removesuffix(".0")
@@ -278,5 +284,8 @@ def _digits(marks: Sequence[float]) -> int:
     return 0 if step >= 1 else max(0, -math.floor(math.log10(max(step, 1e-9)) + 1e-9))
 
 
-def _anchor(x: float) -> str:
-    return "start" if x < 12 else "end" if x > WIDTH - 12 else "middle"
+def _tick(x: float, y: float, label: str) -> str:
+    """A label below an axis, centred unless it would leave the chart."""
+    half = len(label) * 3.3
+    anchor = "start" if x < half else "end" if x > WIDTH - half else "middle"
+    return text({"start": 0, "end": WIDTH}.get(anchor, x), y, label, "tick", anchor)

@@ -5,7 +5,7 @@
   const box = document.getElementById("map");
   if (!box) return;
   const svg = box.querySelector("svg"), tip = box.querySelector(".tip"), links = box.querySelector(".links");
-  const names = box.querySelector(".names"), told = document.getElementById("map-told");
+  const names = [...box.querySelectorAll(".names")], told = document.getElementById("map-told");
   const search = document.getElementById("map-search"), hint = told.textContent;
   const chips = [...document.querySelectorAll(".chip")];
   const fold = (s) => s.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
@@ -55,7 +55,7 @@
       d.node.classList.toggle("hit", hit && d.on);
       found += d.on;
     }
-    names.classList.toggle("away", kinds.length > 0 || wanted !== "");
+    names.forEach((n) => n.classList.toggle("away", kinds.length > 0 || wanted !== ""));
     show(null);
     if (wanted !== "") {
       const first = dots.filter((d) => d.on).slice(0, 6).map((d) => d.name).join("; ");

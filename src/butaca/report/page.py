@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
@@ -78,7 +79,7 @@ def _head(facts: Facts, name: str, recipe: str, words: Words) -> str:
     return (
         f'<header><div class="mast">{MARK}<span><b>{escape(name)}</b>, {escape(recipe)} · '
         f"{words.html('page')}</span></div>"
-        f"<h1>{escape(said)}</h1>{_figures(facts, words)}"
+        f"<h1>{_unbroken(said)}</h1>{_figures(facts, words)}"
         f'<dl class="facts">{_particulars(facts, recipe, words)}</dl>{_mind(facts, words)}</header>'
     )
 
@@ -116,10 +117,12 @@ def _particulars(facts: Facts, recipe: str, words: Words) -> str:
         told = words("pairs of users", pairs=words.count(facts.judged.n_test), users=words.count(n_users))
         rows.append((words("test pairs"), told))
     rows.append((words("split"), _split(split, words)))
-    rows.append((words("recipe"), recipe))
+    dim = [words("dimensions", dim=_value(model["dim"], words))] if "dim" in model else []
+    rows.append((words("recipe"), ", ".join([recipe, *dim])))
     if model:
-        towers = {side: ", ".join(map(str, model.get(side, []))) or "–" for side in ("query", "candidate")}
-        rows.append((words("towers"), words("towers of", dim=str(model.get("dim", "–")), **towers)))
+        for side in ("query", "candidate"):
+            told = ", ".join(_feature(str(f)) for f in model.get(side, [])) or "–"
+            rows.append((words(f"{side} tower"), told))
         values = {"epochs": "epochs", "batch": "batch_size", "optimizer": "optimizer"}
         told = words("training of", **{k: _value(model.get(v), words) for k, v in values.items()})
         rows.append((words("training"), told))
@@ -159,3 +162,13 @@ def _mind(facts: Facts, words: Words) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _unbroken(said: str) -> str:
+    """HTML in which no line ends at the hyphen of a name."""
+    return re.sub(r"\w+-\w+", r'<span class="whole">\g<0></span>', escape(said))
+
+
+def _feature(said: str) -> str:
+    """Such as Id(user_id) of "Id(column='user_id')"."""
+    return re.sub(r"\bcolumn='([^']*)'", r"\1", said)

@@ -83,7 +83,7 @@ class Words:
         """`Verdict.sentence`, in this language."""
         parts = []
         for word in ("beats", "ties", "loses"):
-            names = [self.maybe(name) for name in verdict.against if verdict.word(name) == word]
+            names = [self._named(name) for name in verdict.against if verdict.word(name) == word]
             if names:
                 parts.append(self(f"sentence {word}", names=self.listed(names)))
         for name, row in verdict.against.items():
@@ -91,8 +91,12 @@ class Words:
                 won, lost = (
                     self.listed([c.label for c in row if c.word == word]) for word in ("beats", "loses")
                 )
-                parts.append(self("sentence mixed", name=self.maybe(name), won=won, lost=lost))
+                parts.append(self("sentence mixed", name=self._named(name), won=won, lost=lost))
         return self("sentence", parts=", ".join(parts)) if parts else self("sentence nothing")
+
+    def _named(self, baseline: str) -> str:
+        """A baseline within a sentence, with its article where the language has one."""
+        return self._strings.get(f"sentence {baseline}", self.maybe(baseline))
 
     def bounds(self, what: str) -> str:
         """Where a slice ends, "1 to 31"."""
