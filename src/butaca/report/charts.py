@@ -86,7 +86,8 @@ def forest(label: str, rows: Sequence[tuple[str, Comparison]], words: Words) -> 
         parts.append(text(WIDTH, y - 14, said, f"value {c.word}", "end"))
         if math.isfinite(c.low):
             parts.append(line(x(c.low), y, x(c.high), y, f"interval {c.word}"))
-        parts.append(dot(x(c.difference), y, f"dot {c.word}"))
+        if math.isfinite(c.difference):
+            parts.append(dot(x(c.difference), y, f"dot {c.word}"))
         told.append(
             words(
                 "forest row",
@@ -190,10 +191,12 @@ def dumbbells(
         said = f'<tspan class="ours">{escape(words.figure(ours, 3))}</tspan>'
         if theirs is not None:
             said += f'<tspan class="theirs" dx="10">{escape(words.figure(theirs, 3))}</tspan>'
+        if theirs is not None and math.isfinite(theirs) and math.isfinite(ours):
             parts.append(line(x(ours), y, x(theirs), y, "link"))
             parts.append(dot(x(theirs), y, "dot hollow"))
         parts.append(f'<text x="{WIDTH}" y="{_n(y - 14)}" class="value" text-anchor="end">{said}</text>')
-        parts.append(dot(x(ours), y, "dot ours"))
+        if math.isfinite(ours):
+            parts.append(dot(x(ours), y, "dot ours"))
     told = "; ".join(
         words("slice row", slice=f"{name} ({b})", ours=words.figure(o, 3), theirs=words.figure(t, 3))
         for name, b, o, t in rows

@@ -1,7 +1,6 @@
 """Every sentence of the page, in English. `spanish.py` has the same keys."""
 
 ENGLISH: dict[str, str] = {
-    "language": "en",
     "decimal": ".",
     "thousands": ",",
     "and": "and",
@@ -9,7 +8,6 @@ ENGLISH: dict[str, str] = {
     "page title": "{name}, {recipe}: butaca report",
     "the model": "the model",
     "source data": "Data",
-    "interactions": "interactions",
     "users": "users",
     "items": "items",
     "sizes": "{interactions} interactions of {users} users with {items} items",
@@ -68,8 +66,6 @@ ENGLISH: dict[str, str] = {
     "difference cell": "{difference} ({low} to {high}), {word}",
     "interval": "95 % interval",
     "against": "against",
-    "measure": "measure",
-    "to": "to",
     # Learning.
     "learning": "How it learned",
     "learning text": "The mean over each epoch, first to last. A curve that still falls at its end asks for "
@@ -113,7 +109,6 @@ ENGLISH: dict[str, str] = {
     "test share": "test",
     "most popular": "most popular",
     "least popular": "least popular",
-    "share of": "share of {what}",
     "deciles alt": "Share by part of the catalogue, most popular first. {rows}.",
     "decile row": "Part {n}: {values}",
     "part": "part",
@@ -156,7 +151,6 @@ ENGLISH: dict[str, str] = {
     "map search": "Find a title",
     "map search hint": "such as {title}",
     "map found": "{n} found",
-    "map all": "all",
     "map nearest": "Nearest:",
     "map count": "{n} interactions",
     "map filter": "Show only",

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
-  const box = document.getElementById("map");
+  const box = document.getElementById("map-box");
   if (!box) return;
   const svg = box.querySelector("svg"), tip = box.querySelector(".tip"), links = box.querySelector(".links");
   const names = [...box.querySelectorAll(".names")], told = document.getElementById("map-told");

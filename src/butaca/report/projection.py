@@ -37,8 +37,8 @@ def unit(vectors: Floats) -> Floats:
 def principal(vectors: Floats, n: int) -> Map:
     """The first n principal components [N, n]; signs such that each axis's largest entry is positive.
 
-    >>> principal(np.array([[3, 0], [-3, 0], [0, 1], [0, -1]], dtype=np.float32), 1).ravel().tolist()
-    [3.0, -3.0, 0.0, 0.0]
+    >>> principal(np.array([[3, 0], [-3, 0], [0, 1], [0, -1]], dtype=np.float32), 1).round().ravel()
+    array([ 3., -3., -0., -0.])
     """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)

@@ -1,7 +1,6 @@
 """Every sentence of the page, in Spanish: the keys of `english.py`."""
 
 SPANISH: dict[str, str] = {
-    "language": "es",
     "decimal": ",",
     "thousands": ".",
     "and": "y",
@@ -9,7 +8,6 @@ SPANISH: dict[str, str] = {
     "page title": "{name}, {recipe}: informe de butaca",
     "the model": "el modelo",
     "source data": "Datos",
-    "interactions": "interacciones",
     "users": "usuarios",
     "items": "títulos",
     "sizes": "{interactions} interacciones de {users} usuarios con {items} títulos",
@@ -67,8 +65,6 @@ SPANISH: dict[str, str] = {
     "difference cell": "{difference} ({low} a {high}), {word}",
     "interval": "intervalo del 95 %",
     "against": "frente a",
-    "measure": "medida",
-    "to": "a",
     "learning": "Cómo aprendió",
     "learning text": "La media de cada época, de la primera a la última. Una curva que aún baja al final "
     "pide más épocas; una de validación que da la vuelta pide menos.",
@@ -110,7 +106,6 @@ SPANISH: dict[str, str] = {
     "test share": "prueba",
     "most popular": "lo más popular",
     "least popular": "lo menos",
-    "share of": "parte de {what}",
     "deciles alt": "Reparto por partes del catálogo, primero la más popular. {rows}.",
     "decile row": "Parte {n}: {values}",
     "part": "parte",
@@ -153,7 +148,6 @@ SPANISH: dict[str, str] = {
     "map search": "Buscar un título",
     "map search hint": "por ejemplo {title}",
     "map found": "{n} encontrados",
-    "map all": "todos",
     "map nearest": "Más cercanos:",
     "map count": "{n} interacciones",
     "map filter": "Mostrar solo",
