@@ -6,6 +6,7 @@ ENGLISH: dict[str, str] = {
     "and": "and",
     "page": "butaca report",
     "page title": "{name}, {recipe}: butaca report",
+    "a model": "A model",
     "the model": "the model",
     "source data": "Data",
     "users": "users",

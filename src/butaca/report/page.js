@@ -1,7 +1,6 @@
 /* The map answers: hover, arrow keys, search and legend. Without this script the dots keep their native titles. */
 (() => {
   "use strict";
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
   const box = document.getElementById("map-box");
   if (!box) return;
   const svg = box.querySelector("svg"), tip = box.querySelector(".tip"), links = box.querySelector(".links");

@@ -59,7 +59,7 @@ def page(facts: Facts, language: Language = "en") -> str:
     """The page as text."""
     words = Words(language)
     about = facts.about
-    name = str(about.get("data", {}).get("name", words("unknown")))
+    name = str(about.get("data", {}).get("name", words("a model")))
     recipe = str(about.get("recipe", words("unknown")))
     style, script = (files("butaca.report").joinpath(f).read_text("utf-8") for f in ("page.css", "page.js"))
     return (
@@ -77,8 +77,8 @@ def _head(facts: Facts, name: str, recipe: str, words: Words) -> str:
     judged = facts.judged
     said = words("no test") if judged is None else words.verdict(judged.verdict)
     return (
-        f'<header><div class="mast">{MARK}<span><b>{escape(name)}</b>, {escape(recipe)} · '
-        f"{words.html('page')}</span></div>"
+        f'<header><div class="mast">{MARK}<span><b>{escape(name)}</b>'
+        f"{', ' + escape(recipe) if 'recipe' in facts.about else ''} · {words.html('page')}</span></div>"
         f"<h1>{_unbroken(said)}</h1>{_figures(facts, words)}"
         f'<dl class="facts">{_particulars(facts, recipe, words)}</dl>{_mind(facts, words)}</header>'
     )

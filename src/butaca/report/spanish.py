@@ -6,6 +6,7 @@ SPANISH: dict[str, str] = {
     "and": "y",
     "page": "informe de butaca",
     "page title": "{name}, {recipe}: informe de butaca",
+    "a model": "Un modelo",
     "the model": "el modelo",
     "source data": "Datos",
     "users": "usuarios",
