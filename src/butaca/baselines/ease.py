@@ -70,8 +70,8 @@ def inverse_of(a: Doubles) -> Doubles:
         [B D ]    = [-S^-1 B A^-1                  S^-1        ]
 
     Nearly all of it is matrix products: 0.08 s for 1,664 items on two cores, where LAPACK's potrf and
-    potri take 0.13 s in float32, and up to 2.4 s when other work keeps their threads waiting for each other. The
-    halves cost digits (float32 keeps three at a condition of 3,000), so this is done in float64.
+    potri take 0.13 s in float32, and up to 2.4 s when other work keeps their threads waiting for each
+    other. The halves cost digits (float32 keeps three at a condition of 3,000), so this is float64.
 
     >>> inverse_of(np.array([[4.0, 0.0], [0.0, 0.5]])).tolist()
     [[0.25, 0.0], [0.0, 2.0]]
