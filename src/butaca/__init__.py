@@ -19,21 +19,28 @@ _ROOMS = {
     "butaca.data.dataset": ("Bags", "Dataset", "Entities"),
     "butaca.data.histories": ("Histories",),
     "butaca.data.movielens": ("load_movielens",),
-    "butaca.data.splits": ("leave_last_out", "random_split", "temporal_split", "user_split"),
+    "butaca.data.splits": (
+        "leave_last_out",
+        "random_split",
+        "stratified_split",
+        "temporal_split",
+        "user_split",
+    ),
     "butaca.data.tables": ("read_table", "read_test"),
     "butaca.data.vocabulary": ("Vocabulary",),
     "butaca.errors": ("ButacaError",),
     "butaca.evaluate.protocol": ("Evaluation", "evaluate_scorer"),
     "butaca.evaluate.verdict": ("Comparison", "Verdict", "compare"),
     "butaca.index.exact": ("ExactIndex",),
-    "butaca.model.features": ("Bag", "Category", "Id", "Number", "Text"),
+    "butaca.model.features": ("Bag", "Category", "History", "Id", "Number", "Text"),
+    "butaca.model.spectral": ("SpectralSettings",),
     "butaca.recipes": ("Recipe", "recipe"),
     "butaca.recommend.recommender": ("Recommender",),
     "butaca.train.callbacks": (
         "Callback",
         "Checkpoint",
         "EarlyStopping",
-        "History",
+        "FitHistory",
         "Progress",
         "TensorBoard",
     ),
@@ -70,6 +77,7 @@ if TYPE_CHECKING:
     from butaca.data.movielens import load_movielens as load_movielens
     from butaca.data.splits import leave_last_out as leave_last_out
     from butaca.data.splits import random_split as random_split
+    from butaca.data.splits import stratified_split as stratified_split
     from butaca.data.splits import temporal_split as temporal_split
     from butaca.data.splits import user_split as user_split
     from butaca.data.tables import read_table as read_table
@@ -84,16 +92,18 @@ if TYPE_CHECKING:
     from butaca.index.exact import ExactIndex as ExactIndex
     from butaca.model.features import Bag as Bag
     from butaca.model.features import Category as Category
+    from butaca.model.features import History as History
     from butaca.model.features import Id as Id
     from butaca.model.features import Number as Number
     from butaca.model.features import Text as Text
+    from butaca.model.spectral import SpectralSettings as SpectralSettings
     from butaca.recipes import Recipe as Recipe
     from butaca.recipes import recipe as recipe
     from butaca.recommend.recommender import Recommender as Recommender
     from butaca.train.callbacks import Callback as Callback
     from butaca.train.callbacks import Checkpoint as Checkpoint
     from butaca.train.callbacks import EarlyStopping as EarlyStopping
-    from butaca.train.callbacks import History as History
+    from butaca.train.callbacks import FitHistory as FitHistory
     from butaca.train.callbacks import Progress as Progress
     from butaca.train.callbacks import TensorBoard as TensorBoard
     from butaca.two_tower import TwoTower as TwoTower

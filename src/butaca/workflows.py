@@ -34,7 +34,7 @@ from butaca.types import Scorer
 
 if TYPE_CHECKING:  # these load JAX
     from butaca.recipes import Recipe
-    from butaca.train.callbacks import Callback, History
+    from butaca.train.callbacks import Callback, FitHistory
 
 Split: TypeAlias = Literal["random", "temporal", "last", "user", "none"]
 
@@ -66,7 +66,7 @@ class Fitted:
     """The outcome of `fit`."""
 
     recommender: Recommender
-    history: History
+    history: FitHistory
     recipe: Recipe
     train: Dataset
     judged: Judged | None = None

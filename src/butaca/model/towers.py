@@ -34,24 +34,61 @@ class Layer(eqx.Module):
         return x @ self.weight + self.bias
 
 
+class HistoryTable(eqx.Module):
+    """What a query tower learns of histories.
+
+    Attributes:
+        table: a vector of every item as something that was had [rows, d].
+        rating: log-weight of each bin of the rating [bins], or None.
+        recency: power of the fall with age, a scalar, or None.
+    """
+
+    table: Array
+    rating: Array | None
+    recency: Array | None
+
+    def weights(self, weight: Array, bins: Array | None, age: Array | None) -> Array:
+        """Weights of history entries [M]: those given, by rating bin and by age in days."""
+        if self.rating is not None and bins is not None:
+            weight = weight * jnp.exp(self.rating[bins])
+        if self.recency is not None and age is not None:
+            weight = weight * (1.0 + age) ** -self.recency
+        return weight
+
+
 class Tower(eqx.Module):
     """Embedding tables by feature, and hidden layers (none: the plain sum).
 
     Attributes:
         tables: feature name -> [rows, d].
         layers: applied in order with relu between; the last gives the output dimension.
+        history: of a query tower that reads histories.
     """
 
     tables: dict[str, Array]
     layers: list[Layer]
+    history: HistoryTable | None = None
 
-    def __call__(self, inputs: Inputs) -> Array:
-        """Vectors of n rows: encoded features -> [n, d]."""
+    def __call__(self, inputs: Inputs, history: Array | None = None) -> Array:
+        """Vectors of n rows: encoded features, and the rows' summed histories [n, d] -> [n, d]."""
+        return self.deep(self.embed(inputs, history))
+
+    def embed(self, inputs: Inputs, history: Array | None = None) -> Array:
+        """The sum before any hidden layer, [n, d]."""
         parts = [lookup(self.tables[name], *inputs[name]) for name in sorted(self.tables)]
-        x = sum(parts[1:], start=parts[0])  # [n, d]
+        parts += [] if history is None else [history]
+        return sum(parts[1:], start=parts[0])
+
+    def deep(self, x: Array) -> Array:
+        """The hidden layers, [n, d] -> [n, d]."""
         for i, layer in enumerate(self.layers):
             x = layer(x if i == 0 else jax.nn.relu(x))
         return x
+
+
+def unit(x: Array) -> Array:
+    """Rows at length 1; a row of zeros stays one: [n, d] -> [n, d]."""
+    return x * jax.lax.rsqrt(jnp.square(x).sum(axis=-1, keepdims=True) + 1e-12)
 
 
 def lookup(table: Array, codes: Array, weights: Array | None) -> Array:
@@ -86,9 +123,10 @@ def init_tower(
     return {"tables": tables, "layers": layers}
 
 
-def as_tower(parameters: Mapping[str, Any]) -> Tower:
+def as_tower(parameters: Mapping[str, Any], history: HistoryTable | None = None) -> Tower:
     """A Tower from numpy (or JAX) arrays in `init_tower`'s layout."""
     return Tower(
         {name: jnp.asarray(table) for name, table in parameters["tables"].items()},
         [Layer(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in parameters["layers"]],
+        history,
     )

@@ -20,6 +20,21 @@ Candidates: TypeAlias = Literal["in_batch", "full", "sampled"]
 Shuffle: TypeAlias = Literal["once", "epoch"]
 
 
+class HistoryRows(NamedTuple):
+    """The histories of a batch's queries, H entries.
+
+    query int32 [H]: row into the queries, ascending; item int32 [H]: catalogue row, out of range where
+    padded; weight float32 [H], 0 where padded; bins int32 [H] of the rating and age float32 [H] in days,
+    or None.
+    """
+
+    query: AnyArray
+    item: AnyArray
+    weight: AnyArray
+    bins: AnyArray | None
+    age: AnyArray | None
+
+
 class Batch(NamedTuple):
     """One step's input; Q queries, S slots over all shards, P positives, M known pairs.
 
@@ -28,6 +43,7 @@ class Batch(NamedTuple):
     log_weight float32 [S]: a_c of losses.softmax_loss.
     positive_query, positive_slot int32 [P]; positive_weight float32 [P], 0 where padded.
     known_query, known_slot int32 [M], or None without the mask; slot S is padding.
+    history: the queries' histories, or None where the query tower does not read them.
     """
 
     query_rows: AnyArray
@@ -38,6 +54,7 @@ class Batch(NamedTuple):
     positive_weight: AnyArray
     known_query: AnyArray | None
     known_slot: AnyArray | None
+    history: HistoryRows | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,8 @@ class BatchPlan:
 
     Attributes:
         size: pairs per batch; the last one holds the rest.
+        by: "pair" draws pairs; "user" draws whole users, as many as have about `size` pairs, so that
+            a query is computed once for all its positives.
         candidates: what the softmax runs over; see losses.
         mask: what leaves the denominator; see losses.
         samples: draws per step for "sampled".
@@ -61,6 +80,7 @@ class BatchPlan:
     sampling_power: float = 0.5
     shuffle: Shuffle = "epoch"
     seed: int = 42
+    by: Literal["pair", "user"] = "pair"
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -79,6 +99,7 @@ class Batches:
         plan: how to batch.
         n_shards: devices that the catalogue is split over.
         rows_per_shard: catalogue rows on each, n_shards * rows_per_shard > N.
+        histories: what the queries read of each user, with rating bins and ages where they use them.
     """
 
     def __init__(
@@ -90,13 +111,18 @@ class Batches:
         plan: BatchPlan,
         n_shards: int = 1,
         rows_per_shard: int | None = None,
+        histories: UserRows | None = None,
     ) -> None:
-        self.user, self.item, self.plan = user, item, plan
+        self.user, self.item, self.plan, self.histories = user, item, plan, histories
         self.n_users, self.n_items, self.n_shards = n_users, n_items, n_shards
         self.rows_per_shard = rows_per_shard or n_items + 1
         by_user = np.argsort(user, kind="stable")
         self._known_items = item[by_user]
         self._known_start = np.searchsorted(user[by_user], np.arange(n_users + 1))
+        self._by_user = by_user
+        self._active = np.flatnonzero(np.diff(self._known_start))
+        per_user = max(round(plan.size * len(self._active) / max(len(user), 1)), 1)
+        self._users_per_batch = min(per_user, max(len(self._active), 1))
         counts = np.bincount(item, minlength=n_items)
         proposal = counts.astype(np.float64) ** plan.sampling_power if plan.sampling_power else counts >= 0
         self._proposal = proposal / proposal.sum()
@@ -105,12 +131,15 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches per epoch."""
+        if self.plan.by == "user":
+            return -(-len(self._active) // self._users_per_batch)
         return -(-len(self.user) // self.plan.size)
 
     @property
     def repeats(self) -> bool:
         """Whether every epoch has the same batches, so that they are built once."""
-        return self.plan.shuffle == "once" and self.plan.candidates != "sampled"
+        whole = self.plan.by == "user" and len(self) == 1
+        return (self.plan.shuffle == "once" or whole) and self.plan.candidates != "sampled"
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from step `start` on; the same numbers give the same batches."""
@@ -125,14 +154,33 @@ class Batches:
 
     def _rows(self, epoch: int) -> list[Ints]:
         stream = 0 if self.plan.shuffle == "once" else epoch
+        if self.plan.by == "user":
+            users = np.random.default_rng([self.plan.seed, 0, stream]).permutation(self._active)
+            cuts = range(0, len(users), self._users_per_batch)
+            return [self._rows_of(np.sort(users[at : at + self._users_per_batch])) for at in cuts]
         order = np.random.default_rng([self.plan.seed, 0, stream]).permutation(len(self.user))
         return [order[at : at + self.plan.size] for at in range(0, len(order), self.plan.size)]
 
+    def _rows_of(self, users: Codes | Ints) -> Ints:
+        """Rows of all interactions of some users, user after user."""
+        start, end = self._known_start[users], self._known_start[users + 1]
+        return self._by_user[spans(start, end)]
+
     def _capacities(self, counts: Ints) -> tuple[int, int, int]:
         """Room for unique queries, for slots per shard and for known pairs in any batch."""
-        size, plan = min(self.plan.size, len(self.user)), self.plan
+        plan = self.plan
         degree = np.diff(self._known_start)
-        n_queries = min(size, int((degree > 0).sum()))
+        largest = np.sort(degree)[::-1]
+        if plan.by == "user":
+            n_queries = self._users_per_batch
+            self._n_positives = int(largest[:n_queries].sum())
+        else:
+            self._n_positives = min(plan.size, len(self.user))
+            n_queries = min(self._n_positives, len(self._active))
+        size = self._n_positives
+        if self.histories is not None:
+            lengths = np.sort(np.diff(self.histories.start))[::-1]
+            self._n_history = int(lengths[:n_queries].sum())
         fixed = plan.shuffle == "once" and plan.candidates == "in_batch"
         if plan.candidates == "full":
             n_slots = self.rows_per_shard
@@ -144,7 +192,7 @@ class Batches:
             n_slots = min(size + drawn, self.rows_per_shard, int((counts > 0).sum()) + drawn)
         n_known = 0
         if plan.mask == "known":
-            n_known = int(np.sort(degree)[::-1][:n_queries].sum())
+            n_known = int(largest[:n_queries].sum())
         return n_queries, -(-n_slots // 16) * 16 if plan.candidates != "full" else n_slots, n_known
 
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
@@ -164,7 +212,7 @@ class Batches:
             candidates, weight = self._candidates(item, epoch, step)
             candidate_rows, log_weight = self._place(candidates, weight, slot_of)
 
-        size = min(plan.size, len(self.user))
+        size = self._n_positives
         known_query = known_slot = None
         if plan.mask == "known":
             known_query, known_slot = self._known(queries, slot_of, len(log_weight))
@@ -177,6 +225,7 @@ class Batches:
             np.pad(np.ones(len(user), dtype=np.float32), (0, size - len(user))),
             known_query,
             known_slot,
+            self._history(queries),
         )
 
     def _candidates(self, item: Codes, epoch: int, step: int) -> tuple[Codes, Floats]:
@@ -209,13 +258,59 @@ class Batches:
     def _known(self, queries: Codes, slot_of: Codes, n_slots: int) -> tuple[Codes, Codes]:
         """All known pairs of the batch's users, as (query, slot); slot n_slots is padding."""
         start, end = self._known_start[queries], self._known_start[queries + 1]
-        lengths = end - start
-        query = np.repeat(np.arange(len(queries), dtype=np.int32), lengths)
-        ends = np.cumsum(lengths)
-        at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - lengths), lengths)
-        slot = slot_of[self._known_items[at]]
+        query = np.repeat(np.arange(len(queries), dtype=np.int32), end - start)
+        slot = slot_of[self._known_items[spans(start, end)]]
         slot = np.where(slot < 0, n_slots, slot)
         return _fill(query, self._n_known, 0), _fill(slot, self._n_known, n_slots)
+
+    def _history(self, queries: Codes) -> HistoryRows | None:
+        """The histories of the batch's users, padded with items out of range at weight 0."""
+        rows = self.histories
+        if rows is None:
+            return None
+        start, end = rows.start[queries], rows.start[queries + 1]
+        at, size = spans(start, end), self._n_history
+        beyond = self.n_shards * self.rows_per_shard
+        query = np.repeat(np.arange(len(queries), dtype=np.int32), end - start)
+        weight = np.zeros(size, dtype=np.float32)
+        weight[: len(at)] = 1.0
+        age = None
+        if rows.age is not None:
+            age = np.zeros(size, dtype=np.float32)
+            age[: len(at)] = rows.age[at]
+        return HistoryRows(
+            _fill(query, size, self._n_queries - 1),
+            _fill(rows.items[at], size, beyond),
+            weight,
+            None if rows.bins is None else _fill(rows.bins[at], size, 0),
+            age,
+        )
+
+
+class UserRows(NamedTuple):
+    """Histories as the step reads them.
+
+    items int32 [total] by user, start int64 [U + 1]; for each item its rating's bin int32 [total] and its
+    age in days float32 [total], or None.
+    """
+
+    items: Codes
+    start: Ints
+    bins: Codes | None = None
+    age: Floats | None = None
+
+
+def spans(start: Ints, end: Ints) -> Ints:
+    """start[0], ..., end[0] - 1, start[1], ...: the positions of several stretches, one after another.
+
+    >>> spans(np.array([5, 0]), np.array([7, 1])).tolist()
+    [5, 6, 0]
+    """
+    lengths = end - start
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    positions: Ints = np.arange(total) + np.repeat(start - (ends - lengths), lengths)
+    return positions
 
 
 def _fill(codes: Ints | Codes, size: int, fill: int) -> Codes:

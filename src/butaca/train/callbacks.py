@@ -74,7 +74,7 @@ class Callback:
         """Take back what `state` gave, when training resumes."""
 
 
-class History(Callback):
+class FitHistory(Callback):
     """The record that `fit` returns.
 
     Attributes:
@@ -103,7 +103,7 @@ class History(Callback):
 
     def __repr__(self) -> str:
         last = {name: row[-1] for name, row in self.history.items()}
-        return f"History({len(self.epoch)} epochs, last {last})"
+        return f"FitHistory({len(self.epoch)} epochs, last {last})"
 
 
 class TensorBoard(Callback):

@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 
 from butaca.errors import CheckpointError
 from butaca.train.batches import Batch, Batches
-from butaca.train.callbacks import Callback, History
+from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.checkpoints import Saved, check_same_run, read_checkpoint, write_checkpoint
 from butaca.train.step import (
     Features,
@@ -57,15 +57,16 @@ class TrainingRun:
         self.optimizer_state = make_init(optimizer)(towers)
         self._step = make_step(settings, mesh, optimizer)
         self._seen_batches: dict[int, tuple[Batch, Batch]] = {}
-        self.history = History()
+        self.history = FitHistory()
         self.callbacks: list[Callback] = [self.history]
         self.epochs, self.steps_per_epoch = 0, len(batches)
+        self.seed = (batches.plan.seed * 1_000_003) % 2**32  # seeds far apart share no step's draws
         self.epoch, self.step = 0, 0
         self.stop_training = False
 
     def fit(
         self, epochs: int, callbacks: Sequence[Callback] = (), resume: str | Path | None = None
-    ) -> History:
+    ) -> FitHistory:
         """Train up to `epochs` epochs in all; with `resume`, from that folder's checkpoint on."""
         self.epochs = epochs
         self.callbacks = [self.history, *callbacks]
@@ -86,8 +87,9 @@ class TrainingRun:
         epoch, losses = self.epoch, StepLoss(jnp.nan, jnp.nan)
         self._tell(lambda c: c.on_epoch_begin(epoch, {}))
         for batch in self._on_devices(self.batches.epoch(epoch, start=self.step)):
+            count = np.uint32((self.seed + epoch * self.steps_per_epoch + self.step) % 2**32)
             self.towers, self.optimizer_state, losses = self._step(
-                self.towers, self.optimizer_state, self.features, batch
+                self.towers, self.optimizer_state, self.features, batch, count
             )
             at, self.step = self.step, self.step + 1
             for callback in self.callbacks:

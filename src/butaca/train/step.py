@@ -22,8 +22,8 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from butaca.model.losses import Known, Mask, Positives, l2_penalty, softmax_loss
-from butaca.model.towers import Inputs, Tower
-from butaca.train.batches import Batch
+from butaca.model.towers import HistoryTable, Inputs, Tower, unit
+from butaca.train.batches import Batch, HistoryRows
 from butaca.types import AnyArray
 
 AXIS = "items"
@@ -32,10 +32,11 @@ WHOLE: Any = PartitionSpec()  # type: ignore[no-untyped-call]
 
 
 class Towers(NamedTuple):
-    """What training changes: the query and the candidate tower."""
+    """What training changes: the query and the candidate tower, and a term of each item alone [rows]."""
 
     query: Tower
     candidate: Tower
+    bias: AnyArray | None = None
 
 
 class Features(NamedTuple):
@@ -47,12 +48,19 @@ class Features(NamedTuple):
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Which softmax: see losses.softmax_loss; `key` names the table that is split by catalogue row."""
+    """Which softmax: see losses.softmax_loss; `key` names the table that is split by catalogue row.
+
+    `unit` gives both towers' vectors length 1, `scale` multiplies their product (1 / temperature), `dropout`
+    is the share of each history that a step leaves out.
+    """
 
     mask: Mask = "none"
     add_positive: bool = False
     l2: float = 0.0
     key: str | None = None
+    unit: bool = False
+    scale: float = 1.0
+    dropout: float = 0.0
 
 
 class StepLoss(NamedTuple):
@@ -69,12 +77,14 @@ def item_mesh(n_devices: int | None = None) -> Mesh:
 
 
 def tower_specs(towers: Towers, key: str | None) -> Towers:
-    """How each parameter lies on the mesh: the candidate table `key` split by row, the rest whole."""
+    """How each parameter lies on the mesh: what has a row per catalogue item is split, the rest whole."""
     query = jax.tree.map(lambda _: WHOLE, towers.query)
     candidate = jax.tree.map(lambda _: WHOLE, towers.candidate)
     if key is not None:
         candidate = eqx.tree_at(lambda tower: tower.tables[key], candidate, SPLIT)
-    return Towers(query, candidate)
+    if towers.query.history is not None:
+        query = eqx.tree_at(lambda tower: tower.history.table, query, SPLIT)
+    return Towers(query, candidate, None if towers.bias is None else SPLIT)
 
 
 def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
@@ -83,21 +93,38 @@ def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
 
 
 def batch_loss(
-    settings: LossSettings, mesh: Mesh, towers: Towers, features: Features, batch: Batch
+    settings: LossSettings,
+    mesh: Mesh,
+    towers: Towers,
+    features: Features,
+    batch: Batch,
+    count: AnyArray = 0,
 ) -> StepLoss:
-    """Loss of one batch, both terms scalars, differentiable in the towers."""
+    """Loss of one batch, both terms scalars, differentiable in the towers; `count` numbers the step."""
     on_axis = AXIS if mesh.size > 1 else None
 
-    def local(towers: Towers, features: Features, batch: Batch) -> StepLoss:
+    def local(towers: Towers, features: Features, batch: Batch, count: AnyArray) -> StepLoss:
         rows = batch.query_rows
-        queries = towers.query(_take(features.query, rows))  # [Q, d]
         items = features.candidate
+        n_rows = _n_rows(items)  # of the catalogue, on this device
+        first = 0 if on_axis is None else lax.axis_index(AXIS) * n_rows
+        history = None
+        if batch.history is not None and towers.query.history is not None:
+            history = summed_histories(
+                towers.query.history, batch.history, rows.shape[0], settings.dropout, count, first, on_axis
+            )
+        queries = towers.query(_take(features.query, rows), history)  # [Q, d]
+        bias = towers.bias
         if batch.candidate_rows is None:
             candidates = towers.candidate(_own_codes(items, settings.key))
         else:
-            first = 0 if on_axis is None else lax.axis_index(AXIS) * _n_rows(items)
             own_rows = batch.candidate_rows - first
             candidates = towers.candidate(_take(_own_codes(items, settings.key), own_rows))
+            bias = None if bias is None else bias[own_rows]
+        if settings.unit:
+            queries, candidates = unit(queries), unit(candidates)
+        if settings.scale != 1.0:
+            queries = queries * settings.scale
         positives = Positives(batch.positive_query, batch.positive_slot, batch.positive_weight)
         known = None
         if batch.known_query is not None and batch.known_slot is not None:
@@ -108,6 +135,7 @@ def batch_loss(
             batch.log_weight,
             positives,
             known,
+            bias=bias,
             mask=settings.mask,
             add_positive=settings.add_positive,
             axis=on_axis,
@@ -117,16 +145,53 @@ def batch_loss(
             penalty = settings.l2 * l2_penalty(queries, candidates, positives, on_axis)
         return StepLoss(loss, penalty)
 
+    count = jnp.asarray(count, dtype=jnp.uint32)
     if on_axis is None:
-        return local(towers, features, batch)
+        return local(towers, features, batch, count)
     specs = (
         tower_specs(towers, settings.key),
         feature_specs(features),
         batch_specs(batch),
+        WHOLE,
     )
     return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=StepLoss(WHOLE, WHOLE))(
-        towers, features, batch
+        towers, features, batch, count
     )
+
+
+def summed_histories(
+    weights: HistoryTable,
+    entries: HistoryRows,
+    n_queries: int,
+    dropout: float,
+    count: Array,
+    first: AnyArray,
+    axis: str | None,
+) -> Array:
+    """Each query's sum_i w_i h_i / sqrt(sum_i w_i), [Q, d], with a share of the entries left out.
+
+    This device adds the items that it owns, catalogue rows `first` on, as one product of a [Q, rows] matrix
+    with its table: on CPUs a gather and a segment sum take six times as long at MovieLens 100K's size.
+    """
+    weight = weights.weights(entries.weight, entries.bins, entries.age)
+    if dropout:
+        key = jax.random.fold_in(jax.random.key(0), count)
+        weight = weight * jax.random.bernoulli(key, 1.0 - dropout, weight.shape)
+    total = jnp.zeros(n_queries).at[entries.query].add(weight)
+    n_rows = weights.table.shape[0]
+    own = entries.item - first
+    own = jnp.where((own >= 0) & (own < n_rows), own, n_rows)  # out of range: dropped
+    if axis is not None:
+        weight = lax.pcast(weight, axis, to="varying")
+        dense = lax.pcast(jnp.zeros((n_queries, n_rows)), axis, to="varying")
+    else:
+        dense = jnp.zeros((n_queries, n_rows))
+    dense = dense.at[entries.query, own].add(weight, mode="drop")
+    summed = dense @ weights.table
+    if axis is not None:
+        summed = lax.psum(summed, axis)  # type: ignore[no-untyped-call]
+    mean: Array = summed * lax.rsqrt(jnp.maximum(total, 1e-12))[:, None]
+    return mean
 
 
 def feature_specs(features: Features) -> Features:
@@ -146,18 +211,20 @@ def batch_specs(batch: Batch) -> Batch:
 @functools.lru_cache(maxsize=32)
 def make_step(
     settings: LossSettings, mesh: Mesh, optimizer: optax.GradientTransformation
-) -> Callable[[Towers, Any, Features, Batch], tuple[Towers, Any, StepLoss]]:
-    """The compiled step: (towers, optimizer state, features, batch) -> updated two and the loss.
+) -> Callable[[Towers, Any, Features, Batch, Any], tuple[Towers, Any, StepLoss]]:
+    """The compiled step: (towers, optimizer state, features, batch, its number) -> updated two and the loss.
 
     Kept by its arguments, so that a second fit with the same optimizer object compiles nothing.
     """
 
-    def objective(towers: Towers, features: Features, batch: Batch) -> tuple[Array, StepLoss]:
-        parts = batch_loss(settings, mesh, towers, features, batch)
+    def objective(towers: Towers, features: Features, batch: Batch, count: Array) -> tuple[Array, StepLoss]:
+        parts = batch_loss(settings, mesh, towers, features, batch, count)
         return parts.loss + parts.regularization, parts
 
-    def step(towers: Towers, state: Any, features: Features, batch: Batch) -> tuple[Towers, Any, StepLoss]:
-        grads, parts = jax.grad(objective, has_aux=True)(towers, features, batch)
+    def step(
+        towers: Towers, state: Any, features: Features, batch: Batch, count: Array
+    ) -> tuple[Towers, Any, StepLoss]:
+        grads, parts = jax.grad(objective, has_aux=True)(towers, features, batch, count)
         updates, state = optimizer.update(grads, state, towers)
         return optax.apply_updates(towers, updates), state, parts
 

@@ -1,0 +1,178 @@
+"""The query tower as it answers: numpy alone, from what a person has had.
+
+The same arithmetic as model/towers.py under JAX, which a test holds it to. A query vector is
+
+    [ scale * unit(deep(base + sum_i w_i h_i / sqrt(sum_i w_i))),  unit(sum_i g_i) * head_scale ]
+
+with h the trained history table, g the closed-form one (model/spectral.py), each part there if the model has
+it, and unit only where the towers have unit length. Without hidden layers every term is a sum over the
+history, so an item's share of a score is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from butaca.data.histories import Histories
+from butaca.types import Codes, Floats, Ints, Times
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, eq=False)
+class RatingBins:
+    """Which bin a rating falls in: the number of `edges` at or below it, 0 to len(edges).
+
+    Each distinct value has a bin of its own where there are at most ten, else each tenth.
+    A missing value (nan) falls in the middle bin.
+    """
+
+    edges: Floats
+
+    @classmethod
+    def of(cls, values: Floats) -> RatingBins:
+        """Edges from the values of the training data.
+
+        >>> RatingBins.of(np.array([1, 2, 2, 5], np.float32)).edges.tolist()
+        [2.0, 5.0]
+        """
+        distinct = np.unique(values[np.isfinite(values)])
+        if len(distinct) > 10:
+            distinct = np.unique(np.quantile(values[np.isfinite(values)], np.arange(10) / 10))
+        return cls(distinct[1:].astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.edges) + 1
+
+    def __call__(self, values: Floats) -> Codes:
+        """Bins of values, int32 [n]."""
+        bins = np.searchsorted(self.edges, np.nan_to_num(values, nan=-np.inf), side="right")
+        return np.where(np.isnan(values), len(self.edges) // 2, bins).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryWeights:
+    """The trained half's history table and what weighs its rows.
+
+    Attributes:
+        table: float32 [N, d].
+        bins, rating: bins of the rating and the log-weight of each [bins]; both or neither.
+        recency: power of the fall with age in days; 0 is no fall.
+    """
+
+    table: Floats
+    bins: RatingBins | None = None
+    rating: Floats | None = None
+    recency: float = 0.0
+
+    def weights(self, value: Floats | None, age: Floats | None, n: int) -> Floats:
+        """The weight of each of n history rows, float32 [n]."""
+        weight = np.ones(n, dtype=np.float32)
+        if self.bins is not None and self.rating is not None and value is not None:
+            weight *= np.exp(self.rating[self.bins(value)])
+        if self.recency and age is not None:
+            weight *= (1.0 + age) ** np.float32(-self.recency)
+        return weight
+
+
+@dataclass(frozen=True, eq=False)
+class QueryTower:
+    """Everything a query vector is made of.
+
+    Attributes:
+        base: sum of the user features' embeddings, float32 [U + 1, d]; the last row is an unknown
+            user's. One row where the tower reads nothing but histories.
+        history: of the trained half, or None.
+        layers: hidden layers as (weight [in, out], bias [out]).
+        unit: whether the trained half has unit length before `scale`.
+        scale: 1 / temperature.
+        head: the closed-form half's history table, float32 [N, k], or None.
+        head_scale: length of the closed-form half.
+    """
+
+    base: Floats
+    history: HistoryWeights | None = None
+    layers: tuple[tuple[Floats, Floats], ...] = ()
+    unit: bool = False
+    scale: float = 1.0
+    head: Floats | None = None
+    head_scale: float = 1.0
+
+    @property
+    def reads_history(self) -> bool:
+        """Whether a history changes the vector."""
+        return self.history is not None or self.head is not None
+
+    def __call__(self, users: Codes, histories: Histories, known_as: Codes | None = None) -> Floats:
+        """Query vectors: codes [B] and the histories they point into -> float32 [B, D].
+
+        A code outside the known users is the unknown user; a code outside `histories` has none.
+
+        Args:
+            users: rows of `histories`, and of `base` unless `known_as` says otherwise.
+            histories: what was had.
+            known_as: codes whose other features hold, where `histories` are not the training users'.
+        """
+        of = users if known_as is None else known_as
+        x: Floats = self.base[np.where((of >= 0) & (of < len(self.base) - 1), of, len(self.base) - 1)]
+        rows, items, value, age = entries(users, histories)
+        if self.history is not None:
+            weight = self.history.weights(value, age, len(rows))
+            total = np.bincount(rows, weights=weight, minlength=len(users)).astype(np.float32)
+            summed = weighted_sum(self.history.table, rows, items, weight, len(users))
+            x = np.asarray(x + summed / np.sqrt(np.maximum(total, 1e-12))[:, None], dtype=np.float32)
+        for i, (matrix, bias) in enumerate(self.layers):
+            x = (x if i == 0 else np.maximum(x, 0.0)) @ matrix + bias
+        if self.unit:
+            x = unit(x)
+        x = x * np.float32(self.scale)
+        if self.head is None:
+            return np.ascontiguousarray(x, dtype=np.float32)
+        ones = np.ones(len(rows), dtype=np.float32)
+        head = unit(weighted_sum(self.head, rows, items, ones, len(users)))
+        return np.concatenate([x, head * np.float32(self.head_scale)], axis=1).astype(np.float32)
+
+
+def entries(users: Codes, histories: Histories) -> tuple[Ints, Codes, Floats | None, Floats | None]:
+    """The history rows of a batch of users: row into it, item, value or None, age in days or None."""
+    rows, at = histories.rows(users)
+    items = histories.items[at]
+    value = None if histories.value is None else histories.value[at]
+    age = None if histories.time is None else ages(rows, histories.time[at], len(users))
+    return rows, items, value, age
+
+
+def ages(rows: Ints, time: Times, n_rows: int) -> Floats:
+    """Days before the latest of the same row's times, [m] -> float32 [m].
+
+    >>> ages(np.array([0, 0, 1]), np.array([0, 86400, 5]), 2).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    latest = np.full(n_rows, np.iinfo(np.int64).min)
+    np.maximum.at(latest, rows, time)
+    return ((latest[rows] - time) / DAY).astype(np.float32)
+
+
+def weighted_sum(table: Floats, rows: Ints, items: Codes, weight: Floats, n_rows: int) -> Floats:
+    """Sum of weighted table rows by row: rows ascending [m], items [m], weight [m] -> [n_rows, d]."""
+    out = np.zeros((n_rows, table.shape[1]), dtype=np.float32)
+    if not len(rows):
+        return out
+    start = np.searchsorted(rows, np.arange(n_rows + 1))
+    if n_rows * table.shape[0] <= 1 << 22:  # a small dense matrix times the table is fastest
+        dense = np.zeros((n_rows, table.shape[0]), dtype=np.float32)
+        dense[rows, items] = weight
+        return np.asarray(dense @ table, dtype=np.float32)
+    for r in range(n_rows):
+        a, b = start[r], start[r + 1]
+        if a < b:
+            out[r] = weight[a:b] @ table[items[a:b]]
+    return out
+
+
+def unit(x: Floats) -> Floats:
+    """Rows at length 1; a row of zeros stays one."""
+    out: Floats = x / np.sqrt(np.square(x).sum(axis=-1, keepdims=True) + np.float32(1e-12))
+    return out

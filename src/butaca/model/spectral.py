@@ -1,0 +1,230 @@
+"""The spectral start (DESIGN.md's third idea), and the tower that it is by itself.
+
+Two items belong together if users have them close to each other. With a user's items in order of time,
+at positions p and q,
+
+    K[i, j] = sum over users u  n_u ** (-2 user_power) * sum over its p: i, q: j  exp(-|p - q| / span)
+
+so that with a wide span K is X^T X, plain co-occurrence, and with a narrow one what was had in the same
+sitting counts most. (Item2vec, Barkan and Koenigstein 2016, learns from such neighbourhoods too; here they
+are summed in closed form.) Its eigenvectors after dividing rows and columns by degree ** item_power,
+
+    D^-b K D^-b = V S V^T,   D = number of interactions of each item,
+
+are what towers start from: item vectors V sqrt(S), the same for the history and the candidate side.
+
+They also are a history tower of their own, in closed form. Ridge regression of histories on themselves
+(EASE, Steck 2019) is the filter f = S / (S + ridge) on the same spectrum, and EASE's zero diagonal divides
+candidate j by 1 - sum_k f_k V_jk^2 (the share of j that j itself explains). With few dimensions it needs no
+inverse of items x items.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sp
+from jax import Array, lax
+
+from butaca.errors import SettingError
+from butaca.types import Codes, Floats, Ints, Times
+
+#: Up to this many items K is one dense matrix; beyond, it is applied through overlapping windows.
+DENSE_ITEMS = 4096
+
+#: Vectors beyond those asked for, and passes of subspace iteration (Halko, Martinsson and Tropp 2011).
+OVERSAMPLE, PASSES = 16, 6
+
+
+@dataclass(frozen=True)
+class SpectralSettings:
+    """How items are compared, and the closed-form tower's shape; chosen by validation (docs/tuning.md).
+
+    Attributes:
+        span: positions over which closeness in time falls by e; inf, or data without times, takes
+            whole histories.
+        user_power: a history of n items counts n ** -user_power (squared in K).
+        item_power: the b above; 0.5 divides by the degrees in full.
+        dim: dimensions of the closed-form tower; 0 leaves it out, and the decomposition only starts
+            the trained one.
+        weight: spread of the closed-form tower's scores over a user's candidates, in parts of the
+            trained tower's.
+        ridge: of the filter, in parts of the mean kept eigenvalue.
+        leave_out: power of the division by 1 - sum f V^2; 1 is EASE's zero diagonal, 0 none.
+        history_power: an item of the history counts degree ** -history_power.
+        candidate_power: a candidate counts degree ** candidate_power.
+    """
+
+    span: float = 20.0
+    user_power: float = 0.1
+    item_power: float = 0.37
+    dim: int = 36
+    weight: float = 0.5
+    ridge: float = 0.06
+    leave_out: float = 0.4
+    history_power: float = 0.25
+    candidate_power: float = 0.4
+
+    def __post_init__(self) -> None:
+        if self.span <= 0 or self.dim < 0 or self.weight < 0 or self.ridge < 0:
+            raise SettingError(
+                "A spectral span is above 0, its dim, weight and ridge are 0 or more",
+                f"span={self.span}, dim={self.dim}, weight={self.weight}, ridge={self.ridge}",
+            )
+
+
+class Spectrum(NamedTuple):
+    """The leading eigenvectors: vectors [N, k], values [k] falling, degree [N] (interactions per item)."""
+
+    vectors: Floats
+    values: Floats
+    degree: Floats
+
+
+def decompose(
+    user: Codes,
+    item: Codes,
+    time: Times | None,
+    n_items: int,
+    dim: int,
+    settings: SpectralSettings,
+    seed: int = 0,
+) -> Spectrum:
+    """The `dim` leading eigenvectors of D^-b K D^-b; the same input gives the same bits.
+
+    Args:
+        user: code of each interaction's user [n].
+        item: and of its item [n].
+        time: of each [n]; None takes whole histories.
+        n_items: N.
+        dim: k; no more than N are found.
+        settings: span and powers.
+        seed: of the first random subspace.
+    """
+    span = settings.span if time is not None else np.inf
+    order = np.lexsort((item, user) if time is None else (item, time, user))
+    u, i = user[order], item[order]
+    count = np.bincount(u, minlength=1)
+    weight = count[u] ** (-2.0 * settings.user_power)  # [n]
+    degree = np.bincount(i, minlength=n_items).astype(np.float32)
+    scale = (np.maximum(degree, 1.0) ** -settings.item_power).astype(np.float32)
+    k = min(dim + OVERSAMPLE, n_items)
+    rng = np.random.default_rng([seed, 3])
+    first = rng.normal(size=(n_items, k)).astype(np.float32)
+    if n_items <= DENSE_ITEMS:
+        values, vectors = _dense(u, i, weight.astype(np.float32), scale, span, first)
+    else:
+        values, vectors = _windowed(u, i, count, scale, span, settings.user_power, first)
+    return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree)
+
+
+def start_vectors(spectrum: Spectrum, dim: int, size: float = 0.05) -> Floats:
+    """V sqrt(S) at root-mean-square `size`, [N, dim]; dimensions that the data lack are zero."""
+    vectors = spectrum.vectors[:, :dim] * np.sqrt(spectrum.values[:dim])
+    rms = float(np.sqrt(np.mean(np.square(vectors)))) or 1.0
+    out = np.zeros((len(vectors), dim), dtype=np.float32)
+    out[:, : vectors.shape[1]] = vectors * (size / rms)
+    return out
+
+
+def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats, Floats]:
+    """The tower in closed form: history table [N, k] and candidate vectors [N, k]."""
+    k = min(settings.dim, spectrum.vectors.shape[1])
+    vectors, values = spectrum.vectors[:, :k], spectrum.values[:k]
+    keep = values / (values + settings.ridge * max(float(values.mean()), 1e-12))  # the filter f [k]
+    alone = np.maximum(1.0 - np.square(vectors) @ keep, 0.05)  # what others explain of each item [N]
+    degree = np.maximum(spectrum.degree, 1.0)[:, None]
+    history = vectors * keep / degree**settings.history_power
+    candidate = vectors / alone[:, None] ** settings.leave_out * degree**settings.candidate_power
+    return history.astype(np.float32), candidate.astype(np.float32)
+
+
+def _dense(
+    user: Codes, item: Codes, weight: Floats, scale: Floats, span: float, first: Floats
+) -> tuple[Floats, Floats]:
+    n_items = len(scale)
+    longest = int(np.bincount(user).max(initial=1)) if len(user) else 1
+    reach = min(longest - 1, int(min(8 * span, 2**30)))
+    if span > longest or reach > 2000:  # the kernel is (nearly) flat: K = X^T X
+        x = sp.csr_matrix((np.sqrt(weight), (user, item)), shape=(int(user.max(initial=0)) + 1, n_items))
+        gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
+    else:
+        gram = _kernel(jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight), span, reach, n_items)
+    values, vectors = _iterate(gram, jnp.asarray(scale), jnp.asarray(first))
+    return np.asarray(values), np.asarray(vectors)
+
+
+@functools.partial(jax.jit, static_argnames=("n_items",))
+def _kernel(user: Array, item: Array, weight: Array, span: Array, reach: Array, n_items: int) -> Array:
+    """K for interactions sorted by user and time, [N, N]: one diagonal of |p - q| after another."""
+    n = user.shape[0]
+    position = jnp.arange(n)
+
+    def add(distance: Array, total: Array) -> Array:
+        other = jnp.minimum(position + distance, n - 1)
+        same = (user[other] == user) & (position + distance < n)
+        value = jnp.where(same, weight * jnp.exp(-distance / span), 0.0)
+        added: Array = total.at[item, item[other]].add(value)
+        return added
+
+    above = lax.fori_loop(1, reach + 1, add, jnp.zeros((n_items, n_items)))
+    kernel: Array = above + above.T + jnp.diag(jnp.zeros(n_items).at[item].add(weight))
+    return kernel
+
+
+@jax.jit
+def _iterate(gram: Array, scale: Array, first: Array) -> tuple[Array, Array]:
+    """Leading eigenvalues [k] and vectors [N, k] of diag(scale) K diag(scale)."""
+    gram = scale[:, None] * gram * scale
+    basis = lax.fori_loop(0, PASSES, lambda _, q: jnp.linalg.qr(gram @ q)[0], jnp.linalg.qr(first)[0])
+    values, turn = jnp.linalg.eigh(basis.T @ (gram @ basis))
+    vectors: Array = basis @ turn
+    return values[::-1], vectors[:, ::-1]
+
+
+def _windowed(
+    user: Codes, item: Codes, count: Ints, scale: Floats, span: float, power: float, first: Floats
+) -> tuple[Floats, Floats]:
+    """The same where K is too large to hold: K = W^T W over overlapping windows of the histories."""
+    rows = windows(user, item, count, len(scale), span, power)
+    rows = (rows @ sp.diags_array(scale)).tocsr().astype(np.float32)
+    across = rows.T.tocsr()
+    basis = np.linalg.qr(first)[0]
+    for _ in range(PASSES):
+        basis = np.linalg.qr(across @ (rows @ basis))[0]
+    part = rows @ basis
+    values, turn = np.linalg.eigh(part.T @ part)
+    return values[::-1], np.ascontiguousarray((basis @ turn)[:, ::-1], dtype=np.float32)
+
+
+def windows(user: Codes, item: Codes, count: Ints, n_items: int, span: float, power: float) -> sp.csr_matrix:
+    """Windows of 3 spans, each a quarter of its length after the last: a sparse row each.
+
+    The number of windows that two positions share falls as a triangle with their distance, which
+    stands in for the exponential. A history no longer than a window is one row.
+    """
+    n = len(user)
+    begin = np.concatenate([[0], np.cumsum(count)])[user]
+    position = np.arange(n) - begin
+    stride = max(round(0.75 * span), 1) if np.isfinite(span) else 2**30
+    length = 4 * stride
+    size = count[user]
+    rows, columns, values = [], [], []
+    cuts = position // stride  # the last window that starts at or before this position
+    per_user = np.where(count > length, (np.maximum(count - 1, 0)) // stride + 4, 1)
+    base = np.concatenate([[0], np.cumsum(per_user)])
+    for back in range(4):
+        short = size <= length
+        use = ~short if back else np.ones(n, dtype=bool)
+        row = base[user] + np.where(short, 0, cuts + 3 - back)
+        rows.append(row[use])
+        columns.append(item[use])
+        value = size.astype(np.float64) ** -power * np.where(short, 1.0, 0.5)  # 4 windows of 1/4 each
+        values.append(value[use])
+    shape = (int(base[-1]), n_items)
+    return sp.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape)
