@@ -111,6 +111,7 @@ def fit(
         chosen,
         model=model,
         epochs=epochs or chosen.epochs,
+        steps=0 if epochs else chosen.steps,
         batch_size=batch_size or chosen.batch_size,
     )
     columns = workflows.Columns(user_column, item_column, value_column, time_column, items, users)

@@ -1,19 +1,26 @@
 """Named, complete configurations: what `butaca fit --recipe` runs.
 
 `notebook` is the original's model, number for number. `default` is what to start from on data of
-your own: the same towers against the full catalogue, which is what makes them beat popularity.
+your own: a history tower whose settings validation chose on MovieLens 100K (docs/tuning.md), adapted
+to the size of the data that it is given.
 """
 
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import optax
 
 from butaca.data.dataset import Dataset
+from butaca.data.splits import random_split
 from butaca.errors import SettingError
-from butaca.model.features import Id
+from butaca.model.features import History, Id
+from butaca.model.spectral import SpectralSettings
+from butaca.train.callbacks import Callback, EarlyStopping, FitHistory
 from butaca.two_tower import TwoTower, TwoTowerSettings
 
 
@@ -28,6 +35,11 @@ class Recipe:
         learning_rate: its step size.
         batch_size: pairs per step.
         epochs: passes over the training pairs.
+        steps: if above 0, `for_data` sets the epochs to take about as many steps, and at least four.
+        tuned_on: interactions of the data that the settings were tuned on; if above 0, `for_data` lets the
+            closed-form tower's dimensions grow with the cube root of the data's size against it.
+        held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
+            stops early.
     """
 
     name: str
@@ -36,15 +48,63 @@ class Recipe:
     learning_rate: float = 0.5
     batch_size: int = 8192
     epochs: int = 10
+    steps: int = 0
+    tuned_on: int = 0
+    held_out: int = 0
 
     def make_optimizer(self) -> optax.GradientTransformation:
         """The optimizer; one object per name and rate, so that compiled steps are found again."""
         return make_optimizer(self.optimizer, self.learning_rate)
 
-    def for_data(self, data: Dataset) -> Recipe:
-        """The recipe with its id features over the data's own id columns."""
-        model = replace(self.model, query=(Id(data.users.key),), candidate=(Id(data.items.key),))
-        return replace(self, model=model)
+    def for_data(self, data: Dataset, future: bool = False) -> Recipe:
+        """The recipe over the data's own id columns, and adapted to its size.
+
+        Args:
+            data: what it will be fitted on.
+            future: the model is for what comes after the data (a split by time), so that an item's
+                prior is its recent popularity where there are times.
+        """
+        model = self.model
+        query = tuple(Id(data.users.key) if isinstance(f, Id) else f for f in model.query)
+        model = replace(model, query=query, candidate=(Id(data.items.key),))
+        if future and model.prior == "popularity" and data.timestamp is not None:
+            model = replace(model, prior="recent")
+        smaller = max(min(len(data.users), len(data.items)), 1)
+        if self.tuned_on:
+            model = replace(model, dim=min(model.dim, max(4, smaller // 2)))
+            if model.spectral is not None and model.spectral.dim:
+                grown = round(model.spectral.dim * (max(len(data), 1) / self.tuned_on) ** (1 / 3))
+                dim = max(min(grown, smaller // 4, 256), 2)
+                model = replace(model, spectral=replace(model.spectral, dim=dim))
+        epochs = self.epochs
+        if self.steps:
+            per_epoch = max(math.ceil(len(data) / self.batch_size), 1)
+            epochs = max(math.ceil(self.steps / per_epoch), 4)
+        return replace(self, model=model, epochs=epochs)
+
+    def fit(
+        self, train: Dataset, callbacks: Sequence[Callback] = (), resume: str | Path | None = None
+    ) -> tuple[TwoTower, FitHistory]:
+        """A new model, trained; early stopping if the data call for it (see `held_out`)."""
+        model = self.build()
+        validation = None
+        if self.held_out and len(train) > self.batch_size:
+            share = min(self.held_out / len(train), 0.05)
+            train_on, validation = random_split(train, share, self.model.seed)
+            stop = EarlyStopping(patience=2)
+            callbacks = [*callbacks[:1], stop, *callbacks[1:]] if callbacks else [stop]
+        else:
+            train_on = train
+        history = model.fit(
+            train_on,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            optimizer=self.make_optimizer(),
+            callbacks=callbacks,
+            validation_data=validation,
+            resume=resume,
+        )
+        return model, history
 
     def build(self) -> TwoTower:
         """A new model, not yet fitted."""
@@ -72,9 +132,24 @@ NOTEBOOK = Recipe(
 
 DEFAULT = Recipe(
     "default",
-    TwoTowerSettings(dim=32, softmax="auto", seed=42),
-    learning_rate=0.05,
-    epochs=20,
+    TwoTowerSettings(
+        query=(History(dropout=0.5),),
+        dim=64,
+        softmax="auto",
+        unit=True,
+        temperature=0.25,
+        prior="popularity",
+        start="spectral",
+        spectral=SpectralSettings(),
+        seed=42,
+    ),
+    optimizer="adam",
+    learning_rate=0.03,
+    batch_size=200_000,
+    epochs=40,
+    steps=40,
+    tuned_on=72_000,
+    held_out=20_000,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}

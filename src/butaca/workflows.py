@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -118,23 +118,15 @@ def fit(
     resume: str | Path | None = None,
 ) -> Fitted:
     """Split, train, judge; nothing is written but what callbacks write."""
-    recipe = recipe.for_data(data)
+    train, test = split(data, how, test_share, seed)
+    recipe = recipe.for_data(train, future=how in {"temporal", "last"})
     if how == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
             "--split user with a query tower of user ids",
             "Use --split random or temporal",
         )
-    train, test = split(data, how, test_share, seed)
-    model = recipe.build()
-    history = model.fit(
-        train,
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        optimizer=recipe.make_optimizer(),
-        callbacks=callbacks,
-        resume=resume,
-    )
+    model, history = recipe.fit(train, callbacks, resume)
     judged = None if test is None else judge(model, train, test, how=how)
     about = {
         "recipe": recipe.name,
@@ -239,6 +231,12 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "softmax": model.softmax,
         "mask": model.mask,
         "l2": model.l2,
+        "unit": model.unit,
+        "temperature": model.temperature,
+        "prior": model.prior,
+        "prior_power": model.prior_power,
+        "start": model.start,
+        "spectral": None if model.spectral is None else asdict(model.spectral),
         "shuffle": model.shuffle,
         "seed": model.seed,
         "optimizer": recipe.optimizer,
