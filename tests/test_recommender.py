@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import butaca
-from butaca.errors import BundleError, UnknownEntityError
+from butaca.data.histories import Histories
+from butaca.errors import BundleError, SettingError, UnknownEntityError
 from butaca.recommend.bundle import MANIFEST, read_manifest
 from butaca.recommend.recommender import Recommender
 from butaca.recommend.titles import find_title
@@ -124,6 +125,154 @@ def test_titles_as_people_type_them(asked, position):
 def test_titles_that_name_none_or_several(asked, hint):
     with pytest.raises(UnknownEntityError, match=hint):
         find_title(TITLES, asked)
+
+
+# Histories: answered at once, from the query tower.
+
+#: Two halves, an item prior, nothing but the history; then everything that a query tower may read.
+TOWERS = {
+    "history alone": {
+        "query": [butaca.History()],
+        "unit": True,
+        "temperature": 0.25,
+        "prior": "popularity",
+        "start": "spectral",
+        "spectral": butaca.SpectralSettings(dim=3),
+    },
+    "no closed form": {"query": [butaca.History()]},
+    "everything": {
+        "query": [
+            butaca.Id("user_id"),
+            butaca.Category("parity"),
+            butaca.History(by_rating=True, by_recency=True),
+        ],
+        "hidden": (6,),
+        "unit": True,
+        "prior": "recent",
+        "spectral": butaca.SpectralSettings(dim=3, span=5.0),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def rated(board):
+    """The checkerboard with ratings of 1 to 5, and a day between interactions."""
+    at = np.arange(len(board), dtype=np.int64)
+    return replace(board, value=(1 + at % 5).astype(np.float32), timestamp=at * 86_400)
+
+
+@pytest.fixture(scope="module", params=TOWERS)
+def reader(request, rated):
+    """A model that reads histories, and its recommender."""
+    settings = dict(TOWERS[request.param])
+    model = butaca.TwoTower(settings.pop("query"), [butaca.Id("item_id")], dim=8, **settings)
+    model.fit(rated, epochs=60, batch_size=256)
+    return request.param, model, Recommender.build(model, rated)
+
+
+def test_scores_are_the_models_with_the_item_prior(reader):
+    _, model, recommender = reader
+    everyone = np.arange(21, dtype=np.int32)
+    np.testing.assert_allclose(recommender.score(everyone), model.score(everyone), rtol=1e-6, atol=1e-6)
+    by_hand = model.user_vectors @ model.item_vectors.T
+    if model.item_bias is not None:
+        by_hand = by_hand + model.item_bias
+        assert np.ptp(model.item_bias) > 0.01
+    np.testing.assert_allclose(recommender.score(everyone), by_hand, rtol=1e-5, atol=1e-5)
+
+
+def test_a_new_person_with_a_users_history_is_answered_as_that_user(reader):
+    kind, model, recommender = reader
+    for u in range(20):
+        had = [f"i{i:02d}" for i in model.seen[u]]
+        new = recommender.recommend(history=had, k=3)
+        known = recommender.recommend(f"u{u:02d}", k=3)
+        assert (new.source, known.source) == ("history", "user")
+        assert new.items[0].id == f"i{left_out(u):02d}"
+        assert not {i.id for i in new.items} & set(had)
+        if kind != "everything":  # nothing but the history speaks
+            assert [i.id for i in new.items] == [i.id for i in known.items]
+            np.testing.assert_allclose(
+                [i.score for i in new.items], [i.score for i in known.items], rtol=1e-4, atol=1e-4
+            )
+
+
+def test_one_more_item_changes_the_answer_and_keeps_the_stored_history(reader, rated):
+    """A user after one more film is the user who had it all along, in time and unrated."""
+    _, model, recommender = reader
+    before = recommender.recommend("u03", k=16)
+    after = recommender.recommend("u03", k=16, history=["film 3"])
+    assert after.source == "user"
+    assert after.history == ("Film 3 (1953)",)
+    assert {i.id for i in before.items} - {i.id for i in after.items} == {"i03"}
+    score = {i.id: i.score for i in before.items}
+    assert max(abs(score[i.id] - i.score) for i in after.items) > 1e-3
+
+    own = np.flatnonzero(rated.user == 3)
+    items = np.append(rated.item[own], 3)
+    value = np.append(rated.value[own], np.nan)
+    time = np.append(rated.timestamp[own], rated.timestamp[own].max())
+    longer = Histories.from_pairs(np.zeros(len(items), int), items, 1, value, time)
+    vector = model.query_vectors(longer, np.array([3], dtype=np.int32))
+    want = (vector @ model.item_vectors.T)[0]
+    want = want if model.item_bias is None else want + model.item_bias
+    for item in after.items:
+        assert item.score == pytest.approx(float(want[int(item.id[1:])]), rel=1e-4, abs=1e-4)
+
+
+def test_what_a_user_had_already_changes_nothing(reader):
+    _, _, recommender = reader
+    again = recommender.recommend("u00", k=5, history=["i02", "Film 2 (1952)"])
+    want = recommender.recommend("u00", k=5)
+    assert [i.id for i in again.items] == [i.id for i in want.items]
+    np.testing.assert_allclose([i.score for i in again.items], [i.score for i in want.items], rtol=1e-4)
+
+
+def test_who_has_nothing_gets_what_is_popular_and_who_is_unknown_is_read(reader):
+    _, _, recommender = reader
+    for answer in (recommender.recommend(), recommender.recommend("nobody", history=[])):
+        assert answer.source == "popularity"
+    answer = recommender.recommend("nobody", k=3, history=["i01", "i03"])
+    assert (answer.asked, answer.source) == ("nobody", "history")
+    assert {int(i.id[1:]) % 2 for i in answer.items} == {1}
+    assert not {i.id for i in answer.items} & {"i01", "i03"}
+    kept = recommender.recommend(k=16, history="film 1", exclude_seen=False)
+    assert len(kept.items) == 16
+    with pytest.raises(UnknownEntityError, match="Did you mean"):
+        recommender.recommend(history=["film 1", "flim 3"])
+
+
+def test_a_saved_tower_reads_histories_the_same(reader, tmp_path):
+    _, _, recommender = reader
+    again = Recommender.load(recommender.save(tmp_path / "reader"))
+    everyone = np.arange(21, dtype=np.int32)
+    np.testing.assert_array_equal(again.score(everyone), recommender.score(everyone))
+    asked = [{"history": ["i01", "i05"]}, {"user": "u04", "history": ["i01", "film 4"]}, {"user": "u07"}]
+    for one in asked:
+        assert again.recommend(k=9, **one) == recommender.recommend(k=9, **one)  # bit for bit
+
+
+def test_interactions_beyond_training_count(reader, rated):
+    """Built on more than the model was trained on, it answers from all of it."""
+    _, model, _ = reader
+    more = rated.take(np.arange(len(rated)))
+    more = replace(
+        more,
+        user=np.append(more.user, 3).astype(np.int32),
+        item=np.append(more.item, 3).astype(np.int32),
+        value=np.append(more.value, np.float32(np.nan)),
+        timestamp=np.append(more.timestamp, rated.timestamp[rated.user == 3].max()),
+    )
+    got = Recommender.build(model, more).recommend("u03", k=9)
+    want = Recommender.build(model, rated).recommend("u03", k=9, history=["i03"])
+    assert [i.id for i in got.items] == [i.id for i in want.items]
+    np.testing.assert_allclose([i.score for i in got.items], [i.score for i in want.items], rtol=1e-4)
+
+
+def test_a_model_of_ids_says_that_it_reads_no_history(recommender):
+    with pytest.raises(SettingError, match=r"reads histories.*--recipe default"):
+        recommender.recommend(history=["Film 1"])
+    assert recommender.recommend("u01", history=[]).source == "user"
 
 
 # The folder.

@@ -38,6 +38,8 @@ butaca evaluate model/   the verdict again, by slice, and beyond accuracy
 
 butaca recommend model/ --user 21 -k 3
 
+butaca recommend model/ --history "Toy Story" --history Aladdin   someone new
+
 butaca similar model/ "Toy Story"
 
 Each command explains itself: butaca fit --help""",
@@ -174,18 +176,35 @@ def recommend(
     model: Model,
     user: Annotated[list[str] | None, typer.Option("--user", help="A user; repeat for several.")] = None,
     users: Annotated[Path | None, typer.Option(help="A file of users, one a line.")] = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option("--history", help="A title or id that the person has had; repeat for several."),
+    ] = None,
     k: K = 10,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Keep what the user already had.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the best items for users; those they already had are left out."""
+    """List the best items for users, or for whoever has had --history; what they had is left out.
+
+    With both, the history is added to what the model knows of each user. Nothing is trained.
+    """
     asked = list(user or []) + (read_lines(users) if users is not None else [])
-    if not asked:
-        raise SettingError("recommend answers for users", "none", "Pass --user 21 or --users FILE")
+    if not asked and not history:
+        raise SettingError(
+            "recommend answers for users or for a history",
+            "neither",
+            'Pass --user 21, --users FILE or --history "Toy Story"',
+        )
     recommender = Recommender.load(model)
-    for answer in recommender.recommend_many(asked, k, exclude_seen=not include_seen):
+    keep: dict[str, Any] = {"exclude_seen": not include_seen}
+    if history:
+        people: list[str | None] = [*asked] or [None]
+        answers = (recommender.recommend(u, k, history=history, **keep) for u in people)
+    else:
+        answers = (answer for answer in recommender.recommend_many(asked, k, **keep))
+    for answer in answers:
         if as_json:
             print_json(screen.as_json(answer))
         else:
@@ -243,7 +262,10 @@ def _print_judged(judged: Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K, de
 
 
 def _print_list(answer: Recommendation) -> None:
-    heading = f"For user {answer.asked}"
+    had = ", ".join(answer.history)
+    heading = f"For someone who had {had}" if answer.asked is None else f"For user {answer.asked}"
+    if had and answer.asked is not None:
+        heading += f", who also had {had}" if answer.source == "user" else f", new, who had {had}"
     if answer.source == "popularity":
         heading += " (not seen in training: what most people chose)"
     out.print(screen.recommendation_table(answer, screen.plain(heading)))

@@ -129,9 +129,13 @@ def plain(text: str) -> str:
 
 
 def as_json(answer: Recommendation) -> dict[str, Any]:
-    """One JSON line: {"user": ..., "source": ..., "items": [{"id", "title", "score"}, ...]}."""
+    """One JSON line: {"user": ..., "source": ..., "items": [{"id", "title", "score"}, ...]}.
+
+    With the titles found for a history that was given, under "history".
+    """
     return {
         "user": answer.asked,
+        **({"history": list(answer.history)} if answer.history else {}),
         "source": answer.source,
         "items": [{"id": i.id, "title": i.title, "score": i.score} for i in answer.items],
     }

@@ -1,7 +1,7 @@
 """The model folder: everything that answers, in files that are checked and never executed.
 
     manifest.json               what is here: version, checksums, configuration, metrics, data
-    arrays-<digest>.safetensors vectors, seen items, popularity, held-out pairs
+    arrays-<digest>.safetensors vectors, query tower, seen items, popularity, held-out pairs
     entities-<digest>.json      vocabularies and the tables of users and items
 
 The manifest is written last and moved into place: until then the old model is whole, from then on
@@ -30,6 +30,7 @@ from butaca.data.dataset import Bags, Column, Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import BundleError
+from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.recommend.recommender import Recommender
 
 FORMAT = "butaca-model"
@@ -56,6 +57,7 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         "version": VERSION,
         "butaca": installed("butaca"),
         "about": dict(recommender.about),
+        "query_tower": _tower_numbers(recommender.query_tower),
         "files": {},
     }
     try:
@@ -158,6 +160,7 @@ def load_bundle(folder: Path) -> Recommender:
             arrays.get("item_bias"),
             manifest["about"],
             test,
+            _read_tower(manifest.get("query_tower"), arrays),
         )
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise _damaged(folder, f"its parts do not fit together ({error})") from error
@@ -179,7 +182,58 @@ def _arrays(recommender: Recommender) -> dict[str, np.ndarray]:
     arrays |= {name: array for name, array in optional.items() if array is not None}
     if recommender.test is not None:
         arrays["test_user"], arrays["test_item"] = recommender.test
+    arrays |= _tower_arrays(recommender.query_tower)
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _tower_arrays(tower: QueryTower | None) -> dict[str, np.ndarray]:
+    if tower is None:
+        return {}
+    history = tower.history
+    arrays: dict[str, np.ndarray | None] = {
+        "query_base": tower.base,
+        "query_history": None if history is None else history.table,
+        "query_rating": None if history is None else history.rating,
+        "query_rating_edges": None if history is None or history.bins is None else history.bins.edges,
+        "query_head": tower.head,
+    }
+    for i, (weight, bias) in enumerate(tower.layers):
+        arrays |= {f"query_layer_{i}_weight": weight, f"query_layer_{i}_bias": bias}
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+def _tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
+    if tower is None:
+        return None
+    return {
+        "layers": len(tower.layers),
+        "unit": tower.unit,
+        "scale": tower.scale,
+        "head_scale": tower.head_scale,
+        "recency": 0.0 if tower.history is None else tower.history.recency,
+    }
+
+
+def _read_tower(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> QueryTower | None:
+    if numbers is None:  # the model reads no history, or the folder is older than those that do
+        return None
+    history = None
+    if "query_history" in arrays:
+        edges = arrays.get("query_rating_edges")
+        bins = None if edges is None else RatingBins(edges)
+        history = HistoryWeights(
+            arrays["query_history"], bins, arrays.get("query_rating"), float(numbers["recency"])
+        )
+    layers = range(int(numbers["layers"]))
+    return QueryTower(
+        arrays["query_base"],
+        history,
+        tuple((arrays[f"query_layer_{i}_weight"], arrays[f"query_layer_{i}_bias"]) for i in layers),
+        bool(numbers["unit"]),
+        float(numbers["scale"]),
+        arrays.get("query_head"),
+        float(numbers["head_scale"]),
+    )
 
 
 def _entities(entities: Entities) -> dict[str, Any]:
