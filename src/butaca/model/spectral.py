@@ -22,6 +22,7 @@ inverse of items x items.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,11 +72,14 @@ class SpectralSettings:
     candidate_power: float = 0.4
 
     def __post_init__(self) -> None:
-        if self.span <= 0 or self.dim < 0 or self.weight < 0 or self.ridge < 0:
-            raise SettingError(
-                "A spectral span is above 0, its dim, weight and ridge are 0 or more",
-                f"span={self.span}, dim={self.dim}, weight={self.weight}, ridge={self.ridge}",
-            )
+        for name, value in vars(self).items():
+            finite = math.isfinite(value) or (name == "span" and value == math.inf)
+            negative = value < 0 if name in ("dim", "weight", "ridge") else name == "span" and value <= 0
+            if negative or not finite:
+                raise SettingError(
+                    "A spectral span is above 0, its dim, weight and ridge are 0 or more, its powers finite",
+                    f"{name}={value}",
+                )
 
 
 class Spectrum(NamedTuple):
@@ -114,12 +118,13 @@ def decompose(
     degree = np.bincount(i, minlength=n_items).astype(np.float32)
     scale = (np.maximum(degree, 1.0) ** -settings.item_power).astype(np.float32)
     k = min(dim + OVERSAMPLE, n_items)
+    power = settings.user_power
     rng = np.random.default_rng([seed, 3])
     first = rng.normal(size=(n_items, k)).astype(np.float32)
     if n_items <= DENSE_ITEMS:
-        values, vectors = _dense(u, i, weight.astype(np.float32), scale, span, first)
+        values, vectors = _dense(u, i, weight.astype(np.float32), scale, span, power, first)
     else:
-        values, vectors = _windowed(u, i, count, scale, span, settings.user_power, first)
+        values, vectors = _windowed(u, i, count, scale, span, power, first)
     return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree)
 
 
@@ -136,7 +141,8 @@ def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats,
     """The tower in closed form: history table [N, k] and candidate vectors [N, k]."""
     k = min(settings.dim, spectrum.vectors.shape[1])
     vectors, values = spectrum.vectors[:, :k], spectrum.values[:k]
-    keep = values / (values + settings.ridge * max(float(values.mean()), 1e-12))  # the filter f [k]
+    ridge = settings.ridge * float(values.mean())
+    keep = values / np.maximum(values + ridge, 1e-12)  # the filter f [k]
     alone = np.maximum(1.0 - np.square(vectors) @ keep, 0.05)  # what others explain of each item [N]
     degree = np.maximum(spectrum.degree, 1.0)[:, None]
     history = vectors * keep / degree**settings.history_power
@@ -145,13 +151,16 @@ def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats,
 
 
 def _dense(
-    user: Codes, item: Codes, weight: Floats, scale: Floats, span: float, first: Floats
+    user: Codes, item: Codes, weight: Floats, scale: Floats, span: float, power: float, first: Floats
 ) -> tuple[Floats, Floats]:
     n_items = len(scale)
     longest = int(np.bincount(user).max(initial=1)) if len(user) else 1
     reach = min(longest - 1, int(min(8 * span, 2**30)))
-    if span > longest or reach > 2000:  # the kernel is (nearly) flat: K = X^T X
+    if span > 1000 * longest:  # flat to a thousandth: K = X^T X
         x = sp.csr_matrix((np.sqrt(weight), (user, item)), shape=(int(user.max(initial=0)) + 1, n_items))
+        gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
+    elif reach > 2000:  # too many diagonals to add one by one
+        x = windows(user, item, np.bincount(user), n_items, span, power)
         gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
     else:
         gram = _kernel(jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight), span, reach, n_items)
@@ -211,7 +220,7 @@ def windows(user: Codes, item: Codes, count: Ints, n_items: int, span: float, po
     n = len(user)
     begin = np.concatenate([[0], np.cumsum(count)])[user]
     position = np.arange(n) - begin
-    stride = max(round(0.75 * span), 1) if np.isfinite(span) else 2**30
+    stride = max(round(min(0.75 * span, 2**30)), 1)
     length = 4 * stride
     size = count[user]
     rows, columns, values = [], [], []
