@@ -158,7 +158,7 @@ def peer_scores(
     only: Any = None,
 ) -> tuple[dict[str, OverSeeds], dict[str, Any]]:
     """Fit every peer with its settings, and judge it; and what the child said."""
-    hand_over(folder / "pairs.npz", train)
+    hand_over(folder / "pairs.npz", (train, None))
     jobs = {peer: found["settings"] for peer, found in chosen.items()}
     (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf8")
     command = [str(PEERS.python(progress)), "-I", str(SCRIPT), "fit", "--data", str(folder / "pairs.npz")]

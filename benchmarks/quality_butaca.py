@@ -57,13 +57,7 @@ def fit(train: Dataset, seed: int) -> tuple[TwoTower, float]:
     begin = time.perf_counter()
     chosen = recipe("default").for_data(train)
     chosen = replace(chosen, model=replace(chosen.model, seed=seed))
-    model = chosen.build()
-    model.fit(
-        train,
-        epochs=chosen.epochs,
-        batch_size=chosen.batch_size,
-        optimizer=chosen.make_optimizer(),
-    )
+    model, _ = chosen.fit(train)
     return model, time.perf_counter() - begin
 
 

@@ -21,7 +21,14 @@ TUNED_ON = 42
 #: Seeds of the random splits: the one that everything is tuned on, and four that nothing is tuned on.
 SPLITS = (TUNED_ON, 1, 2, 3, 4)
 
-TEST, VALIDATION, VALIDATION_SEED = 0.2, 0.1, 0
+TEST, VALIDATION = 0.2, 0.1
+
+#: Seeds of the validation slices; a setting counts by its mean over them (one slice picks by luck).
+SLICES = (0, 1, 2, 3)
+SLICES_ARE = (
+    "random_split(train, test=0.1, seed=0 to 3), train of random_split(ml-100k titles, test=0.2, seed=42)"
+)
+MEASURE = "NDCG@20, mean over users with validation pairs and over slices, seen titles left out"
 
 
 def movielens() -> Dataset:
@@ -34,29 +41,27 @@ def split(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     return random_split(data, TEST, seed)
 
 
-def validation_split(train: Dataset) -> tuple[Dataset, Dataset]:
-    """Where settings are chosen: a tenth of a split's training data is held out."""
-    return random_split(train, VALIDATION, VALIDATION_SEED)
+def slices() -> list[tuple[Dataset, Dataset]]:
+    """Where settings are chosen: a tenth of the training data held out, several times."""
+    train, _ = split(movielens(), TUNED_ON)
+    return [random_split(train, VALIDATION, seed) for seed in SLICES]
 
 
 def parts(name: str) -> tuple[Dataset, Dataset]:
-    """Train and test by name: a seed of `split`, "validation" or "recommenders"."""
+    """Train and test by name: a seed of `split`, or "recommenders"."""
     if name == "recommenders":  # items are movie ids there
         return stratified_split(load_movielens("100k"), test=0.25, seed=42, by="item")
-    if name == "validation":
-        return validation_split(split(movielens(), TUNED_ON)[0])
     return split(movielens(), int(name))
 
 
-def hand_over(file: Path, train: Dataset, valid: Dataset | None = None) -> None:
-    """Write the pairs that a peer reads."""
-    arrays: dict[str, Any] = {
-        "user": train.user,
-        "item": train.item,
-        "shape": np.array([len(train.users), len(train.items)]),
-    }
-    if valid is not None:
-        arrays |= {"valid_user": valid.user, "valid_item": valid.item}
+def hand_over(file: Path, *folds: tuple[Dataset, Dataset | None]) -> None:
+    """Write the pairs that a peer reads: of each fold what it is fitted on, and what it is judged on."""
+    first, _ = folds[0]
+    arrays: dict[str, Any] = {"shape": np.array([len(first.users), len(first.items)])}
+    for i, (train, valid) in enumerate(folds):
+        arrays |= {f"user_{i}": train.user, f"item_{i}": train.item}
+        if valid is not None:
+            arrays |= {f"valid_user_{i}": valid.user, f"valid_item_{i}": valid.item}
     np.savez(file, **arrays)
 
 

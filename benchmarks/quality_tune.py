@@ -1,9 +1,9 @@
 """Chooses the peers' settings on validation: `python -m benchmarks.quality_tune`.
 
-Every peer gets the same number of trials (Optuna, TPE, one seed) on the same validation slice, the last
-tenth of the shuffled training data of the seed-42 split, and the same measure: NDCG@20, seen titles
-left out, mean over users. The test pairs are never read. About ten minutes on one core; what it finds
-goes to benchmarks/quality_settings.json, peer by peer.
+Every peer gets the same number of trials (Optuna, TPE, one seed) on the same validation slices, four times a
+random tenth of the training data of the seed-42 split, and the same measure: NDCG@20, seen titles left
+out, mean over users, mean over slices. The test pairs are never read. About half an hour on one core; what
+it finds goes to benchmarks/quality_settings.json, peer by peer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.console import Console
 
 from benchmarks.child import run_child
 from benchmarks.environment import HERE, PEERS, BenchmarkError
-from benchmarks.quality_data import SETTINGS, hand_over, parts
+from benchmarks.quality_data import MEASURE, SETTINGS, SLICES_ARE, hand_over, slices
 from butaca import ButacaError
 
 SCRIPT = HERE / "peers" / "quality_peers.py"
@@ -54,10 +54,9 @@ def main() -> int:
 def tune(names: Sequence[str], trials: int, seed: int, out: Path, progress: Console) -> None:
     """Tune each peer and keep what it found at once."""
     python = PEERS.python(progress)
-    fit, valid = parts("validation")
     with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
         data = Path(folder) / "pairs.npz"
-        hand_over(data, fit, valid)
+        hand_over(data, *slices())
         for name in names:
             command = [str(python), "-I", str(SCRIPT), "tune", "--data", str(data), "--peer", name]
             with progress.status(f"{name}: {trials} trials ..."):
@@ -77,8 +76,8 @@ def keep(out: Path, name: str, found: dict[str, Any], versions: dict[str, str]) 
     known = json.loads(out.read_text(encoding="utf8"))["peers"] if out.exists() else {}
     known[name] = found
     told = {
-        "measure": "NDCG@20, mean over users with validation pairs, seen titles left out",
-        "slice": "random_split(train, test=0.1, seed=0) of random_split(ml-100k titles, test=0.2, seed=42)",
+        "measure": MEASURE,
+        "slices": SLICES_ARE,
         "versions": versions,
         "peers": {n: known[n] for n in NAMES if n in known},
     }

@@ -22,6 +22,7 @@ ROOMS = [
     "train",
     "two_tower",
     "recipes",
+    "tune",
     "rank",
     "recommend",
     "serve",

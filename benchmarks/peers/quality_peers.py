@@ -2,9 +2,9 @@
 
 Knows nothing of butaca: it reads pairs of codes from an .npz, and prints one line of JSON.
 
-`tune` searches a peer's settings with Optuna (TPE), every trial fitted on `user`, `item` and judged on
-`valid_user`, `valid_item` by NDCG@20; `fit` fits peers with given settings and writes their scores of
-all users for all items, float32 [U, N], one .npy for each seed.
+`tune` searches a peer's settings with Optuna (TPE), every trial fitted on `user_0`, `item_0` and judged on
+`valid_user_0`, `valid_item_0` by NDCG@20, and so on for each fold; `fit` fits peers with given settings and
+writes their scores of all users for all items, float32 [U, N], one .npy for each seed.
 
 A pair counts once however often it occurs, and weighs one: no peer sees ratings.
 """
@@ -89,13 +89,20 @@ def main() -> None:
 
 
 def tune(args: argparse.Namespace) -> dict[str, Any]:
-    """The best settings of `trials` on the validation pairs."""
+    """The best settings of `trials`: the mean over the validation slices decides."""
     data = np.load(args.data)
-    train, peer = interactions(data), PEERS[args.peer]
+    peer, n_folds = PEERS[args.peer], sum(name.startswith("valid_user_") for name in data)
+    folds = [
+        (interactions(data, i), data[f"valid_user_{i}"], data[f"valid_item_{i}"]) for i in range(n_folds)
+    ]
 
     def value(trial: optuna.Trial) -> float:
-        scores = peer.fit(train, peer.space(trial), args.seed, args.threads)()
-        return ndcg(scores, train, data["valid_user"], data["valid_item"])
+        settings = peer.space(trial)
+        values = []
+        for train, user, item in folds:
+            scores = peer.fit(train, settings, args.seed, args.threads)()
+            values.append(ndcg(scores, train, user, item))
+        return float(np.mean(values))
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=args.seed))
     if peer.start is not None:
@@ -133,11 +140,12 @@ def fit(args: argparse.Namespace) -> dict[str, Any]:
     return {"peers": peers, "threads": args.threads, "versions": versions()}
 
 
-def interactions(data: Any) -> Any:
+def interactions(data: Any, fold: int = 0) -> Any:
     """Who had what: float32 [U, N] of zeros and ones."""
     users, items = (int(n) for n in data["shape"])
-    ones = np.ones(len(data["user"]), dtype=np.float32)
-    matrix = csr_matrix((ones, (data["user"], data["item"])), shape=(users, items))
+    user, item = data[f"user_{fold}"], data[f"item_{fold}"]
+    ones = np.ones(len(user), dtype=np.float32)
+    matrix = csr_matrix((ones, (user, item)), shape=(users, items))
     matrix.data[:] = 1.0
     matrix.sort_indices()
     return matrix

@@ -61,15 +61,15 @@ class SpectralSettings:
         candidate_power: a candidate counts degree ** candidate_power.
     """
 
-    span: float = 20.0
-    user_power: float = 0.1
-    item_power: float = 0.37
+    span: float = 16.3
+    user_power: float = 0.019
+    item_power: float = 0.341
     dim: int = 36
-    weight: float = 0.5
-    ridge: float = 0.06
-    leave_out: float = 0.4
-    history_power: float = 0.25
-    candidate_power: float = 0.4
+    weight: float = 0.155
+    ridge: float = 0.0834
+    leave_out: float = 0.434
+    history_power: float = 0.21
+    candidate_power: float = 0.435
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

@@ -180,7 +180,7 @@ class Batches:
         size = self._n_positives
         if self.histories is not None:
             lengths = np.sort(np.diff(self.histories.start))[::-1]
-            self._n_history = int(lengths[:n_queries].sum())
+            self._n_history = -(-int(lengths[:n_queries].sum()) // 1024) * 1024  # few different shapes
         fixed = plan.shuffle == "once" and plan.candidates == "in_batch"
         if plan.candidates == "full":
             n_slots = self.rows_per_shard

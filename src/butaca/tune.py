@@ -1,0 +1,254 @@
+"""Settings chosen by validation: a budgeted search with Optuna (extra `tune`).
+
+The measure is NDCG@20 of validation slices of the training data: mean over a slice's users, what they had in
+the rest left out, mean over the slices. It is finer than top-10 accuracy (more places count, and higher
+ones more), and one slice alone picks by luck: the best of 60 trials on one was no better than its start on
+four others. The peers of `make bench-quality` are tuned by the same. No test pair is read.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from butaca.data.dataset import Dataset
+from butaca.data.histories import Histories
+from butaca.data.splits import random_split
+from butaca.errors import SettingError
+from butaca.evaluate.protocol import evaluate_scorer
+from butaca.model.features import History
+from butaca.model.spectral import SpectralSettings
+from butaca.recipes import Recipe
+from butaca.two_tower import TwoTower
+
+MEASURE, CUT = "ndcg", 20
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values that a setting may take.
+
+    Attributes:
+        low, high: ends, both included.
+        log: search evenly in the logarithm.
+        whole: whole numbers only.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+#: What is searched; the names are those of `settings_of`.
+SPACE: Mapping[str, Range] = {
+    "learning_rate": Range(0.01, 0.1, log=True),
+    "steps": Range(20, 40, whole=True),
+    "dropout": Range(0.2, 0.7),
+    "temperature": Range(0.12, 0.5, log=True),
+    "prior_power": Range(0.4, 1.3),
+    "span": Range(8.0, 60.0, log=True),
+    "user_power": Range(0.0, 0.4),
+    "item_power": Range(0.25, 0.5),
+    "dim": Range(16, 64, whole=True),
+    "weight": Range(0.15, 1.5, log=True),
+    "ridge": Range(0.01, 0.6, log=True),
+    "leave_out": Range(0.0, 1.2),
+    "history_power": Range(0.1, 0.5),
+    "candidate_power": Range(0.2, 0.6),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting tried.
+
+    Attributes:
+        number: from 0; the first is the recipe as it was.
+        value: the measure on the validation slice.
+        settings: by name, as in SPACE.
+        seconds: that fit and judging took.
+    """
+
+    number: int
+    value: float
+    settings: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The outcome of `tune`.
+
+    Attributes:
+        recipe: with the best trial's settings.
+        best: that trial.
+        trials: all of them, in order.
+    """
+
+    recipe: Recipe
+    best: Trial
+    trials: tuple[Trial, ...]
+
+
+def settings_of(recipe: Recipe) -> dict[str, float]:
+    """What SPACE names, as the recipe has it."""
+    model, spectral, history = recipe.model, recipe.model.spectral, recipe.model.history
+    if spectral is None or history is None:
+        raise SettingError(
+            "tune searches the settings of a history tower with a closed-form one beside it",
+            f"the recipe {recipe.name!r}",
+            "Use --recipe default",
+        )
+    found: dict[str, float] = {
+        "learning_rate": recipe.learning_rate,
+        "steps": recipe.steps,
+        "dropout": history.dropout,
+        "temperature": model.temperature,
+        "prior_power": model.prior_power,
+    }
+    return found | {name: value for name, value in asdict(spectral).items() if name in SPACE}
+
+
+def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
+    """The recipe with settings by name, as in SPACE."""
+    model, history = recipe.model, recipe.model.history or History()
+    of_spectral: dict[str, Any] = {
+        n: v for n, v in settings.items() if n in SpectralSettings.__dataclass_fields__
+    }
+    query = tuple(
+        replace(history, dropout=settings.get("dropout", history.dropout)) if isinstance(f, History) else f
+        for f in model.query
+    )
+    model = replace(
+        model,
+        query=query,
+        temperature=settings.get("temperature", model.temperature),
+        prior_power=settings.get("prior_power", model.prior_power),
+        spectral=replace(model.spectral or SpectralSettings(), **of_spectral),
+    )
+    steps = int(settings.get("steps", recipe.steps))
+    return replace(
+        recipe, model=model, learning_rate=settings.get("learning_rate", recipe.learning_rate), steps=steps
+    )
+
+
+def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> tuple[float, TwoTower]:
+    """Fit on train, judge on validation: the measure of this slice, and the model."""
+    model, _ = recipe.for_data(train).fit(train)
+    judged = evaluate_scorer(model, validation, Histories.of(train))
+    return judged.metric(MEASURE, CUT), model
+
+
+def tune(
+    recipe: Recipe,
+    slices: Sequence[tuple[Dataset, Dataset]],
+    trials: int = 60,
+    seconds: float | None = None,
+    seed: int = 0,
+    told: Callable[[Trial, float], None] | None = None,
+) -> Tuned:
+    """Search, TPE (Bergstra et al. 2011), from the recipe's own settings on.
+
+    Args:
+        recipe: where to start; settings outside SPACE stay.
+        slices: pairs of what a trial is fitted on and what it is judged on, in the same codes.
+        trials: how many at most.
+        seconds: budget of time; None is no limit. A search that it ends early does not reproduce.
+        seed: of the search.
+        told: called after each trial with it and the best value so far.
+
+    Raises:
+        SettingError: Optuna is not installed, or the recipe has nothing to search.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise SettingError(
+            "Tuning needs Optuna", "an installation without it", "pip install 'butaca[tune]'"
+        ) from error
+    if not slices:
+        raise SettingError("A search judges on at least one slice", "none", "Pass validation_slices(train)")
+    if trials < 1:
+        raise SettingError("A search makes at least one trial", f"trials={trials}", "Try 60")
+    start = settings_of(recipe)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=seed, multivariate=False)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.enqueue_trial({n: min(max(start[n], r.low), r.high) for n, r in SPACE.items()})
+    made: list[Trial] = []
+    begin = time.monotonic()
+
+    def objective(trial: optuna.Trial) -> float:
+        settings = {name: _suggest(trial, name, of) for name, of in SPACE.items()}
+        at = time.monotonic()
+        tried = with_settings(recipe, settings)
+        value = fmean(measure(tried, train, validation)[0] for train, validation in slices)
+        made.append(Trial(trial.number, value, settings, time.monotonic() - at))
+        if told is not None:
+            told(made[-1], max(t.value for t in made))
+        if seconds is not None and time.monotonic() - begin > seconds:
+            trial.study.stop()
+        return value
+
+    study.optimize(objective, n_trials=trials)
+    best = max(made, key=lambda t: t.value)
+    tuned = replace(with_settings(recipe, best.settings), tuned_on=len(slices[0][0]))
+    return Tuned(tuned, best, tuple(made))
+
+
+def validation_slices(train: Dataset, n: int = 4, share: float = 0.1) -> list[tuple[Dataset, Dataset]]:
+    """The training data n times split at random, seeds 0 to n - 1: (to fit on, to judge on)."""
+    return [random_split(train, share, seed) for seed in range(n)]
+
+
+def save_settings(tuned: Tuned, path: Path, about: Mapping[str, Any]) -> None:
+    """Write what was found as JSON that `load_settings` reads, replacing the file in one move."""
+    content = {
+        "recipe": tuned.recipe.name,
+        "measure": f"NDCG@{CUT}, mean over users with validation pairs and over slices, seen items left out",
+        **about,
+        "validation": tuned.best.value,
+        "trials": len(tuned.trials),
+        "best_trial": tuned.best.number,
+        "tuned_on": tuned.recipe.tuned_on,
+        "settings": dict(tuned.best.settings),
+    }
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_settings(path: Path, recipe: Recipe) -> Recipe:
+    """The recipe with the settings that a search wrote.
+
+    Raises:
+        SettingError: the file can't be read, or names settings that are not in SPACE.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        settings = {str(n): float(v) for n, v in stored["settings"].items()}
+        tuned_on = int(stored["tuned_on"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingError(
+            "A file of settings is one that `butaca tune` wrote", f"{path}: {error}", "Tune again"
+        ) from error
+    unknown = sorted(set(settings) - set(SPACE))
+    if unknown:
+        raise SettingError("Settings are among " + ", ".join(SPACE), f"{unknown} in {path}", "Tune again")
+    whole = {n: (int(v) if SPACE[n].whole else v) for n, v in settings.items()}
+    return replace(with_settings(recipe, whole), tuned_on=tuned_on)
+
+
+def _suggest(trial: Any, name: str, of: Range) -> float:
+    if of.whole:
+        return int(trial.suggest_int(name, int(of.low), int(of.high), log=of.log))
+    return float(trial.suggest_float(name, of.low, of.high, log=of.log))
