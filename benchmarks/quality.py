@@ -17,14 +17,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks.child import run_child
 from benchmarks.environment import HERE, PEERS, BenchmarkError
-from benchmarks.quality_data import SPLITS, TUNED_ON, hand_over, parts, peer_settings
+from benchmarks.quality_data import SLICES, SPLITS, TUNED_ON, hand_over, parts, peer_settings
 from benchmarks.quality_figures import MEASURES, Results, Split, as_json
 from benchmarks.quality_report import show
 from benchmarks.quality_scores import OverSeeds, judge
@@ -94,8 +94,9 @@ def measure(
             )
         chosen = {name: known[name] for name in peers}
         results = Results(chosen, seeds, load)
-        valid = butaca_scores("validation", seeds, Path(folder), progress)
-        results.validation = valid.metric("ndcg", 20)
+        names = [f"slice-{seed}" for seed in SLICES]
+        judged = [butaca_scores(name, seeds, Path(folder), progress) for name in names]
+        results.validation = fmean(one.metric("ndcg", 20) for one in judged)
         for number, seed in enumerate(splits):
             results.splits.append(one_split(seed, seeds, chosen, Path(folder), progress, timing=number == 0))
         fit_times(results, splits[0], chosen, Path(folder), progress)

@@ -26,7 +26,7 @@ from butaca import Dataset, TwoTower, recipe
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("time", "scores"))
-    parser.add_argument("data", help='a seed of a random split, "validation" or "recommenders"')
+    parser.add_argument("data", help='a seed of a random split, "slice-0" to "slice-3", or "recommenders"')
     parser.add_argument("--warm", type=int, default=5, help="timed fits after the first")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="folder for butaca-SEED.npy")

@@ -48,7 +48,9 @@ def slices() -> list[tuple[Dataset, Dataset]]:
 
 
 def parts(name: str) -> tuple[Dataset, Dataset]:
-    """Train and test by name: a seed of `split`, or "recommenders"."""
+    """Train and test by name: a seed of `split`, "slice-0" and so on of `slices`, or "recommenders"."""
+    if name.startswith("slice-"):
+        return slices()[int(name.removeprefix("slice-"))]
     if name == "recommenders":  # items are movie ids there
         return stratified_split(load_movielens("100k"), test=0.25, seed=42, by="item")
     return split(movielens(), int(name))

@@ -102,6 +102,24 @@ def test_a_list_for_a_person(trained, table):
     assert f"Film, {left_out(2)} (19{50 + left_out(2)})" in text
 
 
+def test_a_history_is_answered_without_a_user(trained, table):
+    run = butaca("recommend", "m", "--history", "film, 3", "--history", "005", "-k", 3, "--json", cwd=table)
+    line = json.loads(run.stdout)
+    assert (line["user"], line["source"]) == (None, "history")
+    assert line["history"] == ["Film, 3 (1953)", "Film, 5 (1955)"]
+    assert {int(item["id"]) % 2 for item in line["items"]} == {1}
+    assert not {"003", "005"} & {item["id"] for item in line["items"]}
+    text = butaca("recommend", "m", "--history", "film, 3", "-k", 3, cwd=table).stdout
+    assert "For someone who had Film, 3 (1953)" in text
+    users = ["--user", "003", "--user", "nobody"]
+    run = butaca("recommend", "m", *users, "--history", "Film, 3", "-k", 3, "--json", cwd=table)
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(line["user"], line["source"]) for line in lines] == [("003", "user"), ("nobody", "history")]
+    assert all("003" not in {item["id"] for item in line["items"]} for line in lines)
+    wrong = butaca("recommend", "m", "--history", "Flim 3", cwd=table, ok=False)
+    assert "Did you mean" in " ".join(wrong.stderr.split())
+
+
 def test_similar_forgives_case_and_year(trained, table):
     text = butaca("similar", "m", "film, 3", "-k", 3, cwd=table).stdout
     assert "Like Film, 3 (1953)" in text
@@ -165,9 +183,9 @@ def test_tensorboard_checkpoint_and_resume(table):
         (["fit", "ml-101k"], ["ml-100k"]),
         (["fit", "ratings.csv", "--user-column", "who"], ["who", "userId"]),
         (["fit", "ratings.csv", "--test", "1.5"], ["test=1.5"]),
-        (["fit", "ratings.csv", "--split", "user"], ["never saw"]),
+        (["fit", "ratings.csv", "--split", "user", "--recipe", "notebook"], ["never saw"]),
         (["fit", "ratings.csv", "--resume"], ["--checkpoint"]),
-        (["recommend", "m"], ["--user"]),
+        (["recommend", "m"], ["--user", "--history"]),
         (["recommend", "ratings.csv", "--user", "1"], ["model folder"]),
         (["recommend", "m", "--users", "missing.txt"], ["missing.txt"]),
         (["similar", "m", "no such film"], ["no such film"]),

@@ -12,7 +12,15 @@ from benchmarks.default_tune import SETTINGS
 import butaca
 from butaca.errors import SettingError
 from butaca.recipes import DEFAULT, NOTEBOOK
-from butaca.tune import SPACE, load_settings, save_settings, settings_of, tune, validation_slices, with_settings
+from butaca.tune import (
+    SPACE,
+    load_settings,
+    save_settings,
+    settings_of,
+    tune,
+    validation_slices,
+    with_settings,
+)
 
 
 @pytest.fixture(scope="module")

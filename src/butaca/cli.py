@@ -134,6 +134,8 @@ def fit(
         checkpoint if resume else None,
     )
     fitted.recommender.save(out_folder)
+    for note in fitted.notes:
+        out.print(note, highlight=False, markup=False)
     if fitted.judged is not None:
         _print_judged(fitted.judged, recipe)
     else:
@@ -165,6 +167,9 @@ def evaluate(
             screen.data_summary(out, given)
     judged = workflows.judge_saved(recommender, given)
     ks = tuple(k) if k else NOTEBOOK_K
+    if test is None and not as_json:
+        for note in workflows.protocol(recommender.about):
+            out.print(note, highlight=False, markup=False)
     if as_json:
         print_json(judged.as_json(ks))
     else:

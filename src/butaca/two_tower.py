@@ -20,7 +20,16 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import FeatureError, NotFittedError, SettingError
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
-from butaca.model.features import Encoded, Encoder, Feature, History, Id, encode_with_unknown, pad_rows
+from butaca.model.features import (
+    Category,
+    Encoded,
+    Encoder,
+    Feature,
+    History,
+    Id,
+    encode_with_unknown,
+    pad_rows,
+)
 from butaca.model.losses import Mask
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins, ages
 from butaca.model.spectral import SpectralSettings, Spectrum, closed_form, decompose, start_vectors
@@ -175,6 +184,35 @@ class Vectors:
     users: Floats
     items: Floats
     bias: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Answering:
+    """A fitted TwoTower as a Scorer of given histories.
+
+    Attributes:
+        vectors: the model.
+        seen: what users had, by the codes that `score` takes.
+        known_as: the model's code of each, or that of the unknown user, [len(seen)].
+    """
+
+    vectors: Vectors
+    seen: Histories
+    known_as: Codes
+
+    @property
+    def n_items(self) -> int:
+        """Size N of the catalogue."""
+        return len(self.vectors.items)
+
+    def score(self, users: Codes) -> Floats:
+        """User codes [B] -> scores [B, N]; a code outside the histories has none."""
+        unknown = len(self.vectors.users) - 1
+        codes = np.append(self.known_as, unknown)
+        known_as = codes[np.where((users < 0) | (users >= len(self.seen)), len(self.seen), users)]
+        queries = self.vectors.tower(users, self.seen, known_as.astype(np.int32))
+        scores: Floats = queries @ self.vectors.items.T
+        return scores if self.vectors.bias is None else scores + self.vectors.bias
 
 
 class TwoTower:
@@ -395,6 +433,19 @@ class TwoTower:
         known = np.full(len(rows), len(self.users), dtype=np.int32) if users is None else users
         return tower(rows, histories, known)
 
+    def answering(self, seen: Histories) -> Answering:
+        """A scorer for other people, or longer histories, by their codes in `seen`; nothing is trained.
+
+        Where `seen` has as many rows as the model has users, they are these users, and features such as
+        an occupation hold. Else they are unknown users.
+
+        Args:
+            seen: what they had, in the model's item codes.
+        """
+        same = len(seen) == len(self.users)
+        users = np.arange(len(seen)) if same else np.full(len(seen), len(self.users))
+        return Answering(self._vectors(), seen, users.astype(np.int32))
+
     def _vectors(self) -> Vectors:
         fitted = self._need()
         if fitted.vectors is None:
@@ -480,10 +531,21 @@ class TwoTower:
         of_rating = None if bins is None or seen.value is None else bins(seen.value)
         return UserRows(seen.items, seen.start, of_rating, age)
 
+    def _learned(self, fitted: _Fitted) -> Features:
+        """The features in which the id of a user without training interactions is an unknown one."""
+        features, key = fitted.run.features, fitted.users.key
+        cold = np.flatnonzero(fitted.seen.lengths == 0)
+        if not len(cold) or not any(isinstance(f, Category) and f.column == key for f in self.settings.query):
+            return features
+        codes, weights = features.query[key]
+        return Features(
+            dict(features.query) | {key: (codes.at[cold].set(len(fitted.users)), weights)}, features.candidate
+        )
+
     def _answering(self, fitted: _Fitted, towers: Towers) -> Vectors:
         """The towers as numpy arrays, the closed-form one beside them."""
         settings, n_items = self.settings, len(fitted.items)
-        embedded, candidates = _both_towers(settings.unit, towers, fitted.run.features)
+        embedded, candidates = _both_towers(settings.unit, towers, self._learned(fitted))
         base = np.zeros((1, settings.dim), np.float32) if embedded is None else np.asarray(embedded)
         items = np.asarray(candidates)[:n_items]
         bias = None if towers.bias is None else np.asarray(towers.bias)[:n_items]

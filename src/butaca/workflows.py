@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from butaca.baselines.panel import Panel, fit_panel
 from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
-from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
+from butaca.data.splits import leave_last_out, random_split, stratified_split, temporal_split, user_split
 from butaca.errors import SettingError, TableError
 from butaca.evaluate.beyond import beyond_accuracy
 from butaca.evaluate.collapse import collapse
@@ -44,6 +44,9 @@ NOTEBOOK_PRINTED = {1: 0.00005, 5: 0.0009, 10: 0.00355, 50: 0.07435, 100: 0.1877
 #: Length of the model's lists, which reports look into; the baselines' are as long as what they are
 #: measured by (`beyond_accuracy`).
 LISTS = 100
+
+#: A split by user gives this share of each held-out user's interactions as history; the rest test.
+GIVEN = 0.8
 
 #: Names that `fit` takes for MovieLens.
 MOVIELENS = ("ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "ml-latest-small")
@@ -117,22 +120,38 @@ def fit(
     callbacks: Sequence[Callback] = (),
     resume: str | Path | None = None,
 ) -> Fitted:
-    """Split, train, judge; nothing is written but what callbacks write."""
+    """Split, train, judge; nothing is written but what callbacks write.
+
+    A split by user trains on some people and judges on others: of each of those a share of the
+    interactions, `GIVEN`, is their history, from which the model and the baselines answer as they are,
+    and the rest is to be found.
+    """
     train, test = split(data, how, test_share, seed)
+    given = None
+    if how == "user" and test is not None:
+        given, test = stratified_split(test, 1 - GIVEN, seed, by="user")
     recipe = recipe.for_data(train, future=how in {"temporal", "last"})
     if how == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
             "--split user with a query tower of user ids",
-            "Use --split random or temporal",
+            "Use --recipe default, which reads histories, or --split random or temporal",
         )
     model, history = recipe.fit(train, callbacks, resume)
-    judged = None if test is None else judge(model, train, test, how=how)
+    recommender = Recommender.build(model, train if given is None else _joined(train, given), test)
+    if given is not None:  # what most people chose in training
+        recommender = replace(recommender, popularity=Popularity().fit(train).counts)
+    judged = None if test is None else judge(recommender, train, test, how=how, given=given)
+    of_split: dict[str, Any] = {"how": "none"}
+    if test is not None:
+        of_split = {"how": how, "test": test_share, "seed": seed}
+    if given is not None:
+        of_split["given"] = GIVEN
     about = {
         "recipe": recipe.name,
         "model": describe(recipe),
         "softmax": model.softmax,
-        "split": {"how": how, "test": test_share, "seed": seed} if test is not None else {"how": "none"},
+        "split": of_split,
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint(),
@@ -144,12 +163,28 @@ def fit(
         "history": {name: [nullable(v) for v in row] for name, row in history.history.items()},
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
     }
-    recommender = Recommender.build(model, train, test, about)
-    return Fitted(recommender, history, recipe, train, judged)
+    return Fitted(replace(recommender, about=about), history, recipe, train, judged, protocol(about))
+
+
+def protocol(about: Mapping[str, Any]) -> list[str]:
+    """What a reader must know of how a model was judged, a line each."""
+    of_split = about.get("split", {})
+    if "given" not in of_split:
+        return []
+    return [
+        "Judged on people that training never saw: of each one's interactions "
+        f"{of_split['given']:.0%} are given as history, from which every scorer answers, "
+        "and the rest are to be found."
+    ]
 
 
 def judge(
-    scorer: Scorer, train: Dataset, test: Dataset, loss_batch: int = 4096, how: str = "given"
+    scorer: Scorer,
+    train: Dataset,
+    test: Dataset,
+    loss_batch: int = 4096,
+    how: str = "given",
+    given: Dataset | None = None,
 ) -> Judged:
     """The model beside the baselines, all on the same pairs, and what follows.
 
@@ -159,8 +194,10 @@ def judge(
         test: pairs to find.
         loss_batch: pairs of the batch whose loss is reported, as Keras does.
         how: name of the split, for the warning about random ones.
+        given: further interactions that all scorers answer from (`answering`) and none is fitted on,
+            such as histories of people that training never saw; seen too.
     """
-    return _judge(scorer, train, test, fit_panel(train), loss_batch, how)
+    return _judge(scorer, train, test, fit_panel(train), loss_batch, how, given)
 
 
 def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged:
@@ -177,17 +214,32 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
         test = Dataset(users, items, *recommender.test)
         how = str(recommender.about.get("split", {}).get("how", how))
     rows = np.repeat(np.arange(len(users), dtype=np.int32), seen.lengths)
-    train = Dataset(users, items, rows, seen.items, seen.value, seen.time)
+    train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time), None
+    if recommender.test is not None and "given" in recommender.about.get("split", {}):
+        held_out = np.isin(rows, recommender.test[0])
+        train, given = train.take(np.flatnonzero(~held_out)), train.take(np.flatnonzero(held_out))
     panel = fit_panel(train)
     panel.scorers["popularity"] = _Counts(recommender.popularity)
-    return _judge(recommender, train, test, panel, 4096, how)
+    return _judge(recommender, train, test, panel, 4096, how, given)
 
 
-def _judge(scorer: Scorer, train: Dataset, test: Dataset, panel: Panel, loss_batch: int, how: str) -> Judged:
-    seen = Histories.of(train)
+def _judge(
+    scorer: Scorer,
+    train: Dataset,
+    test: Dataset,
+    panel: Panel,
+    loss_batch: int,
+    how: str,
+    given: Dataset | None = None,
+) -> Judged:
+    seen = Histories.of(train if given is None else _joined(train, given))
+    scorers = panel.scorers
+    if given is not None:
+        scorer = _answering(scorer, seen)
+        scorers = {name: _answering(baseline, seen) for name, baseline in scorers.items()}
     kept = evaluate_scorer(scorer, test, None, loss_batch)
     ours = evaluate_scorer(scorer, test, seen, lists=LISTS)
-    baselines = {name: evaluate_scorer(b, test, seen, lists=10) for name, b in panel.scorers.items()}
+    baselines = {name: evaluate_scorer(b, test, seen, lists=10) for name, b in scorers.items()}
     left = {"seen left out": ours, **baselines}
     beyond = {}
     for name, row in left.items():
@@ -211,6 +263,23 @@ def _judge(scorer: Scorer, train: Dataset, test: Dataset, panel: Panel, loss_bat
         beyond,
         panel.left_out,
     )
+
+
+def _answering(scorer: Scorer, seen: Histories) -> Scorer:
+    """The scorer over these histories; itself if it reads none, or was built on them."""
+    answering = getattr(scorer, "answering", None)
+    return scorer if answering is None else cast(Scorer, answering(seen))
+
+
+def _joined(one: Dataset, other: Dataset) -> Dataset:
+    """The interactions of both, which share users, items and columns."""
+    both: dict[str, Any] = {
+        name: None
+        if getattr(one, name) is None
+        else np.concatenate([getattr(one, name), getattr(other, name)])
+        for name in ("user", "item", "value", "timestamp")
+    }
+    return replace(one, **both)
 
 
 class _Counts(Popularity):

@@ -150,9 +150,10 @@ def ages(rows: Ints, time: Times, n_rows: int) -> Floats:
     >>> ages(np.array([0, 0, 1]), np.array([0, 86400, 5]), 2).tolist()
     [1.0, 0.0, 0.0]
     """
-    latest = np.full(n_rows, np.iinfo(np.int64).min)
-    np.maximum.at(latest, rows, time)
-    return ((latest[rows] - time) / DAY).astype(np.float32)
+    when = time.astype(np.float64)  # as integers, times far apart would overflow
+    latest = np.full(n_rows, -np.inf)
+    np.maximum.at(latest, rows, when)
+    return ((latest[rows] - when) / DAY).astype(np.float32)
 
 
 def weighted_sum(table: Floats, rows: Ints, items: Codes, weight: Floats, n_rows: int) -> Floats:

@@ -229,8 +229,7 @@ class Recommender:
             time = np.concatenate([time[at], np.full(len(fresh), time[at].max(initial=0))])
         items = np.concatenate([self.seen.items[at], fresh])
         histories = Histories.from_pairs(np.zeros(len(items), np.int32), items, 1, value, time)
-        known_as = user if len(at) else len(self.users)
-        return self.query_tower(np.zeros(1, np.int32), histories, np.array([known_as], dtype=np.int32))
+        return self.query_tower(np.zeros(1, np.int32), histories, np.array([user], dtype=np.int32))
 
     def recommend_many(
         self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True
