@@ -114,7 +114,9 @@ def test_numpy_answers_what_was_trained(name):
     beside = fitted(name, spectral=CLOSED)
     assert beside.user_vectors.shape == (N_USERS + 1, 6 + 4)
     assert beside.item_vectors.shape == (N_ITEMS, 6 + 4)
-    np.testing.assert_allclose(beside.user_vectors[:N_USERS, :6][trained], want[trained], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        beside.user_vectors[:N_USERS, :6][trained], want[trained], rtol=1e-5, atol=1e-5
+    )
 
 
 def test_a_vector_by_its_definition():

@@ -98,3 +98,21 @@ def test_the_shipped_default_is_what_the_search_found():
         assert shipped[name] == pytest.approx(value, rel=0.01, abs=0.002), name
     assert DEFAULT.tuned_on == stored["tuned_on"]
     assert butaca.recipe("default") is DEFAULT
+
+
+def test_the_commands(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from butaca.cli import app
+    from conftest import checkerboard
+
+    board = checkerboard()
+    rows = [f"{u},{i}" for u, i in zip(board.user, board.item, strict=True)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner().invoke(app, ["tune", "ratings.csv", "--trials", "2", "--slices", "1"])
+    assert run.exit_code == 0, run.output
+    assert "best" in run.output
+    assert json.loads((tmp_path / "settings.json").read_text())["trials"] == 2
+    run = CliRunner().invoke(app, ["fit", "ratings.csv", "--settings", "settings.json", "--out", "model"])
+    assert run.exit_code == 0, run.output

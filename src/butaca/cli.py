@@ -99,6 +99,7 @@ def fit(
         int, typer.Option(min=0, help="Steps between checkpoints; 0: each epoch.")
     ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint.")] = False,
+    settings: Annotated[Path | None, typer.Option(help="What `butaca tune` found, as JSON.")] = None,
 ) -> None:
     """Train on a table of who had what, say how good it is, and save it."""
     from butaca import recipes
@@ -108,6 +109,10 @@ def fit(
         raise SettingError("--resume continues a checkpoint", "no --checkpoint", "Name its folder")
     check_free(out_folder)
     chosen = recipes.recipe(recipe)
+    if settings is not None:
+        from butaca.tune import load_settings
+
+        chosen = load_settings(settings, chosen)
     model = replace(chosen.model, seed=seed, dim=dim or chosen.model.dim)
     chosen = replace(
         chosen,
@@ -141,6 +146,46 @@ def fit(
     else:
         out.print("Trained on everything; nothing was held out to judge it by.")
     out.print(f"Saved to [bold]{out_folder}[/]. Next: butaca recommend {out_folder} --user ID -k 3")
+
+
+@app.command()
+def tune(
+    source: Annotated[str, typer.Argument(help="As for fit.", metavar="SOURCE")],
+    out_file: Annotated[Path, typer.Option("--out", help="Where the settings go, as JSON.")] = Path(
+        "settings.json"
+    ),
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try at most.")] = 60,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Budget of time.")] = None,
+    split: Annotated[
+        workflows.Split, typer.Option(help="As for fit: what it would hold out is never read.")
+    ] = "random",
+    test: Annotated[float, typer.Option(help="As for fit.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Of the split, as for fit, and of the search.")] = 42,
+    slices: Annotated[int, typer.Option(min=1, help="Validation slices that a trial is judged on.")] = 4,
+) -> None:
+    """Search the default recipe's settings on validation slices of the training data."""
+    from rich.progress import Progress
+
+    from butaca import recipes
+    from butaca.tune import Trial, save_settings, validation_slices
+    from butaca.tune import tune as search
+
+    train, _ = workflows.split(workflows.load(source), split, test, seed)
+    with Progress(console=out) as bar:
+        task = bar.add_task("trials", total=trials)
+
+        def told(trial: Trial, best: float) -> None:
+            bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
+
+        found = search(
+            recipes.DEFAULT, validation_slices(train, slices), trials, seconds, seed=seed, told=told
+        )
+    save_settings(found, out_file, {"source": source, "split": split, "test": test, "seed": seed})
+    out.print(
+        f"NDCG@20 {found.best.value:.4f}, where the recipe had {found.trials[0].value:.4f}. "
+        f"Next: butaca fit {source} --settings {out_file}",
+        highlight=False,
+    )
 
 
 @app.command()

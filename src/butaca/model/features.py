@@ -187,7 +187,7 @@ class History(Feature):
         dropout: share of a history that is left out of the query, drawn anew each step. What was left
             out still is a positive, so the tower learns to complete histories, not to repeat them.
         by_rating: learn a weight for each value of the rating (for each tenth where there are more
-            than ten). Worth nothing on MovieLens 100K (docs/ablation.md).
+            than ten). Worth nothing on MovieLens 100K's validation slices.
         by_recency: learn the power by which an item's weight falls with its age in days, counted from
             the user's latest. Worth nothing there either: half of its users rate for under an hour.
     """
