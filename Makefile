@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench-notebook bench-quality notebooks clean
+.PHONY: help demo test check lock bench-notebook bench-quality bench-ablation bench-shapes notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -48,6 +48,12 @@ bench-notebook: $(VENV)/.dev
 bench-quality: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.quality_recommenders
 	$(BIN)/python -m benchmarks.quality
+
+bench-ablation: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.ablation --markdown docs/ablation.md
+
+bench-shapes: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.shapes
 
 # Runs both example notebooks again and keeps their outputs.
 notebooks: $(VENV)/.dev
