@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.model.losses import ABSENT
-from butaca.train.batches import Batches, BatchPlan
+from butaca.train.batches import Batches, BatchPlan, UserRows
 
 N_USERS, N_ITEMS = 9, 13
 
@@ -56,6 +57,98 @@ def test_every_pair_once_an_epoch_in_shapes_that_never_change(pairs, candidates,
                 check_known(batch, user, item)
         assert sorted(seen) == sorted(zip(user.tolist(), item.tolist(), strict=True))
     assert len(shapes) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data(),
+    st.sampled_from(["in_batch", "full", "sampled"]),
+    st.sampled_from(["none", "known"]),
+    st.sampled_from(["once", "epoch"]),
+    st.sampled_from([1, 7, 100]),
+    st.sampled_from([1, 3]),
+    st.booleans(),
+)
+def test_batches_of_whole_users_beside_their_histories(
+    pairs, candidates, mask, shuffle, size, shards, details
+):
+    user, item = pairs
+    rng = np.random.default_rng(len(user))
+    value, time = rng.integers(0, 4, len(user)).astype(np.float32), rng.integers(0, 9, len(user))
+    seen = Histories.from_pairs(user, item, N_USERS, value, time)
+    rows = UserRows(
+        seen.items,
+        seen.start,
+        seen.value.astype(np.int32) if details else None,
+        seen.time.astype(np.float32) if details else None,
+    )
+    plan = BatchPlan(size, candidates, mask, samples=5, shuffle=shuffle, by="user")
+    rows_per_shard = -(-(N_ITEMS + 1) // shards)
+    batches = Batches(user, item, N_USERS, N_ITEMS, plan, shards, rows_per_shard, rows)
+    shapes = set()
+    for epoch in (0, 1):
+        built = list(batches.epoch(epoch))
+        assert len(built) == len(batches)
+        got, met = [], []
+        for batch in built:
+            got += pairs_of(batch)
+            queries = batch.query_rows[batch.query_rows < N_USERS].tolist()
+            met += queries
+            assert queries == sorted(set(queries))
+            # Everything of each of its users is here.
+            whole = [(u, i) for u, i in zip(user.tolist(), item.tolist(), strict=True) if u in queries]
+            assert pairs_of(batch) == sorted(whole)
+            shapes.add(
+                tuple(None if a is None else a.shape for a in batch[:-1])
+                + tuple(None if a is None else a.shape for a in batch.history)
+            )
+            check_history(batch, queries, seen, shards * rows_per_shard, details)
+            if mask == "known":
+                check_known(batch, user, item)
+        assert sorted(got) == sorted(zip(user.tolist(), item.tolist(), strict=True))
+        assert sorted(met) == sorted(set(user.tolist()))  # each user once
+    assert len(shapes) == 1
+
+
+def check_history(batch, queries, seen, beyond, details):
+    """Row by row: each query's own history, in ascending rows, then padding that counts nothing."""
+    history = batch.history
+    assert (np.diff(history.query) >= 0).all()
+    assert history.query.max() < len(batch.query_rows)
+    real = history.weight > 0
+    n = int(real.sum())
+    assert real[:n].all()
+    assert history.weight[:n].tolist() == [1.0] * n
+    assert (history.item[n:] == beyond).all()  # on no device
+    assert n == sum(len(seen[u]) for u in queries)
+    for row, u in enumerate(queries):
+        mine = real & (history.query == row)
+        stretch = slice(seen.start[u], seen.start[u + 1])
+        assert history.item[mine].tolist() == seen[u].tolist()
+        if details:
+            assert history.bins[mine].tolist() == seen.value[stretch].tolist()
+            assert history.age[mine].tolist() == seen.time[stretch].tolist()
+    assert (history.bins is None) == (history.age is None) == (not details)
+
+
+def test_a_batch_of_users_has_about_its_pairs():
+    """Ten users of 8 pairs each, 24 a batch: three users, and the last user alone."""
+    user, item = np.repeat(np.arange(10), 8).astype(np.int32), np.tile(np.arange(8), 10).astype(np.int32)
+    batches = Batches(user, item, 10, 8, BatchPlan(24, by="user"))
+    assert [int((b.positive_weight > 0).sum()) for b in batches.epoch(0)] == [24, 24, 24, 8]
+    assert {len(b.query_rows) for b in batches.epoch(0)} == {3}
+    first, second = (pairs_of(next(iter(batches.epoch(e)))) for e in (0, 1))
+    assert first != second  # users are drawn anew
+    assert not batches.repeats
+    whole = Batches(user, item, 10, 8, BatchPlan(80, by="user"))
+    assert whole.repeats  # one batch is the same in any order
+    assert next(iter(whole.epoch(0))) is next(iter(whole.epoch(5)))
+
+
+def test_a_user_larger_than_a_batch_stays_whole():
+    user, item = np.array([0] * 20 + [1], np.int32), np.array([*range(20), 3], np.int32)
+    sizes = [len(pairs_of(b)) for b in Batches(user, item, 2, 20, BatchPlan(2, by="user")).epoch(0)]
+    assert sorted(sizes) == [1, 20]
 
 
 def check_known(batch, user, item):

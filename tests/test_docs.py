@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from butaca.model.features import History
+from butaca.model.spectral import SpectralSettings
 from butaca.recipes import Recipe
 from butaca.train.batches import BatchPlan
 from butaca.two_tower import TwoTowerSettings
@@ -70,7 +72,7 @@ def test_links_lead_somewhere(path):
             assert (ROOT / path).parent.joinpath(link).exists(), link
 
 
-@pytest.mark.parametrize("record", [TwoTowerSettings, BatchPlan, Recipe])
+@pytest.mark.parametrize("record", [TwoTowerSettings, BatchPlan, Recipe, SpectralSettings, History])
 def test_every_setting_is_documented(record):
     for field in dataclasses.fields(record):
         assert re.search(rf"^\s+[\w, ]*\b{field.name}\b[\w, ]*: ", record.__doc__, flags=re.M), field.name

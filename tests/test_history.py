@@ -29,6 +29,7 @@ from butaca.two_tower import TwoTower, item_prior
 DAY = 86_400
 N_USERS, N_ITEMS = 30, 20
 CLOSED = SpectralSettings(dim=4, span=3.0)
+ADAM, GENTLE = optax.adam(0.1), optax.adam(0.05)  # one object each: the compiled step is found again
 
 
 def rated(seed=0, n=300):
@@ -77,7 +78,7 @@ VARIANTS = {
 def fitted(name, **more):
     settings = {"query": (History(),), "candidate": (butaca.Id("item_id"),), "dim": 6} | VARIANTS[name] | more
     model = TwoTower(**settings)
-    model.fit(rated(), epochs=4, batch_size=100, optimizer=optax.adam(0.1))
+    model.fit(rated(), epochs=4, batch_size=100, optimizer=ADAM)
     return model
 
 
@@ -418,7 +419,7 @@ def fit_with(seed, dropout, epochs=3):
         [History(dropout=dropout)], [butaca.Id("item_id")], 6, seed=seed, unit=True, temperature=0.25,
         start="spectral", prior="popularity",
     )  # fmt: skip
-    model.fit(rated(), epochs=epochs, batch_size=1000, optimizer=optax.adam(0.05))
+    model.fit(rated(), epochs=epochs, batch_size=1000, optimizer=GENTLE)
     return model.item_vectors
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import optax
 import pytest
 
 import butaca
@@ -12,9 +15,13 @@ from butaca.baselines.item_knn import ItemKNN
 from butaca.baselines.popularity import Popularity, RecentPopularity
 from butaca.data.histories import Histories
 from butaca.evaluate.protocol import evaluate_scorer
+from butaca.model.spectral import SpectralSettings
 from butaca.recommend.recommender import Recommender
 from butaca.two_tower import TwoTower
 from conftest import checkerboard, left_out
+
+ADAM = optax.adam(0.05)
+CLOSED = SpectralSettings(dim=3)
 
 
 def tower(**settings):
@@ -24,9 +31,23 @@ def tower(**settings):
     return model
 
 
-def saved_tower(tmp_path_factory):
+def history_tower(history=None, data=None, **settings):
+    settings = {"unit": True, "temperature": 0.25, "start": "spectral"} | settings
+    model = TwoTower([history or butaca.History()], [butaca.Id("item_id")], dim=8, **settings)
+    model.fit(data or checkerboard(), epochs=60, batch_size=1000, optimizer=ADAM)
+    return model
+
+
+def rated_board():
+    """The checkerboard with ratings of 1 to 5 and a day between a user's items."""
+    board = checkerboard()
+    n = np.arange(len(board))
+    return replace(board, value=(n % 5 + 1).astype(np.float32), timestamp=n * 86_400)
+
+
+def saved(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    Recommender.build(tower(), checkerboard()).save(folder)
+    Recommender.build(model, checkerboard()).save(folder)
     return Recommender.load(folder)
 
 
@@ -35,7 +56,15 @@ SCORERS = {
     "full softmax, known masked": lambda _: tower(softmax="full", mask="known"),
     "in-batch": lambda _: tower(softmax="in_batch"),
     "sampled": lambda _: tower(softmax="sampled", samples=16),
-    "saved": saved_tower,
+    "saved": lambda factory: saved(tower(), factory),
+    "history": lambda _: history_tower(),
+    "history, closed form beside": lambda _: history_tower(spectral=CLOSED, prior="popularity"),
+    "history, by rating and recency": lambda _: history_tower(
+        butaca.History(by_rating=True, by_recency=True), rated_board(), prior="recent"
+    ),
+    "history, in-batch": lambda _: history_tower(softmax="in_batch", unit=False, temperature=1.0),
+    "history, sampled": lambda _: history_tower(softmax="sampled", samples=16, prior="popularity"),
+    "history, saved": lambda factory: saved(history_tower(spectral=CLOSED, prior="popularity"), factory),
     "popularity": lambda _: Popularity().fit(checkerboard()),
     "recent popularity": lambda _: RecentPopularity().fit(checkerboard()),
     "item-kNN": lambda _: ItemKNN().fit(checkerboard()),
@@ -109,3 +138,9 @@ def test_popularity_cannot_learn_it(scorers, name):
     rows = np.array([left_out(u) for u in range(20)], dtype=np.int32)
     test = butaca.Dataset(board.users, board.items, np.arange(20, dtype=np.int32), rows)
     assert evaluate_scorer(scorers(name), test, Histories.of(board)).top_k(1) < 0.5
+
+
+def test_a_saved_history_tower_scores_as_it_did(scorers):
+    users = np.arange(-1, 21, dtype=np.int32)
+    want = scorers("history, closed form beside").score(users)
+    np.testing.assert_allclose(scorers("history, saved").score(users), want, rtol=1e-5, atol=1e-5)
