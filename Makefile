@@ -3,6 +3,9 @@
 # make check  format, lint, strict types
 # make bench-notebook  butaca beside TensorFlow Recommenders, as ratios
 # make bench-quality   the default recipe beside ten peers, five splits, with a verdict on each
+# make bench-ablation  what each part of the default recipe is worth: docs/ablation.md
+# make bench-shapes    the default recipe on seven shapes of data and on a later time: docs/shapes.md
+# make bench-cold      new users and new titles beside popularity: docs/shapes.md
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -11,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench-notebook bench-quality bench-ablation bench-shapes notebooks clean
+.PHONY: help demo test check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -53,7 +56,11 @@ bench-ablation: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.ablation --markdown docs/ablation.md
 
 bench-shapes: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.shapes
+	$(BIN)/python -m benchmarks.shapes --markdown docs/shapes.md
+	$(BIN)/python -m benchmarks.temporal --markdown docs/shapes.md
+
+bench-cold: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.cold --markdown docs/shapes.md
 
 # Runs both example notebooks again and keeps their outputs.
 notebooks: $(VENV)/.dev
