@@ -54,8 +54,8 @@ FOOT = """## What matters
   a wide margin. Too low a temperature costs more than too high a one.
 - **The prior** and the **dropout**'s exact value (.5 to .75) matter little; no dropout costs a little.
 - **Masks** matter where the softmax samples: in-batch .1648 with and .1265 without, 512 draws .1780 and
-  .1706. With the whole catalogue they do not matter at top-10, and top-100 is lower. Draws by count ** .5 or by
-  count are alike; uniform draws lose. logQ has no switch: the rows vary what it corrects, and with uniform
+  .1706. With the whole catalogue they do not matter at top-10, and top-100 is lower. Draws by count ** .5 or
+  by count are alike; uniform draws lose. logQ has no switch: the rows vary what it corrects, and with uniform
   draws it corrects nothing.
 - **History or id** tie here, beside the closed-form tower, which reads the history anyway; the history
   needs no parameters per user and answers new ones.
