@@ -174,28 +174,49 @@ def test_progress_shows_every_step(board):
 
 
 MESH = """
-import json, sys
+import dataclasses, json, sys
 import numpy as np
 sys.path.insert(0, {tests!r})
 from conftest import checkerboard
-import butaca, jax
+import butaca, jax, optax
+from butaca.train import step
 from butaca.two_tower import TwoTower
 assert len(jax.devices()) == 4
 out = {{}}
 for name, settings in {cases!r}.items():
     vectors = []
+    history, gathered = settings.pop("history", None), settings.pop("gathered", False)
+    optimizer = optax.adagrad(settings.pop("rate", 0.5))
+    step.FILLED = 0 if gathered else 50
+    step.make_step.cache_clear()
+    first = butaca.Id("user_id") if history is None else butaca.History(**history)
+    board = checkerboard()
+    if history is not None:
+        n = np.arange(len(board))
+        board = dataclasses.replace(board, value=(n % 5).astype(np.float32), timestamp=n * 40_000)
     for devices in (1, 4):
         m = TwoTower(
-            [butaca.Id("user_id"), butaca.Category("parity")],
+            [first, butaca.Category("parity")],
             [butaca.Id("item_id"), butaca.Bag("genres")],
             dim=4, devices=devices, **settings,
         )
-        m.fit(checkerboard(), epochs=5, batch_size=50)
-        vectors.append((m.user_vectors, m.item_vectors))
+        m.fit(board, epochs=5, batch_size=50, optimizer=optimizer)
+        ends = [m.user_vectors, m.item_vectors]
+        if m.item_bias is not None:
+            ends.append(m.item_bias)
+        if history is not None:
+            table = m._fitted.run.towers.query.history
+            split = [s.data.shape for s in table.table.addressable_shards]
+            assert split == [(-(-17 // devices), 4)] * devices
+            ends.append(m.query_tower.history.table)
+            if history.get("by_rating"):
+                ends += [table.rating, table.recency]
+                assert float(abs(table.recency)) > 0.01
+        vectors.append([np.asarray(x) for x in ends])
     table = m._fitted.run.towers.candidate.tables["item_id"]
     shards = {{s.data.shape for s in table.addressable_shards}}
     out[name] = [
-        max(float(np.abs(a - b).max()) for a, b in zip(*vectors)),
+        max(float(np.abs(a - b).max()) for a, b in zip(*vectors, strict=True)),
         float(np.abs(vectors[0][1]).max()),
         sorted(map(list, shards)),
         len({{s.device for s in table.addressable_shards}}),
@@ -215,6 +236,18 @@ def test_one_and_four_devices_end_with_the_same_parameters():
         "sampled": {"softmax": "sampled", "samples": 12},
         "sampled, accidental": {"softmax": "sampled", "samples": 12, "mask": "accidental"},
     }
+    unit = {"unit": True, "temperature": 0.25, "prior": "popularity"}
+    cases |= {
+        "history, full": {"softmax": "full", "history": {}, "start": "spectral", **unit},
+        "history, in-batch": {"softmax": "in_batch", "history": {"dropout": 0.3}, **unit},
+        "history, sampled": {"softmax": "sampled", "samples": 12, "history": {}, **unit},
+        "history, weighted": {"history": {"by_rating": True, "by_recency": True}, "prior": "recent"},
+        # At a rate of 0.5 layers magnify the last digit of a sum a thousandfold in each epoch.
+        "history, layers": {"softmax": "full", "history": {}, "hidden": (6,), "mask": "known", "rate": 0.05},
+        "history, gathered": {
+            "softmax": "full", "history": {"by_rating": True, "by_recency": True}, "gathered": True, **unit,
+        },
+    }  # fmt: skip
     code = MESH.format(tests=os.path.dirname(__file__), cases=cases)
     env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
@@ -241,7 +274,7 @@ RESUME = textwrap.dedent("""
             time.sleep({pause})
 
     train, valid = butaca.random_split(checkerboard(), 0.2, seed=0)
-    model = TwoTower([butaca.Id("user_id")], [butaca.Id("item_id")], dim=4, softmax="sampled", samples=8)
+    model = TwoTower([{query}], [butaca.Id("item_id")], dim=4, softmax="sampled", samples=8, **{settings!r})
     history = model.fit(
         train, epochs=4, batch_size=16, optimizer=optax.adam(0.05), validation_data=valid,
         callbacks=[
@@ -256,12 +289,21 @@ RESUME = textwrap.dedent("""
 """)
 
 
-def test_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(tmp_path):
+@pytest.mark.parametrize(
+    ("query", "settings"),
+    [
+        ('butaca.Id("user_id")', {}),
+        ("butaca.History(by_recency=True)", {"unit": True, "prior": "recent", "start": "spectral"}),
+    ],
+    ids=["id", "history"],
+)
+def test_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(tmp_path, query, settings):
     """A run killed with -9, twice, against one that was not: vectors and history equal bit for bit."""
     tests = os.path.dirname(__file__)
 
     def start(folder, out, resume=None, pause=0.0):
-        code = RESUME.format(tests=tests, folder=str(folder), out=str(out), resume=resume, pause=pause)
+        paths = {"tests": tests, "folder": str(folder), "out": str(out), "resume": resume}
+        code = RESUME.format(**paths, pause=pause, query=query, settings=settings)
         return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
     whole = start(tmp_path / "whole", tmp_path / "whole.npz")
