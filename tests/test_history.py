@@ -239,8 +239,8 @@ def test_ages_are_days_before_each_users_latest():
 @pytest.mark.parametrize("n_rows", [3, 2_000_000])
 def test_weighted_sum_dense_and_by_row(n_rows):
     table = np.array([[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]], np.float32)
-    rows, items = np.array([0, 0, 2]), np.array([0, 1, 2], np.int32)
-    got = weighted_sum(table, rows, items, np.array([2.0, 3.0, 0.5], np.float32), n_rows)
+    rows, items = np.array([0, 0, 2, 2]), np.array([0, 1, 2, 2], np.int32)  # one item twice: both count
+    got = weighted_sum(table, rows, items, np.array([2.0, 3.0, 0.25, 0.25], np.float32), n_rows)
     assert got.shape == (n_rows, 2)
     assert got[:3].tolist() == [[2.0, 3.0], [0.0, 0.0], [2.5, 2.5]]
     assert not got[3:].any()

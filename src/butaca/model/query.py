@@ -164,7 +164,7 @@ def weighted_sum(table: Floats, rows: Ints, items: Codes, weight: Floats, n_rows
     start = np.searchsorted(rows, np.arange(n_rows + 1))
     if n_rows * table.shape[0] <= 1 << 22:  # a small dense matrix times the table is fastest
         dense = np.zeros((n_rows, table.shape[0]), dtype=np.float32)
-        dense[rows, items] = weight
+        np.add.at(dense, (rows, items), weight)
         return np.asarray(dense @ table, dtype=np.float32)
     for r in range(n_rows):
         a, b = start[r], start[r + 1]
