@@ -516,3 +516,36 @@ def test_batches_hold_whole_users_and_their_histories():
     assert isinstance(plan, BatchPlan)
     assert isinstance(model._fitted.run.batches, Batches)
     assert isinstance(model._fitted.run.batches.histories, UserRows)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"softmax": "bogus"}, "softmax is one of auto, in_batch, full, sampled"),
+        ({"prior": "bogus"}, "prior is one of none, popularity, recent"),
+        ({"start": "bogus"}, "start is one of"),
+        ({"temperature": float("inf")}, "above 0 and finite"),
+        ({"prior_power": float("nan")}, "prior_power is finite"),
+        ({"seed": -1}, "seed is 0 or more"),
+        ({"query": (History(), History("item_id"))}, "reads one history"),
+    ],
+)
+def test_settings_that_would_train_nonsense_are_refused(settings, said):
+    with pytest.raises(butaca.ButacaError, match=said):
+        TwoTower(**({"query": (History(),), "candidate": (butaca.Id("item_id"),)} | settings))
+
+
+def test_a_history_of_something_else_is_refused():
+    model = TwoTower([History("nope")], [butaca.Id("item_id")], dim=4)
+    with pytest.raises(butaca.ButacaError, match="by their id column"):
+        model.fit(rated(), epochs=1)
+
+
+def test_remembering_moves_the_vectors_and_what_is_seen():
+    model = fitted("unit") if "unit" in VARIANTS else fitted(next(iter(VARIANTS)))
+    before, data = model.user_vectors.copy(), rated()
+    model.remember(data.take(np.flatnonzero(data.user != data.user[0])))
+    assert model.seen.lengths[data.user[0]] == 0
+    assert not np.array_equal(model.user_vectors[data.user[0]], before[data.user[0]])
+    model.remember(data)
+    np.testing.assert_array_equal(model.user_vectors, before)

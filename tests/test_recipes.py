@@ -163,6 +163,7 @@ def test_large_data_stop_early_on_what_they_hold_out(ml_split):
     assert len(values) == best + 3 < 60  # patience 2
     assert len(model._fitted.run.batches.user) == 8000 - 150  # held_out, which is below 5 %
     assert max(values) > 0.03
+    assert model.seen.lengths.sum() == butaca.Histories.of(train).lengths.sum()  # held out, yet had
     # The epoch that was best is what is kept.
     stopped, _ = replace(made, epochs=best + 1).fit(train)
     np.testing.assert_array_equal(stopped.item_vectors, model.item_vectors)

@@ -85,7 +85,10 @@ class Recipe:
     def fit(
         self, train: Dataset, callbacks: Sequence[Callback] = (), resume: str | Path | None = None
     ) -> tuple[TwoTower, FitHistory]:
-        """A new model, trained; early stopping if the data call for it (see `held_out`)."""
+        """A new model, trained; early stopping if the data call for it (see `held_out`).
+
+        What was held out for that counts as had once training ends.
+        """
         model = self.build()
         validation = None
         if self.held_out and len(train) > self.batch_size:
@@ -104,6 +107,8 @@ class Recipe:
             validation_data=validation,
             resume=resume,
         )
+        if validation is not None:
+            model.remember(train)
         return model, history
 
     def build(self) -> TwoTower:

@@ -6,10 +6,11 @@ Construct stores, fit learns, refit forgets.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -122,8 +123,25 @@ class TwoTowerSettings:
             raise SettingError("Hidden layers have at least one unit", f"hidden={self.hidden}")
         if self.l2 < 0:
             raise SettingError("l2 is 0 or more", f"l2={self.l2}")
-        if not self.temperature > 0:
-            raise SettingError("A temperature is above 0", f"temperature={self.temperature}", "Try 0.25")
+        if not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise SettingError(
+                "A temperature is above 0 and finite", f"temperature={self.temperature}", "Try 0.25"
+            )
+        for name in ("l2", "prior_power", "sampling_power"):
+            if not math.isfinite(getattr(self, name)):
+                raise SettingError(f"{name} is finite", f"{name}={getattr(self, name)}")
+        if self.seed < 0:
+            raise SettingError("A seed is 0 or more", f"seed={self.seed}")
+        choices = (("softmax", SoftmaxChoice), ("mask", MaskChoice), ("prior", Prior), ("start", Start))
+        for name, of in (*choices, ("shuffle", Shuffle)):
+            if getattr(self, name) not in get_args(of):
+                raise SettingError(
+                    f"{name} is one of " + ", ".join(get_args(of)), repr(getattr(self, name)), "Correct it"
+                )
+        if sum(isinstance(f, History) for f in self.query) > 1:
+            raise SettingError(
+                "A query tower reads one history", f"query={list(self.query)}", "Declare one History"
+            )
         if any(isinstance(f, History) for f in self.candidate):
             raise SettingError(
                 "A history belongs to the query tower", "History among the candidate's", "Move it to query"
@@ -282,6 +300,12 @@ class TwoTower:
         users, items = train.users, train.items
         if not len(train):
             raise SettingError("Training needs interactions", "an empty data set", "Check the split")
+        if settings.history and settings.history.column not in {"", items.key}:
+            raise FeatureError(
+                "A history holds the candidates, by their id column",
+                f"{settings.history!r}, while candidates are told apart by {items.key!r}",
+                f"Declare History() or History({items.key!r})",
+            )
         softmax = settings.softmax_for(len(items))
         loss = LossSettings(
             mask=settings.mask_for(softmax),
@@ -432,6 +456,16 @@ class TwoTower:
         tower = self._vectors().tower
         known = np.full(len(rows), len(self.users), dtype=np.int32) if users is None else users
         return tower(rows, histories, known)
+
+    def remember(self, data: Dataset) -> None:
+        """Count these interactions, instead of the training ones, as what users have had.
+
+        Nothing is trained: a tower that reads histories answers from them, and they are left out of
+        evaluation and lists as seen.
+        """
+        fitted = self._need()
+        fitted.seen = Histories.of(data.recoded(fitted.users, fitted.items))
+        fitted.vectors = None
 
     def answering(self, seen: Histories) -> Answering:
         """A scorer for other people, or longer histories, by their codes in `seen`; nothing is trained.
