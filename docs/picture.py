@@ -19,9 +19,7 @@ INK, MUTED = "#1c1c1c", "#8a8a8a"
 
 def trained(name: str, train: butaca.Dataset) -> butaca.TwoTower:
     """A recipe's model, fitted."""
-    recipe = butaca.recipe(name).for_data(train)
-    model = recipe.build()
-    model.fit(train, recipe.epochs, recipe.batch_size, recipe.make_optimizer())
+    model, _ = butaca.recipe(name).for_data(train).fit(train)
     return model
 
 
