@@ -171,4 +171,4 @@ def _unbroken(said: str) -> str:
 
 def _feature(said: str) -> str:
     """Such as Id(user_id) of "Id(column='user_id')"."""
-    return re.sub(r"\bcolumn='([^']*)'", r"\1", said)
+    return re.sub(r"\bcolumn='([^']*)'", r"\1", said.replace("(column='', ", "("))
