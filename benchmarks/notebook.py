@@ -9,9 +9,7 @@ in an environment out of the repo. The last line of output is one line of JSON.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -21,10 +19,11 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.child import run_child
-from benchmarks.environment import HERE, TFRS, BenchmarkError
+from benchmarks.command import run
+from benchmarks.environment import HERE, TFRS
 from benchmarks.notebook_figures import Results, as_json
 from benchmarks.notebook_report import show
-from butaca import ButacaError, Dataset, load_movielens, random_split
+from butaca import Dataset, load_movielens, random_split
 
 USER, K, SEED = "21", 10, 42
 
@@ -36,22 +35,8 @@ def main() -> int:
     args = parser.parse_args()
     if args.repeats < 1:
         parser.error("--repeats is at least 1")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the temporary folder goes too
-    progress = Console(stderr=True, highlight=False)
-    try:
-        results = measure(1 if args.quick else args.repeats, progress)
-    except (BenchmarkError, ButacaError) as error:
-        progress.print(f"The benchmark stopped. {error}", style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        progress.print("Interrupted.", style="red")
-        return 130
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=110)
-    show(console, results)
-    print(json.dumps(as_json(results)), flush=True)
-    return 0
+    repeats = 1 if args.quick else args.repeats
+    return run(lambda progress: measure(repeats, progress), show, as_json)
 
 
 def measure(repeats: int, progress: Console) -> Results:

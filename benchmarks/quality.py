@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -23,13 +22,14 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.child import run_child
+from benchmarks.command import run
 from benchmarks.environment import HERE, PEERS, BenchmarkError
 from benchmarks.quality_data import SLICES, SPLITS, TUNED_ON, hand_over, parts, peer_settings
 from benchmarks.quality_figures import MEASURES, Results, Split, as_json
 from benchmarks.quality_report import show
 from benchmarks.quality_scores import OverSeeds, judge
 from benchmarks.quality_tune import NAMES, tune
-from butaca import ButacaError, Dataset, Histories, evaluate_scorer
+from butaca import Dataset, Histories, evaluate_scorer
 from butaca.baselines.popularity import Popularity
 from butaca.evaluate.verdict import Verdict, compare_many
 
@@ -49,25 +49,12 @@ def main() -> int:
     args = parser.parse_args()
     if args.seeds < 1:
         parser.error("--seeds is at least 1")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the temporary folder goes too
-    progress = Console(stderr=True, highlight=False)
-    try:
-        results = measure(args.splits, args.seeds, args.only, args.trials, progress)
-    except (BenchmarkError, ButacaError) as error:
-        progress.print(f"The benchmark stopped. {error}", style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        progress.print("Interrupted.", style="red")
-        return 130
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=120)
-    show(console, results)
-    line = json.dumps(as_json(results))
-    if args.out is not None:
-        args.out.write_text(line + "\n", encoding="utf8")
-    print(line, flush=True)
-    return 0
+    return run(
+        lambda progress: measure(args.splits, args.seeds, args.only, args.trials, progress),
+        show,
+        as_json,
+        args.out,
+    )
 
 
 def measure(

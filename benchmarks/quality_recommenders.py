@@ -21,7 +21,6 @@ Metrics, by their code (`ndcg_at_k`, `map`, `precision_at_k`, `recall_at_k`), as
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -33,7 +32,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.environment import PEERS, BenchmarkError
+from benchmarks.command import run
+from benchmarks.environment import PEERS
 from benchmarks.notebook_report import new_table
 from benchmarks.quality import butaca_scores, peer_scores, two_cores
 from benchmarks.quality_data import parts, peer_settings
@@ -41,7 +41,7 @@ from benchmarks.quality_figures import digits
 from benchmarks.quality_report import cell, short
 from benchmarks.quality_scores import OverSeeds
 from benchmarks.quality_tune import NAMES
-from butaca import ButacaError, Evaluation
+from butaca import Evaluation
 from butaca.evaluate.intervals import mean_over_seeds
 from butaca.evaluate.verdict import Comparison, compare_many, label_of
 
@@ -74,24 +74,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(PEERS_HERE), metavar="PEER")
     parser.add_argument("--out", type=Path, help="also write the JSON here")
     args = parser.parse_args()
-    progress = Console(stderr=True, highlight=False)
-    try:
-        outcome = measure(args.seeds, args.only, progress)
-    except (BenchmarkError, ButacaError) as error:
-        progress.print(f"The benchmark stopped. {error}", style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        progress.print("Interrupted.", style="red")
-        return 130
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=120)
-    show(console, outcome)
-    line = json.dumps(as_json(outcome))
-    if args.out is not None:
-        args.out.write_text(line + "\n", encoding="utf8")
-    print(line, flush=True)
-    return 0
+    return run(lambda progress: measure(args.seeds, args.only, progress), show, as_json, args.out)
 
 
 def measure(seeds: int, names: Sequence[str], progress: Console) -> Outcome:

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 
@@ -42,6 +41,7 @@ from butaca import EASE, Dataset, Histories, Popularity, RecentPopularity, Recip
 from butaca.baselines.item_knn import ItemKNN
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.evaluate.protocol import evaluate_scorer
+from butaca.train.build import item_prior
 from butaca.types import Bools, Codes, Floats, Scorer
 
 #: Half-lives tried, in parts of the time that the training data span.
@@ -120,9 +120,8 @@ def fit_later(chosen: Recipe, share: float, extra: float, train: Dataset, seed: 
 
     What histories teach is of the past; the term tells what has come since.
     """
-    with mock.patch("butaca.two_tower.item_prior", partial(prior, share)):
-        fitted = fit_seed(chosen, train, seed)
-    term = prior(share, train, "recent", extra)
+    fitted = fit_seed(model(prior_half_life=share)(chosen), train, seed)
+    term = item_prior(train, "recent", extra, share)
     assert term is not None
     return Later(fitted, term)
 
@@ -144,18 +143,6 @@ def explore(train: Dataset, seeds: int) -> None:
     for name, change, share, extra in tried():
         ours = over_seeds(partial(fit_later, change(chosen), share, extra), before, after, seeds).evaluation
         tell(name, ours.top_k(10), ours.metric("ndcg", 20), some_users(ours, known).top_k(10))
-
-
-def prior(share: float, train: Dataset, kind: str, power: float) -> Floats | None:
-    """The recipe's recent prior with another half-life."""
-    if kind == "none":
-        return None
-    assert train.timestamp is not None
-    age = (train.timestamp.max() - train.timestamp).astype(np.float64)
-    weight = np.exp2(-age / (share * age.max()))
-    counts = np.bincount(train.item, weights=weight, minlength=len(train.items)) + 0.5
-    out: Floats = (power * np.log(counts / counts.mean())).astype(np.float32)
-    return out
 
 
 def tried() -> list[tuple[str, Callable[[Recipe], Recipe], float, float]]:

@@ -16,7 +16,7 @@ from butaca.model.features import History
 from butaca.model.spectral import SpectralSettings
 from butaca.recipes import Recipe
 from butaca.train.batches import BatchPlan
-from butaca.two_tower import TwoTowerSettings
+from butaca.train.settings import TwoTowerSettings
 from conftest import checkerboard
 
 ROOT = Path(__file__).parents[1]

@@ -23,8 +23,9 @@ from butaca.model.spectral import SpectralSettings
 from butaca.model.towers import HistoryTable, unit
 from butaca.train import step
 from butaca.train.batches import Batches, BatchPlan, HistoryRows, UserRows
+from butaca.train.build import item_prior
 from butaca.train.step import summed_histories
-from butaca.two_tower import TwoTower, item_prior
+from butaca.two_tower import TwoTower
 
 DAY = 86_400
 N_USERS, N_ITEMS = 30, 20
@@ -495,7 +496,9 @@ def test_prior_by_hand():
     assert item_prior(data, "none", 1.0) is None
     # Recent: a half-life of 10 of the 100 seconds. Item 0: 1 + 2**-5 + 2**-10; item 1: 1.
     counts = np.array([1 + 2**-5 + 2**-10, 1.0, 0.0]) + 0.5
-    np.testing.assert_allclose(item_prior(data, "recent", 1.0), np.log(counts / counts.mean()), rtol=1e-6)
+    np.testing.assert_allclose(
+        item_prior(data, "recent", 1.0, 0.1), np.log(counts / counts.mean()), rtol=1e-6
+    )
     untimed = replace(data, timestamp=None)
     np.testing.assert_allclose(item_prior(untimed, "recent", 1.0), want, rtol=1e-6)
     same = replace(data, timestamp=np.full(4, 7))

@@ -44,7 +44,8 @@ _ROOMS = {
         "Progress",
         "TensorBoard",
     ),
-    "butaca.two_tower": ("TwoTower", "TwoTowerSettings"),
+    "butaca.train.settings": ("TwoTowerSettings",),
+    "butaca.two_tower": ("TwoTower",),
     "butaca.types": ("Scorer",),
 }
 _HOME = {name: module for module, names in _ROOMS.items() for name in names}
@@ -106,6 +107,6 @@ if TYPE_CHECKING:
     from butaca.train.callbacks import FitHistory as FitHistory
     from butaca.train.callbacks import Progress as Progress
     from butaca.train.callbacks import TensorBoard as TensorBoard
+    from butaca.train.settings import TwoTowerSettings as TwoTowerSettings
     from butaca.two_tower import TwoTower as TwoTower
-    from butaca.two_tower import TwoTowerSettings as TwoTowerSettings
     from butaca.types import Scorer as Scorer

@@ -21,7 +21,8 @@ from butaca.errors import SettingError
 from butaca.model.features import History, Id
 from butaca.model.spectral import SpectralSettings
 from butaca.train.callbacks import Callback, EarlyStopping, FitHistory
-from butaca.two_tower import TwoTower, TwoTowerSettings
+from butaca.train.settings import TwoTowerSettings
+from butaca.two_tower import TwoTower
 
 
 @dataclass(frozen=True)

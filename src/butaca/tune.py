@@ -24,7 +24,6 @@ from butaca.evaluate.protocol import evaluate_scorer
 from butaca.model.features import History
 from butaca.model.spectral import SpectralSettings
 from butaca.recipes import Recipe
-from butaca.two_tower import TwoTower
 
 MEASURE, CUT = "ndcg", 20
 
@@ -138,11 +137,10 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
     )
 
 
-def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> tuple[float, TwoTower]:
-    """Fit on train, judge on validation: the measure of this slice, and the model."""
+def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> float:
+    """Fit on train, judge on validation: the measure of this slice."""
     model, _ = recipe.for_data(train).fit(train)
-    judged = evaluate_scorer(model, validation, Histories.of(train))
-    return judged.metric(MEASURE, CUT), model
+    return evaluate_scorer(model, validation, Histories.of(train)).metric(MEASURE, CUT)
 
 
 def tune(
@@ -188,7 +186,7 @@ def tune(
         settings = {name: _suggest(trial, name, of) for name, of in SPACE.items()}
         at = time.monotonic()
         tried = with_settings(recipe, settings)
-        value = fmean(measure(tried, train, validation)[0] for train, validation in slices)
+        value = fmean(measure(tried, train, validation) for train, validation in slices)
         made.append(Trial(trial.number, value, settings, time.monotonic() - at))
         if told is not None:
             told(made[-1], max(t.value for t in made))

@@ -304,6 +304,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "temperature": model.temperature,
         "prior": model.prior,
         "prior_power": model.prior_power,
+        "prior_half_life": model.prior_half_life,
         "start": model.start,
         "spectral": None if model.spectral is None else asdict(model.spectral),
         "shuffle": model.shuffle,

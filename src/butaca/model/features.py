@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -284,8 +284,3 @@ def encode_with_unknown(encoder: Encoder, entities: Entities) -> Encoded:
     if known.weights is not None and last.weights is not None:
         weights = np.concatenate([known.weights, last.weights])
     return Encoded(np.concatenate([known.codes, last.codes]), weights)
-
-
-def with_column(feature: Feature, column: str) -> Feature:
-    """The same declaration over another column."""
-    return replace(feature, column=column)

@@ -1,0 +1,114 @@
+"""From settings and data to what training starts from: towers, encoded features, histories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from butaca.baselines.popularity import HALF_LIFE_SHARE
+from butaca.data.dataset import Dataset, Entities
+from butaca.data.histories import Histories
+from butaca.model.features import Encoded, Encoder, Feature, History, encode_with_unknown, pad_rows
+from butaca.model.query import RatingBins, ages
+from butaca.model.spectral import SpectralSettings, Spectrum, decompose, start_vectors
+from butaca.model.towers import HistoryTable, as_tower, init_tower
+from butaca.train.batches import UserRows
+from butaca.train.settings import Prior, TwoTowerSettings
+from butaca.train.step import Features, Towers
+from butaca.types import Floats
+
+
+def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
+    """The decomposition that the start and the closed-form tower share, if either is wanted."""
+    spectral = settings.spectral or SpectralSettings(dim=0)
+    dim = max(settings.dim if settings.start == "spectral" else 0, spectral.dim)
+    if not dim:
+        return None
+    return decompose(train.user, train.item, train.timestamp, len(train.items), dim, spectral, settings.seed)
+
+
+def build_towers(
+    train: Dataset,
+    settings: TwoTowerSettings,
+    n_rows: int,
+    spectrum: Spectrum | None,
+    bins: RatingBins | None,
+) -> tuple[Towers, Features]:
+    """Towers and encoded features, item rows padded to n_rows (a multiple of the devices)."""
+    users, items = train.users, train.items
+    rng = np.random.default_rng([settings.seed, 2])
+    plain = [f for f in settings.query if not isinstance(f, History)]
+    query, candidate = fit_encoders(plain, users), fit_encoders(settings.candidate, items)
+    q = init_tower(query, settings.dim, settings.hidden, rng)
+    c = init_tower(candidate, settings.dim, settings.hidden, rng)
+    start = None
+    if spectrum is not None and settings.start == "spectral":
+        start = start_vectors(spectrum, settings.dim)
+        tiny = rng.uniform(-0.005, 0.005, start.shape).astype(np.float32)  # what the data leave at zero
+        start = np.where(start == 0.0, tiny, start)
+    key = c["tables"].get(items.key)
+    if key is not None:
+        if start is not None:
+            key[: len(items)] = start
+        c["tables"][items.key] = np.pad(key, ((0, n_rows - len(key)), (0, 0)))
+    history = None
+    if settings.history is not None:
+        if start is None:
+            start = rng.uniform(-0.05, 0.05, (len(items), settings.dim)).astype(np.float32)
+        history = HistoryTable(
+            jnp.asarray(np.pad(start, ((0, n_rows - len(start)), (0, 0)))),
+            None if bins is None else jnp.zeros(len(bins)),
+            jnp.zeros(()) if settings.history.by_recency and train.timestamp is not None else None,
+        )
+    bias = item_prior(train, settings.prior, settings.prior_power, settings.prior_half_life)
+    towers = Towers(
+        as_tower(q, history),
+        as_tower(c),
+        None if bias is None else jnp.asarray(np.pad(bias, (0, n_rows - len(bias)))),
+    )
+    return towers, Features(
+        {n: _arrays(encode_with_unknown(e, users)) for n, e in query.items()},
+        {n: _arrays(pad_rows(encode_with_unknown(e, items), n_rows)) for n, e in candidate.items()},
+    )
+
+
+def history_rows(seen: Histories, history: History, bins: RatingBins | None) -> UserRows:
+    """What the step reads of each user's history."""
+    age = None
+    if history.by_recency and seen.time is not None:
+        age = ages(np.repeat(np.arange(len(seen)), seen.lengths), seen.time, len(seen))
+    of_rating = None if bins is None or seen.value is None else bins(seen.value)
+    return UserRows(seen.items, seen.start, of_rating, age)
+
+
+def fit_encoders(features: Sequence[Feature], entities: Entities) -> dict[str, Encoder]:
+    """Column -> encoder, each fitted on the table."""
+    return {feature.column: feature.fit(entities) for feature in features}
+
+
+def item_prior(
+    train: Dataset, prior: Prior, power: float, half_life: float = HALF_LIFE_SHARE
+) -> Floats | None:
+    """The log of each item's share of the interactions, in parts of an even share, times `power`, [N].
+
+    "recent" halves an interaction's weight for each `half_life` before the data's end, in parts of the
+    time that they span.
+    """
+    if prior == "none":
+        return None
+    weight = None
+    if prior == "recent" and train.timestamp is not None:
+        when = train.timestamp.astype(np.float64)  # as integers, times far apart would overflow
+        age = when.max() - when
+        weight = np.exp2(-age / (half_life * max(float(age.max()), 1.0)))
+    counts = np.bincount(train.item, weights=weight, minlength=len(train.items)) + 0.5
+    bias: Floats = (power * np.log(counts / counts.mean())).astype(np.float32)
+    return bias
+
+
+def _arrays(encoded: Encoded) -> tuple[jax.Array, jax.Array | None]:
+    weights = None if encoded.weights is None else jnp.asarray(encoded.weights)
+    return jnp.asarray(encoded.codes), weights

@@ -1,0 +1,139 @@
+"""What a TwoTower is: its settings, checked when they are stated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from butaca.baselines.popularity import HALF_LIFE_SHARE
+from butaca.errors import SettingError
+from butaca.model.features import Feature, History, Id
+from butaca.model.losses import Mask
+from butaca.model.spectral import SpectralSettings
+from butaca.train.batches import Candidates, Shuffle
+
+#: Up to this many items the softmax runs over the whole catalogue unless asked otherwise.
+FULL_SOFTMAX_ITEMS = 100_000
+
+SoftmaxChoice: TypeAlias = Literal["auto", "in_batch", "full", "sampled"]
+MaskChoice: TypeAlias = Literal["auto", "none", "accidental", "known"]
+Prior: TypeAlias = Literal["none", "popularity", "recent"]
+Start: TypeAlias = Literal["uniform", "spectral"]
+
+
+@dataclass(frozen=True)
+class TwoTowerSettings:
+    """What a TwoTower is; each field is documented here and nowhere else.
+
+    Attributes:
+        query: features of the query tower: columns of the users' table, and `History` for the items that
+            a user has had. With it, batches hold whole users.
+        candidate: features of the candidate tower, columns of the items' table. The first Id says
+            what a candidate is: items that share its value are one.
+        dim: columns of the embeddings and of both towers' vectors.
+        hidden: widths of hidden layers after the sum of embeddings; () is the plain sum.
+        softmax: what a positive competes with. "in_batch": the other items of its batch, the
+            notebook's loss; "full": the catalogue; "sampled": draws with logQ correction; "auto":
+            full up to 100,000 items, else sampled.
+        mask: what leaves the denominator. "none"; "accidental": further copies of the positive's own
+            item; "known": all items its user is known to have had; "auto": known for in-batch and
+            sampled, none for full.
+        samples: draws per step of the sampled softmax.
+        sampling_power: draws follow (times an item occurs) ** power; 0 is uniform.
+        unit: give both towers' vectors length 1, so that a score is a cosine over the temperature.
+        temperature: scores are divided by it.
+        prior: a learned term of each item alone, and where it starts: "popularity", the log of its
+            interactions; "recent", of those weighted by recency; "none" leaves the term out.
+        prior_power: the start is multiplied by it.
+        prior_half_life: of that recency, in parts of the time that the data span.
+        start: of id and history tables: "spectral", the leading eigenvectors of which items occur
+            together (model/spectral.py), the same on both sides; "uniform", noise.
+        spectral: of that start, and of the closed-form tower that stands beside the trained one
+            (its vectors are concatenated); None leaves the latter out.
+        l2: weight of the squared length of every positive's two vectors; nothing for unit vectors.
+        shuffle: "epoch" draws new batches each epoch; "once" keeps the first, as the notebook's
+            cache does, which also builds them only once.
+        seed: of initial parameters, order and draws; the same seed gives the same bits.
+        devices: JAX devices that the catalogue is split over; None takes all.
+    """
+
+    query: tuple[Feature, ...] = (Id("user_id"),)
+    candidate: tuple[Feature, ...] = (Id("movie_title"),)
+    dim: int = 32
+    hidden: tuple[int, ...] = ()
+    softmax: SoftmaxChoice = "auto"
+    mask: MaskChoice = "auto"
+    samples: int = 8192
+    sampling_power: float = 0.5
+    unit: bool = False
+    temperature: float = 1.0
+    prior: Prior = "none"
+    prior_power: float = 1.0
+    prior_half_life: float = HALF_LIFE_SHARE
+    start: Start = "uniform"
+    spectral: SpectralSettings | None = None
+    l2: float = 0.0
+    shuffle: Shuffle = "epoch"
+    seed: int = 42
+    devices: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.dim < 1:
+            raise SettingError("Vectors have at least one dimension", f"dim={self.dim}", "Try dim=32")
+        if any(h < 1 for h in self.hidden):
+            raise SettingError("Hidden layers have at least one unit", f"hidden={self.hidden}")
+        if self.l2 < 0:
+            raise SettingError("l2 is 0 or more", f"l2={self.l2}")
+        if not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise SettingError(
+                "A temperature is above 0 and finite", f"temperature={self.temperature}", "Try 0.25"
+            )
+        for name in ("l2", "prior_power", "sampling_power"):
+            if not math.isfinite(getattr(self, name)):
+                raise SettingError(f"{name} is finite", f"{name}={getattr(self, name)}")
+        if not self.prior_half_life > 0:
+            raise SettingError(
+                "A prior's half-life is above 0", f"prior_half_life={self.prior_half_life}", "Try 0.1"
+            )
+        if self.seed < 0:
+            raise SettingError("A seed is 0 or more", f"seed={self.seed}")
+        choices = (("softmax", SoftmaxChoice), ("mask", MaskChoice), ("prior", Prior), ("start", Start))
+        for name, of in (*choices, ("shuffle", Shuffle)):
+            if getattr(self, name) not in get_args(of):
+                raise SettingError(
+                    f"{name} is one of " + ", ".join(get_args(of)), repr(getattr(self, name)), "Correct it"
+                )
+        if sum(isinstance(f, History) for f in self.query) > 1:
+            raise SettingError(
+                "A query tower reads one history", f"query={list(self.query)}", "Declare one History"
+            )
+        if any(isinstance(f, History) for f in self.candidate):
+            raise SettingError(
+                "A history belongs to the query tower", "History among the candidate's", "Move it to query"
+            )
+        for name, features in (("query", self.query), ("candidate", self.candidate)):
+            columns = [f.column for f in features]
+            if not features or len(set(columns)) != len(columns):
+                raise SettingError(
+                    f"The {name} tower reads at least one feature, each column once",
+                    f"columns {columns}",
+                    'Declare for example [Id("user_id"), Category("user_occupation_text")]',
+                )
+
+    @property
+    def history(self) -> History | None:
+        """The history that the query tower reads."""
+        return next((f for f in self.query if isinstance(f, History)), None)
+
+    def softmax_for(self, n_items: int) -> Candidates:
+        """The softmax that "auto" means for a catalogue of this size."""
+        if self.softmax != "auto":
+            return self.softmax
+        return "full" if n_items <= FULL_SOFTMAX_ITEMS else "sampled"
+
+    def mask_for(self, softmax: Candidates) -> Mask:
+        """The mask that "auto" means for a softmax."""
+        if self.mask != "auto":
+            return self.mask
+        return "none" if softmax == "full" else "known"

@@ -1,0 +1,149 @@
+"""A trained model as numpy arrays: what answers, for its own users and for any histories."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+
+from butaca.data.histories import Histories
+from butaca.model.query import HistoryWeights, QueryTower, RatingBins
+from butaca.model.spectral import Spectrum, closed_form
+from butaca.model.towers import unit
+from butaca.train.settings import TwoTowerSettings
+from butaca.train.step import Features, Towers
+from butaca.types import Codes, Floats
+
+#: Users whose scores set the closed-form tower's scale.
+SPREAD_USERS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """A fitted model as numpy arrays: what answers.
+
+    Attributes:
+        tower: makes query vectors.
+        users: those of the training users and of an unknown one, [U + 1, D].
+        items: candidate vectors [N, D].
+        bias: a term of each item alone [N], or None.
+    """
+
+    tower: QueryTower
+    users: Floats
+    items: Floats
+    bias: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Answering:
+    """A fitted TwoTower as a Scorer of given histories.
+
+    Attributes:
+        vectors: the model.
+        seen: what users had, by the codes that `score` takes.
+        known_as: the model's code of each, or that of the unknown user, [len(seen)].
+    """
+
+    vectors: Vectors
+    seen: Histories
+    known_as: Codes
+
+    @property
+    def n_items(self) -> int:
+        """Size N of the catalogue."""
+        return len(self.vectors.items)
+
+    def score(self, users: Codes) -> Floats:
+        """User codes [B] -> scores [B, N]; a code outside the histories has none."""
+        unknown = len(self.vectors.users) - 1
+        codes = np.append(self.known_as, unknown)
+        known_as = codes[np.where((users < 0) | (users >= len(self.seen)), len(self.seen), users)]
+        queries = self.vectors.tower(users, self.seen, known_as.astype(np.int32))
+        scores: Floats = queries @ self.vectors.items.T
+        return scores if self.vectors.bias is None else scores + self.vectors.bias
+
+
+def learned_features(features: Features, seen: Histories, key: str) -> Features:
+    """The features in which the id of a user without training interactions is an unknown one.
+
+    Args:
+        features: the users' ids, if the query tower reads them, under `key`.
+        seen: training histories.
+        key: the users' id column.
+    """
+    cold = np.flatnonzero(seen.lengths == 0)
+    if not len(cold) or key not in features.query:
+        return features
+    codes, weights = features.query[key]
+    query = dict(features.query) | {key: (codes.at[cold].set(len(seen)), weights)}
+    return Features(query, features.candidate)
+
+
+def answering_vectors(
+    settings: TwoTowerSettings,
+    towers: Towers,
+    features: Features,
+    seen: Histories,
+    n_items: int,
+    bins: RatingBins | None = None,
+    spectrum: Spectrum | None = None,
+) -> Vectors:
+    """The towers as numpy arrays, the closed-form one beside them.
+
+    Args:
+        settings: of the model.
+        towers: trained.
+        features: as `learned_features` gives them.
+        seen: what the users have had.
+        n_items: size of the catalogue.
+        bins: of the rating, where histories weigh by it.
+        spectrum: of the closed-form tower, where there is one.
+    """
+    embedded, candidates = _both_towers(settings.unit, towers, features)
+    base = np.zeros((1, settings.dim), np.float32) if embedded is None else np.asarray(embedded)
+    items = np.asarray(candidates)[:n_items]
+    bias = None if towers.bias is None else np.asarray(towers.bias)[:n_items]
+    table = towers.query.history
+    history = None
+    if table is not None:
+        history = HistoryWeights(
+            np.asarray(table.table)[:n_items],
+            bins,
+            None if table.rating is None else np.asarray(table.rating),
+            0.0 if table.recency is None else float(table.recency),
+        )
+    layers = tuple((np.asarray(x.weight), np.asarray(x.bias)) for x in towers.query.layers)
+    tower = QueryTower(base, history, layers, settings.unit, 1.0 / settings.temperature)
+    everyone = np.arange(len(seen) + 1, dtype=np.int32)
+    users = tower(everyone, seen)
+    spectral = settings.spectral
+    if spectral is None or not spectral.dim or spectrum is None:
+        return Vectors(tower, users, items, bias)
+    head, beside = closed_form(spectrum, spectral)
+    alone = QueryTower(np.zeros((1, 0), np.float32), head=head)(everyone, seen)
+    sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS]
+    trained = users[sample] @ items.T
+    ratio = _spread(trained if bias is None else trained + bias)
+    ratio /= max(_spread(alone[sample] @ beside.T), 1e-12)
+    tower = replace(tower, head=head, head_scale=float(spectral.weight * ratio))
+    both = np.concatenate([users, alone * np.float32(tower.head_scale)], axis=1)
+    return Vectors(tower, both, np.concatenate([items, beside], axis=1), bias)
+
+
+def _spread(scores: Floats) -> float:
+    """Mean over users of the standard deviation of their scores."""
+    return float(scores.std(axis=1).mean()) if len(scores) else 0.0
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _both_towers(
+    of_unit_length: bool, towers: Towers, features: Features
+) -> tuple[jax.Array | None, jax.Array]:
+    """Summed embeddings of all users [U + 1, d], None without user features, and candidate vectors."""
+    candidates = towers.candidate(features.candidate)
+    if of_unit_length:
+        candidates = unit(candidates)
+    return towers.query.embed(features.query) if features.query else None, candidates
