@@ -76,6 +76,37 @@ def test_the_default_recipe_beats_popularity(ml_split):
     assert model.evaluate(test, exclude_seen=True)[TOP_10] > 1.5 * popularity.top_k(10)
 
 
+def test_the_default_recipe_is_as_good_as_the_readme_says(ml_split):
+    """The README's figures, and the verdict on the strongest baseline, in one reading of the test pairs."""
+    train_set, test = ml_split
+    model, _ = DEFAULT.for_data(train_set).fit(train_set)
+    seen = Histories.of(train_set)
+    ours = evaluate_scorer(model, test, seen)
+    assert ours.top_k(10) > 0.175
+    assert ours.top_k(100) > 0.640
+    assert ours.metric("ndcg", 10) > 0.445
+    assert ours.metric("recall", 20) > 0.368
+    ease = evaluate_scorer(butaca.EASE().fit(train_set), test, seen)
+    assert butaca.compare(ours, ease, "recall", 20).word == "beats"
+
+
+def test_new_people_are_judged_from_what_is_given(ml, tmp_path):
+    """A split by user: nobody judged was trained on, and four fifths of what each had is the history."""
+    data = ml.keyed_by("movie_title")
+    fitted = workflows.fit(data, DEFAULT, "user")
+    judged, recommender = fitted.judged, fitted.recommender
+    assert judged is not None
+    tested = np.unique(judged.rows["seen left out"].user)
+    assert not np.isin(fitted.train.user, tested).any()
+    had = np.bincount(data.user, minlength=len(data.users))[tested]
+    assert recommender.seen.lengths[tested].sum() / had.sum() == pytest.approx(0.8, abs=0.01)
+    assert judged.verdict.word("popularity") == "beats"
+    assert any("never saw" in note for note in fitted.notes)
+    again = workflows.judge_saved(butaca.Recommender.load(recommender.save(tmp_path / "model")))
+    for name, row in judged.rows.items():
+        assert again.rows[name].top_k(10) == pytest.approx(row.top_k(10), abs=2e-4), name
+
+
 def test_three_titles_for_user_21(ml_split, notebook_model, tmp_path):
     train_set = ml_split[0]
     recommender = butaca.Recommender.build(notebook_model[0], train_set)

@@ -28,7 +28,7 @@ _ROOMS = {
     ),
     "butaca.data.tables": ("read_table", "read_test"),
     "butaca.data.vocabulary": ("Vocabulary",),
-    "butaca.errors": ("ButacaError",),
+    "butaca.errors": ("ButacaError", "CollapseWarning"),
     "butaca.evaluate.protocol": ("Evaluation", "evaluate_scorer"),
     "butaca.evaluate.verdict": ("Comparison", "Verdict", "compare"),
     "butaca.index.exact": ("ExactIndex",),
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from butaca.data.tables import read_test as read_test
     from butaca.data.vocabulary import Vocabulary as Vocabulary
     from butaca.errors import ButacaError as ButacaError
+    from butaca.errors import CollapseWarning as CollapseWarning
     from butaca.evaluate.protocol import Evaluation as Evaluation
     from butaca.evaluate.protocol import evaluate_scorer as evaluate_scorer
     from butaca.evaluate.verdict import Comparison as Comparison

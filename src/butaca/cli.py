@@ -51,6 +51,10 @@ Model = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 K = Annotated[int, typer.Option("-k", min=1, help="Items per list.")]
+UserColumn = Annotated[str | None, typer.Option(help="Column of the user; found by name if not given.")]
+ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
+ValueColumn = Annotated[str | None, typer.Option(help="Column of the rating.")]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.")]
 
 
 @app.command()
@@ -84,12 +88,10 @@ def fit(
     seed: Annotated[int, typer.Option(help="Of the split and of training.")] = 42,
     items: Annotated[str | None, typer.Option(help="A table of item features.")] = None,
     users: Annotated[str | None, typer.Option(help="A table of user features.")] = None,
-    user_column: Annotated[
-        str | None, typer.Option(help="Column of the user; found by name if not given.")
-    ] = None,
-    item_column: Annotated[str | None, typer.Option(help="Column of the item.")] = None,
-    value_column: Annotated[str | None, typer.Option(help="Column of the rating.")] = None,
-    time_column: Annotated[str | None, typer.Option(help="Column of the time.")] = None,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    value_column: ValueColumn = None,
+    time_column: TimeColumn = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     dim: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
@@ -162,6 +164,10 @@ def tune(
     test: Annotated[float, typer.Option(help="As for fit.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Of the split, as for fit, and of the search.")] = 42,
     slices: Annotated[int, typer.Option(min=1, help="Validation slices that a trial is judged on.")] = 4,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    value_column: ValueColumn = None,
+    time_column: TimeColumn = None,
 ) -> None:
     """Search the default recipe's settings on validation slices of the training data."""
     from rich.progress import Progress
@@ -170,7 +176,8 @@ def tune(
     from butaca.tune import Trial, save_settings, validation_slices
     from butaca.tune import tune as search
 
-    train, _ = workflows.split(workflows.load(source), split, test, seed)
+    columns = workflows.Columns(user_column, item_column, value_column, time_column)
+    train, _ = workflows.split(workflows.load(source, columns), split, test, seed)
     with Progress(console=out) as bar:
         task = bar.add_task("trials", total=trials)
 

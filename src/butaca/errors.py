@@ -30,6 +30,10 @@ class ButacaError(Exception):
         return type(self), (self.rule, self.received, self.cure)
 
 
+class CollapseWarning(UserWarning):
+    """Training ended with (nearly) the same list for everyone."""
+
+
 class SourceError(ButacaError, OSError):
     """A data set could not be fetched, verified or stored."""
 

@@ -229,8 +229,10 @@ def load_settings(path: Path, recipe: Recipe) -> Recipe:
     """The recipe with the settings that a search wrote.
 
     Raises:
-        SettingError: the file can't be read, or names settings that are not in SPACE.
+        SettingError: the file can't be read, or names settings that are not in SPACE; or the recipe
+            has no such settings.
     """
+    settings_of(recipe)
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         settings = {str(n): float(v) for n, v in stored["settings"].items()}

@@ -6,6 +6,7 @@ Construct stores, fit learns, refit forgets.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ import optax
 
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
-from butaca.errors import FeatureError, NotFittedError, SettingError
+from butaca.errors import CollapseWarning, FeatureError, NotFittedError, SettingError
+from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.features import Feature, Id
 from butaca.model.query import QueryTower, RatingBins
@@ -30,6 +32,9 @@ from butaca.train.settings import TwoTowerSettings
 from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.vectors import Answering, Vectors, answering_vectors, learned_features
 from butaca.types import Codes, Floats
+
+#: Validation users whose lists are compared once training ends.
+COLLAPSE_USERS = 200
 
 
 @dataclass
@@ -103,6 +108,9 @@ class TwoTower:
             validation_k: the k of those.
             resume: folder of a Checkpoint to continue from.
 
+        Warns:
+            CollapseWarning: with validation_data, if the users' lists end as the same for everyone.
+
         Returns:
             The history: losses are sums over the epoch's last batch, as in the notebook.
         """
@@ -174,6 +182,8 @@ class TwoTower:
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
         history = run.fit(epochs, callbacks, resume)
+        if validation_data is not None:
+            self._warn_of_collapse(validation_data)
         jax.block_until_ready(run.towers)  # type: ignore[no-untyped-call]
         return history
 
@@ -316,6 +326,14 @@ class TwoTower:
                     "Correct the name",
                 )
         return train.items.key
+
+    def _warn_of_collapse(self, validation: Dataset) -> None:
+        """CollapseWarning if the validation users' lists are the same for everyone."""
+        fitted = self._need()
+        users = validation.recoded(fitted.users, fitted.items).user
+        notice = collapse_of(self, users, fitted.seen, n_users=COLLAPSE_USERS)
+        if notice is not None:
+            warnings.warn(str(notice), CollapseWarning, stacklevel=3)
 
     def _answering(self, fitted: _Fitted, towers: Towers) -> Vectors:
         """These towers as numpy arrays."""

@@ -45,6 +45,13 @@ NOTEBOOK_PRINTED = {1: 0.00005, 5: 0.0009, 10: 0.00355, 50: 0.07435, 100: 0.1877
 #: measured by (`beyond_accuracy`).
 LISTS = 100
 
+#: What each softmax trains against.
+SOFTMAX = {
+    "full": "Trained against the whole catalogue (full softmax).",
+    "sampled": "Trained against a sample of the catalogue with logQ correction (sampled softmax).",
+    "in_batch": "Trained against the other items of each batch (in-batch softmax).",
+}
+
 #: A split by user gives this share of each held-out user's interactions as history; the rest test.
 GIVEN = 0.8
 
@@ -167,14 +174,16 @@ def fit(
 
 
 def protocol(about: Mapping[str, Any]) -> list[str]:
-    """What a reader must know of how a model was judged, a line each."""
-    of_split = about.get("split", {})
+    """What a reader must know of how a model was trained and judged, a line each."""
+    of_split, softmax = about.get("split", {}), str(about.get("softmax", ""))
+    notes = [SOFTMAX[softmax]] if softmax in SOFTMAX else []
     if "given" not in of_split:
-        return []
+        return notes
     return [
+        *notes,
         "Judged on people that training never saw: of each one's interactions "
         f"{of_split['given']:.0%} are given as history, from which every scorer answers, "
-        "and the rest are to be found."
+        "and the rest are to be found.",
     ]
 
 
