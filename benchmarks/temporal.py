@@ -226,9 +226,9 @@ LATER_NAME = "the same with more recency"
 
 INTRO = """The last fifth of MovieLens 100K in time: {pairs:,} pairs of {people} users, {without} of whom
 have no history before it; {known:,} pairs are of {knew} users with one. Recent popularity's half-life is a
-twentieth of the training data's time, as that of the recipe's prior; validation picks {share:g}. *More
-recency* is the recipe with its prior added once more after training: the best of what `--explore` tried on the
-last fifth of the training data.
+twentieth of the training data's time, as that of the recipe's prior; validation picks {share:g}.
+*More recency* is the recipe with its prior added once more after training: the best of what
+`--explore` tried on the last fifth of the training data.
 """
 
 
