@@ -68,3 +68,7 @@ class CheckpointError(ButacaError, ValueError):
 
 class BundleError(ButacaError, ValueError):
     """A model folder that is missing, damaged, truncated or newer than this version reads."""
+
+
+class StoreError(ButacaError, OSError):
+    """The event store can't be opened, read or written; what was not acknowledged was not stored."""

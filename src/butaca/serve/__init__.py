@@ -1,0 +1,1 @@
+"""The service: HTTP API, event store, web page."""

@@ -1,0 +1,92 @@
+"""Group commit: callers that arrive while a commit is under way share the next one.
+
+A durable commit costs a flush of the disk whatever its size, so sixteen callers of one event each need
+two flushes instead of sixteen. (DeWitt et al. 1984, "Implementation techniques for main memory database
+systems"; PostgreSQL and MySQL do the same between their sessions.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from butaca.errors import ButacaError, StoreError
+
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class _Ticket(Generic[Batch, Result]):
+    batch: Batch
+    size: int
+    done: bool = False
+    result: Result | None = None
+    error: BaseException | None = None
+
+
+class GroupCommit(Generic[Batch, Result]):
+    """Runs `commit` on the batches of all callers that wait; the first of them leads.
+
+    Args:
+        commit: takes batches and returns a result for each, all or none of them durable.
+        most: size that a group does not pass, unless one batch alone does.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Batch]], Sequence[Result]], most: int = 20_000) -> None:
+        self._commit, self._most = commit, most
+        self._changed = threading.Condition()
+        self._waiting: list[_Ticket[Batch, Result]] = []
+        self._leading = False
+
+    def submit(self, batch: Batch, size: int) -> Result:
+        """The batch's result, once it is durable; the group's error if it could not be committed."""
+        ticket: _Ticket[Batch, Result] = _Ticket(batch, size)
+        with self._changed:
+            self._waiting.append(ticket)
+        while True:  # more than once where the queue was long and others' batches went first
+            with self._changed:
+                while self._leading and not ticket.done:
+                    self._changed.wait()
+                if ticket.done:
+                    return self._outcome(ticket)
+                self._leading = True
+                group = self._take()
+            self._lead(group)
+
+    def _take(self) -> list[_Ticket[Batch, Result]]:
+        size = count = 0
+        for ticket in self._waiting:
+            if count and size + ticket.size > self._most:
+                break
+            size, count = size + ticket.size, count + 1
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        return group
+
+    def _lead(self, group: list[_Ticket[Batch, Result]]) -> None:
+        error: BaseException | None = None
+        results: Sequence[Result] = ()
+        try:
+            results = self._commit([ticket.batch for ticket in group])
+        except BaseException as caught:
+            error = caught
+        with self._changed:
+            self._leading = False
+            for at, ticket in enumerate(group):
+                ticket.done, ticket.error = True, error
+                ticket.result = results[at] if error is None else None
+            self._changed.notify_all()
+
+    @staticmethod
+    def _outcome(ticket: _Ticket[Batch, Result]) -> Result:
+        error = ticket.error
+        if isinstance(error, ButacaError):  # a copy each: tracebacks of several threads don't mix
+            raise type(error)(error.rule, error.received, error.cure) from error
+        if error is not None:
+            raise StoreError(
+                "A batch is stored", f"{type(error).__name__} while storing", "Send it again"
+            ) from error
+        assert ticket.result is not None
+        return ticket.result
