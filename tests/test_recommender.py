@@ -202,7 +202,7 @@ def test_one_more_item_changes_the_answer_and_keeps_the_stored_history(reader, r
     _, model, recommender = reader
     before = recommender.recommend("u03", k=16)
     after = recommender.recommend("u03", k=16, history=["film 3"])
-    assert after.source == "user"
+    assert after.source == "history"
     assert after.history == ("Film 3 (1953)",)
     assert {i.id for i in before.items} - {i.id for i in after.items} == {"i03"}
     score = {i.id: i.score for i in before.items}

@@ -15,8 +15,9 @@ from butaca import screen, workflows
 from butaca.errors import ButacaError, SettingError, TableError
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K
+from butaca.recommend.answers import Recommendation
 from butaca.recommend.bundle import check_free
-from butaca.recommend.recommender import Recommendation, Recommender
+from butaca.recommend.recommender import Recommender
 
 out = Console()
 err = Console(stderr=True)
@@ -322,7 +323,7 @@ def _print_list(answer: Recommendation) -> None:
     had = ", ".join(answer.history)
     heading = f"For someone who had {had}" if answer.asked is None else f"For user {answer.asked}"
     if had and answer.asked is not None:
-        heading += f", who also had {had}" if answer.source == "user" else f", new, who had {had}"
+        heading += f", who also had {had}"
     if answer.source == "popularity":
         heading += " (not seen in training: what most people chose)"
     out.print(screen.recommendation_table(answer, screen.plain(heading)))

@@ -14,7 +14,7 @@ from butaca.evaluate.judged import COLUMNS, Judged, figures
 from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
 from butaca.evaluate.slices import Slice
 from butaca.evaluate.verdict import MEASURES, Comparison
-from butaca.recommend.recommender import Recommendation
+from butaca.recommend.answers import Recommendation
 
 
 def data_summary(console: Console, data: Dataset) -> None:

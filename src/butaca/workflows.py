@@ -29,7 +29,8 @@ from butaca.evaluate.judged import Judged, nullable
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import MEASURES, verdict
-from butaca.recommend.recommender import Recommender, item_titles
+from butaca.recommend.catalogue import item_titles
+from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
 
 if TYPE_CHECKING:  # these load JAX

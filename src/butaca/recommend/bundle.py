@@ -58,6 +58,7 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         "butaca": installed("butaca"),
         "about": dict(recommender.about),
         "query_tower": _tower_numbers(recommender.query_tower),
+        "user_features": list(recommender.user_features),
         "files": {},
     }
     try:
@@ -130,6 +131,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def version_of(manifest: Mapping[str, Any]) -> str:
+    """What tells a model folder from others: 12 digits of the checksum of its manifest."""
+    return hashlib.sha256(_json(manifest)).hexdigest()[:12]
+
+
 def load_bundle(folder: Path) -> Recommender:
     """Read and verify a model folder, with numpy alone.
 
@@ -161,6 +167,8 @@ def load_bundle(folder: Path) -> Recommender:
             manifest["about"],
             test,
             _read_tower(manifest.get("query_tower"), arrays),
+            tuple(manifest.get("user_features", ())),
+            version_of(manifest),
         )
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise _damaged(folder, f"its parts do not fit together ({error})") from error

@@ -1,7 +1,8 @@
-"""Recommender: users in, lists out, from vectors alone."""
+"""Recommender: retrieve, filter, order, explain, fall back; from vectors alone."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,53 +10,28 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.index.exact import ExactIndex, TopK, best
+from butaca.model.features import Feature, History
 from butaca.model.query import QueryTower
-from butaca.recommend.titles import find_title
-from butaca.types import Codes, Floats, Values
-
-#: Columns that hold what a person would call an item, in order of preference.
-TITLE_COLUMNS = ("movie_title", "title", "name", "titulo", "título", "nombre")
+from butaca.recommend.answers import Item, Reason, Recommendation, Source
+from butaca.recommend.catalogue import Catalogue
+from butaca.recommend.filters import Where
+from butaca.recommend.person import Given, Person, as_given, distinct, extended, read
+from butaca.recommend.reasons import Shares, shares_of
+from butaca.recommend.reorder import LEAST, POOL, check, fresh, varied
+from butaca.types import Bools, Codes, Floats, Ints, Values
 
 #: Users scored at once.
 BLOCK = 1024
 
+#: How much an item that a person wants less of counts against, beside the history's whole vector.
+LESS = 0.5
 
-@dataclass(frozen=True)
-class Item:
-    """One recommended item.
-
-    Attributes:
-        id: as the table gave it.
-        title: what a person would call it; the id where the table has no title.
-        score: higher is better; comparable within one list.
-    """
-
-    id: Any
-    title: str
-    score: float
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """A list, best first.
-
-    Attributes:
-        asked: the user as given; for `similar`, the title that was found.
-        items: at most k; fewer only if the catalogue, less what was left out, holds fewer.
-        source: where the list comes from: "user" (the model learned from the user), "history" (it
-            did not, and answers from what was given as history), "popularity" (there was none, and the
-            list is what most people chose), or "similar".
-        history: titles of what was given as history.
-    """
-
-    asked: Any
-    items: tuple[Item, ...]
-    source: str
-    history: tuple[str, ...] = ()
+#: Reasons named with an item.
+REASONS = 3
 
 
 class FittedTowers(Protocol):
@@ -99,6 +75,8 @@ class Recommender:
         about: configuration, metrics and data of the model, as the folder's manifest keeps them.
         test: held-out pairs of the split that the model was trained with, or None.
         query_tower: makes vectors of new histories, or None where the model reads none.
+        user_features: columns of the users' table that the query tower reads, the id left out.
+        version: what tells this model from others, the start of its folder's digest; "" until saved.
     """
 
     users: Entities
@@ -111,15 +89,21 @@ class Recommender:
     about: Mapping[str, Any] = field(default_factory=dict)
     test: tuple[Codes, Codes] | None = None
     query_tower: QueryTower | None = None
+    user_features: tuple[str, ...] = ()
+    version: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_index", ExactIndex(self.item_vectors, self.item_bias))
-        object.__setattr__(self, "_titles", item_titles(self.items))
-        object.__setattr__(self, "_popular", ExactIndex(self.popularity[:, None]))
+        derived = {
+            "catalogue": Catalogue(self.items, self.popularity),
+            "_index": ExactIndex(self.item_vectors, self.item_bias),
+            "_popular": ExactIndex(self.popularity[:, None]),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
+    catalogue: Catalogue = field(init=False, repr=False)
     _index: ExactIndex = field(init=False, repr=False)
     _popular: ExactIndex = field(init=False, repr=False)
-    _titles: list[str] = field(init=False, repr=False)
 
     @classmethod
     def build(
@@ -156,6 +140,7 @@ class Recommender:
             about=dict(about or {}),
             test=pairs,
             query_tower=tower,
+            user_features=_user_features(model),
         )
 
     # A Scorer, so that a saved model is judged like any other.
@@ -178,58 +163,189 @@ class Recommender:
         k: int = 10,
         *,
         history: Sequence[Any] | None = None,
+        later: Sequence[Given] = (),
+        less: Sequence[Any] = (),
+        exclude: Sequence[Any] = (),
+        allow: Sequence[Any] | None = None,
+        where: Where | None = None,
         exclude_seen: bool = True,
+        explain: bool = False,
+        variety: float = 0.0,
+        freshness: float = 0.0,
+        skip_unknown: bool = False,
     ) -> Recommendation:
         """The k best items for one person, at once, without training.
 
-        The ladder: what the model knows of the user, with the given history added; the given history
-        alone; without either, what is popular. The answer's `source` names the rung.
+        The ladder: the history that is given, beside what the model has of the user; the stored history of
+        a known user; what else is known of the user; what is popular. The answer's `source` names the rung.
 
         Args:
             user: raw id; None, or one that the model does not know, is a new person.
-            k: how many.
-            history: ids or titles of items that the person has had (spelled as in `find_item`).
-            exclude_seen: leave out what the person had, by training or by `history`.
+            k: how many; k come back if k are left by the conditions.
+            history: ids or titles of items that the person has had (spelled as in `find_item`), or
+                (item, value) or (item, value, time) with a rating and a time in seconds.
+            later: what the user has had since training, as stored by the caller; it counts as the
+                stored history does.
+            less: items to move away from; they count against, and do not come back themselves.
+            exclude: items to leave out; what is not in the catalogue is passed over.
+            allow: if given, only these may come back.
+            where: conditions on the items' columns, see recommend/filters.py.
+            exclude_seen: leave out what the person had, by training or as given.
+            explain: name the items of the history with the largest shares in each score.
+            variety: 0 to 1, how much likeness to items above counts against an item.
+            freshness: 0 to 10, how much newness counts, in spreads of the person's scores.
+            skip_unknown: pass over what is unknown of `history` and `less`, and say so, instead of refusing.
 
         Raises:
             UnknownEntityError: an item of the history is not known.
-            SettingError: a history for a model that reads none.
+            SettingError: a history for a model that reads none; a condition that can't be read.
         """
+        if variety or freshness:
+            check(variety, freshness)
+        person, given, unknown = self._person(user, history, later, less, skip_unknown)
+        left_out = [self.catalogue.matches(exclude)] if len(exclude) else []
+        if exclude_seen:
+            left_out += [person.own, person.given]
+        left_out.append(person.less)
+        allowed = self.catalogue.allowed(where, allow)
+        source, query = self._rung(person, bool(given))
+        if query is None:
+            top = self._popular.top_k(np.ones((1, 1), np.float32), k, [np.concatenate(left_out)], allowed)
+            return self._answer(user, top, 0, source, "popularity", unknown=unknown)
+        if variety or freshness:
+            top = self._reordered(query, k, np.concatenate(left_out), allowed, variety, freshness)
+        else:
+            top = self._index.top_k(query, k, [np.concatenate(left_out)], allowed)
+        reasons = self._reasons(person, top.items[0]) if explain else None
+        titles = tuple(self.catalogue.titles[i] for i in given)
+        return self._answer(user, top, 0, source, "retrieval", reasons, titles, unknown)
+
+    def explain(
+        self, items: Sequence[Any], user: Any = None, *, history: Sequence[Any] | None = None
+    ) -> Shares | None:
+        """The exact share of everything that the person has had in the scores of these items.
+
+        Returns:
+            Shares of the whole history, the stored and the given; None where the model is no sum over the
+            history: it has hidden layers, or reads none.
+        """
+        person, _, _ = self._person(user, history, (), (), False)
+        codes = np.array([self.find_item(item) for item in items], dtype=np.int64)
+        return self._shares(person, codes)
+
+    def _person(
+        self,
+        user: Any,
+        history: Sequence[Any] | None,
+        later: Sequence[Given],
+        less: Sequence[Any],
+        skip_unknown: bool,
+    ) -> tuple[Person, list[int], tuple[str, ...]]:
+        """The person, the codes of `history` in its order, and what of it is not known."""
         code = self.users.ids.unknown if user is None else self.users.ids.code(user)
         own = self.seen[code]
-        given = [self.find_item(item) for item in ([history] if isinstance(history, str) else history or ())]
-        added = np.array(sorted(set(given)), dtype=np.int32)
-        if len(added):
-            query = self._query(code, added)
-        elif len(own):
-            query = self.user_vectors[code : code + 1]
-        else:  # unknown, or known without an interaction to learn from
-            top = self._popular.top_k(np.ones((1, 1), dtype=np.float32), k)
-            return self._answer(user, top, 0, "popularity")
-        exclude = [np.union1d(own, added)] if exclude_seen else None
-        answer = self._answer(
-            user, self._index.top_k(query, k, exclude), 0, "user" if len(own) else "history"
-        )
-        return replace(answer, history=tuple(self._titles[i] for i in given))
+        nothing = own[:0]
+        if not (history or later or less):
+            return Person(code, own, None, nothing, nothing), [], ()
+        of = self.catalogue.known if skip_unknown else self.find_item
+        given, unknown = read(as_given(history or ()), of)
+        since, _ = read(later, self.catalogue.known)
+        against, not_there = read(as_given(less), of)
+        added = {**since, **given}
+        histories = extended(self.seen, code, added) if added else None
+        person = Person(code, own, histories, distinct(list(added)), distinct(list(against)))
+        return person, list(given), unknown + not_there
 
-    def _query(self, user: int, added: Codes) -> Floats:
-        """The vector of a user after further items, [1, d]; of a new person after these alone."""
+    def _rung(self, person: Person, given: bool) -> tuple[Source, Floats | None]:
+        """The first rung of the ladder that holds, and the query vector [1, D]; None: popularity."""
+        if person.histories is not None:
+            if self.query_tower is None:
+                raise SettingError(
+                    "A history is answered by a model whose query tower reads histories",
+                    f"a history of {len(person.given)} for a model that has vectors of its users only",
+                    "Fit with --recipe default, or with History() among the query's features",
+                )
+            one = np.zeros(1, dtype=np.int32)
+            query = self.query_tower(one, person.histories, np.array([person.code], dtype=np.int32))
+            source: Source = "history" if given else "user"
+        else:
+            query = self.user_vectors[person.code : person.code + 1]
+            if len(person.own):
+                source = "user"
+            elif self.user_features and person.code < len(self.users):
+                source = "features"
+            else:
+                return "popularity", None
+        if len(person.less) and self._less_tower is not None:
+            query = query - np.float32(LESS) * self._away(person.less)
+        return source, query
+
+    def _away(self, less: Codes) -> Floats:
+        """The vector of a history of what someone wants less of, [1, D]."""
+        assert self._less_tower is not None
+        row = Histories.from_pairs(np.zeros(len(less), np.int32), less, 1)
+        return self._less_tower(np.zeros(1, np.int32), row)
+
+    def _shares(self, person: Person, codes: Ints) -> Shares | None:
         if self.query_tower is None:
-            raise SettingError(
-                "A history is answered by a model whose query tower reads histories",
-                f"a history of {len(added)} for a model that has vectors of its training users only",
-                "Fit with --recipe default, or with History() among the query's features",
+            return None
+        vectors = self.item_vectors[codes]
+        bias = None if self.item_bias is None else self.item_bias[codes]
+        histories = person.histories
+        if histories is None:
+            histories = extended(self.seen, person.code, {})
+        shares = shares_of(self.query_tower, histories, person.code, vectors, bias)
+        if shares is None or not len(person.less) or self._less_tower is None:
+            return shares
+        row = Histories.from_pairs(np.zeros(len(person.less), np.int32), person.less, 1)
+        away = shares_of(self._less_tower, row, -1, vectors, None)
+        assert away is not None
+        return Shares(
+            np.concatenate([shares.items, away.items]),
+            np.concatenate([shares.shares, np.float32(-LESS) * away.shares]),
+            shares.rest - np.float32(LESS) * away.rest,
+        )
+
+    def _reasons(self, person: Person, items: Codes) -> list[tuple[Reason, ...]] | None:
+        """For each item, the largest positive shares."""
+        shares = self._shares(person, items[items >= 0].astype(np.int64))
+        if shares is None or not len(shares.items):
+            return None
+        out = []
+        ids, titles = self.catalogue.ids, self.catalogue.titles
+        for column in shares.shares.T:
+            top, values = best(column, min(REASONS, len(column)))
+            of = shares.items[top].tolist()
+            pairs = zip(of, values.tolist(), strict=True)
+            out.append(
+                tuple(Reason(self.catalogue.ids[i], self.catalogue.titles[i], v) for i, v in pairs if v > 0)
             )
-        _, at = self.seen.rows(np.array([user], dtype=np.int32))
-        fresh = added[~np.isin(added, self.seen.items[at])]  # what is known of the others is kept
-        value, time = self.seen.value, self.seen.time
-        if value is not None:  # not rated
-            value = np.concatenate([value[at], np.full(len(fresh), np.nan, np.float32)])
-        if time is not None:  # now
-            time = np.concatenate([time[at], np.full(len(fresh), time[at].max(initial=0))])
-        items = np.concatenate([self.seen.items[at], fresh])
-        histories = Histories.from_pairs(np.zeros(len(items), np.int32), items, 1, value, time)
-        return self.query_tower(np.zeros(1, np.int32), histories, np.array([user], dtype=np.int32))
+        return out
+
+    def _reordered(
+        self, query: Floats, k: int, exclude: Codes, allowed: Bools | None, variety: float, freshness: float
+    ) -> TopK:
+        """A list for variety or freshness; its scores are the model's, with what freshness adds."""
+        if k < 1:
+            raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
+        scores = self._index.scores(query)[0]
+        if freshness:
+            scores = scores + np.float32(freshness * scores.std()) * self._fresh
+        if allowed is not None:
+            scores[~allowed] = -np.inf
+        scores[exclude] = -np.inf
+        pool = max(POOL * k, LEAST) if variety else k
+        items, values = best(scores, min(pool, len(scores)))
+        items, values = items[values > -np.inf], values[values > -np.inf]
+        if variety:
+            order = varied(items, values, self._units, k, variety)
+            items, values = items[order], values[order]
+        return TopK(items[None].astype(np.int32), values[None])
+
+    def top_k(self, users: Codes, k: int = 10, exclude_seen: bool = True) -> TopK:
+        """The best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
+        exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
+        return self._index.top_k(self.user_vectors[users], k, exclude)
 
     def recommend_many(
         self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True
@@ -239,30 +355,33 @@ class Recommender:
             block = list(users[at : at + BLOCK])
             codes = self.users.ids.encode(block)
             known = np.flatnonzero([len(self.seen[int(c)]) > 0 for c in codes])
-            exclude = [self.seen[int(c)] for c in codes[known]] if exclude_seen else None
-            top = self._index.top_k(self.user_vectors[codes[known]], k, exclude)
+            top = self.top_k(codes[known], k, exclude_seen)
             row_of = {int(i): row for row, i in enumerate(known)}
             for i, user in enumerate(block):
                 if i in row_of:
-                    yield self._answer(user, top, row_of[i], "user")
+                    yield self._answer(user, top, row_of[i], "user", "retrieval")
                 else:
                     yield self.recommend(user, k, exclude_seen=exclude_seen)
 
-    def similar(self, item: str, k: int = 10) -> Recommendation:
+    def similar(self, item: str, k: int = 10, where: Where | None = None) -> Recommendation:
         """The items whose vectors point most nearly the same way (cosine), the item itself left out.
 
         Args:
             item: its title or id; case, accents and a missing year are forgiven.
             k: how many.
+            where: conditions on the items' columns, see recommend/filters.py.
         """
+        if k < 1:
+            raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
         code = self.find_item(item)
-        norms = np.linalg.norm(self.item_vectors, axis=1)
-        cosine = (self.item_vectors @ self.item_vectors[code]) / np.maximum(norms * norms[code], 1e-12)
+        cosine = self._units @ self._units[code]
+        if where is not None:
+            cosine[~self.catalogue.filters.mask(where)] = -np.inf
         cosine[code] = -np.inf
-        items, scores = best(cosine.astype(np.float32), min(k, len(self.items)))
+        items, scores = best(cosine, min(k, len(self.items)))
         keep = scores > -np.inf
         top = TopK(items[keep][None].astype(np.int32), scores[keep][None])
-        return self._answer(self._titles[code], top, 0, "similar")
+        return self._answer(self.catalogue.titles[code], top, 0, "similar", "similar")
 
     def find_item(self, asked: Any) -> int:
         """Code of the item with this id, or with this title in a person's spelling.
@@ -270,8 +389,7 @@ class Recommender:
         Raises:
             UnknownEntityError: none or several fit.
         """
-        code = self.items.ids.code(asked)
-        return code if code != self.items.ids.unknown else find_title(self._titles, str(asked))
+        return self.catalogue.find(asked)
 
     def find_user(self, asked: Any) -> int:
         """Code of a known user.
@@ -288,10 +406,43 @@ class Recommender:
             )
         return code
 
-    def _answer(self, user: Any, top: TopK, row: int, source: str) -> Recommendation:
-        ids, titles = self.items.ids.values, self._titles
+    @functools.cached_property
+    def _units(self) -> Floats:
+        """Item vectors at length 1."""
+        norms = np.linalg.norm(self.item_vectors, axis=1, keepdims=True)
+        return np.asarray(self.item_vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+    @functools.cached_property
+    def _fresh(self) -> Floats:
+        return fresh(self.catalogue.filters)
+
+    @functools.cached_property
+    def _less_tower(self) -> QueryTower | None:
+        """The query tower without what is known of users: what a history alone adds."""
+        if self.query_tower is None:
+            return None
+        return replace(self.query_tower, base=np.zeros_like(self.query_tower.base[-1:]))
+
+    def _answer(
+        self,
+        user: Any,
+        top: TopK,
+        row: int,
+        source: Source,
+        stage: str,
+        reasons: list[tuple[Reason, ...]] | None = None,
+        history: tuple[str, ...] = (),
+        unknown: tuple[str, ...] = (),
+    ) -> Recommendation:
+        ids, titles = self.catalogue.ids, self.catalogue.titles
         pairs = zip(top.items[row].tolist(), top.scores[row].tolist(), strict=True)
-        return Recommendation(user, tuple(Item(ids[i], titles[i], s) for i, s in pairs if i >= 0), source)
+        because = reasons or ()
+        items = tuple(
+            Item(ids[i], titles[i], s, stage, because[n] if because else ())
+            for n, (i, s) in enumerate(pairs)
+            if i >= 0
+        )
+        return Recommendation(user, items, source, history, unknown)
 
     def save(self, folder: str | Path) -> Path:
         """Write the model folder; see butaca.recommend.bundle."""
@@ -307,6 +458,13 @@ class Recommender:
         return load_bundle(Path(folder))
 
 
+def _user_features(model: FittedTowers) -> tuple[str, ...]:
+    """Columns of the users' table that a model reads, the id left out."""
+    query: Sequence[Feature] = getattr(getattr(model, "settings", None), "query", ())
+    columns = (f.column for f in query if not isinstance(f, History))
+    return tuple(column for column in columns if column != model.users.key)
+
+
 def _same(a: Histories, b: Histories | None) -> bool:
     """Whether two histories hold the same."""
     columns = ("items", "start", "value", "time")
@@ -317,13 +475,3 @@ def _equal(a: Values | None, b: Values | None) -> bool:
     if a is None or b is None:
         return a is b
     return a is b or np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-
-
-def item_titles(items: Entities) -> list[str]:
-    """What a person would call each item."""
-    for name in (items.key, *TITLE_COLUMNS):
-        if name in TITLE_COLUMNS and name in items:
-            column = items[name]
-            if not isinstance(column, Bags):
-                return [str(t) for t in column.tolist()]
-    return [str(v) for v in items.ids.values.tolist()]

@@ -14,7 +14,8 @@ from butaca.evaluate.collapse import Alikeness, alikeness
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import top_lists
 from butaca.evaluate.slices import Slice, by_slice
-from butaca.recommend.recommender import TITLE_COLUMNS, Recommender, item_titles
+from butaca.recommend.catalogue import TITLE_COLUMNS, item_titles
+from butaca.recommend.recommender import Recommender
 from butaca.report.genres import Genres, find_genres
 from butaca.report.projection import neighbours, project
 from butaca.types import Codes, Floats, Ints

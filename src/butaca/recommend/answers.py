@@ -1,0 +1,62 @@
+"""What a Recommender answers with: small frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+#: Where a list comes from; see `Recommendation`.
+Source: TypeAlias = Literal["history", "user", "features", "popularity", "similar"]
+
+
+class Reason(NamedTuple):
+    """An item of the history, and its part in a score.
+
+    Attributes:
+        id, title: of the item.
+        share: what the score would lack without it, in points of the score; see recommend/reasons.py.
+    """
+
+    id: Any
+    title: str
+    share: float
+
+
+class Item(NamedTuple):
+    """One recommended item.
+
+    Attributes:
+        id: as the table gave it.
+        title: what a person would call it; the id where the table has no title.
+        score: higher is better; comparable within one list.
+        stage: what gave the score: "retrieval", the towers; "popularity"; or "similar".
+        because: the items of the history with the largest shares in it, if asked to explain.
+    """
+
+    id: Any
+    title: str
+    score: float
+    stage: str = "retrieval"
+    because: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A list, best first.
+
+    Attributes:
+        asked: the user as given; for `similar`, the title that was found.
+        items: at most k; fewer only if the catalogue, less what was left out, holds fewer.
+        source: where the list comes from, the first rung of the ladder that holds: "history" (the history
+            that was given, beside what the model has of the user), "user" (the stored history, or the
+            vector, of a known user), "features" (nothing but what is known of the user), "popularity"
+            (nothing is known: what most people chose), or "similar".
+        history: titles of what was given as history.
+        unknown: what was given as history, and skipped, because no item is called so.
+    """
+
+    asked: Any
+    items: tuple[Item, ...]
+    source: Source
+    history: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()

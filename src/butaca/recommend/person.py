@@ -1,0 +1,112 @@
+"""Who a list is for: what is known of them, what they have had, what they want less of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from butaca.data.histories import Histories
+from butaca.errors import SettingError
+from butaca.types import Codes
+
+
+class Given(NamedTuple):
+    """One item of a history that was given.
+
+    Attributes:
+        item: id or title.
+        value: the rating, if there was one.
+        time: when, in seconds since 1970 UTC; None is now.
+    """
+
+    item: Any
+    value: float | None = None
+    time: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Someone to recommend to.
+
+    Attributes:
+        code: of the user; the unknown user's for someone new.
+        own: items of the stored history, as training left it [m].
+        histories: one row, the stored history and what was given; None where nothing was given.
+        given: codes of what was given, in its order, repeats left out.
+        less: codes of what they want less of.
+    """
+
+    code: int
+    own: Codes
+    histories: Histories | None
+    given: Codes
+    less: Codes
+
+
+def as_given(history: Iterable[Any] | str) -> list[Given]:
+    """A history as people write it: ids, titles, (item, value) or (item, value, time), or mappings of these.
+
+    >>> as_given(["Toy Story", ("Aladdin", 4.0)])
+    [Given(item='Toy Story', value=None, time=None), Given(item='Aladdin', value=4.0, time=None)]
+    """
+    out = []
+    for one in [history] if isinstance(history, str) else history:
+        if isinstance(one, Given):
+            out.append(one)
+        elif isinstance(one, Mapping):
+            out.append(Given(one.get("item"), one.get("value"), one.get("time")))
+        elif isinstance(one, tuple | list):
+            if not 1 <= len(one) <= 3:
+                raise SettingError(
+                    "An item of a history is an id or title, or (item, value, time)", repr(one)[:80]
+                )
+            out.append(Given(*one))
+        else:
+            out.append(Given(one))
+    return out
+
+
+def distinct(codes: Sequence[int]) -> Codes:
+    """Codes in their order, repeats left out [m]."""
+    return np.array(list(dict.fromkeys(codes)), dtype=np.int32)
+
+
+def read(
+    history: Sequence[Given], code_of: Callable[[Any], int | None]
+) -> tuple[dict[int, Given], tuple[str, ...]]:
+    """What was given by code, the last of repeats, and what is not known."""
+    found: dict[int, Given] = {}
+    unknown = []
+    for one in history:
+        code = code_of(one.item)
+        if code is None:
+            unknown.append(str(one.item))
+        else:
+            found[code] = one
+    return found, tuple(unknown)
+
+
+def extended(seen: Histories, user: int, added: Mapping[int, Given]) -> Histories:
+    """The stored history of a user with further items, one row; of these alone for someone new.
+
+    What is stored of an item that was given again is kept. Where the stored ones have values or times, so
+    has the row: an item without a value counts as not rated, one without a time as the latest.
+    """
+    _, at = seen.rows(np.array([user], dtype=np.int32))
+    had = seen.items[at]
+    stored = set(had.tolist())
+    fresh = [code for code in added if code not in stored]
+    value, time = seen.value, seen.time
+    if value is not None:
+        new = [np.nan if added[c].value is None else added[c].value for c in fresh]
+        value = np.concatenate([value[at], np.array(new, dtype=np.float32)])
+    if time is not None:
+        known = [given.time for given in added.values() if given.time is not None]
+        now = max([int(time[at].max(initial=0)), *known])
+        times = [added[c].time for c in fresh]
+        time = np.concatenate([time[at], np.array([now if t is None else t for t in times], dtype=np.int64)])
+    items = np.concatenate([had, np.array(fresh, dtype=np.int32)])
+    return Histories.from_pairs(np.zeros(len(items), np.int32), items, 1, value, time)

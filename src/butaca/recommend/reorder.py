@@ -1,0 +1,81 @@
+"""Lists that trade some accuracy for variety or freshness; both off by default.
+
+What they cost on MovieLens 100K is in docs/service.md, measured by `python -m benchmarks.reorder`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from butaca.errors import SettingError
+from butaca.recommend.filters import Filters
+from butaca.types import Floats, Ints
+
+#: Names of a column that tells when an item appeared.
+YEARS = ("year", "release_year", "anio", "año")
+
+#: Years in which an item's freshness halves.
+HALF_LIFE = 10.0
+
+#: Candidates that variety chooses among, for each item of the list; and the least.
+POOL, LEAST = 5, 100
+
+
+def check(variety: float, freshness: float) -> None:
+    """Refuse what is out of range.
+
+    Raises:
+        SettingError: variety outside 0 to 1, or freshness outside 0 to 10.
+    """
+    for name, value, most in (("variety", variety, 1.0), ("freshness", freshness, 10.0)):
+        if not (math.isfinite(value) and 0 <= value <= most):
+            raise SettingError(f"{name} is between 0 and {most:g}", f"{name}={value}", "Try 0.2")
+
+
+def fresh(filters: Filters) -> Floats:
+    """How new each item is, from 1 for the newest year down by half every ten years, [N]; 0 if not known.
+
+    Raises:
+        SettingError: the items have no year.
+    """
+    year = next((y for y in map(filters.numbers, YEARS) if y is not None), None)
+    if year is None or not np.isfinite(year).any():
+        raise SettingError(
+            "Freshness is told from a column of years",
+            f"items with {', '.join(filters.names()) or 'no columns'}",
+            "Add a column called year to the items' table, and fit again",
+        )
+    age = np.nanmax(np.where(np.isfinite(year), year, np.nan)) - year
+    out: Floats = np.nan_to_num(np.exp2(-age / HALF_LIFE), nan=0.0).astype(np.float32)
+    return out
+
+
+def varied(codes: Ints, scores: Floats, vectors: Floats, k: int, variety: float) -> Ints:
+    """Positions of k of the candidates by maximal marginal relevance (Carbonell and Goldstein 1998).
+
+    Each next item is the one with the highest (1 - variety) * relevance - variety * likeness, relevance
+    being the score from 0 to 1 among the candidates, and likeness the largest cosine to an item chosen
+    before it.
+
+    Args:
+        codes: of the candidates, best first [m].
+        scores: theirs [m].
+        vectors: unit vectors of all items [N, d].
+        k: how many.
+        variety: from 0, the candidates' order, to 1.
+    """
+    low, high = float(scores.min(initial=np.inf)), float(scores.max(initial=-np.inf))
+    relevance = (scores - low) / max(high - low, 1e-12)
+    own = vectors[codes]
+    likeness = np.zeros(len(codes), dtype=np.float32)
+    left = np.ones(len(codes), dtype=bool)
+    chosen: list[int] = []
+    for _ in range(min(k, len(codes))):
+        worth = np.where(left, (1 - variety) * relevance - variety * likeness, -np.inf)
+        best = int(worth.argmax())
+        chosen.append(best)
+        left[best] = False
+        likeness = np.maximum(likeness, own @ own[best])
+    return np.array(chosen, dtype=np.int64)
