@@ -114,7 +114,7 @@ def test_a_history_is_answered_without_a_user(trained, table):
     users = ["--user", "003", "--user", "nobody"]
     run = butaca("recommend", "m", *users, "--history", "Film, 3", "-k", 3, "--json", cwd=table)
     lines = [json.loads(line) for line in run.stdout.splitlines()]
-    assert [(line["user"], line["source"]) for line in lines] == [("003", "user"), ("nobody", "history")]
+    assert [(line["user"], line["source"]) for line in lines] == [("003", "history"), ("nobody", "history")]
     assert all("003" not in {item["id"] for item in line["items"]} for line in lines)
     wrong = butaca("recommend", "m", "--history", "Flim 3", cwd=table, ok=False)
     assert "Did you mean" in " ".join(wrong.stderr.split())

@@ -27,7 +27,7 @@ from butaca.report.charts import curves, dumbbells, forest, ticks
 from butaca.report.facts import gather
 from butaca.report.genres import find_genres
 from butaca.report.page import page, write_report
-from butaca.report.projection import neighbours, principal, project, tsne
+from butaca.recommend.projection import neighbours, principal, project, tsne
 from butaca.report.words import LANGUAGES, Words
 from conftest import checkerboard
 
@@ -318,8 +318,8 @@ def test_without_times_there_is_no_recent_popularity(board_model):
 
 
 def test_a_large_catalogue_is_capped_and_says_so(monkeypatch):
-    monkeypatch.setattr("butaca.report.projection.EARLY", 3)
-    monkeypatch.setattr("butaca.report.projection.LATE", 3)
+    monkeypatch.setattr("butaca.recommend.projection.EARLY", 3)
+    monkeypatch.setattr("butaca.recommend.projection.LATE", 3)
     recommender = made(3000, 20_000, popular=1.05)
     monkeypatch.setattr(facts_room, "DRAWN", 500)
     text = page(gather(recommender))
@@ -384,7 +384,7 @@ def test_the_map_keeps_clusters_together():
 
 def test_the_gradient_of_the_map_is_that_of_the_divergence():
     """Repulsion by blocks against the plain double sum."""
-    from butaca.report.projection import _repulsion
+    from butaca.recommend.projection import _repulsion
 
     y = np.random.default_rng(1).normal(size=(300, 2))
     apart = y[:, None] - y

@@ -33,6 +33,9 @@ Where: TypeAlias = Mapping[str, Any]
 #: Conditions that a mapping may state.
 KINDS = ("any", "all", "not", "min", "max")
 
+#: Names of a column that tells when an item appeared.
+YEARS = ("year", "release_year", "anio", "año")
+
 #: Values that `choices` lists of a column at most, the most frequent first.
 MOST = 60
 
@@ -203,7 +206,10 @@ class Filters:
     def _read(self, name: str) -> _Labels | Values:
         column, labels = self._items[name], self._items.labels.get(name)
         if not isinstance(column, Bags) and not labels and column.dtype.kind in "iuf":
-            return column.astype(np.float64)
+            numbers = column.astype(np.float64)
+            if self._names[name] in YEARS:
+                numbers[numbers <= 0] = np.nan  # how tables of whole numbers say that a year is missing
+            return numbers
         values = column.values if isinstance(column, Bags) else column
         owner = np.arange(len(self._items))
         if isinstance(column, Bags):

@@ -311,16 +311,13 @@ class Recommender:
         shares = self._shares(person, items[items >= 0].astype(np.int64))
         if shares is None or not len(shares.items):
             return None
-        out = []
-        ids, titles = self.catalogue.ids, self.catalogue.titles
-        for column in shares.shares.T:
-            top, values = best(column, min(REASONS, len(column)))
-            of = shares.items[top].tolist()
-            pairs = zip(of, values.tolist(), strict=True)
-            out.append(
-                tuple(Reason(self.catalogue.ids[i], self.catalogue.titles[i], v) for i, v in pairs if v > 0)
-            )
-        return out
+        ids, titles, of = self.catalogue.ids, self.catalogue.titles, shares.items.tolist()
+        top = np.argsort(-shares.shares, axis=0, kind="stable")[:REASONS].T  # [k, REASONS]
+        values = np.take_along_axis(shares.shares.T, top, axis=1)
+        return [
+            tuple(Reason(ids[of[i]], titles[of[i]], v) for i, v in zip(row, points, strict=True) if v > 0)
+            for row, points in zip(top.tolist(), values.tolist(), strict=True)
+        ]
 
     def _reordered(
         self, query: Floats, k: int, exclude: Codes, allowed: Bools | None, variety: float, freshness: float

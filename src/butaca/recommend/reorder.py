@@ -10,11 +10,8 @@ import math
 import numpy as np
 
 from butaca.errors import SettingError
-from butaca.recommend.filters import Filters
+from butaca.recommend.filters import YEARS, Filters
 from butaca.types import Floats, Ints
-
-#: Names of a column that tells when an item appeared.
-YEARS = ("year", "release_year", "anio", "año")
 
 #: Years in which an item's freshness halves.
 HALF_LIFE = 10.0

@@ -17,7 +17,7 @@ from butaca.evaluate.slices import Slice, by_slice
 from butaca.recommend.catalogue import TITLE_COLUMNS, item_titles
 from butaca.recommend.recommender import Recommender
 from butaca.report.genres import Genres, find_genres
-from butaca.report.projection import neighbours, project
+from butaca.recommend.projection import neighbours, project
 from butaca.types import Codes, Floats, Ints
 from butaca.workflows import judge_saved
 
