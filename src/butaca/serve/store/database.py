@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,7 @@ class Database:
         self.name = self.url.set(query={}).render_as_string(hide_password=True)
         self.sqlite = self.url.drivername == "sqlite"
         self._lock = threading.Lock()
+        self._remembers = False  # deleted rows that SQLite's log still holds
         with translated(self.name):
             self._writers, self._readers = self._sqlite() if self.sqlite else self._postgres()
             try:
@@ -161,25 +162,38 @@ class Database:
             alone: no other writer at the same time (SQLite: always so).
             durable: False lets PostgreSQL answer before the disk has it.
         """
-        with (
-            self._lock if self.sqlite else nullcontext(),
-            translated(self.name),
-            self._writers.begin() as connection,
-        ):
-            if not self.sqlite:
+        if not self.sqlite:
+            with translated(self.name), self._writers.begin() as connection:
                 shared = "" if alone else "_shared"
                 connection.execute(text(f"SELECT pg_advisory_xact_lock{shared}(:key)"), {"key": WRITING})
                 if not durable:
                     connection.execute(text("SET LOCAL synchronous_commit TO off"))
-            yield connection
+                yield connection
+            return
+        with self._lock, translated(self.name):
+            with self._writers.begin() as connection:
+                yield connection
+            if self._remembers:
+                self._truncate()
 
     def forget_deleted(self) -> None:
-        """What was deleted leaves SQLite's log too; PostgreSQL's (auto)vacuum sees to its own."""
+        """What was deleted leaves SQLite's log too; PostgreSQL's (auto)vacuum sees to its own.
+
+        A reader of an older state, such as a refit under way, puts it off until a write after its end.
+        """
         if self.sqlite:
-            with self._lock, translated(self.name), self._writers.connect() as connection:
-                raw = connection.connection.dbapi_connection
-                assert raw is not None
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            with self._lock, translated(self.name):
+                self._truncate()
+
+    def _truncate(self) -> None:
+        with self._writers.connect() as connection:
+            raw: Any = connection.connection.dbapi_connection
+            raw.execute("PRAGMA busy_timeout = 20").close()
+            try:
+                busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                raw.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}").close()
+        self._remembers = bool(busy)
 
     def close(self) -> None:
         """Closes every connection."""

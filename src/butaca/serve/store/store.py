@@ -116,6 +116,7 @@ class EventStore:
         for attempt in range(5):
             try:
                 with self._database.write() as connection:
+                    self._erasures.refresh(connection)
                     return [self._insert(connection, batch) for batch in batches]
             except StoreError as error:
                 # Two processes with the same ids in another order: PostgreSQL ends one of the two.
@@ -126,7 +127,6 @@ class EventStore:
 
     def _insert(self, connection: Connection, batch: list[Event]) -> Added:
         kept = batch
-        self._erasures.refresh(connection)
         gone = self._erasures.gone(
             connection, (e.id for e in batch if self._erasures.known(e.user) is not None)
         )
