@@ -1,0 +1,30 @@
+// What is known of each film: what the service said of it last, by id.
+import { get, itemPath } from "./api.js";
+
+const known = new Map();
+
+/** Keep what an answer says of its items; give them back. */
+export function learn(items) {
+  for (const item of items) {
+    const before = known.get(item.id) ?? {};
+    const fresh = Object.fromEntries(Object.entries(item).filter(([name, v]) => name !== "score" && name !== "because" && v != null));
+    known.set(item.id, { ...before, ...fresh });
+  }
+  return items;
+}
+
+/** A film as far as it is known. */
+export const film = (id) => known.get(id) ?? { id, title: id };
+
+/** Ask for those that are not known; the ids that the catalogue does not have come back. */
+export async function fetchFilms(ids) {
+  const missing = ids.filter((id) => !known.has(id));
+  const lost = [];
+  await Promise.all(missing.map(async (id) => {
+    try { learn([await get(itemPath(id))]); } catch (failure) {
+      if (failure.status !== 404 && failure.status !== 422) throw failure;
+      lost.push(id);
+    }
+  }));
+  return lost;
+}

@@ -1,0 +1,34 @@
+// The page of films, wired.
+import { onLocked } from "./api.js";
+import { choice, onChoice } from "./choice.js";
+import { $ } from "./dom.js";
+import { startFilters } from "./filters.js";
+import { askKey } from "./key.js";
+import { startMine } from "./mine.js";
+import { startPerson } from "./person.js";
+import { startPicker } from "./picker.js";
+import { add, onProgramme, startProgramme } from "./programme.js";
+import { startSimilar } from "./similar.js";
+import { speak } from "./words.js";
+
+speak("title");
+onLocked(askKey);
+startProgramme();
+startPicker();
+startMine();
+startFilters();
+startPerson();
+startSimilar(add);
+
+// The map is fetched when it is nearly in sight, and stays as it is while nobody looks at it.
+let marks = [];
+let map = null;
+onProgramme((ids) => { marks = ids; map?.mark(choice.films, marks); });
+onChoice(() => map?.mark(choice.films, marks));
+new IntersectionObserver(async (entries, watcher) => {
+  if (!entries.some((entry) => entry.isIntersecting)) return;
+  watcher.disconnect();
+  const { startMap } = await import("./map.js");
+  map = await startMap(add);
+  map?.mark(choice.films, marks);
+}, { rootMargin: "600px" }).observe($("map"));

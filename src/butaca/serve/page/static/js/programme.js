@@ -1,0 +1,185 @@
+// The list that answers: asked again at every change, the last question wins.
+import { post } from "./api.js";
+import { canGrow, choice, more, onChoice, put } from "./choice.js";
+import { $, debounce, h, icon, PLUS, say } from "./dom.js";
+import { film, learn } from "./films.js";
+import { reorder } from "./flip.js";
+import { complain, settle } from "./notice.js";
+import { refreshPerson } from "./person.js";
+import { openSimilar } from "./similar.js";
+import { plain, shown } from "./titles.js";
+import { figure, listedParts, maybe, onLanguage, percent, t } from "./words.js";
+
+const list = $("list");
+const told = new Set();
+const rows = new Map(); // of what is on the page, by id, so that a row that stays is the same element
+let answer = null;
+let flying = null;
+let asked = "";
+let counted = 0;
+
+/** Called with the ids of every new list. */
+export const onProgramme = (act) => told.add(act);
+
+export function startProgramme() {
+  list.replaceChildren(...Array.from({ length: choice.k }, () => h("li", { class: "wait", "aria-hidden": "true" },
+    h("i", {}), h("i", {}), h("i", {}))));
+  onChoice(soon);
+  onLanguage(() => { if (answer) draw(true); });
+  addEventListener("online", ask);
+  addEventListener("offline", () => complain({ kind: "offline" }, ask));
+  return ask();
+}
+
+function question() {
+  const body = { history: choice.films, k: choice.k, explain: true, exclude_seen: !choice.again };
+  if (choice.user) body.user = choice.user;
+  if (choice.less.length) body.less = choice.less;
+  const left = [...choice.seen, ...(choice.again ? [] : choice.less)];
+  if (left.length) body.exclude = left;
+  if (Object.keys(choice.where).length) body.where = choice.where;
+  return body;
+}
+
+const soon = debounce(40, () => {
+  if (JSON.stringify(question()) !== asked) ask();
+});
+
+async function ask() {
+  const body = question();
+  asked = JSON.stringify(body);
+  flying?.abort();
+  flying = new AbortController();
+  list.setAttribute("aria-busy", "true");
+  try {
+    const got = await post("/v1/recommend", body, { signal: flying.signal });
+    learn(got.items);
+    answer = { ...got, films: body.history.length, user: body.user ?? null };
+    settle();
+    draw();
+    list.setAttribute("aria-busy", "false");
+    const ids = got.items.map((item) => item.id);
+    for (const act of told) act(ids);
+    say(ids.length ? t("said.list", { n: ids.length, first: plain(got.items[0]) }) : t("said.none"));
+  } catch (failure) {
+    if (failure.name === "AbortError") return;
+    list.setAttribute("aria-busy", "false");
+    for (const row of list.querySelectorAll(".wait")) row.remove();
+    complain(failure, ask);
+  }
+}
+
+function draw(again = false) {
+  const { items, source, user } = answer;
+  $("source").textContent = said(source, user);
+  const focused = document.activeElement?.closest?.("#list > li");
+  const place = focused ? [...list.children].indexOf(focused) : -1;
+  const act = document.activeElement?.dataset?.act;
+  const top = Math.max(...items.flatMap((item) => (item.because ?? []).map((reason) => reason.share)), 0);
+  const now = items.map((item, n) => {
+    const row = again || !rows.has(item.id) ? make(item) : rows.get(item.id);
+    rows.set(item.id, row);
+    row.querySelector(".n").textContent = n + 1;
+    row.querySelector(".because").replaceChildren(...because(item, user));
+    row.style.setProperty("--top", top || 1);
+    return row;
+  });
+  for (const id of [...rows.keys()]) if (!items.some((item) => item.id === id)) rows.delete(id);
+  if (now.length) reorder(list, now);
+  else reorder(list, [h("li", { class: "none" }, h("p", {}, t("none")), h("p", { class: "small" }, t("none.cure")))]);
+  if (place >= 0 && !document.contains(document.activeElement?.closest?.("#list > li") ?? null)) {
+    const next = list.children[Math.min(place, list.children.length - 1)];
+    (next?.querySelector(`[data-act="${act}"]`) ?? $("programme")).focus({ preventScroll: true });
+  }
+  foot();
+}
+
+function said(source, user) {
+  if (user && source === "user") return t(answer.films ? "source.user.history" : "source.user", { user });
+  if (user && source === "popularity") return t("source.popularity.user");
+  return ["popularity", "history", "features", "similar", "user"].includes(source) ? t(`source.${source}`, { user: user ?? "" }) : t("source.other", { source });
+}
+
+function make(item) {
+  const { name, also, year } = shown(film(item.id));
+  const kinds = (film(item.id).genres ?? []).map((g) => maybe("genre", g));
+  return h("li", {},
+    h("span", { class: "n", "aria-hidden": "true" }),
+    h("div", { class: "what" },
+      h("h3", {}, name, year && h("small", {}, ` ${year}`)),
+      (also || kinds.length > 0) && h("p", { class: "kinds" }, also && h("i", {}, also, kinds.length ? ". " : ""), kinds.join(", ")),
+      h("div", { class: "because" })),
+    h("div", { class: "acts" },
+      button("similar", t("similar.short"), t("similar.to", { title: name }), () => openSimilar(item.id)),
+      button("less", t("less.short"), t("less.label", { title: name }), () => leave("less", item.id)),
+      button("seen", t("seen.short"), t("seen.label", { title: name }), () => leave("seen", item.id)),
+      h("button", { type: "button", class: "plus", "data-act": "add", "aria-label": t("add", { title: name }), title: t("add.short"), onclick: () => add(item.id) }, icon(PLUS))));
+}
+
+const button = (act, text, label, onclick) => h("button", { type: "button", "data-act": act, "aria-label": label, onclick }, text);
+
+/** Why: the films with the largest shares, and the shares as one fine bar. */
+function because(item, user) {
+  const reasons = (item.because ?? []).filter((reason) => reason.share > 0.005).slice(0, 3);
+  if (!reasons.length) return [];
+  const names = reasons.map((reason) => plain(learnt(reason)));
+  const shares = reasons.map((reason) => percent(reason.share));
+  const key = reasons.every((reason) => choice.films.includes(reason.id)) || !user ? "because" : "because.they";
+  const [before, after] = t(key, { films: "\u0000" }).split("\u0000");
+  let at = 0;
+  const parts = listedParts(names).map(({ type, value }) => (type === "element"
+    ? h("span", { class: "film" }, `${value} `, h("b", {}, shares[at++])) : value));
+  return [h("p", {}, before, ...parts, after),
+    h("div", { class: "shares", role: "presentation" }, reasons.map((reason) => h("i", { "--share": Math.min(reason.share, 1) })))];
+}
+
+const learnt = (reason) => ({ ...film(reason.id), title: reason.title });
+
+function foot() {
+  const parts = [];
+  if (answer.items.length >= choice.k && canGrow()) parts.push(h("button", { type: "button", class: "quiet", onclick: grow }, t("more")));
+  if (Number.isFinite(answer.took_ms)) {
+    parts.push(h("span", {}, t("took", { took: figure(answer.took_ms, answer.took_ms < 10 ? 1 : 0), model: answer.model ?? answer.model_version ?? "" })));
+  }
+  $("foot").replaceChildren(...parts);
+}
+
+/** The focus goes to the first of the new ones. */
+function grow() {
+  const from = list.children.length;
+  const once = () => { told.delete(once); list.children[from]?.querySelector("button")?.focus({ preventScroll: true }); };
+  told.add(once);
+  more();
+}
+
+function leave(to, id) {
+  put(to, id);
+  say(t(to === "less" ? "less.label" : "seen.label", { title: plain(film(id)) }));
+}
+
+/** Name a film as liked; for a known person it is stored too, with the list that it was chosen from. */
+export async function add(id) {
+  const request = answer?.items.some((item) => item.id === id) ? answer.request_id : null;
+  put("films", id);
+  say(t("added", { title: plain(film(id)) }));
+  if (!choice.user) return;
+  const user = choice.user;
+  const event = { id: unique(), user, item: id, kind: "watch", request_id: request };
+  const turn = ++counted;
+  const store = async () => {
+    try {
+      const got = await post("/v1/events", { events: [event] });
+      settle();
+      if (turn !== counted) return;
+      $("stored").textContent = t(got.accepted ? "stored.one" : "stored.known", { user, title: plain(film(id)) });
+      $("stored").hidden = false;
+      refreshPerson();
+    } catch (failure) { complain(failure, store); } // the same id again: a retry stores it once
+  };
+  await store();
+}
+
+function unique() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,84 @@
+// Words and figures in the reader's language: what they chose before, else the browser's, else English.
+import en from "./en.js";
+import es from "./es.js";
+
+const LANGUAGES = { en, es };
+const KEPT = "butaca.language";
+const told = new Set();
+
+let language = kept() ?? [...navigator.languages].map((l) => l.slice(0, 2)).find((l) => l in LANGUAGES) ?? "en";
+
+function kept() {
+  try {
+    const own = localStorage.getItem(KEPT);
+    return own in LANGUAGES ? own : null;
+  } catch { return null; } // storage may be forbidden
+}
+
+/** The sentence under a key; with n, its form for that many. */
+export function t(key, values = {}) {
+  const words = LANGUAGES[language];
+  let text = words[key];
+  if (text === undefined && typeof values.n === "number") {
+    const one = new Intl.PluralRules(language).select(values.n) === "one";
+    text = words[`${key}.${one ? "one" : "other"}`];
+  }
+  return (text ?? key).replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name];
+    return typeof value === "number" ? count(value) : String(value ?? "");
+  });
+}
+
+/** The word under a key, or what was given where nobody wrote one, such as a new genre. */
+export const maybe = (kind, name) => LANGUAGES[language][`${kind}.${name}`] ?? name;
+
+export const tongue = () => language;
+
+const formats = new Map();
+function format(kind, options) {
+  const key = language + kind.name + JSON.stringify(options ?? {});
+  if (!formats.has(key)) formats.set(key, new kind(language, options));
+  return formats.get(key);
+}
+
+export const count = (n) => format(Intl.NumberFormat, { maximumFractionDigits: 0 }).format(n);
+export const figure = (n, digits = 4) => Number.isFinite(n)
+  ? format(Intl.NumberFormat, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n).replace("-", "−") : "–";
+export const signed = (n, digits = 3) => (n > 0 ? "+" : "") + figure(n, digits);
+export const percent = (n, digits = 0) => Number.isFinite(n)
+  ? format(Intl.NumberFormat, { style: "percent", maximumFractionDigits: digits }).format(n) : "–";
+export const listed = (names) => format(Intl.ListFormat, { type: "conjunction" }).format(names);
+/** The pieces of a list, so that each name may be an element. */
+export const listedParts = (names) => format(Intl.ListFormat, { type: "conjunction" }).formatToParts(names);
+export const clock = (date) => format(Intl.DateTimeFormat, { timeStyle: "medium" }).format(date);
+export const moment = (date) => format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short" }).format(date);
+
+/** Called now, and after every change of language. */
+export function onLanguage(act) {
+  told.add(act);
+  act();
+}
+
+/** Write the words of the page's own elements, and let its buttons change them. */
+export function speak(title) {
+  const write = () => {
+    document.documentElement.lang = language;
+    document.title = t(title);
+    for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+    for (const node of document.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel, { n: "" }));
+    for (const node of document.querySelectorAll("[data-t-placeholder]")) node.placeholder = t(node.dataset.tPlaceholder);
+    for (const node of document.querySelectorAll("[data-tongue]")) {
+      node.setAttribute("aria-pressed", String(node.dataset.tongue === language));
+    }
+  };
+  write();
+  for (const node of document.querySelectorAll("[data-tongue]")) {
+    node.addEventListener("click", () => {
+      if (node.dataset.tongue === language) return;
+      language = node.dataset.tongue;
+      try { localStorage.setItem(KEPT, language); } catch { /* it is kept for this visit only */ }
+      write();
+      for (const act of told) act();
+    });
+  }
+}
