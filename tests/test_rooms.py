@@ -31,6 +31,7 @@ ROOMS = [
     "report",
     "screen",
     "demo",
+    "serve_commands",
     "cli",
 ]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from butaca import screen, workflows
+from butaca import screen, serve_commands, workflows
 from butaca.errors import ButacaError, SettingError, TableError
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K
@@ -296,6 +296,9 @@ def report(
     from butaca.report.page import write_report
 
     out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language)))}[/]")
+
+
+serve_commands.register(app)
 
 
 def _print_judged(judged: Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K, details: bool = False) -> None:

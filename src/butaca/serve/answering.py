@@ -1,0 +1,157 @@
+"""One list for one person: what is known of them, put to the model that is theirs, and told as JSON."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from butaca.errors import ButacaError
+from butaca.recommend.answers import Recommendation
+from butaca.recommend.person import Given
+from butaca.recommend.recommender import Recommender
+from butaca.serve.live import Person
+from butaca.serve.problems import of_error
+from butaca.serve.registry import Loaded
+from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse
+from butaca.serve.service import Service
+from butaca.serve.store.records import Shown
+
+#: Answers in place of the model, so that a benchmark can tell our share of the time from the server's.
+Stub = Callable[[Loaded, RecommendRequest], Recommendation]
+
+NOBODY = Person()
+
+
+class Answering:
+    """Answers POST /v1/recommend from the bytes of its body."""
+
+    def __init__(self, service: Service, stub: Stub | None = None) -> None:
+        self._service, self._stub = service, stub
+
+    async def __call__(self, body: bytes) -> bytes:
+        """The JSON of a list.
+
+        Raises:
+            Problem: the request can't be answered.
+        """
+        started = time.perf_counter()
+        asked = parse(RecommendRequest, body)
+        user = None if asked.user is None else str(asked.user)
+        live = self._service.live
+        person = NOBODY if user is None else live.at_hand(user) or await live.of(user)
+        model, arm = self._choose(asked.model, user)
+        try:
+            if self._stub is not None:
+                answer = self._stub(model, asked)
+            else:
+                answer = ask(model.recommender, asked, user, person)
+        except ButacaError as error:
+            raise of_error(error) from None
+        return self._told(answer, model, arm, user, started)
+
+    def _choose(self, named: str | None, user: str | None) -> tuple[Loaded, str | None]:
+        """The model that answers, and the arm of the split that the person is in."""
+        registry = self._service.registry
+        serving = registry.serving
+        if named is not None:
+            try:
+                return serving.find(named), None
+            except ButacaError as error:
+                raise of_error(error) from None
+        if registry.split and user is not None:
+            arm = registry.arm_of(user)
+            return serving.active[arm], arm
+        return serving.default, None
+
+    def _told(
+        self, answer: Recommendation, model: Loaded, arm: str | None, user: str | None, started: float
+    ) -> bytes:
+        service = self._service
+        request_id = uuid7()
+        if service.shown.enabled:
+            items = tuple([str(item.id) for item in answer.items])
+            row = Shown(request_id, user, int(time.time()), model.version, arm, answer.source, items)
+            service.shown.put(row)
+        service.telemetry.listed(answer.source, model.name)
+        content = {
+            "request_id": request_id,
+            "model_version": model.version,
+            "model": model.name,
+            "arm": arm,
+            "took_ms": round((time.perf_counter() - started) * 1000, 3),
+            "source": answer.source,
+            "user": user,
+            "history": answer.history,
+            "unknown": answer.unknown,
+            "items": items_json(answer),
+        }
+        return orjson.dumps(content)
+
+
+def ask(
+    recommender: Recommender, asked: RecommendRequest, user: str | None, person: Person
+) -> Recommendation:
+    """Put a request to a model, with what the person did since training.
+
+    Of an erased person the model's own memory is not used: who comes now is new. A model that reads no
+    history takes events only as what to leave out.
+    """
+    known = None if user is None or person.erased else user
+    exclude: list[Any] = [*asked.exclude]
+    later = person.had
+    if later and recommender.query_tower is None:
+        later = ()
+        if asked.exclude_seen:
+            exclude += [given.item for given in person.had]
+    where = None if asked.where is None else {name: _condition(c) for name, c in asked.where.items()}
+    return recommender.recommend(
+        known,
+        asked.k,
+        history=[_given(entry) for entry in asked.history],
+        later=later,
+        less=[*asked.less, *person.less],
+        exclude=exclude,
+        allow=asked.allow,
+        where=where,
+        exclude_seen=asked.exclude_seen,
+        explain=asked.explain,
+        variety=asked.variety,
+        freshness=asked.freshness,
+        skip_unknown=True,
+    )
+
+
+def _given(entry: str | int | HistoryItem) -> Given:
+    return Given(entry.item, entry.value) if isinstance(entry, HistoryItem) else Given(entry)
+
+
+def _condition(condition: Any) -> Any:
+    if isinstance(condition, Conditions):
+        return condition.model_dump(by_alias=True, exclude_none=True)
+    return condition
+
+
+def items_json(answer: Recommendation) -> list[dict[str, Any]]:
+    """The items of a list as JSON values."""
+    return [
+        {
+            "id": item.id,
+            "title": item.title,
+            "score": item.score,
+            "stage": item.stage,
+            "because": [reason._asdict() for reason in item.because],
+        }
+        for item in answer.items
+    ]
+
+
+def uuid7() -> str:
+    """A request_id: a UUID of version 7, which sorts by time (RFC 9562)."""
+    value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

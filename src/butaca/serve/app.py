@@ -1,0 +1,141 @@
+"""The application: routes, their OpenAPI document, and the guard in front of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version as installed
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from butaca.errors import ButacaError
+from butaca.serve import (
+    routes_events,
+    routes_items,
+    routes_models,
+    routes_page,
+    routes_recommend,
+    routes_state,
+)
+from butaca.serve.answering import Answering, Stub, uuid7
+from butaca.serve.errors import problem_of
+from butaca.serve.guard import Guard
+from butaca.serve.ports import Store
+from butaca.serve.problems import MEDIA_TYPE, Problem
+from butaca.serve.registry import Registry
+from butaca.serve.schemas import EventsRequest, RecommendRequest
+from butaca.serve.service import Service
+from butaca.serve.settings import ServeSettings
+
+DESCRIPTION = """A two-tower recommender you can defend.
+
+Errors are `application/problem+json` with the rule, what was received and the cure. With keys in use, send
+`Authorization: Bearer KEY` or `X-API-Key: KEY`; scopes are read, write and admin."""
+
+TAGS = [
+    {"name": "recommend", "description": "Lists for people."},
+    {"name": "items", "description": "The catalogue."},
+    {"name": "events", "description": "What people did; it counts at once."},
+    {"name": "users", "description": "What is known of a person, and its erasure."},
+    {"name": "models", "description": "Versions, activation, online comparison."},
+    {"name": "state", "description": "Health and metrics."},
+]
+
+
+def create_app(
+    registry: Registry,
+    store: Store,
+    settings: ServeSettings | None = None,
+    keys: bool = False,
+    stub: Stub | None = None,
+) -> Guard:
+    """An ASGI application that answers from loaded models.
+
+    Args:
+        registry: the models.
+        store: events, lists and keys; closed when the application ends.
+        settings: limits and the like.
+        keys: whether requests need an API key.
+        stub: answers in place of the model, for benchmarks.
+    """
+    service = Service(settings or ServeSettings(), registry, store, keys)
+    answering = Answering(service, stub)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        try:
+            yield
+        finally:
+            service.close()
+
+    app = FastAPI(
+        title="butaca",
+        version=installed("butaca"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from another host
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service, app.state.answering = service, answering
+    for routes in (
+        routes_recommend,
+        routes_items,
+        routes_events,
+        routes_models,
+        routes_state,
+        routes_page,
+    ):
+        app.include_router(routes.router)
+    for kind in (Problem, ButacaError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _tell)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    guard = Guard(app, service, {"/v1/recommend": answering})
+    service.running = lambda: guard.in_flight()
+    return guard
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    """A problem raised by a route."""
+    problem = problem_of(error, request.url.path)
+    headers = {name.decode(): value.decode() for name, value in problem.headers}
+    return Response(problem.body(uuid7()), problem.status, headers, MEDIA_TYPE)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The document, with the bodies that routes parse themselves."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+        )
+        models: Any = [(RecommendRequest, "validation"), (EventsRequest, "validation")]
+        _, extra = models_json_schema(models, ref_template="#/components/schemas/{model}")
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        schemas |= extra.get("$defs", {})
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        document["security"] = [{}, {"bearer": []}, {"header": []}]
+        for path in document["paths"].values():  # FastAPI's own account of 422 is another shape
+            for operation in path.values():
+                found = operation["responses"].get("422")
+                if found and "application/json" in found.get("content", {}):
+                    found["content"].pop("application/json")
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        app.openapi_schema = document
+    return app.openapi_schema

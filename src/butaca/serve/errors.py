@@ -1,0 +1,52 @@
+"""Whatever goes wrong, as a problem: the caller's mistakes with their cure, ours without their insides."""
+
+from __future__ import annotations
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from butaca.errors import ButacaError, StoreError
+from butaca.serve.problems import Problem, not_found, of_error, of_pydantic, of_validation
+
+
+def problem_of(error: Exception, path: str) -> Problem:
+    """The problem that an exception is answered with."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, StoreError):
+        return Problem(
+            503,
+            "store",
+            "The event store can be read and written",
+            "one that can't",
+            "Try again; an event that is sent again under its id is stored once",
+            retry_after=1,
+        )
+    if isinstance(error, ButacaError):
+        return of_error(error)
+    if isinstance(error, RequestValidationError):
+        return of_validation(error.errors(), place="")
+    if isinstance(error, ValidationError):
+        return of_pydantic(error)
+    if isinstance(error, HTTPException):
+        if error.status_code == 404:
+            return not_found(path)
+        if error.status_code == 405:
+            allow = (error.headers or {}).get("Allow", "")
+            return Problem(
+                405,
+                "method",
+                "A path is asked with a method that it has",
+                path,
+                f"Use {allow}" if allow else "See /openapi.json",
+                headers=[(b"allow", allow.encode())] if allow else [],
+            )
+        return Problem(error.status_code, "http", str(error.detail))
+    return Problem(
+        500,
+        "internal",
+        "A request is answered",
+        "an error of ours",
+        "Tell whoever runs this the request_id: the log has the rest",
+    )

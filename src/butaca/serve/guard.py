@@ -1,0 +1,290 @@
+"""The outermost layer, plain ASGI: every limit is checked here, before a route does any work.
+
+In this order: names (Host), overload, keys, rate, content type, size. It reads the body, counting as it
+arrives, answers POST /v1/recommend itself (the router and its dependencies would cost as much as the
+scoring), hands everything else to the routes, and makes an answer of whatever goes wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+from butaca.serve.access import presented, scope_of
+from butaca.serve.answering import uuid7
+from butaca.serve.errors import problem_of
+from butaca.serve.headers import CorsAllowed, Headers, allowed_host, security_headers
+from butaca.serve.limits import Buckets, client_name
+from butaca.serve.problems import MEDIA_TYPE, Problem
+from butaca.serve.service import Service
+from butaca.serve.telemetry import log
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = Callable[[bytes], Awaitable[bytes]]
+
+#: Never shed, never limited: what tells whether the service lives.
+ALWAYS = ("/health/live", "/health/ready", "/metrics")
+
+_EMPTY: Message = {"type": "http.request", "body": b"", "more_body": False}
+
+
+class Guard:
+    """Guards an app.
+
+    Args:
+        app: the routes.
+        service: what they share.
+        direct: answers of POST requests that take and give JSON bytes, by path.
+    """
+
+    def __init__(self, app: App, service: Service, direct: dict[str, Answer]) -> None:
+        self.app, self.service, self.direct = app, service, direct
+        settings = service.settings
+        self._security = security_headers()
+        self._json = [(b"content-type", b"application/json"), *self._security]
+        self._problem = [(b"content-type", MEDIA_TYPE.encode()), *self._security]
+        self._allowed = allowed_host(settings)
+        self._cors = CorsAllowed(settings.cors_origins)
+        self._buckets = Buckets(settings.rate, settings.burst)
+        self._strangers = Buckets(10.0, 20.0)  # keys that are wrong
+        self._running = 0
+        #: How many requests are in work or wait for it; a server that knows better replaces this.
+        self.in_flight: Callable[[], int] = lambda: self._running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the life of the app."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # nothing here speaks WebSocket
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        started = time.perf_counter()
+        path, method = scope["path"], scope["method"]
+        headers = Headers(scope["headers"])
+        route, status = "refused", 500
+        extra = self._cors.headers(headers.origin) if headers.origin is not None else []
+        self._running += 1
+        try:
+            await self._admit(scope, path, method, headers)
+            if method == "OPTIONS" and extra:
+                status = 204
+                await _respond(send, 204, [*self._security, *extra, *self._cors.preflight], b"")
+                return
+            try:
+                async with asyncio.timeout(self.service.settings.timeout):
+                    body = await self._read(receive, headers) if method not in {"GET", "HEAD"} else b""
+                    answer = self.direct.get(path) if method == "POST" else None
+                    if answer is not None:
+                        route = path
+                        content = await answer(body)
+                        status = 200
+                        await _respond(send, 200, self._json + extra, content)
+                    else:
+                        status = await self._routes(scope, body, receive, send, extra)
+                        route = _label(scope)
+            except TimeoutError:
+                self.service.telemetry.late.inc()
+                raise Problem(
+                    503,
+                    "timeout",
+                    f"A request is answered within {self.service.settings.timeout:g} seconds",
+                    "one that was not",
+                    "Try again; an event that is sent again under its id is stored once",
+                    retry_after=1,
+                ) from None
+        except _Gone:
+            status = 499
+        except Exception as error:
+            request_id = scope["butaca.request_id"] = uuid7()
+            problem = problem_of(error, path)
+            status = problem.status
+            if status >= 500:
+                log.error(
+                    "request failed",
+                    request_id=request_id,
+                    method=method,
+                    path=path,
+                    status=status,
+                    exc_info=error if status == 500 else None,
+                    reason=str(error),
+                )
+            if scope.get("butaca.begun"):  # too late to say so
+                return
+            body = problem.body(request_id) if method != "HEAD" else b""
+            close = [(b"connection", b"close")] if status in {408, 413} else []
+            await _respond(send, status, [*self._problem, *extra, *problem.headers, *close], body)
+        finally:
+            self._running -= 1
+            seconds = time.perf_counter() - started
+            telemetry = self.service.telemetry
+            telemetry.observe(route, status, seconds)
+            if route == "/v1/recommend" and status == 200:
+                telemetry.latency.add(seconds)
+            if self.service.settings.access_log:
+                log.info("request", method=method, path=path, status=status, ms=round(seconds * 1000, 3))
+
+    async def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
+        """Every check that needs no body."""
+        service = self.service
+        self._allowed(headers.host)
+        always = path in ALWAYS
+        if not always and self.in_flight() > service.settings.max_in_flight:
+            service.telemetry.shed.inc()
+            raise Problem(
+                503,
+                "overload",
+                f"At most {service.settings.max_in_flight} requests are in work at once",
+                "one more",
+                "Try again in a second, or run another process",
+                retry_after=1,
+            )
+        if method == "OPTIONS":
+            return
+        client = scope.get("client")
+        name = client_name(client[0]) if client else "local"
+        if service.keys is not None:
+            needed = scope_of(method, path)
+            if needed is not None:
+                name = await self._key(service.keys, scope["headers"], needed, name)
+        if service.settings.rate and not always:
+            wait = self._buckets.wait(name, time.monotonic())
+            if wait:
+                service.telemetry.limited.inc()
+                raise Problem(
+                    429,
+                    "rate",
+                    f"A client sends at most {service.settings.rate:g} requests a second",
+                    "more",
+                    "Wait as long as Retry-After says",
+                    retry_after=wait,
+                )
+        if method in {"POST", "PUT", "PATCH"} and not headers.is_json:
+            raise Problem(
+                415,
+                "media-type",
+                "A request's content-type is application/json",
+                headers.content_type or "none",
+                "Send the header content-type: application/json",
+            )
+
+    async def _key(self, keys: Any, headers: Sequence[tuple[bytes, bytes]], needed: str, name: str) -> str:
+        """Whom the request counts as, by its key.
+
+        Raises:
+            Problem: 401 without a valid key, 403 with one that is not for this, 429 for guessing.
+        """
+        plaintext = presented(headers)
+        key = None
+        if plaintext:
+            wait = self._strangers.peek(name, time.monotonic())
+            if wait:
+                raise Problem(
+                    429, "rate", "Keys are not guessed", "many wrong ones", "Wait", retry_after=wait
+                )
+            key = await keys.find(plaintext)
+        if key is None:
+            self.service.telemetry.denied.inc()
+            if plaintext:
+                self._strangers.wait(name, time.monotonic())
+            raise Problem(
+                401,
+                "key",
+                "A request carries an API key",
+                "an unknown or revoked one" if plaintext else "none",
+                "Send Authorization: Bearer KEY; make one with `butaca keys add NAME --scope read`",
+                headers=[(b"www-authenticate", b'Bearer realm="butaca"')],
+            )
+        if not key.may(needed):
+            self.service.telemetry.denied.inc()
+            raise Problem(
+                403,
+                "scope",
+                f"This needs a key with the scope {needed}",
+                f"one with {', '.join(key.scopes) or 'none'}",
+                f"Make one with `butaca keys add NAME --scope {needed}`",
+            )
+        return f"key:{key.id}"
+
+    async def _read(self, receive: Receive, headers: Headers) -> bytes:
+        """The body, no longer than it may be, counted as it arrives.
+
+        Raises:
+            Problem: 413.
+        """
+        limit = self.service.settings.max_body
+        if headers.length > limit:
+            raise _too_large(limit, f"{headers.length:,} bytes announced")
+        message = await receive()
+        if not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            if len(body) > limit:
+                raise _too_large(limit, f"{len(body):,} bytes")
+            return body
+        parts, size = [message.get("body", b"")], len(message.get("body", b""))
+        while message.get("more_body"):
+            if size > limit:
+                break
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+        if size > limit:
+            raise _too_large(limit, f"{size:,} bytes and counting")
+        return b"".join(parts)
+
+    async def _routes(
+        self, scope: Scope, body: bytes, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]
+    ) -> int:
+        """Hand a request to the routes: its body read, its path still encoded, our headers on the answer."""
+        status = 500
+        pending: Message | None = {"type": "http.request", "body": body, "more_body": False}
+
+        async def replay() -> Message:
+            nonlocal pending
+            message, pending = pending, None
+            return message if message is not None else await receive()
+
+        async def guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                scope["butaca.begun"] = True
+                present = {name for name, _ in message["headers"]}
+                ours = [pair for pair in self._security if pair[0] not in present]
+                message["headers"] = [*message["headers"], *ours, *extra]
+            await send(message)
+
+        raw = scope.get("raw_path")
+        if raw and b"%" in raw:  # an id may hold an encoded slash: routes match the path as it was sent
+            scope["path"] = raw.decode("ascii", "replace")
+        await self.app(scope, replay, guarded)
+        return status
+
+
+class _Gone(Exception):  # noqa: N818 - nobody is told
+    """The client closed the connection."""
+
+
+def _label(scope: Scope) -> str:
+    route = scope.get("route")
+    return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
+
+
+def _too_large(limit: int, received: str) -> Problem:
+    return Problem(413, "too-large", f"A body has at most {limit:,} bytes", received, "Send smaller batches")
+
+
+async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

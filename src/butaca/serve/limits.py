@@ -1,0 +1,63 @@
+"""Token buckets: a steady rate with a burst, for any number of clients in bounded memory."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+
+
+class Buckets:
+    """A bucket for each client, the least recently seen forgotten first.
+
+    Args:
+        rate: tokens a second; 0 does not limit.
+        burst: tokens that a full bucket holds.
+        size: clients remembered.
+    """
+
+    def __init__(self, rate: float, burst: float, size: int = 10_000) -> None:
+        self.rate, self.burst, self.size = rate, burst, size
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def wait(self, client: str, now: float) -> float:
+        """Takes a token: 0 if there was one, else the seconds until there is.
+
+        >>> b = Buckets(rate=2, burst=1)
+        >>> [b.wait("a", 10.0), b.wait("a", 10.0), b.wait("a", 10.5), b.wait("b", 10.5)]
+        [0.0, 0.5, 0.0, 0.0]
+        """
+        if not self.rate:
+            return 0.0
+        tokens, at = self._buckets.get(client, (self.burst, now))
+        tokens = min(self.burst, tokens + max(now - at, 0.0) * self.rate)
+        enough = tokens >= 1
+        self._buckets[client] = (tokens - 1 if enough else tokens, now)
+        self._buckets.move_to_end(client)
+        if len(self._buckets) > self.size:
+            self._buckets.popitem(last=False)
+        return 0.0 if enough else (1 - tokens) / self.rate
+
+    def peek(self, client: str, now: float) -> float:
+        """The seconds until there is a token; takes none."""
+        found = self._buckets.get(client)
+        if found is None or not self.rate:
+            return 0.0
+        tokens = min(self.burst, found[0] + max(now - found[1], 0.0) * self.rate)
+        return 0.0 if tokens >= 1 else (1 - tokens) / self.rate
+
+
+def client_name(address: str) -> str:
+    """Whom an address counts as: an IPv6 client has a whole /64 to choose from.
+
+    >>> client_name("192.0.2.7"), client_name("2001:db8::7")
+    ('192.0.2.7', '2001:db8::')
+    """
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+    except ValueError:
+        return address

@@ -1,0 +1,106 @@
+"""What people did since training: counts at once, and is kept in memory for the next request.
+
+The last `size` people asked about are kept, for `staleness` seconds each: until then an event that another
+process wrote is not seen here. One that this process acknowledged is seen by the next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from butaca.recommend.person import Given
+from butaca.serve.ports import Store
+from butaca.serve.store.records import NEGATIVE_KINDS, Event
+
+#: Events of one person that count, the latest.
+HISTORY_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the store holds of one person.
+
+    Attributes:
+        had: items of events that say yes, with value and time, oldest first, each item once.
+        less: items that the person said no to.
+        erased: whether what the models learned of the person must not be used.
+        until: when to ask again (monotonic seconds).
+    """
+
+    had: tuple[Given, ...] = ()
+    less: tuple[str, ...] = ()
+    erased: bool = False
+    until: float = 0.0
+
+
+def person_of(events: Iterable[Event], erased: bool, until: float) -> Person:
+    """What events add up to: the last word on each item counts."""
+    had: dict[str, Given] = {}
+    less: dict[str, None] = {}
+    for event in events:
+        had.pop(event.item, None)
+        less.pop(event.item, None)
+        if event.kind in NEGATIVE_KINDS:
+            less[event.item] = None
+        else:
+            had[event.item] = Given(event.item, event.value, event.time)
+    return Person(tuple(had.values()), tuple(less), erased, until)
+
+
+class Live:
+    """A bounded memory of people's events, in front of the store."""
+
+    def __init__(self, store: Store, threads: Executor, size: int, staleness: float) -> None:
+        self._store, self._threads = store, threads
+        self._size, self._staleness = size, staleness
+        self._people: OrderedDict[str, Person] = OrderedDict()
+        self._reading: dict[str, asyncio.Future[Person]] = {}
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def at_hand(self, user: str) -> Person | None:
+        """What is remembered of a person and fresh, without waiting."""
+        found = self._people.get(user)
+        if found is None or found.until < time.monotonic():
+            return None
+        return found
+
+    async def of(self, user: str) -> Person:
+        """What the store holds of a person; read by one task, however many ask."""
+        found = self.at_hand(user)
+        if found is not None:
+            return found
+        reading = self._reading.get(user)
+        if reading is None:
+            loop = asyncio.get_running_loop()
+            reading = loop.run_in_executor(self._threads, self._read, user)
+            self._reading[user] = reading
+            reading.add_done_callback(lambda done: self._read_done(user, done))
+        return await asyncio.shield(reading)
+
+    def _read(self, user: str) -> Person:
+        until = time.monotonic() + self._staleness
+        return person_of(self._store.history(user, HISTORY_MAX), self._store.erased(user), until)
+
+    def _read_done(self, user: str, done: asyncio.Future[Person]) -> None:
+        if self._reading.get(user) is not done:  # something was written meanwhile: what it read may be old
+            return
+        del self._reading[user]
+        if done.cancelled() or done.exception() is not None:
+            return
+        self._people[user] = done.result()
+        self._people.move_to_end(user)
+        while len(self._people) > self._size:
+            self._people.popitem(last=False)
+
+    def forget(self, users: Iterable[str]) -> None:
+        """Read these people again: something of theirs was written."""
+        for user in users:
+            self._people.pop(user, None)
+            self._reading.pop(user, None)

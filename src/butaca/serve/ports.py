@@ -1,0 +1,50 @@
+"""What the service asks of an event store: store/store.py fits, and so does a stand-in in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from butaca.serve.store.attribution import ArmCounts
+from butaca.serve.store.records import Added, Erased, Event, Shown
+
+
+class Store(Protocol):
+    """Durable events, erasures, logged lists and keys; safe to use from many threads."""
+
+    @property
+    def keys(self) -> Any:
+        """The API keys: `verify` gives a key that may do things, or None."""
+        ...
+
+    def add(self, events: Sequence[Event]) -> Added:
+        """Store a batch in one transaction; it is on disk when this returns."""
+        ...
+
+    def history(self, user: str, limit: int = ...) -> list[Event]:
+        """The latest events of a user, oldest first."""
+        ...
+
+    def experiment(self, since: int | None = None) -> Mapping[str, ArmCounts]:
+        """What each arm showed, and what came of it."""
+        ...
+
+    def erase(self, user: str) -> Erased:
+        """Remove what is stored of a user, and remember that."""
+        ...
+
+    def erased(self, user: str) -> bool:
+        """Whether a user was erased."""
+        ...
+
+    def log_recommendations(self, rows: Sequence[Shown]) -> Any:
+        """Keep the lists that were shown."""
+        ...
+
+    def ready(self) -> Any:
+        """Whether it can be read and written; raises or is false if not."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection."""
+        ...

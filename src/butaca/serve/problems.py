@@ -1,0 +1,128 @@
+"""Errors as application/problem+json (RFC 9457), with butaca's rule, what was received, and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from butaca.errors import BundleError, ButacaError, UnknownEntityError
+
+MEDIA_TYPE = "application/problem+json"
+
+#: How much of what was received is said back.
+SHOWN = 200
+
+
+class Problem(Exception):  # noqa: N818 - it is an answer
+    """An answer that is not the one asked for.
+
+    Args:
+        status: of HTTP.
+        kind: what it is called in its `type`, such as "too-large".
+        rule: what must hold.
+        received: what was found instead; cut to a length fit to show.
+        cure: what to do about it.
+        errors: for a body that breaks several rules, each with its place.
+        retry_after: seconds, for what passes by itself.
+        headers: further ones.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        rule: str,
+        received: str = "",
+        cure: str = "",
+        *,
+        errors: Sequence[dict[str, Any]] = (),
+        retry_after: float | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(rule)
+        self.status, self.kind = status, kind
+        self.rule, self.received, self.cure = rule, shown(received), cure
+        self.errors = list(errors)
+        self.headers = list(headers)
+        if retry_after is not None:
+            self.headers.append((b"retry-after", str(max(1, round(retry_after + 0.499))).encode()))
+
+    def body(self, request_id: str = "") -> bytes:
+        """The JSON that is sent."""
+        detail = ButacaError(self.rule, self.received, self.cure)
+        content: dict[str, Any] = {
+            "type": f"urn:butaca:problem:{self.kind}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": str(detail),
+            "rule": self.rule,
+            "received": self.received,
+            "cure": self.cure,
+        }
+        if self.errors:
+            content["errors"] = self.errors
+        if request_id:
+            content["request_id"] = request_id
+        return orjson.dumps(content)
+
+
+def shown(value: object) -> str:
+    """A value as text that is safe to send back: short, and UTF-8.
+
+    >>> shown("a" * 500)[-12:]
+    'aaaa … (500)'
+    """
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) > SHOWN:
+        text = f"{text[:SHOWN]} … ({len(text)})"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
+
+
+def of_error(error: ButacaError, *, in_path: bool = False) -> Problem:
+    """What an error that the caller can mend is answered with."""
+    status, kind = 422, "unprocessable"
+    if isinstance(error, UnknownEntityError):
+        status, kind = (404 if in_path else 422), "unknown-entity"
+    elif isinstance(error, BundleError):
+        status, kind = 409, "damaged-model"
+    return Problem(status, kind, error.rule, error.received, error.cure)
+
+
+def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
+    """What a request that does not fit its schema is answered with: every broken rule and its place."""
+    told = []
+    for error in errors[:20]:
+        loc = [part if isinstance(part, int) else shown(part) for part in error["loc"]]
+        if place and loc[:1] != [place] and loc[:1] not in (["path"], ["query"], ["header"]):
+            loc = [place, *loc]
+        entry = {"loc": loc, "msg": shown(error["msg"]), "type": error["type"]}
+        if "input" in error and isinstance(error["input"], str | int | float | bool | None):
+            entry["input"] = shown(error["input"])
+        told.append(entry)
+    first = told[0]
+    where = ".".join(map(str, first["loc"]))
+    received = f"{where}: {first.get('input', first['msg'])}"
+    if len(errors) > 1:
+        received += f", and {len(errors) - 1} more"
+    return Problem(
+        422,
+        "invalid",
+        f"A request fits the schema in /openapi.json ({where}: {first['msg']})",
+        received,
+        "See `errors`, which names each place",
+        errors=told,
+    )
+
+
+def of_pydantic(error: ValidationError, *, place: str = "body") -> Problem:
+    """The same, of an error of pydantic's."""
+    return of_validation(error.errors(include_url=False, include_context=False), place=place)
+
+
+def not_found(path: str) -> Problem:
+    """No such route."""
+    return Problem(404, "no-route", "A path is one of those in /openapi.json", path, "See /openapi.json")

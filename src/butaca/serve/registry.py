@@ -1,0 +1,247 @@
+"""The models that answer: loaded whole and verified before the swap, which is one assignment.
+
+Each name stands for one folder. Another version in that folder (fitted again, or with items added) is
+found when the list of models is asked for, and loaded when it is activated. The version that it replaces
+stays in memory, so that a swap can be taken back though its folder is gone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from butaca.errors import BundleError, SettingError, UnknownEntityError
+from butaca.recommend.bundle import load_bundle, read_manifest, version_of
+from butaca.recommend.recommender import Recommender
+from butaca.serve.showcase import Showcase
+from butaca.serve.store.split import arm_of
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """One version of a model, ready to answer.
+
+    Attributes:
+        name: what requests, splits and the page call it.
+        version: the first twelve digits of its folder's seal.
+        recommender: answers.
+        showcase: what can be told of its items without asking it anything.
+        loaded_at: seconds since 1970.
+    """
+
+    name: str
+    version: str
+    recommender: Recommender
+    loaded_at: float = field(default_factory=time.time)
+    showcase: Showcase = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "showcase", Showcase(self.recommender))
+
+
+@dataclass(frozen=True, eq=False)
+class Serving:
+    """What answers at one moment; replaced as a whole.
+
+    Attributes:
+        first: answers those that name no model and fall in no split.
+        active: by name.
+        earlier: the versions that the active ones replaced, by name.
+    """
+
+    first: str
+    active: Mapping[str, Loaded]
+    earlier: Mapping[str, Loaded] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def default(self) -> Loaded:
+        """What answers when nothing else is said."""
+        return self.active[self.first]
+
+    def find(self, asked: str) -> Loaded:
+        """A model by name or by version.
+
+        Raises:
+            UnknownEntityError: none is called so.
+        """
+        if asked in self.active:
+            return self.active[asked]
+        for model in (*self.active.values(), *self.earlier.values()):
+            if model.version == asked:
+                return model
+        names = ", ".join(f"{m.name} ({m.version})" for m in self.active.values())
+        raise UnknownEntityError("A model is one that is served", repr(asked), f"There are {names}")
+
+
+class Registry:
+    """The folders that were given, and what is loaded of them.
+
+    Args:
+        folders: by name, in order; the first answers those that name no model.
+        split: share of the users of each name; empty for none.
+    """
+
+    def __init__(self, folders: Mapping[str, Path], split: Mapping[str, float] | None = None) -> None:
+        if not folders:
+            raise SettingError("A service has a model", "none", "butaca serve model/")
+        self.folders = dict(folders)
+        self.split = dict(split or {})
+        self._check_split(set(self.folders))
+        self._lock = threading.Lock()  # of activations: one at a time
+        loaded = {name: _load(name, folder) for name, folder in folders.items()}
+        self.serving = Serving(next(iter(loaded)), MappingProxyType(loaded))
+
+    @classmethod
+    def of(cls, models: Mapping[str, Recommender], split: Mapping[str, float] | None = None) -> Registry:
+        """Of recommenders in memory, for tests and benchmarks; they have no folders."""
+        self = cls.__new__(cls)
+        self.folders, self.split, self._lock = {}, dict(split or {}), threading.Lock()
+        self._check_split(set(models))
+        loaded = {name: Loaded(name, f"memory-{name}", rec) for name, rec in models.items()}
+        self.serving = Serving(next(iter(loaded)), MappingProxyType(loaded))
+        return self
+
+    def _check_split(self, names: set[str]) -> None:
+        if self.split and set(self.split) - names:
+            raise SettingError(
+                "A split names models that are served",
+                ", ".join(sorted(set(self.split) - names)),
+                "Give each as name=folder: butaca serve champion=model-a challenger=model-b",
+            )
+
+    def arm_of(self, user: str) -> str:
+        """The name that answers a user: the same one each time."""
+        return arm_of(user, self.split)
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Every version that is loaded or can be: on disk, serving, or replaced."""
+        serving = self.serving
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for model in (*serving.active.values(), *serving.earlier.values()):
+            active = serving.active[model.name] is model
+            found[model.name, model.version] = {
+                "name": model.name,
+                "version": model.version,
+                "active": active
+                and (model.name in self.split or not self.split)
+                and (bool(self.split) or model.name == serving.first),
+                "loaded": True,
+                "loaded_at": model.loaded_at,
+                "about": model.recommender.about,
+            }
+        for name, folder in self.folders.items():
+            try:
+                version = version_in(folder)
+            except BundleError as error:
+                found[name, ""] = {
+                    "name": name,
+                    "version": "",
+                    "active": False,
+                    "loaded": False,
+                    "loaded_at": None,
+                    "about": {},
+                    "damaged": str(error),
+                }
+                continue
+            if (name, version) not in found:
+                about = read_manifest(folder)["about"]
+                found[name, version] = {
+                    "name": name,
+                    "version": version,
+                    "active": False,
+                    "loaded": False,
+                    "loaded_at": None,
+                    "about": about,
+                }
+        return list(found.values())
+
+    def activate(self, version: str) -> Loaded:
+        """Let a version answer from now on; requests in work keep the one they started with.
+
+        It becomes the version of its name, and, where there is no split, the one that answers those that
+        name no model. Nothing changes unless it loads whole.
+
+        Raises:
+            UnknownEntityError: it is neither in memory nor in a folder.
+            BundleError: its folder is damaged.
+        """
+        with self._lock:
+            serving, chosen = self.serving, None
+            for model in (*serving.active.values(), *serving.earlier.values()):
+                if model.version == version:
+                    chosen = model
+                    break
+            if chosen is None:
+                chosen = self._load(version)
+            active, earlier = dict(serving.active), dict(serving.earlier)
+            replaced = active[chosen.name]
+            if replaced is not chosen:
+                active[chosen.name], earlier[chosen.name] = chosen, replaced
+            first = serving.first if self.split else chosen.name
+            self.serving = Serving(first, MappingProxyType(active), MappingProxyType(earlier))
+            return chosen
+
+    def _load(self, version: str) -> Loaded:
+        damaged: BundleError | None = None
+        seen = []
+        for name, folder in self.folders.items():
+            try:
+                found = version_in(folder)
+                if found == version:
+                    model = _load(name, folder)
+                    if model.version == version:  # else it was replaced meanwhile
+                        return model
+                seen.append(found)
+            except BundleError as error:
+                damaged = error
+        if damaged is not None:
+            raise damaged
+        raise UnknownEntityError(
+            "A version is one that GET /v1/models lists",
+            repr(version),
+            f"There are {', '.join(seen) or 'none'}",
+        )
+
+
+def _load(name: str, folder: Path) -> Loaded:
+    recommender = load_bundle(folder)
+    return Loaded(name, recommender.version, recommender)
+
+
+def version_in(folder: Path) -> str:
+    """The version of the model in a folder now.
+
+    Raises:
+        BundleError: no whole manifest is there.
+    """
+    return version_of(read_manifest(folder))
+
+
+def named_folders(models: Sequence[str]) -> dict[str, Path]:
+    """The folders of `name=folder` or `folder`, by name.
+
+    >>> named_folders(["champion=models/a", "models/b/"])
+    {'champion': PosixPath('models/a'), 'b': PosixPath('models/b')}
+
+    Raises:
+        SettingError: two have the same name, or a name is not a word.
+    """
+    found: dict[str, Path] = {}
+    for text in models:
+        name, equals, folder = text.partition("=")
+        path = Path(folder) if equals and "/" not in name else Path(text)
+        name = name if equals and "/" not in name else path.resolve().name
+        name = "".join(c if c.isalnum() or c in "_.:-" else "-" for c in name)[:64]
+        if not name or name in found:
+            raise SettingError(
+                "Every model has a name of its own",
+                f"{text!r}, whose name is {'taken' if name else 'empty'}",
+                "Write name=folder for each",
+            )
+        found[name] = path
+    return found

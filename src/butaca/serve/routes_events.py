@@ -1,0 +1,134 @@
+"""Events in, and what is known of a person out; and the erasure of a person."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from butaca.recommend.recommender import Recommender
+from butaca.serve.routing import PathId, TheService, body_of, json_response, problems
+from butaca.serve.schemas import (
+    EVENTS_EXAMPLES,
+    ErasedAnswer,
+    EventIn,
+    EventsAnswer,
+    EventsRequest,
+    HistoryAnswer,
+    parse,
+)
+from butaca.serve.store.records import Event
+
+router = APIRouter(prefix="/v1")
+
+
+@router.post(
+    "/events",
+    tags=["events"],
+    response_model=EventsAnswer,
+    responses=problems(413, 415, 422),
+    openapi_extra=body_of("EventsRequest", EVENTS_EXAMPLES),
+    summary="Store what people did",
+)
+async def add_events(service: TheService, request: Request) -> Response:
+    """A batch, stored whole or not at all; on disk before this answers.
+
+    Ids are made by the client: what is sent again under its id changes nothing and counts as `known`.
+    Events count in the very next list of their user.
+    """
+    asked = parse(EventsRequest, await request.body())
+    now = int(time.time())
+    batch = [_event(event, now) for event in asked.events]
+    users = {event.user for event in batch}
+    try:
+        added = await service.in_thread(service.store.add, batch)
+    finally:  # stored or not, or not known: what is remembered may be old
+        service.live.forget(users)
+    service.telemetry.accepted.inc(added.new)
+    service.telemetry.known.inc(added.known)
+    return json_response({"accepted": added.new, "known": added.known})
+
+
+def _event(event: EventIn, now: int) -> Event:
+    when = event.time
+    if when is None:
+        when = now
+    elif not isinstance(when, int):
+        when = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    return Event(event.id, str(event.user), str(event.item), event.kind, event.value, when, event.request_id)
+
+
+@router.get(
+    "/users/{id:segment}/history",
+    tags=["users"],
+    response_model=HistoryAnswer,
+    responses=problems(422),
+    summary="What is known of a person",
+)
+async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
+    """What the model was trained on and the events since, latest first; empty for someone new."""
+    recommender = service.registry.serving.default.recommender
+    titles, ids = recommender.catalogue.titles, recommender.items.ids
+    events = await service.in_thread(service.store.history, id)
+    erased = await service.in_thread(service.store.erased, id)
+    entries = []
+    for event in reversed(events):
+        code = ids.code(event.item)
+        entries.append(
+            {
+                "id": event.item,
+                "title": event.item if code == ids.unknown else titles[code],
+                "kind": event.kind,
+                "value": event.value,
+                "time": event.time,
+                "from": "events",
+            }
+        )
+    if not erased:
+        entries += _trained(recommender, id)
+    return json_response({"user": id, "erased": erased, "items": entries})
+
+
+def _trained(recommender: Recommender, user: str) -> list[dict[str, Any]]:
+    code = recommender.users.ids.code(user)
+    _, at = recommender.seen.rows(np.array([code], dtype=np.int32))
+    seen = recommender.seen
+    if seen.time is not None:
+        at = at[np.argsort(-seen.time[at], kind="stable")]
+    ids, titles = recommender.catalogue.ids, recommender.catalogue.titles
+    return [
+        {
+            "id": ids[seen.items[i]],
+            "title": titles[seen.items[i]],
+            "kind": None,
+            "value": None if seen.value is None or np.isnan(seen.value[i]) else float(seen.value[i]),
+            "time": None if seen.time is None else int(seen.time[i]),
+            "from": "training",
+        }
+        for i in at.tolist()
+    ]
+
+
+@router.delete(
+    "/users/{id:segment}",
+    tags=["users"],
+    response_model=ErasedAnswer,
+    responses=problems(422),
+    summary="Erase a person",
+)
+async def erase(service: TheService, id: PathId) -> Response:  # noqa: A002
+    """Removes the person's events and the lists they were shown, for good.
+
+    A keyed hash of the id stays, so that what a model learned of the person is no longer used, and
+    `butaca fit --from-events` leaves them out. What they do from now on is a new person's.
+    """
+    try:
+        erased = await service.in_thread(service.store.erase, id)
+    finally:
+        service.live.forget([id])
+    counts = {"events": erased.events, "recommendations": erased.recommendations}
+    return json_response({"user": id, "erased": counts})

@@ -1,0 +1,115 @@
+"""The models: which there are, which answers, and how they compare online."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from butaca.errors import BundleError, UnknownEntityError
+from butaca.evaluate.judged import nullable
+from butaca.serve.problems import of_error
+from butaca.serve.routing import TheService, json_response, problems
+from butaca.serve.schemas import Activated, ExperimentsAnswer, ModelsAnswer
+from butaca.serve.service import Service
+from butaca.serve.store.attribution import ArmCounts
+from butaca.serve.store.experiments import difference, rate
+
+router = APIRouter(prefix="/v1", tags=["models"])
+
+
+def model_info(version: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a version, without the bulk of its configuration."""
+    about = version["about"]
+    metrics = about.get("metrics") or {}
+    return {
+        **{key: version[key] for key in ("name", "version", "active", "loaded", "loaded_at")},
+        "recipe": about.get("recipe"),
+        "verdict": (metrics.get("verdict") or {}).get("sentence"),
+        "metrics": metrics,
+        "data": about.get("data") or {},
+        "damaged": version.get("damaged"),
+    }
+
+
+@router.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Every version there is")
+async def models(service: TheService) -> Response:
+    """Those that are loaded and those found in the folders now, with their verdict against the baselines."""
+    versions = await service.in_thread(service.registry.versions)
+    return json_response({"models": [model_info(version) for version in versions]})
+
+
+@router.post(
+    "/models/{version:segment}/activate",
+    response_model=Activated,
+    responses=problems(404, 409, 415, 422),
+    summary="Let a version answer from now on",
+)
+async def activate(
+    service: TheService, version: Annotated[str, Path(min_length=1, max_length=64)]
+) -> Response:
+    """Loads it if need be and verifies it whole; then one swap, under load, without a failed request.
+
+    A damaged folder is answered 409, and what answered before still does. The version that was replaced
+    stays in memory and can be activated again. The body is empty, or {}.
+    """
+    try:
+        chosen = await service.in_thread(service.registry.activate, version)
+    except (UnknownEntityError, BundleError) as error:
+        raise of_error(error, in_path=True) from None
+    service.count_models()
+    return json_response({"name": chosen.name, "version": chosen.version, "active": True})
+
+
+def experiment(service: Service) -> dict[str, Any]:
+    """The online comparison as it stands; reads the store."""
+    registry = service.registry
+    counts = dict(service.store.experiment()) if registry.split else {}
+    empty = ArmCounts(0, 0, 0, 0, 0.0)
+    arms = []
+    for name, share in registry.split.items():
+        found = rate(counts.get(name, empty))
+        arms.append(
+            {
+                "name": name,
+                "model": registry.serving.active[name].version,
+                "share": share,
+                "recommendations": found.counts.recommendations,
+                "with_event": found.counts.with_event,
+                "events": found.counts.events,
+                "users": found.counts.users,
+                "rate": nullable(found.rate),
+                "low": found.low,
+                "high": found.high,
+            }
+        )
+    names = list(registry.split)
+    differences = []
+    for name in names[1:]:
+        found_difference = difference(counts, name, names[0])
+        differences.append(
+            {
+                "arm": name,
+                "base": names[0],
+                "difference": nullable(found_difference.difference),
+                "low": found_difference.low,
+                "high": found_difference.high,
+            }
+        )
+    return {"arms": arms, "differences": differences}
+
+
+@router.get(
+    "/experiments",
+    response_model=ExperimentsAnswer,
+    responses=problems(),
+    summary="Two models side by side on real people",
+)
+async def experiments(service: TheService) -> Response:
+    """For each arm of `--split`: lists shown, those that led to an event, and the rate with its interval.
+
+    An event counts for a list if it carries its request_id and its item was in it. Without a split there
+    are no arms.
+    """
+    return json_response(await service.in_thread(experiment, service))

@@ -1,0 +1,123 @@
+"""The process: a socket of our own, so that a taken port is said in words, and uvicorn on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from asyncio import TimerHandle, Transport
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from butaca.errors import SettingError
+from butaca.serve.guard import Guard
+from butaca.serve.settings import ServeSettings
+from butaca.serve.telemetry import configure_logs
+
+#: Seconds for a request's headers to arrive, and for requests in work when the service is stopped.
+HEADERS_WITHIN, GRACE = 10, 10
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, but a client that never finishes its headers is let go of."""
+
+    _late: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Someone connected."""
+        super().connection_made(transport)
+        self._late = self.loop.call_later(HEADERS_WITHIN, transport.close)
+
+    def on_message_begin(self) -> None:
+        """The first bytes of a request."""
+        super().on_message_begin()
+        if self._late is None:
+            self._late = self.loop.call_later(HEADERS_WITHIN, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        """All of its headers."""
+        self._in_time()
+        try:
+            super().on_headers_complete()
+        except (UnicodeDecodeError, ValueError):  # a path that is no address
+            self.send_400_response("Invalid HTTP request received.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gone."""
+        self._in_time()
+        super().connection_lost(exc)
+
+    def _in_time(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that nobody else has.
+
+    Raises:
+        SettingError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise SettingError("An address can be listened on", f"{host}: {error}", "Check --host") from None
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SettingError(
+                "A port is used by one program",
+                f"{host}:{port}, which another one has",
+                "Stop it, or choose another: --port 8001 (0 takes a free one)",
+            ) from None
+        raise SettingError(
+            "An address can be listened on", f"{host}:{port}: {error}", "Check --host and --port"
+        ) from None
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where a browser finds it."""
+    host, port = listening.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - only shown
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(app: Guard, settings: ServeSettings, listening: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; then answer what is in work, and write what waits."""
+    configure_logs()
+    proxies: dict[str, Any] = {"proxy_headers": False}
+    if settings.trusted_proxies:
+        proxies = {"proxy_headers": True, "forwarded_allow_ips": list(settings.trusted_proxies)}
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        backlog=2048,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACE,
+        **proxies,
+    )
+    server = uvicorn.Server(config)
+    tasks = server.server_state.tasks
+    app.in_flight = lambda: len(tasks)  # those that wait for their turn included
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        server.run(sockets=[listening])

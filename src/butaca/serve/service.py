@@ -1,0 +1,66 @@
+"""Everything that one running service holds, wired once."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from butaca.serve.access import Keys
+from butaca.serve.live import Live
+from butaca.serve.ports import Store
+from butaca.serve.registry import Registry
+from butaca.serve.settings import ServeSettings
+from butaca.serve.shown import ShownLog
+from butaca.serve.telemetry import Telemetry
+
+T = TypeVar("T")
+
+#: Threads that wait for the store.
+THREADS = 8
+
+
+class Service:
+    """What the routes share.
+
+    Attributes:
+        settings: as given.
+        registry: the models.
+        store: events, lists, keys.
+        telemetry: metrics.
+        live: what people did since training.
+        shown: lists on their way to the store.
+        keys: the check of keys; None where none are needed.
+        in_flight: how many requests are in work.
+    """
+
+    def __init__(self, settings: ServeSettings, registry: Registry, store: Store, keys: bool = False) -> None:
+        self.settings, self.registry, self.store = settings, registry, store
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="butaca-store")
+        self.telemetry = Telemetry()
+        self.live = Live(store, self.threads, settings.cached_users, settings.staleness)
+        self.shown = ShownLog(store, self.telemetry, settings.log_queue, settings.log_lists)
+        self.keys = Keys(store.keys.verify, self.threads, settings.staleness / 2) if keys else None
+        self.running: Callable[[], int] = lambda: 0
+        self.count_models()
+
+    def count_models(self) -> None:
+        """Tell the metrics which versions are in use."""
+        self.telemetry.serve({m.name: m.version for m in self.registry.serving.active.values()})
+
+    async def in_thread(self, function: Callable[..., T], *args: Any, **keywords: Any) -> T:
+        """Wait for the store without holding up the others."""
+        call = functools.partial(function, *args, **keywords)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, call)
+
+    def start(self) -> None:
+        """Begin the work behind the answers."""
+        self.shown.start()
+
+    def close(self) -> None:
+        """Write what waits, and let go of the store."""
+        self.shown.close()
+        self.threads.shutdown(wait=True)
+        self.store.close()

@@ -1,0 +1,109 @@
+"""How the service runs: one frozen record, documented here and in docs/service.md, and nowhere else."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from butaca.errors import SettingError
+
+#: What a request may hold at most; fixed, so that the OpenAPI document can say so.
+K_MAX, LIST_MAX, BATCH_MAX, ID_MAX, TEXT_MAX = 1_000, 1_000, 1_000, 512, 200
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """Settings of `butaca serve`.
+
+    Attributes:
+        host: address to listen on. Anything but this machine's own needs API keys.
+        port: to listen on; 0 takes a free one.
+        events: where events, erasures, keys and shown lists are kept: a file (SQLite), or a PostgreSQL
+            address.
+        split: share of the users that each model answers, by model name, adding up to 1. Empty: the
+            first model answers everyone.
+        host_names: further names that the Host header may hold. On this machine's own address only
+            localhost, 127.0.0.1 and [::1] are taken without; elsewhere any, unless some are named.
+        cors_origins: pages on other origins that may call the API, such as https://shop.example.
+        trusted_proxies: addresses of reverse proxies whose X-Forwarded-For is believed.
+        max_body: bytes of a request's body.
+        max_in_flight: requests in work at once; more are answered 503 with Retry-After, at once.
+        rate: requests a second for each key, or each client address without keys; 0 does not limit.
+        burst: requests that may come at once before `rate` holds.
+        timeout: seconds for one request, its body included.
+        staleness: seconds until what another process wrote to the event store is noticed here, and
+            until a revoked key stops working.
+        cached_users: people whose events are kept in memory.
+        log_lists: whether every list that was shown is logged with its request_id, so that later events
+            can point at it. Needed by the online comparison.
+        log_queue: lists waiting to be logged; more are dropped and counted in the metrics.
+        access_log: whether every request is logged, beside those that fail.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    events: str = "events.db"
+    split: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    host_names: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    max_body: int = 256 * 1024
+    max_in_flight: int = 128
+    rate: float = 0.0
+    burst: int = 200
+    timeout: float = 10.0
+    staleness: float = 2.0
+    cached_users: int = 50_000
+    log_lists: bool = True
+    log_queue: int = 10_000
+    access_log: bool = False
+
+    def __post_init__(self) -> None:
+        least = {"max_body": 1024, "max_in_flight": 1, "burst": 1, "cached_users": 1, "log_queue": 1}
+        for name, lowest in least.items():
+            if getattr(self, name) < lowest:
+                raise SettingError(f"{name} is at least {lowest:,}", f"{name}={getattr(self, name)}")
+        if not 0 <= self.port <= 65_535:
+            raise SettingError("A port is a number from 0 to 65535", f"port={self.port}")
+        if not (math.isfinite(self.rate) and self.rate >= 0):
+            raise SettingError("rate is 0 (no limit) or more requests a second", f"rate={self.rate}")
+        if not (math.isfinite(self.timeout) and self.timeout > 0):
+            raise SettingError("timeout is a number of seconds above 0", f"timeout={self.timeout}")
+        if not (math.isfinite(self.staleness) and self.staleness >= 0):
+            raise SettingError("staleness is 0 or more seconds", f"staleness={self.staleness}")
+        for origin in self.cors_origins:
+            if origin == "*" or "://" not in origin or origin.count("/") != 2:
+                raise SettingError(
+                    "An origin is a scheme and a host, named one by one",
+                    repr(origin),
+                    "Write it as the browser sends it: https://shop.example",
+                )
+        shares = list(self.split.values())
+        if shares and not (all(s >= 0 for s in shares) and math.isclose(sum(shares), 1, abs_tol=1e-6)):
+            raise SettingError(
+                "The shares of a split are 0 or more and add up to 1",
+                ", ".join(f"{name}={share:g}" for name, share in self.split.items()),
+                "Write --split champion=0.9,challenger=0.1",
+            )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own.
+
+    >>> [is_loopback(h) for h in ("localhost", "127.0.0.1", "::1", "0.0.0.0", "example.org")]
+    [True, True, True, False, False]
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,77 @@
+"""Lists that were shown, on their way to the store: a bounded queue and one thread that empties it.
+
+Answering never waits for it. When it is full, because the store is slow or away, the newest lists are
+dropped and counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from butaca.errors import ButacaError
+from butaca.serve.ports import Store
+from butaca.serve.store.records import Shown
+from butaca.serve.telemetry import Telemetry, log
+
+#: Lists written at once; and seconds between looks at the queue.
+BATCH, PAUSE = 250, 0.1
+
+
+class ShownLog:
+    """Takes lists and writes them behind.
+
+    Args:
+        store: where they go.
+        telemetry: counts them.
+        size: lists that may wait.
+        enabled: false drops them silently, where nothing is to be logged.
+    """
+
+    def __init__(self, store: Store, telemetry: Telemetry, size: int, enabled: bool = True) -> None:
+        self._store, self._telemetry, self._size = store, telemetry, size
+        self._queue: deque[Shown] = deque()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.enabled = enabled
+
+    def start(self) -> None:
+        """Begin to write."""
+        if self.enabled and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="butaca-shown", daemon=True)
+            self._thread.start()
+
+    def put(self, row: Shown) -> None:
+        """Hand over a list; never waits."""
+        if len(self._queue) >= self._size:
+            self._telemetry.dropped.inc()
+        else:
+            self._queue.append(row)
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Write what waits, and stop."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._stop.wait(PAUSE):
+            self._drain()
+        self._drain()
+
+    def _drain(self) -> None:
+        while self._queue:
+            rows = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            try:
+                self._store.log_recommendations(rows)
+                self._telemetry.logged.inc(len(rows))
+            except ButacaError as error:
+                self._telemetry.unlogged.inc(len(rows))
+                log.error("lists not logged", lists=len(rows), error=str(error))
+            except Exception:
+                self._telemetry.unlogged.inc(len(rows))
+                log.exception("lists not logged", lists=len(rows))

@@ -1,0 +1,140 @@
+"""What is measured: Prometheus metrics with their labels bound beforehand, recent latencies, JSON logs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from array import array
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+#: Bounds of the latency histograms, in seconds.
+BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5)
+
+#: Latencies kept for /v1/state.
+RECENT = 4096
+
+
+class Recent:
+    """The last latencies, in a ring: writing one is two assignments."""
+
+    def __init__(self, size: int = RECENT) -> None:
+        self._values = array("d", [0.0]) * size
+        self._size, self.count = size, 0
+
+    def add(self, seconds: float) -> None:
+        """Keep one."""
+        self._values[self.count % self._size] = seconds
+        self.count += 1
+
+    def percentiles(self) -> dict[str, float | int | None]:
+        """Of those kept, in milliseconds."""
+        kept = sorted(self._values[: min(self.count, self._size)])
+        figures: dict[str, float | int | None] = {"samples": len(kept)}
+        for name, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
+            figures[name] = (
+                round(kept[min(int(share * len(kept)), len(kept) - 1)] * 1000, 3) if kept else None
+            )
+        return figures
+
+
+class Telemetry:
+    """The metrics of one service."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.started = time.time()
+        self.latency = Recent()
+        r = self.registry
+        self.requests = Counter(
+            "butaca_requests", "Requests by route and status.", ["route", "status"], registry=r
+        )
+        self.seconds = Histogram(
+            "butaca_request_seconds", "Time to answer, by route.", ["route"], buckets=BOUNDS, registry=r
+        )
+        self.in_flight = Gauge("butaca_requests_in_flight", "Requests in work.", registry=r)
+        refused = Counter(
+            "butaca_refused", "Requests refused before any work, by reason.", ["reason"], registry=r
+        )
+        self.shed, self.limited = refused.labels("overload"), refused.labels("rate")
+        self.denied, self.late = refused.labels("key"), refused.labels("timeout")
+        events = Counter("butaca_events", "Events by whether they were new.", ["outcome"], registry=r)
+        self.accepted, self.known = events.labels("accepted"), events.labels("known")
+        self.lists = Counter(
+            "butaca_recommendations", "Lists by source and model.", ["source", "model"], registry=r
+        )
+        self.queue = Gauge("butaca_log_queue", "Lists waiting to be logged.", registry=r)
+        logged = Counter("butaca_logged_lists", "Lists by what became of them.", ["outcome"], registry=r)
+        self.logged, self.dropped, self.unlogged = (
+            logged.labels(word) for word in ("logged", "dropped", "failed")
+        )
+        self.models = Gauge("butaca_model_info", "Models in use.", ["name", "version"], registry=r)
+        self.total = 0
+        self.errors = 0
+        self._bound: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._sources: dict[tuple[str, str], Callable[[], None]] = {}
+
+    def observe(self, route: str, status: int, seconds: float) -> None:
+        """One request, answered."""
+        bound = self._bound.get((route, status))
+        if bound is None:
+            bound = self.requests.labels(route, str(status)).inc, self.seconds.labels(route).observe
+            self._bound[route, status] = bound
+        bound[0]()
+        bound[1](seconds)
+        self.total += 1
+        if status >= 500 and status != 503:
+            self.errors += 1
+
+    def listed(self, source: str, model: str) -> None:
+        """One list, made."""
+        bound = self._sources.get((source, model))
+        if bound is None:
+            bound = self._sources[source, model] = self.lists.labels(source, model).inc
+        bound()
+
+    def serve(self, models: MutableMapping[str, str]) -> None:
+        """Say which versions are in use, by name."""
+        self.models.clear()
+        for name, version in models.items():
+            self.models.labels(name, version).set(1)
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self.registry)
+
+
+def configure_logs(level: int = logging.INFO) -> None:
+    """JSON lines on standard error, butaca's and the libraries'."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+log: Any = structlog.get_logger("butaca")
