@@ -13,24 +13,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as to_bytes
 
-from butaca.data.dataset import Bags, Column, Entities
 from butaca.data.histories import Histories
-from butaca.data.vocabulary import Vocabulary
 from butaca.errors import BundleError
-from butaca.model.query import HistoryWeights, QueryTower, RatingBins
+from butaca.recommend.contents import (
+    as_arrays,
+    entities_as_json,
+    entities_from,
+    tower_from,
+    tower_numbers,
+)
 from butaca.recommend.recommender import Recommender
 
 FORMAT = "butaca-model"
@@ -46,10 +47,12 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
     """
     check_free(folder)
     files = {
-        "arrays": ("safetensors", to_bytes(_arrays(recommender))),
+        "arrays": ("safetensors", to_bytes(as_arrays(recommender))),
         "entities": (
             "json",
-            _json({"users": _entities(recommender.users), "items": _entities(recommender.items)}),
+            _json(
+                {"users": entities_as_json(recommender.users), "items": entities_as_json(recommender.items)}
+            ),
         ),
     }
     manifest: dict[str, Any] = {
@@ -57,7 +60,7 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         "version": VERSION,
         "butaca": installed("butaca"),
         "about": dict(recommender.about),
-        "query_tower": _tower_numbers(recommender.query_tower),
+        "query_tower": tower_numbers(recommender.query_tower),
         "user_features": list(recommender.user_features),
         "files": {},
     }
@@ -147,7 +150,7 @@ def load_bundle(folder: Path) -> Recommender:
     try:
         arrays = parse_tensors(content["arrays"])
         tables = json.loads(content["entities"])
-        users, items = _read_entities(tables["users"]), _read_entities(tables["items"])
+        users, items = entities_from(tables["users"]), entities_from(tables["items"])
         test = None
         if "test_user" in arrays:
             test = (arrays["test_user"], arrays["test_item"])
@@ -166,135 +169,12 @@ def load_bundle(folder: Path) -> Recommender:
             arrays.get("item_bias"),
             manifest["about"],
             test,
-            _read_tower(manifest.get("query_tower"), arrays),
+            tower_from(manifest.get("query_tower"), arrays),
             tuple(manifest.get("user_features", ())),
             version_of(manifest),
         )
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise _damaged(folder, f"its parts do not fit together ({error})") from error
-
-
-def _arrays(recommender: Recommender) -> dict[str, np.ndarray]:
-    arrays: dict[str, np.ndarray] = {
-        "user_vectors": recommender.user_vectors,
-        "item_vectors": recommender.item_vectors,
-        "seen_items": recommender.seen.items,
-        "seen_start": recommender.seen.start,
-        "popularity": recommender.popularity,
-    }
-    optional = {
-        "item_bias": recommender.item_bias,
-        "seen_value": recommender.seen.value,
-        "seen_time": recommender.seen.time,
-    }
-    arrays |= {name: array for name, array in optional.items() if array is not None}
-    if recommender.test is not None:
-        arrays["test_user"], arrays["test_item"] = recommender.test
-    arrays |= _tower_arrays(recommender.query_tower)
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-
-
-def _tower_arrays(tower: QueryTower | None) -> dict[str, np.ndarray]:
-    if tower is None:
-        return {}
-    history = tower.history
-    arrays: dict[str, np.ndarray | None] = {
-        "query_base": tower.base,
-        "query_history": None if history is None else history.table,
-        "query_rating": None if history is None else history.rating,
-        "query_rating_edges": None if history is None or history.bins is None else history.bins.edges,
-        "query_head": tower.head,
-    }
-    for i, (weight, bias) in enumerate(tower.layers):
-        arrays |= {f"query_layer_{i}_weight": weight, f"query_layer_{i}_bias": bias}
-    return {name: array for name, array in arrays.items() if array is not None}
-
-
-def _tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
-    if tower is None:
-        return None
-    return {
-        "layers": len(tower.layers),
-        "unit": tower.unit,
-        "scale": tower.scale,
-        "head_scale": tower.head_scale,
-        "recency": 0.0 if tower.history is None else tower.history.recency,
-    }
-
-
-def _read_tower(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> QueryTower | None:
-    if numbers is None:  # the model reads no history, or the folder is older than those that do
-        return None
-    history = None
-    if "query_history" in arrays:
-        edges = arrays.get("query_rating_edges")
-        bins = None if edges is None else RatingBins(edges)
-        history = HistoryWeights(
-            arrays["query_history"], bins, arrays.get("query_rating"), float(numbers["recency"])
-        )
-    layers = range(int(numbers["layers"]))
-    return QueryTower(
-        arrays["query_base"],
-        history,
-        tuple((arrays[f"query_layer_{i}_weight"], arrays[f"query_layer_{i}_bias"]) for i in layers),
-        bool(numbers["unit"]),
-        float(numbers["scale"]),
-        arrays.get("query_head"),
-        float(numbers["head_scale"]),
-    )
-
-
-def _entities(entities: Entities) -> dict[str, Any]:
-    columns = {}
-    for name, column in entities.columns.items():
-        if isinstance(column, Bags):
-            columns[name] = {
-                "dtype": _kind(column.values),
-                "bags": _plain(column.values),
-                "offsets": column.offsets.tolist(),
-            }
-        else:
-            columns[name] = {"dtype": _kind(column), "values": _plain(column)}
-    return {
-        "key": entities.key,
-        "ids": _plain(entities.ids.values),
-        "columns": columns,
-        "labels": {name: list(words) for name, words in entities.labels.items()},
-    }
-
-
-def _read_entities(stored: Mapping[str, Any]) -> Entities:
-    columns: dict[str, Column] = {}
-    for name, column in stored["columns"].items():
-        if "bags" in column:
-            columns[name] = Bags(
-                _array(column["bags"], column["dtype"]), np.asarray(column["offsets"], dtype=np.int64)
-            )
-        else:
-            columns[name] = _array(column["values"], column["dtype"])
-    labels = {name: tuple(words) for name, words in stored["labels"].items()}
-    ids = Vocabulary(_array(stored["ids"]))
-    return Entities(stored["key"], ids, MappingProxyType(columns), MappingProxyType(labels))
-
-
-def _kind(column: np.ndarray) -> str:
-    return "text" if column.dtype == object or column.dtype.kind == "U" else column.dtype.name
-
-
-def _plain(values: np.ndarray) -> list[Any]:
-    if values.dtype.kind == "f":
-        return [None if math.isnan(v) else v for v in values.tolist()]
-    return list(values.tolist())
-
-
-def _array(values: list[Any], kind: str | None = None) -> np.ndarray:
-    if kind is None:
-        kind = "int64" if values and all(isinstance(v, int) for v in values) else "text"
-    if kind == "text":
-        out = np.empty(len(values), dtype=object)
-        out[:] = values
-        return out
-    return np.array([math.nan if v is None else v for v in values], dtype=kind)
 
 
 def _json(value: Any, indent: int | None = None) -> bytes:

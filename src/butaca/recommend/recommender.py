@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +14,15 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.index.exact import ExactIndex, TopK, best
-from butaca.model.features import Feature, History
 from butaca.model.query import QueryTower
 from butaca.recommend.answers import Item, Reason, Recommendation, Source
+from butaca.recommend.building import FittedTowers, parts_of
 from butaca.recommend.catalogue import Catalogue
 from butaca.recommend.filters import Where
 from butaca.recommend.person import Given, Person, as_given, distinct, extended, read
 from butaca.recommend.reasons import Shares, shares_of
 from butaca.recommend.reorder import LEAST, POOL, check, fresh, varied
-from butaca.types import Bools, Codes, Floats, Ints, Values
+from butaca.types import Bools, Codes, Floats, Ints
 
 #: Users scored at once.
 BLOCK = 1024
@@ -32,34 +32,6 @@ LESS = 0.5
 
 #: Reasons named with an item.
 REASONS = 3
-
-
-class FittedTowers(Protocol):
-    """What `Recommender.build` needs of a model.
-
-    Where it also has `item_bias`, a `query_tower` that reads histories, and the histories that it
-    has `seen`, they are carried too.
-    """
-
-    @property
-    def users(self) -> Entities:
-        """The users it knows."""
-        ...
-
-    @property
-    def items(self) -> Entities:
-        """The candidates."""
-        ...
-
-    @property
-    def user_vectors(self) -> Floats:
-        """[U + 1, d], the last for unknown users."""
-        ...
-
-    @property
-    def item_vectors(self) -> Floats:
-        """[N, d]."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,31 +89,7 @@ class Recommender:
 
         A tower that reads histories answers from these, also where it was trained on fewer.
         """
-        train = train.recoded(model.users, model.items)
-        seen = Histories.of(train)
-        vectors, bias = model.user_vectors, getattr(model, "item_bias", None)
-        tower: QueryTower | None = getattr(model, "query_tower", None)
-        if tower is not None and not tower.reads_history:
-            tower = None
-        if tower is not None and not _same(seen, getattr(model, "seen", None)):
-            vectors = tower(np.arange(len(model.users) + 1, dtype=np.int32), seen)
-        pairs = None
-        if test is not None:
-            test = test.recoded(model.users, model.items)
-            pairs = (test.user, test.item)
-        return cls(
-            model.users,
-            model.items,
-            np.asarray(vectors, dtype=np.float32),
-            np.asarray(model.item_vectors, dtype=np.float32),
-            seen,
-            np.bincount(train.item, minlength=len(model.items)).astype(np.float32),
-            None if bias is None else np.asarray(bias, dtype=np.float32),
-            about=dict(about or {}),
-            test=pairs,
-            query_tower=tower,
-            user_features=_user_features(model),
-        )
+        return cls(**parts_of(model, train, test), about=dict(about or {}))
 
     # A Scorer, so that a saved model is judged like any other.
 
@@ -453,22 +401,3 @@ class Recommender:
         from butaca.recommend.bundle import load_bundle
 
         return load_bundle(Path(folder))
-
-
-def _user_features(model: FittedTowers) -> tuple[str, ...]:
-    """Columns of the users' table that a model reads, the id left out."""
-    query: Sequence[Feature] = getattr(getattr(model, "settings", None), "query", ())
-    columns = (f.column for f in query if not isinstance(f, History))
-    return tuple(column for column in columns if column != model.users.key)
-
-
-def _same(a: Histories, b: Histories | None) -> bool:
-    """Whether two histories hold the same."""
-    columns = ("items", "start", "value", "time")
-    return b is not None and all(_equal(getattr(a, c), getattr(b, c)) for c in columns)
-
-
-def _equal(a: Values | None, b: Values | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return a is b or np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
