@@ -126,8 +126,8 @@ class Filters:
             column = self._column(name)
             if isinstance(column, _Labels):
                 counts = np.bincount(column.code, minlength=len(column.shown))
-                if len(column.shown) > max(MOST, len(self._items) // 4):
-                    continue  # nearly every item its own
+                if counts.max(initial=0) < 2 or len(counts) > max(MOST, len(self._items) // 4):
+                    continue  # (nearly) every item its own
                 order = np.argsort(-counts, kind="stable")[:MOST]
                 values = tuple((column.shown[i], int(counts[i])) for i in order)
                 out.append(Choice(short, "labels", values))
@@ -178,7 +178,7 @@ class Filters:
         if isinstance(column, _Labels):
             masks = [column.mask(self._names[name], v) for v in wanted]
         else:
-            masks = [column == _number(name, v) for v in wanted]
+            masks = [column == column.dtype.type(_number(name, v)) for v in wanted]
         empty = np.zeros(len(self._items), dtype=bool)
         if kind == "all":
             return np.logical_and.reduce(masks) if masks else ~empty
@@ -192,7 +192,7 @@ class Filters:
                 f"{name!r}, which holds labels such as {column.shown[:1]}",
                 f'Try {{"{name}": [value, ...]}}',
             )
-        limit = _number(name, value)
+        limit = column.dtype.type(_number(name, value))  # 0.2 is the column's own 0.2
         with np.errstate(invalid="ignore"):
             within: Bools = column >= limit if kind == "min" else column <= limit
         return within
@@ -206,7 +206,7 @@ class Filters:
     def _read(self, name: str) -> _Labels | Values:
         column, labels = self._items[name], self._items.labels.get(name)
         if not isinstance(column, Bags) and not labels and column.dtype.kind in "iuf":
-            numbers = column.astype(np.float64)
+            numbers = column.copy() if column.dtype.kind == "f" else column.astype(np.float64)
             if self._names[name] in YEARS:
                 numbers[numbers <= 0] = np.nan  # how tables of whole numbers say that a year is missing
             return numbers
