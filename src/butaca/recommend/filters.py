@@ -128,7 +128,7 @@ class Filters:
                 counts = np.bincount(column.code, minlength=len(column.shown))
                 if counts.max(initial=0) < 2 or len(counts) > max(MOST, len(self._items) // 4):
                     continue  # (nearly) every item its own
-                order = np.argsort(-counts, kind="stable")[:MOST]
+                order = [i for i in np.argsort(-counts, kind="stable")[:MOST] if counts[i]]
                 values = tuple((column.shown[i], int(counts[i])) for i in order)
                 out.append(Choice(short, "labels", values))
             else:
