@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version as installed
@@ -70,10 +71,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
+        following = asyncio.create_task(service.live.follow())
         try:
             yield
         finally:
-            service.close()
+            following.cancel()
+            await asyncio.to_thread(service.close)
 
     app = FastAPI(
         title="butaca",

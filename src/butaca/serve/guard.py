@@ -15,7 +15,7 @@ from typing import Any
 from butaca.serve.access import presented, scope_of
 from butaca.serve.answering import uuid7
 from butaca.serve.errors import problem_of
-from butaca.serve.headers import CorsAllowed, Headers, allowed_host, security_headers
+from butaca.serve.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
 from butaca.serve.limits import Buckets, client_name
 from butaca.serve.problems import MEDIA_TYPE, Problem
 from butaca.serve.service import Service
@@ -46,9 +46,9 @@ class Guard:
     def __init__(self, app: App, service: Service, direct: dict[str, Answer]) -> None:
         self.app, self.service, self.direct = app, service, direct
         settings = service.settings
-        self._security = security_headers()
-        self._json = [(b"content-type", b"application/json"), *self._security]
-        self._problem = [(b"content-type", MEDIA_TYPE.encode()), *self._security]
+        self._security = page_headers()
+        self._json = [(b"content-type", b"application/json"), *DATA_HEADERS]
+        self._problem = [(b"content-type", MEDIA_TYPE.encode()), *DATA_HEADERS]
         self._allowed = allowed_host(settings)
         self._cors = CorsAllowed(settings.cors_origins)
         self._buckets = Buckets(settings.rate, settings.burst)

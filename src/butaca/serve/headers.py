@@ -14,12 +14,19 @@ CSP = (
 )
 
 
-def security_headers() -> list[tuple[bytes, bytes]]:
-    """What every answer carries, unless the route says otherwise."""
+#: Of answers that no browser shows: JSON and problems.
+DATA_HEADERS = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+]
+
+
+def page_headers() -> list[tuple[bytes, bytes]]:
+    """What every other answer carries, unless the route says otherwise."""
     return [
         (b"content-security-policy", CSP.encode()),
         (b"x-content-type-options", b"nosniff"),
-        (b"x-frame-options", b"DENY"),
         (b"referrer-policy", b"no-referrer"),
         (b"cross-origin-opener-policy", b"same-origin"),
         (b"cross-origin-resource-policy", b"same-origin"),

@@ -1,21 +1,23 @@
 """What people did since training: counts at once, and is kept in memory for the next request.
 
-The last `size` people asked about are kept, for `staleness` seconds each: until then an event that another
-process wrote is not seen here. One that this process acknowledged is seen by the next request.
+What this process acknowledged is seen by the very next request. What another process wrote is seen when the
+store is asked, every `staleness` seconds, whose events changed; only those people are read again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from butaca.errors import ButacaError
 from butaca.recommend.person import Given
 from butaca.serve.ports import Store
+from butaca.serve.store.changes import Mark
 from butaca.serve.store.records import NEGATIVE_KINDS, Event
+from butaca.serve.telemetry import log
 
 #: Events of one person that count, the latest.
 HISTORY_MAX = 1_000
@@ -29,16 +31,14 @@ class Person:
         had: items of events that say yes, with value and time, oldest first, each item once.
         less: items that the person said no to.
         erased: whether what the models learned of the person must not be used.
-        until: when to ask again (monotonic seconds).
     """
 
     had: tuple[Given, ...] = ()
     less: tuple[str, ...] = ()
     erased: bool = False
-    until: float = 0.0
 
 
-def person_of(events: Iterable[Event], erased: bool, until: float) -> Person:
+def person_of(events: Iterable[Event], erased: bool) -> Person:
     """What events add up to: the last word on each item counts."""
     had: dict[str, Given] = {}
     less: dict[str, None] = {}
@@ -49,7 +49,7 @@ def person_of(events: Iterable[Event], erased: bool, until: float) -> Person:
             less[event.item] = None
         else:
             had[event.item] = Given(event.item, event.value, event.time)
-    return Person(tuple(had.values()), tuple(less), erased, until)
+    return Person(tuple(had.values()), tuple(less), erased)
 
 
 class Live:
@@ -57,7 +57,7 @@ class Live:
 
     def __init__(self, store: Store, threads: Executor, size: int, staleness: float) -> None:
         self._store, self._threads = store, threads
-        self._size, self._staleness = size, staleness
+        self._size, self._staleness = size, max(staleness, 0.05)
         self._people: OrderedDict[str, Person] = OrderedDict()
         self._reading: dict[str, asyncio.Future[Person]] = {}
 
@@ -65,11 +65,8 @@ class Live:
         return len(self._people)
 
     def at_hand(self, user: str) -> Person | None:
-        """What is remembered of a person and fresh, without waiting."""
-        found = self._people.get(user)
-        if found is None or found.until < time.monotonic():
-            return None
-        return found
+        """What is remembered of a person, without waiting."""
+        return self._people.get(user)
 
     async def of(self, user: str) -> Person:
         """What the store holds of a person; read by one task, however many ask."""
@@ -85,8 +82,7 @@ class Live:
         return await asyncio.shield(reading)
 
     def _read(self, user: str) -> Person:
-        until = time.monotonic() + self._staleness
-        return person_of(self._store.history(user, HISTORY_MAX), self._store.erased(user), until)
+        return person_of(self._store.history(user, HISTORY_MAX), self._store.erased(user))
 
     def _read_done(self, user: str, done: asyncio.Future[Person]) -> None:
         if self._reading.get(user) is not done:  # something was written meanwhile: what it read may be old
@@ -99,8 +95,27 @@ class Live:
         while len(self._people) > self._size:
             self._people.popitem(last=False)
 
-    def forget(self, users: Iterable[str]) -> None:
-        """Read these people again: something of theirs was written."""
-        for user in users:
+    def forget(self, users: Iterable[str] | None) -> None:
+        """Read these people again, or everyone: something of theirs was written."""
+        for user in (*self._people, *self._reading) if users is None else users:
             self._people.pop(user, None)
             self._reading.pop(user, None)
+
+    async def follow(self) -> None:
+        """Forget, for as long as the service runs, whoever another process wrote about."""
+        loop = asyncio.get_running_loop()
+        mark: Mark | None = None
+        failing = False
+        while True:
+            try:
+                changes = await loop.run_in_executor(self._threads, self._store.changes, mark)
+                if mark is None or failing:  # what was read before the mark may be old
+                    self.forget(None)
+                else:
+                    self.forget(changes.users)
+                mark, failing = changes.mark, False
+            except ButacaError as error:  # what is remembered stands until the store is back
+                if not failing:
+                    log.error("changes in the event store not seen", error=str(error))
+                failing = True
+            await asyncio.sleep(self._staleness)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from butaca.serve.store.attribution import ArmCounts
+from butaca.serve.store.changes import Changes, Mark
 from butaca.serve.store.records import Added, Erased, Event, Shown
 
 
@@ -23,6 +24,10 @@ class Store(Protocol):
 
     def history(self, user: str, limit: int = ...) -> list[Event]:
         """The latest events of a user, oldest first."""
+        ...
+
+    def changes(self, since: Mark | None = None) -> Changes:
+        """Whose events any process has written since a mark; without one, only where to begin."""
         ...
 
     def experiment(self, since: int | None = None) -> Mapping[str, ArmCounts]:

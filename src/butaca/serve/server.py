@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import sys
 from asyncio import TimerHandle, Transport
 from typing import Any
 
@@ -98,6 +99,7 @@ def url_of(listening: socket.socket) -> str:
 def run(app: Guard, settings: ServeSettings, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; then answer what is in work, and write what waits."""
     configure_logs()
+    sys.setswitchinterval(0.0005)  # the thread that logs lists holds up an answer no longer than this
     proxies: dict[str, Any] = {"proxy_headers": False}
     if settings.trusted_proxies:
         proxies = {"proxy_headers": True, "forwarded_allow_ips": list(settings.trusted_proxies)}

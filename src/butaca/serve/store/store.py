@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from butaca.errors import StoreError
 from butaca.serve.store import migrate
 from butaca.serve.store.attribution import ArmCounts, count_arms
+from butaca.serve.store.changes import Changes, Mark, read_changes
 from butaca.serve.store.database import Database
 from butaca.serve.store.erasures import Erasures
 from butaca.serve.store.group_commit import GroupCommit
@@ -162,6 +163,11 @@ class EventStore:
         )
         with self._database.read() as connection:
             return [Event(*row) for row in connection.execute(latest)][::-1]
+
+    def changes(self, since: Mark | None = None) -> Changes:
+        """Whose events any process has written since a mark; without a mark, only where to begin."""
+        with self._database.read() as connection:
+            return read_changes(connection, since, overlap=not self._database.sqlite)
 
     def count(self) -> int:
         """How many events the store holds."""
