@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ from butaca.serve.registry import Loaded
 from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse
 from butaca.serve.service import Service
 from butaca.serve.store.records import Shown
+from butaca.serve.telemetry import uuid7
 
 #: Answers in place of the model, so that a benchmark can tell our share of the time from the server's.
 Stub = Callable[[Loaded, RecommendRequest], Recommendation]
@@ -147,15 +147,3 @@ def items_json(answer: Recommendation) -> list[dict[str, Any]]:
         }
         for item in answer.items
     ]
-
-
-#: Seeded by the system; an id need only be unlike the others.
-_random = random.Random()  # noqa: S311
-
-
-def uuid7() -> str:
-    """A request_id: a UUID of version 7, which sorts by time (RFC 9562)."""
-    value = time.time_ns() // 1_000_000 << 80 | _random.getrandbits(80)
-    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -24,9 +24,10 @@ from butaca.serve import (
     routes_recommend,
     routes_state,
 )
-from butaca.serve.answering import Answering, Stub, uuid7
-from butaca.serve.errors import problem_of
+from butaca.serve.answering import Answering, Stub
+from butaca.serve.errors import told
 from butaca.serve.guard import Guard
+from butaca.serve.headers import DATA_HEADERS
 from butaca.serve.ports import Store
 from butaca.serve.problems import MEDIA_TYPE, Problem
 from butaca.serve.registry import Registry
@@ -98,7 +99,7 @@ def create_app(
         routes_page,
     ):
         app.include_router(routes.router)
-    for kind in (Problem, ButacaError, RequestValidationError, HTTPException):
+    for kind in (Problem, ButacaError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _tell)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     guard = Guard(app, service, {"/v1/recommend": answering})
@@ -108,9 +109,9 @@ def create_app(
 
 async def _tell(request: Request, error: Exception) -> Response:
     """A problem raised by a route."""
-    problem = problem_of(error, request.url.path)
-    headers = {name.decode(): value.decode() for name, value in problem.headers}
-    return Response(problem.body(uuid7()), problem.status, headers, MEDIA_TYPE)
+    problem, request_id = told(error, request.method, request.scope["path"])
+    headers = {name.decode(): value.decode() for name, value in [*problem.headers, *DATA_HEADERS]}
+    return Response(problem.body(request_id), problem.status, headers, MEDIA_TYPE)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -7,7 +7,25 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from butaca.errors import ButacaError, StoreError
-from butaca.serve.problems import Problem, not_found, of_error, of_pydantic, of_validation
+from butaca.serve.problems import Problem, not_found, of_error, of_pydantic, of_validation, shown
+from butaca.serve.telemetry import log, uuid7
+
+
+def told(error: Exception, method: str, path: str) -> tuple[Problem, str]:
+    """The problem that an exception is answered with, and the id under which the log has it."""
+    problem, request_id = problem_of(error, path), uuid7()
+    if problem.status >= 500 and problem.kind not in {"overload", "timeout"}:
+        cause = error if problem.status == 500 else None
+        log.error(
+            "request failed",
+            request_id=request_id,
+            method=method,
+            path=shown(path),
+            status=problem.status,
+            reason=str(error),
+            exc_info=cause,
+        )
+    return problem, request_id
 
 
 def problem_of(error: Exception, path: str) -> Problem:

@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from butaca.serve.access import presented, scope_of
-from butaca.serve.answering import uuid7
-from butaca.serve.errors import problem_of
+from butaca.serve.errors import told
 from butaca.serve.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
 from butaca.serve.limits import Buckets, client_name
 from butaca.serve.problems import MEDIA_TYPE, Problem
@@ -77,6 +76,7 @@ class Guard:
                 status = 204
                 await _respond(send, 204, [*self._security, *extra, *self._cors.preflight], b"")
                 return
+            body: bytes | None = None
             try:
                 async with asyncio.timeout(self.service.settings.timeout):
                     body = await self._read(receive, headers) if method not in {"GET", "HEAD"} else b""
@@ -91,32 +91,14 @@ class Guard:
                         route = _label(scope)
             except TimeoutError:
                 self.service.telemetry.late.inc()
-                raise Problem(
-                    503,
-                    "timeout",
-                    f"A request is answered within {self.service.settings.timeout:g} seconds",
-                    "one that was not",
-                    "Try again; an event that is sent again under its id is stored once",
-                    retry_after=1,
-                ) from None
+                raise _too_late(self.service.settings.timeout, body is None) from None
         except _Gone:
             status = 499
         except Exception as error:
-            request_id = scope["butaca.request_id"] = uuid7()
-            problem = problem_of(error, path)
-            status = problem.status
-            if status >= 500:
-                log.error(
-                    "request failed",
-                    request_id=request_id,
-                    method=method,
-                    path=path,
-                    status=status,
-                    exc_info=error if status == 500 else None,
-                    reason=str(error),
-                )
-            if scope.get("butaca.begun"):  # too late to say so
+            if scope.get("butaca.begun"):  # too late to say so; the routes told the log
                 return
+            problem, request_id = told(error, method, path)
+            status = problem.status
             body = problem.body(request_id) if method != "HEAD" else b""
             close = [(b"connection", b"close")] if status in {408, 413} else []
             await _respond(send, status, [*self._problem, *extra, *problem.headers, *close], body)
@@ -278,6 +260,25 @@ class _Gone(Exception):  # noqa: N818 - nobody is told
 def _label(scope: Scope) -> str:
     route = scope.get("route")
     return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
+
+
+def _too_late(seconds: float, reading: bool) -> Problem:
+    if reading:
+        return Problem(
+            408,
+            "slow-body",
+            f"A body arrives within {seconds:g} seconds",
+            "one that did not",
+            "Send it again",
+        )
+    return Problem(
+        503,
+        "timeout",
+        f"A request is answered within {seconds:g} seconds",
+        "one that was not",
+        "Try again; an event that is sent again under its id is stored once",
+        retry_after=1,
+    )
 
 
 def _too_large(limit: int, received: str) -> Problem:

@@ -50,7 +50,7 @@ class Headers:
             elif name == b"content-type":
                 content_type = value
             elif name == b"content-length":
-                self.length = int(value) if value.isdigit() else 0
+                self.length = int(value) if value.isdigit() and len(value) < 20 else 0
             elif name == b"origin":
                 self.origin = value
         self.host = host

@@ -127,9 +127,7 @@ class Registry:
             found[model.name, model.version] = {
                 "name": model.name,
                 "version": model.version,
-                "active": active
-                and (model.name in self.split or not self.split)
-                and (bool(self.split) or model.name == serving.first),
+                "active": active and model.name in (self.split or {serving.first}),
                 "loaded": True,
                 "loaded_at": model.loaded_at,
                 "about": model.recommender.about,
@@ -210,7 +208,9 @@ class Registry:
 
 def _load(name: str, folder: Path) -> Loaded:
     recommender = load_bundle(folder)
-    return Loaded(name, recommender.version, recommender)
+    loaded = Loaded(name, recommender.version, recommender)
+    loaded.showcase.warm()
+    return loaded
 
 
 def version_in(folder: Path) -> str:

@@ -12,15 +12,8 @@ from starlette.responses import Response
 
 from butaca.recommend.recommender import Recommender
 from butaca.serve.routing import PathId, TheService, body_of, json_response, problems
-from butaca.serve.schemas import (
-    EVENTS_EXAMPLES,
-    ErasedAnswer,
-    EventIn,
-    EventsAnswer,
-    EventsRequest,
-    HistoryAnswer,
-    parse,
-)
+from butaca.serve.schemas import EVENTS_EXAMPLES, EventIn, EventsRequest, parse
+from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer
 from butaca.serve.store.records import Event
 
 router = APIRouter(prefix="/v1")

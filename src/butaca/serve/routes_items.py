@@ -12,7 +12,7 @@ from butaca.serve.answering import items_json
 from butaca.serve.problems import of_error
 from butaca.serve.registry import Loaded
 from butaca.serve.routing import PathId, TheService, json_response, problems, raw_json
-from butaca.serve.schemas import FiltersAnswer, ItemFull, ItemList, MapAnswer, SimilarAnswer
+from butaca.serve.schemas_out import FiltersAnswer, ItemFull, ItemList, MapAnswer, SimilarAnswer
 from butaca.serve.service import Service
 from butaca.serve.settings import K_MAX, TEXT_MAX
 

@@ -11,7 +11,7 @@ from butaca.errors import BundleError, UnknownEntityError
 from butaca.evaluate.judged import nullable
 from butaca.serve.problems import of_error
 from butaca.serve.routing import TheService, json_response, problems
-from butaca.serve.schemas import Activated, ExperimentsAnswer, ModelsAnswer
+from butaca.serve.schemas_out import Activated, ExperimentsAnswer, ModelsAnswer
 from butaca.serve.service import Service
 from butaca.serve.store.attribution import ArmCounts
 from butaca.serve.store.experiments import difference, rate
@@ -29,6 +29,8 @@ def model_info(version: dict[str, Any]) -> dict[str, Any]:
         "verdict": (metrics.get("verdict") or {}).get("sentence"),
         "metrics": metrics,
         "data": about.get("data") or {},
+        **{key: about.get(key) for key in ("split", "softmax", "versions")},
+        "settings": about.get("model") or about.get("settings"),
         "damaged": version.get("damaged"),
     }
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from butaca.serve.routing import body_of, problems, raw_json
-from butaca.serve.schemas import RECOMMEND_EXAMPLES, RecommendAnswer
+from butaca.serve.schemas import RECOMMEND_EXAMPLES
+from butaca.serve.schemas_out import RecommendAnswer
 
 router = APIRouter(prefix="/v1", tags=["recommend"])
 

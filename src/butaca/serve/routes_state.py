@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from butaca.serve.problems import Problem
 from butaca.serve.routes_models import experiment, model_info
 from butaca.serve.routing import TheService, json_response, problems
-from butaca.serve.schemas import Health
+from butaca.serve.schemas_out import Health
 
 router = APIRouter(tags=["state"])
 

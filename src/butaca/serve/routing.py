@@ -10,9 +10,10 @@ from fastapi import Depends, Path, Request
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
+from butaca.serve.headers import DATA_HEADERS
 from butaca.serve.problems import MEDIA_TYPE
-from butaca.serve.schemas import Problem as ProblemSchema
 from butaca.serve.schemas import TextId
+from butaca.serve.schemas_out import Problem as ProblemSchema
 from butaca.serve.service import Service
 
 
@@ -48,9 +49,12 @@ def json_response(content: Any) -> Response:
     return raw_json(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
+_DATA = {name.decode(): value.decode() for name, value in DATA_HEADERS}
+
+
 def raw_json(content: bytes) -> Response:
     """JSON that is bytes already."""
-    return Response(content, media_type="application/json")
+    return Response(content, headers=_DATA, media_type="application/json")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

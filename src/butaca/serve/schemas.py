@@ -1,11 +1,11 @@
-"""What goes in and out, as the OpenAPI document shows it. Requests are parsed with these, strictly."""
+"""What goes in, as the OpenAPI document shows it: requests are parsed with these, strictly."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from butaca.serve.problems import of_pydantic
 from butaca.serve.settings import BATCH_MAX, ID_MAX, K_MAX, LIST_MAX, TEXT_MAX
@@ -95,39 +95,6 @@ class RecommendRequest(Strict):
     freshness: float = Field(0.0, ge=0, le=10, description="How much to favour recent items.")
 
 
-class Reason(BaseModel):
-    """A share of a score."""
-
-    id: str | int
-    title: str
-    share: float = Field(description="Of the score, exactly; the shares of all of the history add up.")
-
-
-class RecommendedItem(BaseModel):
-    """One item of a list."""
-
-    id: str | int
-    title: str
-    score: float = Field(description="Higher is better; comparable within one list.")
-    stage: str = "retrieval"
-    because: list[Reason] = []
-
-
-class RecommendAnswer(BaseModel):
-    """A list, best first."""
-
-    request_id: str = Field(description="Events can point at it.")
-    model_version: str
-    model: str
-    arm: str | None = Field(None, description="Of the split, where the person is in one.")
-    took_ms: float
-    source: str = Field(description="The rung that answered: history, user, features or popularity.")
-    user: str | None
-    history: list[str] = Field(description="Titles of the history that was given.")
-    unknown: list[str] = Field(description="What of it was passed over: no item is called so.")
-    items: list[RecommendedItem]
-
-
 class EventIn(Strict):
     """Somebody had something."""
 
@@ -160,13 +127,6 @@ EVENTS_EXAMPLES: dict[str, Any] = {
 }
 
 
-class EventsAnswer(BaseModel):
-    """Stored: what got this answer survives a crash."""
-
-    accepted: int = Field(description="New ones.")
-    known: int = Field(description="Those whose id was stored before.")
-
-
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -180,162 +140,3 @@ def parse(model: type[M], body: bytes) -> M:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise of_pydantic(error) from None
-
-
-text_id: TypeAdapter[str] = TypeAdapter(TextId)
-
-
-class Problem(BaseModel):
-    """What went wrong: the rule, what was received, and the cure (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    rule: str
-    received: str
-    cure: str
-    request_id: str | None = Field(None, description="Finds it in the log.")
-    errors: list[dict[str, Any]] | None = Field(None, description="Each broken rule and its place (loc).")
-
-
-class ItemShort(BaseModel):
-    """An item as lists show it."""
-
-    id: str | int
-    title: str
-    genres: list[str]
-    year: int | None
-    popularity: int = Field(description="Interactions in training.")
-
-
-class ItemFull(ItemShort):
-    """An item with every column of its table."""
-
-    features: dict[str, Any]
-
-
-class ItemList(BaseModel):
-    """Items, best first."""
-
-    items: list[ItemShort]
-
-
-class SimilarAnswer(BaseModel):
-    """Items like one."""
-
-    item: ItemShort
-    items: list[RecommendedItem]
-
-
-class Place(BaseModel):
-    """An item's place on the map."""
-
-    id: str | int
-    title: str
-    x: float
-    y: float
-    genre: str | None
-    popularity: int
-
-
-class MapAnswer(BaseModel):
-    """The catalogue as a map: what is alike lies close."""
-
-    items: list[Place]
-
-
-class FiltersAnswer(BaseModel):
-    """The columns that `where` takes: labels with their counts, numbers with their range."""
-
-    columns: list[dict[str, Any]]
-
-
-class HistoryEntry(BaseModel):
-    """Something that a person had."""
-
-    id: str | int
-    title: str
-    kind: str | None
-    value: float | None
-    time: int | None
-    source: str = Field(alias="from", description="training, or events since.")
-
-
-class HistoryAnswer(BaseModel):
-    """What is known of a person, latest first."""
-
-    user: str
-    erased: bool = Field(description="Whether the person was erased: nothing from before is used or shown.")
-    items: list[HistoryEntry]
-
-
-class ErasedCounts(BaseModel):
-    """What went."""
-
-    events: int
-    recommendations: int
-
-
-class ErasedAnswer(BaseModel):
-    """A person, erased."""
-
-    user: str
-    erased: ErasedCounts
-
-
-class ModelInfo(BaseModel):
-    """A version of a model."""
-
-    name: str
-    version: str
-    active: bool = Field(description="Whether it answers requests that name no model.")
-    loaded: bool
-    loaded_at: float | None
-    recipe: str | None
-    verdict: str | None
-    metrics: dict[str, Any]
-    data: dict[str, Any]
-    damaged: str | None = None
-
-
-class ModelsAnswer(BaseModel):
-    """Every version that is loaded, or could be."""
-
-    models: list[ModelInfo]
-
-
-class Activated(BaseModel):
-    """The version that answers now."""
-
-    name: str
-    version: str
-    active: bool
-
-
-class Arm(BaseModel):
-    """One side of the online comparison."""
-
-    name: str
-    model: str
-    share: float
-    recommendations: int
-    with_event: int
-    events: int
-    users: int
-    rate: float | None
-    low: float
-    high: float
-
-
-class ExperimentsAnswer(BaseModel):
-    """Events per list shown, by arm, with 95 % intervals."""
-
-    arms: list[Arm]
-    differences: list[dict[str, Any]]
-
-
-class Health(BaseModel):
-    """Whether it lives, or can answer."""
-
-    status: str

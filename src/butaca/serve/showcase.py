@@ -25,6 +25,14 @@ class Showcase:
         short = recommender.catalogue.filters.names()
         self._genres = next((name for name in short if "genre" in name.casefold()), None)
 
+    def warm(self) -> None:
+        """Make beforehand what the first requests would wait for."""
+        self.recommender.recommend(None, 1)
+        self.recommender.similar(self.catalogue.ids[0], 1)
+        self.catalogue.search("a", 1)
+        assert self.filters
+        assert self.map
+
     def short(self, code: int) -> dict[str, Any]:
         """What a list of items shows of one."""
         return {
