@@ -197,7 +197,7 @@ def test_the_same_id_again_changes_nothing(store):
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("id", "", "empty"), ("id", None, "NoneType"), ("id", 7, "int 7"), 
+        ("id", "", "empty"), ("id", None, "NoneType"), ("id", 7, "int 7"),
         ("user", "a\0b", "NUL at position 1"),
         ("item", "x" * 513, "513 characters"), ("item", "a\ud800", "lone surrogate at position 1"),
         ("request_id", "", "empty"), ("kind", "observe", "observe"), ("value", float("nan"), "nan"),
