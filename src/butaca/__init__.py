@@ -32,7 +32,7 @@ _ROOMS = {
     "butaca.evaluate.protocol": ("Evaluation", "evaluate_scorer"),
     "butaca.evaluate.verdict": ("Comparison", "Verdict", "compare"),
     "butaca.index.exact": ("ExactIndex",),
-    "butaca.model.features": ("Bag", "Category", "History", "Id", "Number", "Text"),
+    "butaca.model.features": ("Bag", "Buckets", "Category", "History", "Id", "Number", "Text"),
     "butaca.model.spectral": ("SpectralSettings",),
     "butaca.recipes": ("Recipe", "recipe"),
     "butaca.recommend.recommender": ("Recommender",),
@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from butaca.evaluate.verdict import compare as compare
     from butaca.index.exact import ExactIndex as ExactIndex
     from butaca.model.features import Bag as Bag
+    from butaca.model.features import Buckets as Buckets
     from butaca.model.features import Category as Category
     from butaca.model.features import History as History
     from butaca.model.features import Id as Id

@@ -18,6 +18,7 @@ import optax
 from butaca.data.dataset import Dataset
 from butaca.data.splits import random_split
 from butaca.errors import SettingError
+from butaca.model.cold import features_of
 from butaca.model.features import History, Id
 from butaca.model.spectral import SpectralSettings
 from butaca.train.callbacks import Callback, EarlyStopping, FitHistory
@@ -37,6 +38,7 @@ class Recipe:
         batch_size: pairs per step.
         epochs: passes over the training pairs.
         steps: if above 0, `for_data` sets the epochs to take about as many steps, and at least four.
+        features_of_new: whether `for_data` lets items without interactions be known by their features.
         tuned_on: interactions of the data that the settings were tuned on; if above 0, `for_data` lets the
             closed-form tower's dimensions grow with the cube root of the data's size against it.
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
@@ -50,6 +52,7 @@ class Recipe:
     batch_size: int = 8192
     epochs: int = 10
     steps: int = 0
+    features_of_new: bool = False
     tuned_on: int = 0
     held_out: int = 0
 
@@ -70,6 +73,8 @@ class Recipe:
         model = replace(model, query=query, candidate=(Id(data.items.key),))
         if future and model.prior == "popularity" and data.timestamp is not None:
             model = replace(model, prior="recent")
+        if self.features_of_new and not model.cold_features:
+            model = replace(model, cold_features=features_of(data.items))
         smaller = max(min(len(data.users), len(data.items)), 1)
         if self.tuned_on:
             model = replace(model, dim=min(model.dim, max(4, smaller // 2)))
@@ -155,6 +160,7 @@ DEFAULT = Recipe(
     batch_size=200_000,
     epochs=40,
     steps=40,
+    features_of_new=True,
     tuned_on=72_000,
     held_out=20_000,
 )

@@ -21,6 +21,7 @@ from butaca.data.histories import Histories
 from butaca.errors import CollapseWarning, FeatureError, NotFittedError, SettingError
 from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
+from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
 from butaca.model.query import QueryTower, RatingBins
 from butaca.model.spectral import Spectrum
@@ -30,7 +31,14 @@ from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.loop import TrainingRun
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
-from butaca.train.vectors import Answering, Vectors, answering_vectors, learned_features
+from butaca.train.vectors import (
+    Answering,
+    Vectors,
+    answering_vectors,
+    cold_items,
+    learned_features,
+    with_cold,
+)
 from butaca.types import Codes, Floats
 
 #: Validation users whose lists are compared once training ends.
@@ -49,6 +57,7 @@ class _Fitted:
     spectrum: Spectrum | None = None
     bins: RatingBins | None = None
     vectors: Vectors | None = None
+    cold: ColdItems | None = None
 
 
 class TwoTower:
@@ -264,6 +273,11 @@ class TwoTower:
         return self._vectors().bias
 
     @property
+    def cold(self) -> ColdItems | None:
+        """What makes vectors of items known by their features alone; None if the data have no features."""
+        return self._vectors().cold
+
+    @property
     def query_tower(self) -> QueryTower:
         """What turns users and histories, new ones too, into query vectors; numpy alone."""
         return self._vectors().tower
@@ -306,7 +320,7 @@ class TwoTower:
     def _vectors(self) -> Vectors:
         fitted = self._need()
         if fitted.vectors is None:
-            fitted.vectors = self._answering(fitted, fitted.run.towers)
+            fitted.vectors = self._with_cold(fitted, self._answering(fitted, fitted.run.towers))
         return fitted.vectors
 
     def _need(self) -> _Fitted:
@@ -341,6 +355,16 @@ class TwoTower:
         return answering_vectors(
             self.settings, towers, features, fitted.seen, len(fitted.items), fitted.bins, fitted.spectrum
         )
+
+    def _with_cold(self, fitted: _Fitted, vectors: Vectors) -> Vectors:
+        """The rows of items without training interactions from their features, where there are some."""
+        features, items = self.settings.cold_features, fitted.items
+        if not features:
+            return vectors
+        count = np.bincount(fitted.run.batches.item, minlength=len(items))
+        if fitted.cold is None:
+            fitted.cold = cold_items(features, vectors, items, count, fitted.seen)
+        return vectors if fitted.cold is None else with_cold(vectors, fitted.cold, items, count, fitted.seen)
 
     def _validation(
         self, fitted: _Fitted, data: Dataset, k: Sequence[int]

@@ -106,6 +106,39 @@ def load(source: str, columns: Columns | None = None) -> Dataset:
     )
 
 
+def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset:
+    """The data with the service's events, and without the people who were erased; the events alone for None.
+
+    Args:
+        data: to begin with.
+        address: of the event store.
+        columns: of which the tables of items and users are read where there is no data.
+    """
+    from butaca.data.merge import with_interactions, without_users
+    from butaca.serve.store import EventStore, events_table
+
+    store = EventStore.open(address, create=False)
+    try:
+        events = events_table(store)
+        erased = set() if data is None else store.erased_among(map(str, data.users.ids.values.tolist()))
+    finally:
+        store.close()
+    if data is not None:
+        gone = np.array([str(user) in erased for user in data.users.ids.values.tolist()], dtype=bool)
+        left = without_users(data, gone) if gone.any() else data
+        if gone.any():
+            left = replace(left, notes=(*left.notes, f"{int(gone.sum()):,} erased users left out"))
+        return with_interactions(left, events.user, events.item, events.value, events.time)
+    if not len(events):
+        raise TableError("A model learns from events that are there", f"{address}, which has none", "Wait")
+    from butaca.data.tables import read_table
+
+    table: dict[str, Any] = {"user_id": events.user, "item_id": events.item, "timestamp": events.time}
+    if np.isfinite(events.value).any():
+        table["rating"] = events.value
+    return read_table(table, items=columns.items, users=columns.users, name="events")
+
+
 def split(data: Dataset, how: Split, test: float, seed: int) -> tuple[Dataset, Dataset | None]:
     """Train and test by the name of the split; "none" trains on everything."""
     if how == "none":
@@ -317,6 +350,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "prior_half_life": model.prior_half_life,
         "start": model.start,
         "spectral": None if model.spectral is None else asdict(model.spectral),
+        "cold_features": [repr(f) for f in model.cold_features],
         "shuffle": model.shuffle,
         "seed": model.seed,
         "optimizer": recipe.optimizer,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from butaca.data.dataset import Bags, Column, Entities
 from butaca.data.vocabulary import Vocabulary, as_values
 from butaca.errors import FeatureError
-from butaca.types import Codes, Floats, Ints
+from butaca.types import Codes, Floats, Ints, Values
 
 
 class Encoded(NamedTuple):
@@ -119,28 +119,49 @@ class Number(Feature):
     """
 
     def fit(self, entities: Entities) -> Encoder:  # noqa: D102
-        values = self._numbers(entities[self.column])
+        values = numbers(self, self._plain(entities[self.column]))
         known = values[np.isfinite(values)]
         mean, scale = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
         return Encoder(self, Vocabulary.of([]), width=2, mean=mean, scale=scale or 1.0)
 
     def encode(self, column: Column, encoder: Encoder) -> Encoded:  # noqa: D102
-        values = self._numbers(column)
+        values = numbers(self, self._plain(column))
         known = np.isfinite(values)
         standard = np.where(known, (values - encoder.mean) / encoder.scale, 0.0)
         weights = np.stack([standard, ~known], axis=1).astype(np.float32)
         codes = np.broadcast_to(np.array([0, 1], dtype=np.int32), weights.shape)
         return Encoded(np.ascontiguousarray(codes), weights)
 
-    def _numbers(self, column: Column) -> np.ndarray:
-        plain = self._plain(column)
-        if plain.dtype.kind not in "iufb":
-            raise FeatureError(
-                "Number takes a column of numbers",
-                f"{self.column!r}, which holds text such as {plain[0]!r}" if len(plain) else "no rows",
-                f"Declare Category({self.column!r}) or Text({self.column!r}) instead",
-            )
-        return plain.astype(np.float64)
+
+@dataclass(frozen=True)
+class Buckets(Feature):
+    """A quantity in steps, such as a year: an embedding for each bucket, and one for a missing value (nan).
+
+    Beyond the outermost edges the outermost buckets go on, so that next year's film stands with the latest.
+
+    Attributes:
+        n: buckets at most, of about as many rows each.
+        edges: where they meet; () takes them from the table.
+    """
+
+    n: int = 10
+    edges: tuple[float, ...] = ()
+
+    def fit(self, entities: Entities) -> Encoder:  # noqa: D102
+        edges = self.edges
+        if not edges:
+            values = numbers(self, self._plain(entities[self.column]))
+            known = values[np.isfinite(values)]
+            if len(known):
+                cuts = np.quantile(known, np.arange(1, self.n) / self.n, method="lower")
+                edges = tuple(float(x) for x in np.unique(cuts) if x > known.min())
+        return Encoder(replace(self, edges=edges), Vocabulary(np.arange(len(edges) + 1)))
+
+    def encode(self, column: Column, encoder: Encoder) -> Encoded:  # noqa: D102
+        values = numbers(self, self._plain(column))
+        codes = np.searchsorted(np.array(self.edges), np.nan_to_num(values, nan=0.0), side="right")
+        codes = np.where(np.isnan(values), encoder.vocabulary.unknown, codes)
+        return Encoded(codes[:, None].astype(np.int32), None)
 
 
 @dataclass(frozen=True)
@@ -202,6 +223,21 @@ class History(Feature):
             raise FeatureError(
                 "A history's dropout is 0 or more and below 1", f"dropout={self.dropout}", "Try 0.5"
             )
+
+
+def numbers(feature: Feature, column: Values) -> Floats:
+    """A column of numbers as float64 [n].
+
+    Raises:
+        FeatureError: it holds text.
+    """
+    if column.dtype.kind not in "iufb":
+        raise FeatureError(
+            f"{type(feature).__name__} takes a column of numbers",
+            f"{feature.column!r}, which holds text such as {column[0]!r}" if len(column) else "no rows",
+            f"Declare Category({feature.column!r}) or Text({feature.column!r}) instead",
+        )
+    return column.astype(np.float64)
 
 
 _WORD = re.compile(r"\w+")
@@ -266,7 +302,7 @@ def unknown_row(encoder: Encoder) -> Encoded:
     if isinstance(encoder.feature, Number):
         return Encoded(np.array([[0, 1]], dtype=np.int32), np.array([[0, 1]], dtype=np.float32))
     codes = np.full((1, width), encoder.vocabulary.unknown, dtype=np.int32)
-    if isinstance(encoder.feature, Category):
+    if isinstance(encoder.feature, Category | Buckets):
         return Encoded(codes, None)
     weights = np.zeros((1, width), dtype=np.float32)
     weights[0, 0] = 1.0

@@ -51,6 +51,9 @@ class TwoTowerSettings:
             together (model/spectral.py), the same on both sides; "uniform", noise.
         spectral: of that start, and of the closed-form tower that stands beside the trained one
             (its vectors are concatenated); None leaves the latter out.
+        cold_features: columns of the items' table that stand in for interactions where an item has none:
+            once trained, its vectors and bias are those that its features suggest (model/cold.py); ()
+            leaves them as the towers have them.
         l2: weight of the squared length of every positive's two vectors; nothing for unit vectors.
         shuffle: "epoch" draws new batches each epoch; "once" keeps the first, as the notebook's
             cache does, which also builds them only once.
@@ -73,6 +76,7 @@ class TwoTowerSettings:
     prior_half_life: float = HALF_LIFE_SHARE
     start: Start = "uniform"
     spectral: SpectralSettings | None = None
+    cold_features: tuple[Feature, ...] = ()
     l2: float = 0.0
     shuffle: Shuffle = "epoch"
     seed: int = 42
@@ -108,9 +112,11 @@ class TwoTowerSettings:
             raise SettingError(
                 "A query tower reads one history", f"query={list(self.query)}", "Declare one History"
             )
-        if any(isinstance(f, History) for f in self.candidate):
+        if any(isinstance(f, History) for f in (*self.candidate, *self.cold_features)):
             raise SettingError(
-                "A history belongs to the query tower", "History among the candidate's", "Move it to query"
+                "A history belongs to the query tower",
+                "History among the items' features",
+                "Move it to query",
             )
         for name, features in (("query", self.query), ("candidate", self.candidate)):
             columns = [f.column for f in features]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
 
+from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
+from butaca.model.cold import ColdItems, ItemVectors, fit_cold, taken
+from butaca.model.features import Feature
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import Spectrum, closed_form
 from butaca.model.towers import unit
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.step import Features, Towers
-from butaca.types import Codes, Floats
+from butaca.types import Codes, Floats, Ints
 
 #: Users whose scores set the closed-form tower's scale.
 SPREAD_USERS = 1000
@@ -29,12 +33,15 @@ class Vectors:
         users: those of the training users and of an unknown one, [U + 1, D].
         items: candidate vectors [N, D].
         bias: a term of each item alone [N], or None.
+        cold: what gave the rows of items without training interactions, and gives those of further
+            items; None if nothing did.
     """
 
     tower: QueryTower
     users: Floats
     items: Floats
     bias: Floats | None
+    cold: ColdItems | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +138,59 @@ def answering_vectors(
     tower = replace(tower, head=head, head_scale=float(spectral.weight * ratio))
     both = np.concatenate([users, alone * np.float32(tower.head_scale)], axis=1)
     return Vectors(tower, both, np.concatenate([items, beside], axis=1), bias)
+
+
+def cold_items(
+    features: Sequence[Feature], vectors: Vectors, items: Entities, count: Ints, seen: Histories
+) -> ColdItems | None:
+    """What features say of items, learned from those that have interactions; None without features.
+
+    Args:
+        features: columns of the items' table.
+        vectors: of the trained model.
+        items: the table.
+        count: training interactions of each item [N].
+        seen: what the users have had.
+    """
+    history = vectors.tower.history
+    rows = ItemVectors(
+        None if history is None else history.table, vectors.tower.head, vectors.items, vectors.bias
+    )
+    sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS]
+    return fit_cold(features, items, count, rows, vectors.users[sample])
+
+
+def with_cold(vectors: Vectors, cold: ColdItems, items: Entities, count: Ints, seen: Histories) -> Vectors:
+    """The same with the rows of items without training interactions from their features.
+
+    Every other row stays as it is, to the bit, and so do users who had none of those items.
+    """
+    new = np.flatnonzero(count == 0)
+    if not len(new):
+        return replace(vectors, cold=cold)
+    rows = cold(taken(items, new))
+    tower = vectors.tower
+    if tower.history is not None and rows.history is not None:
+        table = _put(tower.history.table, new, rows.history)
+        tower = replace(tower, history=replace(tower.history, table=table))
+    if tower.head is not None and rows.head is not None:
+        tower = replace(tower, head=_put(tower.head, new, rows.head))
+    bias = vectors.bias
+    if bias is not None and rows.bias is not None:
+        bias = _put(bias, new, rows.bias)
+    users = vectors.users
+    owner = np.repeat(np.arange(len(seen), dtype=np.int32), seen.lengths)
+    changed = np.unique(owner[count[seen.items] == 0])
+    if len(changed):
+        users = _put(users, changed, tower(changed, seen))
+    return Vectors(tower, users, _put(vectors.items, new, rows.items), bias, cold)
+
+
+def _put(table: Floats, at: Ints | Codes, rows: Floats) -> Floats:
+    """A copy with some rows replaced."""
+    out = table.copy()
+    out[at] = rows
+    return out
 
 
 def _spread(scores: Floats) -> float:
