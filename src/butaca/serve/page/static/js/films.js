@@ -6,6 +6,7 @@ const known = new Map();
 /** Keep what an answer says of its items; give them back. */
 export function learn(items) {
   for (const item of items) {
+    item.id = String(item.id); // ids go through addresses and attributes, which hold text
     const before = known.get(item.id) ?? {};
     const fresh = Object.fromEntries(Object.entries(item).filter(([name, v]) => name !== "score" && name !== "because" && v != null));
     known.set(item.id, { ...before, ...fresh });

@@ -20,6 +20,11 @@ startFilters();
 startPerson();
 startSimilar(add);
 
+// The left column stays in sight; one that is taller than the window stays by its lower end.
+new ResizeObserver(([entry]) => {
+  entry.target.style.setProperty("--tall", `${entry.target.offsetHeight}px`);
+}).observe(document.querySelector(".asked"));
+
 // The map is fetched when it is nearly in sight, and stays as it is while nobody looks at it.
 let marks = [];
 let map = null;

@@ -14,13 +14,21 @@ export function points(items) {
   const place = new Map(genres.map((name, i) => [name, i]));
   const most = Math.max(sorted[0]?.popularity ?? 1, 1);
   const x = new Float32Array(n), y = new Float32Array(n), r = new Float32Array(n), hue = new Uint8Array(n);
+  const wide = span(sorted, "x"), high = span(sorted, "y");
   sorted.forEach((item, i) => {
-    x[i] = item.x;
-    y[i] = 1 - item.y;
+    x[i] = wide(item.x);
+    y[i] = 1 - high(item.y);
     r[i] = Math.sqrt(item.popularity / most);
     hue[i] = place.get(item.genre) ?? COLOURS;
   });
   return { items: sorted, n, x, y, r, hue, genres, at: new Map(sorted.map((item, i) => [item.id, i])), grid: grid(x, y, n) };
+}
+
+/** What brings a coordinate to 0..1, so that the whole sheet is used. */
+function span(items, name) {
+  let low = Infinity, high = -Infinity;
+  for (const item of items) { low = Math.min(low, item[name]); high = Math.max(high, item[name]); }
+  return (v) => (high > low ? (v - low) / (high - low) : 0.5);
 }
 
 function grid(x, y, n) {

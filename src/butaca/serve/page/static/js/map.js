@@ -16,15 +16,15 @@ const REACH = 14; // pixels around a point that count as on it
 
 export async function startMap(add) {
   const canvas = $("canvas");
-  let items;
+  let answer;
   try {
-    items = (await get("/v1/map")).items;
+    answer = await get("/v1/map");
     await document.fonts.ready;
   } catch {
     $("map-hint").textContent = t("map.failed");
     return null;
   }
-  const points = arrange(learn(items));
+  let points = arrange(learn(answer.items));
   const view = new View();
   const picture = new Picture(canvas);
   let mine = [], list = [], only = null, at = null, drawn = [], moving = false, waits = false;
@@ -194,15 +194,50 @@ export async function startMap(add) {
     if (!$("ticket").hidden && at !== null) open(at);
   });
 
+  // The service sketches the map at once (PCA) and draws it in earnest meanwhile (t-SNE): ask again, and glide there.
+  async function redraw(left) {
+    if (answer.method !== "PCA" || !left) return;
+    await new Promise((done) => { setTimeout(done, 5000); });
+    try {
+      const next = await get("/v1/map");
+      if (next.method === answer.method) { redraw(left - 1); return; }
+      answer = next;
+      glideTo(arrange(learn(next.items)));
+    } catch { /* the sketch stays */ }
+  }
+  function glideTo(next) {
+    const from = points;
+    if (still() || next.n !== from.n || next.items.some((item, i) => item.id !== from.items[i].id)) { points = next; remark(); return; }
+    points = { ...next, x: from.x.slice(), y: from.y.slice() };
+    const start = performance.now();
+    const step = (now) => {
+      const p = Math.min((now - start) / 900, 1), e = 1 - (1 - p) ** 3;
+      for (let i = 0; i < next.n; i++) {
+        points.x[i] = from.x[i] + (next.x[i] - from.x[i]) * e;
+        points.y[i] = from.y[i] + (next.y[i] - from.y[i]) * e;
+      }
+      if (p < 1) { moved(); requestAnimationFrame(step); } else { points = next; remark(); }
+    };
+    requestAnimationFrame(step);
+  }
+
+  let marked = [[], []];
+  function remark() {
+    const places = (ids) => ids.map((id) => points.at.get(id)).filter((i) => i !== undefined);
+    mine = places(marked[0]);
+    list = places(marked[1]).filter((i) => !mine.includes(i));
+    rest();
+  }
+
   size();
+  redraw(12);
   return {
     mark(films, ids) {
-      const places = (all_) => all_.map((id) => points.at.get(id)).filter((i) => i !== undefined);
-      mine = places(films);
-      list = places(ids).filter((i) => !mine.includes(i));
+      marked = [films, ids];
+      remark();
       canvas.dataset.mine = String(mine.length);
-      if (!$("ticket").hidden) { const i = points.at.get($("ticket").dataset.id); if (i !== undefined && !$("ticket").contains(document.activeElement)) open(i); }
-      rest();
+      const i = points.at.get($("ticket").dataset.id);
+      if (!$("ticket").hidden && i !== undefined && !$("ticket").contains(document.activeElement)) open(i);
     },
   };
 }

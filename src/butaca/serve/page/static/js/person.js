@@ -50,7 +50,7 @@ function draw() {
     const films = known.films;
     out.push(h("p", {}, films.length ? t("person.has", { n: films.length }) : t("person.new", { user })));
     if (films.length) {
-      const last = films.slice(-SHOWN).reverse();
+      const last = films.slice(0, SHOWN);
       out.push(h("p", { class: "history" }, last.map(plain).join(", "), films.length > SHOWN && ` ${t("person.more", { n: films.length - SHOWN })}`, "."));
     }
   }

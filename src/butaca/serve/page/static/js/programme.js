@@ -75,13 +75,11 @@ function draw(again = false) {
   const focused = document.activeElement?.closest?.("#list > li");
   const place = focused ? [...list.children].indexOf(focused) : -1;
   const act = document.activeElement?.dataset?.act;
-  const top = Math.max(...items.flatMap((item) => (item.because ?? []).map((reason) => reason.share)), 0);
   const now = items.map((item, n) => {
     const row = again || !rows.has(item.id) ? make(item) : rows.get(item.id);
     rows.set(item.id, row);
     row.querySelector(".n").textContent = n + 1;
     row.querySelector(".because").replaceChildren(...because(item, user));
-    row.style.setProperty("--top", top || 1);
     return row;
   });
   for (const id of [...rows.keys()]) if (!items.some((item) => item.id === id)) rows.delete(id);
@@ -95,7 +93,7 @@ function draw(again = false) {
 }
 
 function said(source, user) {
-  if (user && source === "user") return t(answer.films ? "source.user.history" : "source.user", { user });
+  if (user && (source === "user" || source === "history")) return t(answer.films ? "source.user.history" : "source.user", { user });
   if (user && source === "popularity") return t("source.popularity.user");
   return ["popularity", "history", "features", "similar", "user"].includes(source) ? t(`source.${source}`, { user: user ?? "" }) : t("source.other", { source });
 }
@@ -118,22 +116,31 @@ function make(item) {
 
 const button = (act, text, label, onclick) => h("button", { type: "button", "data-act": act, "aria-label": label, onclick }, text);
 
-/** Why: the films with the largest shares, and the shares as one fine bar. */
+/**
+ * Why: the films with the largest shares of the score, in words and as one fine bar. What the bar leaves empty is
+ * the rest: smaller shares, and what the film has by itself, as popularity.
+ */
 function because(item, user) {
-  const reasons = (item.because ?? []).filter((reason) => reason.share > 0.005).slice(0, 3);
-  if (!reasons.length) return [];
-  const names = reasons.map((reason) => plain(learnt(reason)));
-  const shares = reasons.map((reason) => percent(reason.share));
-  const key = reasons.every((reason) => choice.films.includes(reason.id)) || !user ? "because" : "because.they";
-  const [before, after] = t(key, { films: "\u0000" }).split("\u0000");
-  let at = 0;
-  const parts = listedParts(names).map(({ type, value }) => (type === "element"
-    ? h("span", { class: "film" }, `${value} `, h("b", {}, shares[at++])) : value));
-  return [h("p", {}, before, ...parts, after),
-    h("div", { class: "shares", role: "presentation" }, reasons.map((reason) => h("i", { "--share": Math.min(reason.share, 1) })))];
+  const all = (item.because ?? []).map((reason) => ({ ...reason, id: String(reason.id) }));
+  const whole = Math.max(item.score, all.reduce((sum, reason) => sum + Math.max(reason.share, 0), 0), 1e-9);
+  const reasons = all.map((reason) => ({ ...reason, part: reason.share / whole })).filter((reason) => reason.part >= 0.005).slice(0, 3);
+  const away = reasons.filter((reason) => choice.less.includes(reason.id));
+  const near = reasons.filter((reason) => !away.includes(reason));
+  const theirs = user && !near.every((reason) => choice.films.includes(reason.id));
+  const out = [], said = [];
+  if (near.length) said.push(...named(theirs ? "because.they" : "because", near));
+  if (away.length) said.push(near.length && "; ", ...named("because.less", away));
+  if (said.length) out.push(h("p", {}, said),h("div", { class: "shares", role: "presentation" }, [...near, ...away].map((reason) => h("i", { "--share": reason.part }))));
+  return out;
 }
 
-const learnt = (reason) => ({ ...film(reason.id), title: reason.title });
+function named(key, reasons) {
+  const [before, after] = t(key, { films: "\u0000" }).split("\u0000");
+  let at = 0;
+  const films = listedParts(reasons.map((reason) => plain(reason))).map(({ type, value }) => (type === "element"
+    ? h("span", { class: "film" }, `${value} `, h("b", {}, percent(reasons[at++].part))) : value));
+  return [before, ...films, after];
+}
 
 function foot() {
   const parts = [];

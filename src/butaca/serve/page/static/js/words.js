@@ -34,10 +34,14 @@ export const maybe = (kind, name) => LANGUAGES[language][`${kind}.${name}`] ?? n
 
 export const tongue = () => language;
 
+/** The reader's own region where it is of this language: its dates and marks. */
+const region = () => navigator.languages.find((l) => l.slice(0, 2) === language) ?? language;
+
 const formats = new Map();
 function format(kind, options) {
   const key = language + kind.name + JSON.stringify(options ?? {});
-  if (!formats.has(key)) formats.set(key, new kind(language, options));
+  const place = kind === Intl.ListFormat && language === "en" ? "en-GB" : region(); // a, b and c
+  if (!formats.has(key)) formats.set(key, new kind(place, options));
   return formats.get(key);
 }
 

@@ -1,0 +1,40 @@
+// What answers now, what else could, and the particulars of the one that does.
+import { $, h } from "./dom.js";
+import { count, maybe, moment, percent, t } from "./words.js";
+
+export function drawModel({ model, models = [], data }) {
+  const versions = models.length ? models : [model].filter(Boolean);
+  $("models").replaceChildren(h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("model") }, h("table", { class: "words-left" },
+    h("thead", {}, h("tr", {}, ["model.name", "model.version", "model.recipe", "model.loaded"].map((key) => h("th", { scope: "col" }, t(key))), h("td", {}))),
+    h("tbody", {}, versions.map((v) => h("tr", { class: v.active ? "own" : null }, h("th", { scope: "row" }, v.name), h("td", {}, h("code", {}, v.version)),
+      h("td", {}, v.recipe ?? "–"), h("td", {}, when(v.loaded_at)), h("td", {}, v.damaged ?? (v.active ? t("model.active") : ""))))))));
+  $("facts").replaceChildren(...facts(model ?? {}, data ?? {}).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** Seconds since 1970, or a date as text. */
+function when(time) {
+  if (time === null || time === undefined) return "–";
+  const date = new Date(typeof time === "number" ? time * 1000 : time);
+  return Number.isNaN(date.getTime()) ? "–" : moment(date);
+}
+
+function facts(model, loaded) {
+  const data = { ...loaded, ...model.data };
+  const out = [];
+  if (data.name) out.push([t("fact.data"), data.name]);
+  if (data.interactions) out.push([data.name ? "" : t("fact.data"), t("fact.sizes", { interactions: count(data.interactions), users: count(data.users), items: count(data.items) })]);
+  if (model.split?.how) out.push([t("fact.split"), split(model.split)]);
+  const settings = model.settings ?? model.model;
+  if (settings?.dim) out.push([t("fact.vectors"), t("fact.dim", { n: settings.dim })]);
+  if (settings?.epochs) out.push([t("fact.training"), t("fact.epochs", { epochs: count(settings.epochs), batch: count(settings.batch_size), optimizer: settings.optimizer })]);
+  if (model.softmax) out.push([t("fact.softmax"), maybe("softmax", model.softmax)]);
+  if (model.versions) out.push([t("fact.versions"), Object.entries(model.versions).map(([name, v]) => `${name} ${v}`).join(", ")]);
+  if (data.fingerprint) out.push([t("fact.fingerprint"), h("code", {}, data.fingerprint)]);
+  return out;
+}
+
+function split(given) {
+  const test = typeof given.test === "number" ? (given.test < 1 ? percent(given.test) : count(given.test)) : "";
+  const told = maybe("split", given.how);
+  return told === given.how ? given.how : t(`split.${given.how}`, { test, seed: String(given.seed ?? "") });
+}

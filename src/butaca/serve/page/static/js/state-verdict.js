@@ -1,0 +1,54 @@
+// The verdict: a sentence, four panels of differences, the figures behind them, and what to mind.
+import { $, h } from "./dom.js";
+import { comparisons } from "./plot.js";
+import { figure, listed, maybe, t } from "./words.js";
+
+// From the easiest to the hardest to beat; others after them.
+const ORDER = ["popularity", "recent popularity", "item-kNN", "EASE"];
+const rank = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+const inOrder = (against) => Object.keys(against).sort((a, b) => rank(a) - rank(b));
+const baseline = (name) => maybe("baseline", name);
+
+export function drawVerdict(metrics) {
+  const against = metrics?.verdict?.against ?? {};
+  const names = inOrder(against);
+  $("sentence").textContent = sentence(against);
+  $("verdict-on").textContent = names.length ? t("verdict.on", { n: metrics.test_pairs }) : "";
+  $("plots").replaceChildren(...(names.length ? panels(against, names) : [h("p", { class: "hole" }, t("verdict.none"))]));
+  $("figures").replaceChildren(...(names.length ? [figures(metrics, against, names)] : []));
+  $("mind").replaceChildren(...mind(metrics?.warnings ?? []));
+}
+
+function sentence(against) {
+  const parts = ["beats", "ties", "loses", "mixed"].map((word) => {
+    const names = inOrder(against).filter((name) => against[name].word === word).map(baseline);
+    return names.length ? t(`sentence.${word}`, { names: listed(names) }) : null;
+  }).filter(Boolean);
+  return parts.length ? t("sentence", { parts: parts.join(", ") }) : t("sentence.nothing");
+}
+
+const labels = (against, names) => against[names[0]].comparisons.map((c) => c.label);
+
+function panels(against, names) {
+  return labels(against, names).map((label) => h("figure", {}, h("figcaption", {}, label),
+    comparisons(label, names.map((name) => ({ name: baseline(name), c: against[name].comparisons.find((c) => c.label === label) })))));
+}
+
+function figures(metrics, against, names) {
+  const columns = labels(against, names);
+  const ours = Object.fromEntries(against[names[0]].comparisons.map((c) => [c.label, c.ours]));
+  const best = Object.fromEntries(columns.map((label) => [label, Math.max(ours[label], ...names.map((name) => metrics.baselines?.[name]?.[label] ?? -1))]));
+  const cell = (value, label) => h("td", { class: value === best[label] ? "top" : null }, figure(value));
+  const row = (name, values, own) => h("tr", { class: own ? "own" : null }, h("th", { scope: "row" }, name), columns.map((label) => cell(values[label], label)));
+  return h("details", {}, h("summary", {}, t("figures")), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("figures") }, h("table", {},
+    h("thead", {}, h("tr", {}, h("td", {}), columns.map((label) => h("th", { scope: "col" }, label)))),
+    h("tbody", {}, row(t("the model"), ours, true), names.map((name) => row(baseline(name), metrics.baselines?.[name] ?? {}))))));
+}
+
+const asSentence = (line) => line[0].toUpperCase() + line.slice(1) + (/[.!?]$/.test(line) ? "" : ".");
+
+function mind(warnings) {
+  if (!warnings.length) return [];
+  return [h("aside", { class: "mind", "aria-labelledby": "mind-title" }, h("h3", { id: "mind-title" }, t("mind")),
+    h("ul", { lang: "en" }, warnings.map((w) => h("li", {}, [w.rule, w.received, w.cure].filter(Boolean).map(asSentence).join(" ")))))];
+}
