@@ -31,6 +31,7 @@ ROOMS = [
     "report",
     "screen",
     "demo",
+    "model_commands",
     "serve_commands",
     "cli",
 ]

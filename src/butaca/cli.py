@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from butaca import screen, serve_commands, workflows
+from butaca import model_commands, screen, serve_commands, workflows
 from butaca.errors import ButacaError, SettingError, TableError
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K
@@ -71,13 +71,22 @@ def demo(
 @app.command()
 def fit(
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small), or a CSV, Parquet or JSON lines file.",
+            help="ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small), or a CSV, Parquet or JSON lines file. "
+            "May be left out with --from-events.",
             metavar="SOURCE",
+            show_default=False,
         ),
-    ],
+    ] = None,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the model.")] = Path("model"),
+    from_events: Annotated[
+        str | None,
+        typer.Option(
+            help="The service's events, added to SOURCE: a file (SQLite) or a postgresql:// address.",
+            metavar="PATH_OR_URL",
+        ),
+    ] = None,
     recipe: Annotated[Literal["default", "notebook"], typer.Option(help="What to train.")] = "default",
     split: Annotated[
         workflows.Split,
@@ -125,7 +134,12 @@ def fit(
         batch_size=batch_size or chosen.batch_size,
     )
     columns = workflows.Columns(user_column, item_column, value_column, time_column, items, users)
-    data = workflows.load(source, columns)
+    if source is None and from_events is None:
+        raise SettingError("fit learns from a table", "none", "Name a SOURCE, or pass --from-events")
+    data = None if source is None else workflows.load(source, columns)
+    if from_events is not None:
+        data = workflows.with_events(data, from_events, columns)
+    assert data is not None
     screen.data_summary(out, data)
     callbacks: list[Callback] = [Progress(out)]
     if tensorboard is not None:
@@ -298,6 +312,7 @@ def report(
     out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language)))}[/]")
 
 
+model_commands.register(app)
 serve_commands.register(app)
 
 

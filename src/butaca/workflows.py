@@ -15,7 +15,7 @@ from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.data.splits import leave_last_out, random_split, stratified_split, temporal_split, user_split
-from butaca.errors import SettingError, TableError
+from butaca.errors import SettingError, StoreError, TableError
 from butaca.evaluate.beyond import beyond_accuracy
 from butaca.evaluate.collapse import collapse
 from butaca.evaluate.honesty import (
@@ -115,9 +115,13 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
         columns: of which the tables of items and users are read where there is no data.
     """
     from butaca.data.merge import with_interactions, without_users
-    from butaca.serve.store import EventStore, events_table
+    from butaca.serve.store.interactions import events_table
+    from butaca.serve.store.store import EventStore
 
-    store = EventStore.open(address, create=False)
+    path = address.removeprefix("sqlite:///")
+    if "://" not in path and not Path(path).is_file():
+        raise StoreError("Events are read from a store that is there", path, "Check --from-events")
+    store = EventStore.open(address)
     try:
         events = events_table(store)
         erased = set() if data is None else store.erased_among(map(str, data.users.ids.values.tolist()))
@@ -134,7 +138,7 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
     from butaca.data.tables import read_table
 
     table: dict[str, Any] = {"user_id": events.user, "item_id": events.item, "timestamp": events.time}
-    if np.isfinite(events.value).any():
+    if np.isfinite(events.value).all():
         table["rating"] = events.value
     return read_table(table, items=columns.items, users=columns.users, name="events")
 

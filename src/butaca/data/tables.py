@@ -152,6 +152,27 @@ def read_test(
     return _finish(rows, users, items, user, item, name, duplicates, keep)
 
 
+def read_entities(source: Source, role: Role, key: str, is_text: bool) -> Entities:
+    """Reads a table of users or items alone, one row per id, as `read_table` does beside interactions.
+
+    Args:
+        source: as in `read_table`.
+        role: "user" or "item".
+        key: the name of the id column that is looked for first.
+        is_text: whether ids are text; else whole numbers.
+
+    Raises:
+        TableError: the table breaks a rule; the message names row, column and cure.
+    """
+    with session() as con:
+        table = open_table(con, source, f"{role}_table", [key])
+        field = load_keys(table, role, key, is_text)
+        coded = f"{role}_ids"
+        vocabulary = distinct(con, coded, [f"FROM {table.table} SELECT {field[1].sql} AS v"])
+        found, _ = entities(table, role, key, (coded, vocabulary), field, len(vocabulary))
+    return found
+
+
 def _asked(user: str | None, item: str | None, value: str | None, time: str | None) -> dict[Role, str | None]:
     return {"user": user, "item": item, "value": value, "time": time}
 

@@ -74,6 +74,7 @@ def parts_of(model: FittedTowers, train: Dataset, test: Dataset | None) -> dict[
         "test": pairs,
         "query_tower": tower,
         "user_features": _user_features(model),
+        "cold": getattr(model, "cold", None),
     }
 
 

@@ -27,6 +27,8 @@ from butaca.data.histories import Histories
 from butaca.errors import BundleError
 from butaca.recommend.contents import (
     as_arrays,
+    cold_as_json,
+    cold_from,
     entities_as_json,
     entities_from,
     tower_from,
@@ -62,6 +64,7 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         "about": dict(recommender.about),
         "query_tower": tower_numbers(recommender.query_tower),
         "user_features": list(recommender.user_features),
+        "cold": cold_as_json(recommender.cold),
         "files": {},
     }
     try:
@@ -171,6 +174,7 @@ def load_bundle(folder: Path) -> Recommender:
             test,
             tower_from(manifest.get("query_tower"), arrays),
             tuple(manifest.get("user_features", ())),
+            cold_from(manifest.get("cold"), arrays),
             version_of(manifest),
         )
     except (SafetensorError, KeyError, ValueError, TypeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
@@ -11,8 +12,15 @@ import numpy as np
 
 from butaca.data.dataset import Bags, Column, Entities
 from butaca.data.vocabulary import Vocabulary
+from butaca.model.cold import ColdItems
+from butaca.model.features import Bag, Buckets, Category, Encoder, Feature, Id, Number, Text
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.recommend.recommender import Recommender
+
+#: Features that a folder may name.
+FEATURES: Mapping[str, type[Feature]] = {
+    kind.__name__: kind for kind in (Bag, Buckets, Category, Id, Number, Text)
+}
 
 
 def as_arrays(recommender: Recommender) -> dict[str, np.ndarray]:
@@ -33,6 +41,8 @@ def as_arrays(recommender: Recommender) -> dict[str, np.ndarray]:
     if recommender.test is not None:
         arrays["test_user"], arrays["test_item"] = recommender.test
     arrays |= _tower_arrays(recommender.query_tower)
+    if recommender.cold is not None:
+        arrays |= {"cold_weights": recommender.cold.weights, "cold_intercept": recommender.cold.intercept}
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
@@ -86,6 +96,43 @@ def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarra
         arrays.get("query_head"),
         float(numbers["head_scale"]),
     )
+
+
+def cold_as_json(cold: ColdItems | None) -> dict[str, Any] | None:
+    """What of the map from features is no array."""
+    if cold is None:
+        return None
+    return {
+        "history": cold.history,
+        "head": cold.head,
+        "items": cold.items,
+        "encoders": [
+            {
+                "kind": type(encoder.feature).__name__,
+                "feature": asdict(encoder.feature),
+                "values": _plain(encoder.vocabulary.values),
+                "width": encoder.width,
+                "mean": encoder.mean,
+                "scale": encoder.scale,
+            }
+            for encoder in cold.encoders
+        ],
+    }
+
+
+def cold_from(stored: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> ColdItems | None:
+    """The map, read; None where the model has none."""
+    if stored is None:
+        return None
+    encoders = []
+    for one in stored["encoders"]:
+        fields = {n: tuple(v) if isinstance(v, list) else v for n, v in one["feature"].items()}
+        kind: Any = FEATURES[one["kind"]]
+        feature: Feature = kind(**fields)
+        vocabulary = Vocabulary(_array(one["values"]))
+        encoders.append(Encoder(feature, vocabulary, one["width"], one["mean"], one["scale"]))
+    parts = (arrays["cold_weights"], arrays["cold_intercept"])
+    return ColdItems(tuple(encoders), *parts, stored["history"], stored["head"], stored["items"])
 
 
 def entities_as_json(entities: Entities) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.index.exact import ExactIndex, TopK, best
+from butaca.model.cold import ColdItems
 from butaca.model.query import QueryTower
 from butaca.recommend.answers import Item, Reason, Recommendation, Source
 from butaca.recommend.building import FittedTowers, parts_of
@@ -48,6 +49,7 @@ class Recommender:
         test: held-out pairs of the split that the model was trained with, or None.
         query_tower: makes vectors of new histories, or None where the model reads none.
         user_features: columns of the users' table that the query tower reads, the id left out.
+        cold: makes vectors of items that are known by their features alone, or None.
         version: what tells this model from others, the start of its folder's digest; "" until saved.
     """
 
@@ -62,6 +64,7 @@ class Recommender:
     test: tuple[Codes, Codes] | None = None
     query_tower: QueryTower | None = None
     user_features: tuple[str, ...] = ()
+    cold: ColdItems | None = None
     version: str = ""
 
     def __post_init__(self) -> None:

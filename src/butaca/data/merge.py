@@ -1,0 +1,143 @@
+"""Further interactions of a data set, and people taken out of it: a new Dataset each time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from butaca.data.dataset import Bags, Column, Dataset, Entities, take_column
+from butaca.data.vocabulary import Vocabulary
+from butaca.types import Bools, Codes, Floats, Ints, Times, Values
+
+
+def with_interactions(
+    data: Dataset,
+    user: Sequence[Any] | Values,
+    item: Sequence[Any] | Values,
+    value: Floats | None = None,
+    timestamp: Times | None = None,
+) -> Dataset:
+    """The data with further interactions, [n] each by raw ids; of a repeated pair the latest row stays.
+
+    New users and items come after those that are there; what is known of them is missing. Ids that do not
+    fit the kind of the data's (text where those are whole numbers) are left out, and a note says how many.
+    Values and times are kept where the data have them: a missing value is nan.
+
+    Args:
+        data: to begin with.
+        user: raw id of each.
+        item: raw id of each.
+        value: a rating or weight of each.
+        timestamp: seconds since 1970 UTC of each.
+    """
+    users, u = _grown(data.users, user)
+    items, i = _grown(data.items, item)
+    fits = (u >= 0) & (i >= 0)
+    notes = [f"{len(u):,} events: {int(fits.sum()):,} of {len(np.unique(u[fits])):,} users taken"]
+    new = [
+        f"{n:,} new {e.key}"
+        for e, n in ((users, len(users) - len(data.users)), (items, len(items) - len(data.items)))
+        if n
+    ]
+    if new:
+        notes.append(f"events brought {' and '.join(new)}, of which nothing else is known")
+    if not fits.all():
+        notes.append(f"left out: {int((~fits).sum()):,} events whose ids are no whole numbers")
+    n = int(fits.sum())
+    of_new = np.full(n, np.nan, np.float32) if value is None else np.asarray(value, np.float32)[fits]
+    values = None if data.value is None else np.concatenate([data.value, of_new])
+    times = None
+    if data.timestamp is not None:
+        latest = int(data.timestamp.max(initial=0))
+        at = np.full(n, latest) if timestamp is None else np.asarray(timestamp, np.int64)[fits]
+        times = np.concatenate([data.timestamp, at])
+    whole = replace(
+        data,
+        users=users,
+        items=items,
+        user=np.concatenate([data.user, u[fits]]).astype(np.int32),
+        item=np.concatenate([data.item, i[fits]]).astype(np.int32),
+        value=values,
+        timestamp=times,
+        notes=(*data.notes, *notes),
+    )
+    kept = latest_of_each(whole.user, whole.item, times)
+    return whole if kept.all() else whole.take(np.flatnonzero(kept))
+
+
+def without_users(data: Dataset, gone: Bools) -> Dataset:
+    """The data without some users: neither their interactions nor their rows are left.
+
+    Args:
+        data: to begin with.
+        gone: of each user, [U].
+    """
+    stays = np.flatnonzero(~gone)
+    code = np.full(len(gone), -1, dtype=np.int32)
+    code[stays] = np.arange(len(stays))
+    left = data.take(np.flatnonzero(code[data.user] >= 0))
+    columns = {name: take_column(column, stays) for name, column in data.users.columns.items()}
+    ids = Vocabulary(data.users.ids.values[stays])
+    users = Entities(data.users.key, ids, columns, data.users.labels)
+    return replace(left, users=users, user=code[left.user])
+
+
+def latest_of_each(user: Codes, item: Codes, time: Times | None) -> Bools:
+    """Which rows are the latest of their pair, [n]; of equal times, or without times, the last row.
+
+    >>> latest_of_each(np.array([0, 0, 1]), np.array([5, 5, 5]), np.array([9, 3, 1])).tolist()
+    [True, False, True]
+    """
+    pair = user.astype(np.int64) << 32 | item.astype(np.int64)
+    order = np.argsort(pair, kind="stable") if time is None else np.lexsort((time, pair))
+    last = np.ones(len(pair), dtype=bool)
+    last[order[:-1]] = np.diff(pair[order]) != 0
+    return last
+
+
+def _grown(entities: Entities, raw: Sequence[Any] | Values) -> tuple[Entities, Codes]:
+    """The entities with the ids that are new to them, and each raw id's code; -1 where it does not fit."""
+    codes = entities.ids.encode(list(raw)).copy()
+    strange = np.flatnonzero(codes == entities.ids.unknown)
+    if not len(strange):
+        return entities, codes
+    values = [raw[int(r)] for r in strange]
+    if entities.ids.is_text:
+        fresh: list[Any] = sorted({str(v) for v in values})
+    else:
+        fresh = sorted({int(v) for v in values if _whole(v)})
+    known = entities.ids.values
+    added: Values = np.empty(len(fresh), dtype=object if entities.ids.is_text else np.int64)
+    added[:] = fresh
+    ids = Vocabulary(np.concatenate([known, added]))
+    labels = {name: tuple(words) for name, words in entities.labels.items()}
+    columns: dict[str, Column] = {}
+    for name, column in entities.columns.items():
+        columns[name] = _padded(column, len(fresh), labels, name)
+    codes[strange] = [ids.code(v) if entities.ids.is_text or _whole(v) else -1 for v in values]
+    return Entities(entities.key, ids, columns, labels), codes
+
+
+def _whole(value: Any) -> bool:
+    try:
+        return abs(int(value)) < 1 << 62
+    except (TypeError, ValueError):
+        return False
+
+
+def _padded(column: Column, n: int, labels: dict[str, tuple[str, ...]], name: str) -> Column:
+    """The column with n rows of which nothing is known."""
+    if isinstance(column, Bags):
+        end: Ints = np.full(n, column.offsets[-1])
+        return Bags(column.values, np.concatenate([column.offsets, end]))
+    if name in labels:  # a label of its own
+        labels[name] = (*labels[name], "")
+        return np.concatenate([column, np.full(n, len(labels[name]) - 1, dtype=column.dtype)])
+    if column.dtype.kind in "OU":
+        blank = np.empty(n, dtype=object)
+        blank[:] = ""
+        return np.concatenate([column, blank])
+    return np.concatenate([column.astype(np.float32), np.full(n, np.nan, np.float32)])
