@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from butaca.errors import BundleError, UnknownEntityError
-from butaca.evaluate.judged import nullable
 from butaca.serve.problems import of_error
 from butaca.serve.routing import TheService, json_response, problems
 from butaca.serve.schemas_out import Activated, ExperimentsAnswer, ModelsAnswer
@@ -81,7 +81,7 @@ def experiment(service: Service) -> dict[str, Any]:
                 "with_event": found.counts.with_event,
                 "events": found.counts.events,
                 "users": found.counts.users,
-                "rate": nullable(found.rate),
+                "rate": _finite(found.rate),
                 "low": found.low,
                 "high": found.high,
             }
@@ -94,12 +94,16 @@ def experiment(service: Service) -> dict[str, Any]:
             {
                 "arm": name,
                 "base": names[0],
-                "difference": nullable(found_difference.difference),
+                "difference": _finite(found_difference.difference),
                 "low": found_difference.low,
                 "high": found_difference.high,
             }
         )
     return {"arms": arms, "differences": differences}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""What comes out, as the OpenAPI document shows it; a test holds the answers to it, nothing does at run time."""
+"""What comes out, as the OpenAPI document shows it. A test holds the answers to it, nothing at run time."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import signal
 import socket
 import sys
 from asyncio import TimerHandle, Transport
@@ -96,6 +97,10 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def _stopped(*_: Any) -> None:
+    raise SystemExit(0)
+
+
 def run(app: Guard, settings: ServeSettings, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; then answer what is in work, and write what waits."""
     configure_logs()
@@ -121,5 +126,6 @@ def run(app: Guard, settings: ServeSettings, listening: socket.socket) -> None:
     server = uvicorn.Server(config)
     tasks = server.server_state.tasks
     app.in_flight = lambda: len(tasks)  # those that wait for their turn included
+    signal.signal(signal.SIGTERM, _stopped)  # uvicorn's own while it runs, and again ours when it is done
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         server.run(sockets=[listening])
