@@ -8,7 +8,7 @@ import pytest
 from butaca.data.dataset import Bags, Dataset, Entities
 from butaca.data.splits import random_split
 from butaca.data.vocabulary import Vocabulary
-from postgres import database, postgres_server  # noqa: F401  (fixtures)
+from postgres import database, postgres_server, store  # noqa: F401  (fixtures)
 
 
 def checkerboard(n_users: int = 20, n_items: int = 16, name: str = "checkerboard") -> Dataset:

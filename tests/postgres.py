@@ -16,11 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from butaca.serve.store.records import Event, Shown
+from butaca.serve.store.store import EventStore
 
 #: Seconds that a server may take to answer.
 PATIENCE = 60.0
@@ -191,6 +195,28 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'events.db'}"
     return request.getfixturevalue("postgres_server").fresh()
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[EventStore]:
+    """A new, empty event store, on SQLite and on PostgreSQL."""
+    with EventStore.open(database) as opened:
+        yield opened
+
+
+def watch(at: int | str, user: str = "ana", item: str = "Heat", **more: Any) -> Event:
+    """Event e1 at second 1, and so on."""
+    return Event(f"e{at}", user, item, time=at if isinstance(at, int) else 0, **more)
+
+
+FILMS = ("Heat", "Alien")
+
+
+def shown(
+    request: str, user: str | None = "ana", arm: str | None = "a", items: Sequence[str] = FILMS, at: int = 10
+) -> Shown:
+    """A recommendation of two films at second 10."""
+    return Shown(request, user, at, "m1", arm, "history", tuple(items))
 
 
 def main() -> int:

@@ -15,12 +15,6 @@ from butaca.serve.store.schema import api_keys
 from butaca.serve.store.store import EventStore
 
 
-@pytest.fixture
-def store(database):
-    with EventStore.open(database) as opened:
-        yield opened
-
-
 def test_a_key_is_known_by_its_text_alone(store):
     made = store.keys.create("the page", ["read"])
     assert re.fullmatch(r"butaca_[0-9a-f]{12}_[0-9a-f]{64}", made)  # 256 bits

@@ -78,6 +78,8 @@ class GroupCommit(Generic[Batch, Result]):
                 ticket.done, ticket.error = True, error
                 ticket.result = results[at] if error is None else None
             self._changed.notify_all()
+        if error is not None and not isinstance(error, Exception):
+            raise error  # the leader's own interrupt
 
     @staticmethod
     def _outcome(ticket: _Ticket[Batch, Result]) -> Result:

@@ -26,9 +26,6 @@ SCOPES = ("read", "write", "admin")
 PREFIX = "butaca"
 #: Seconds after which a key made or revoked by another process is seen here.
 STALE = 2.0
-#: Seconds between two notes of a key's last use.
-NOTE_EVERY = 60.0
-
 _NOBODY = hashlib.sha256(b"").digest()
 
 
@@ -66,7 +63,7 @@ class Keys:
         self._database = database
         self._known: dict[str, tuple[Key, bytes]] = {}
         self._used: dict[str, int] = {}
-        self._fresh_until = self._note_after = 0.0
+        self._fresh_until = self._noted = 0.0
         self._refreshing = threading.Lock()
 
     def create(self, name: str, scopes: Iterable[str] = ("read",)) -> str:
@@ -134,14 +131,18 @@ class Keys:
             )
         return self._known[key_id][0]
 
-    def note_uses(self) -> None:
-        """Writes when keys were last used."""
+    def note_uses(self, due: float = 0.0) -> None:
+        """Writes when keys were last used; with `due`, not if it did so within that many seconds.
+
+        `verify` never writes: the store calls this with the recommendations it logs, and when it closes.
+        """
+        if not self._used or time.monotonic() < self._noted + due:
+            return
         used, self._used = self._used, {}
-        self._note_after = time.monotonic() + NOTE_EVERY
-        if used:
-            with self._database.write(durable=False) as connection:
-                for key, at in sorted(used.items()):
-                    connection.execute(update(api_keys).where(api_keys.c.id == key).values(last_used=at))
+        self._noted = time.monotonic()
+        with self._database.write(durable=False) as connection:
+            for key, at in sorted(used.items()):
+                connection.execute(update(api_keys).where(api_keys.c.id == key).values(last_used=at))
 
     def _refresh(self) -> None:
         first = not self._fresh_until
@@ -153,8 +154,6 @@ class Keys:
             if not first:
                 self._fresh_until = time.monotonic() + STALE
             self._load()
-            if self._used and time.monotonic() > self._note_after:
-                self.note_uses()
         except StoreError:
             if first:
                 raise

@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
 
-from butaca.errors import StoreError
+from butaca.errors import SettingError, StoreError
 from butaca.serve.store import migrate
 from butaca.serve.store.attribution import ArmCounts, count_arms
 from butaca.serve.store.changes import Changes, Mark, read_changes
@@ -31,6 +30,11 @@ from butaca.serve.store.records import (
     now,
 )
 from butaca.serve.store.schema import HEAD, events, recommendations
+
+#: PostgreSQL's code for the transaction that it ends when two wait for each other.
+DEADLOCK = "40P01"
+#: Seconds between two notes of when keys were last used.
+NOTE_KEYS = 60.0
 
 
 class EventStore:
@@ -121,8 +125,8 @@ class EventStore:
                     return [self._insert(connection, batch) for batch in batches]
             except StoreError as error:
                 # Two processes with the same ids in another order: PostgreSQL ends one of the two.
-                deadlock = isinstance(error.__cause__, OperationalError) and "deadlock" in error.received
-                if not deadlock or attempt == 4:
+                orig = getattr(error.__cause__, "orig", None)
+                if getattr(orig, "sqlstate", None) != DEADLOCK or attempt == 4:
                     raise
         raise AssertionError
 
@@ -154,6 +158,8 @@ class EventStore:
 
     def history(self, user: str, limit: int = 1000) -> list[Event]:
         """A user's latest events, oldest first; equal times in the order they were stored."""
+        if limit < 1:
+            raise SettingError("A history has at least one event", f"limit={limit}", "Ask for 1 or more")
         c = events.c
         latest = (
             select(c.id, c.user_id, c.item_id, c.kind, c.value, c.time, c.request_id)
@@ -205,6 +211,7 @@ class EventStore:
                     }
                 )
             connection.execute(self._insert_shown, made)
+        self.keys.note_uses(due=NOTE_KEYS)
 
     def prune(self, before: int) -> int:
         """Deletes what was shown before a time (seconds); returns how many. Events stay."""
