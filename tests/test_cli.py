@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from butaca.model_commands import conditions
 from conftest import checkerboard, left_out
 
 BUTACA = Path(sys.executable).with_name("butaca")
@@ -217,3 +218,43 @@ def test_a_reader_that_stops_early_is_no_error(trained, table):
     run = subprocess.run(["bash", "-c", command], cwd=table, capture_output=True, text=True, check=False)
     assert run.stderr == ""
     assert np.isfinite(json.loads(run.stdout)["items"][0]["score"])
+
+
+def test_conditions_reasons_and_less(trained, table):
+    run = butaca(
+        "recommend", "m", "--user", "003", "--where", "genres=odd", "--less", "Film, 1", "--explain", "--json", cwd=table
+    )  # fmt: skip
+    line = json.loads(run.stdout)
+    assert line["items"]
+    assert {int(item["id"]) % 2 for item in line["items"]} == {1}
+    assert "001" not in {item["id"] for item in line["items"]}
+    assert {int(reason["id"]) % 2 for reason in line["items"][0]["because"]} == {1}
+    run = butaca(
+        "recommend",
+        "m",
+        "--history",
+        "005",
+        "--where",
+        "genres!=odd",
+        "--exclude",
+        "002",
+        "--json",
+        cwd=table,
+    )
+    ids = {item["id"] for item in json.loads(run.stdout)["items"]}
+    assert {int(i) % 2 for i in ids} == {0}
+    assert "002" not in ids
+    text = butaca("recommend", "m", "--history", "005", "--explain", "-k", 1, cwd=table).stdout
+    assert "because of" in text
+    wrong = butaca("recommend", "m", "--user", "003", "--where", "genre=odd", cwd=table, ok=False)
+    assert "genres" in wrong.stderr
+    wrong = butaca("recommend", "m", "--user", "003", "--where", "genres", cwd=table, ok=False)
+    assert "COLUMN=VALUE" in wrong.stderr
+
+
+def test_conditions_as_written():
+    assert conditions(["genres=Drama, War", "year=1990..1999", "genres!=Horror"]) == {
+        "genres": {"any": ["Drama", "War"], "not": ["Horror"]},
+        "year": {"min": "1990", "max": "1999"},
+    }
+    assert conditions(["year=..1999"]) == {"year": {"max": "1999"}}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from butaca import model_commands, screen, serve_commands, workflows
-from butaca.errors import ButacaError, SettingError, TableError
+from butaca.errors import ButacaError, SettingError
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K
-from butaca.recommend.answers import Recommendation
 from butaca.recommend.bundle import check_free
 from butaca.recommend.recommender import Recommender
 
@@ -238,66 +236,9 @@ def evaluate(
         for note in workflows.protocol(recommender.about):
             out.print(note, highlight=False, markup=False)
     if as_json:
-        print_json(judged.as_json(ks))
+        model_commands.print_json(judged.as_json(ks))
     else:
         _print_judged(judged, str(recommender.about.get("recipe", "model")), ks, details=True)
-
-
-@app.command()
-def recommend(
-    model: Model,
-    user: Annotated[list[str] | None, typer.Option("--user", help="A user; repeat for several.")] = None,
-    users: Annotated[Path | None, typer.Option(help="A file of users, one a line.")] = None,
-    history: Annotated[
-        list[str] | None,
-        typer.Option("--history", help="A title or id that the person has had; repeat for several."),
-    ] = None,
-    k: K = 10,
-    include_seen: Annotated[
-        bool, typer.Option("--include-seen", help="Keep what the user already had.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """List the best items for users, or for whoever has had --history; what they had is left out.
-
-    With both, the history is added to what the model knows of each user. Nothing is trained.
-    """
-    asked = list(user or []) + (read_lines(users) if users is not None else [])
-    if not asked and not history:
-        raise SettingError(
-            "recommend answers for users or for a history",
-            "neither",
-            'Pass --user 21, --users FILE or --history "Toy Story"',
-        )
-    recommender = Recommender.load(model)
-    keep: dict[str, Any] = {"exclude_seen": not include_seen}
-    if history:
-        people: list[str | None] = [*asked] or [None]
-        answers = (recommender.recommend(u, k, history=history, **keep) for u in people)
-    else:
-        answers = (answer for answer in recommender.recommend_many(asked, k, **keep))
-    for answer in answers:
-        if as_json:
-            print_json(screen.as_json(answer))
-        else:
-            _print_list(answer)
-
-
-@app.command()
-def similar(
-    model: Model,
-    item: Annotated[str, typer.Argument(help="A title or id; case and a missing year are forgiven.")],
-    k: K = 10,
-    as_json: AsJson = False,
-) -> None:
-    """List the items most like one."""
-    answer = Recommender.load(model).similar(item, k)
-    if as_json:
-        shown = screen.as_json(answer)
-        shown["item"] = shown.pop("user")
-        print_json(shown)
-    else:
-        out.print(screen.recommendation_table(answer, f"Like {screen.plain(str(answer.asked))}"))
 
 
 @app.command()
@@ -335,39 +276,6 @@ def _print_judged(judged: Judged, name: str, k: tuple[int, ...] = NOTEBOOK_K, de
         err.print("A model that does not beat popularity should not be served as it is.", style="yellow")
     for notice in judged.warnings:
         err.print(f"[yellow]Mind:[/] {screen.plain(str(notice))}", highlight=False)
-
-
-def _print_list(answer: Recommendation) -> None:
-    had = ", ".join(answer.history)
-    heading = f"For someone who had {had}" if answer.asked is None else f"For user {answer.asked}"
-    if had and answer.asked is not None:
-        heading += f", who also had {had}"
-    if answer.source == "popularity":
-        heading += " (not seen in training: what most people chose)"
-    out.print(screen.recommendation_table(answer, screen.plain(heading)))
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """One line on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a file of users, blank ones left out.
-
-    Raises:
-        TableError: the file can't be read, or names nobody.
-    """
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableError(
-            "A file of users is UTF-8 text, one user a line", f"{path}: {error}", "Check --users"
-        ) from error
-    found = [line for line in lines if line]
-    if not found:
-        raise TableError("A file of users names at least one", f"{path}, which is empty", "Check --users")
-    return found
 
 
 def main() -> None:

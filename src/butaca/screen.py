@@ -113,13 +113,17 @@ def _difference(c: Comparison) -> str:
 
 
 def recommendation_table(answer: Recommendation, heading: str) -> Table:
-    """One list."""
+    """One list; with reasons, if any item has one."""
+    explained = any(item.because for item in answer.items)
     table = Table(title=heading, title_justify="left", title_style="bold", header_style="dim", box=None)
     table.add_column("", justify="right", style="dim")
     table.add_column("title")
     table.add_column("score", justify="right", style="dim")
+    if explained:
+        table.add_column("because of")
     for place, item in enumerate(answer.items, start=1):
-        table.add_row(str(place), plain(item.title), f"{item.score:.3f}")
+        why = ", ".join(f"{plain(r.title)} [dim]{r.share:+.2f}[/]" for r in item.because)
+        table.add_row(str(place), plain(item.title), f"{item.score:.3f}", *([why] if explained else []))
     return table
 
 
@@ -131,11 +135,16 @@ def plain(text: str) -> str:
 def as_json(answer: Recommendation) -> dict[str, Any]:
     """One JSON line: {"user": ..., "source": ..., "items": [{"id", "title", "score"}, ...]}.
 
-    With the titles found for a history that was given, under "history".
+    With the titles found for a history that was given, under "history", and the reasons of an item that has
+    some, under "because".
     """
     return {
         "user": answer.asked,
         **({"history": list(answer.history)} if answer.history else {}),
         "source": answer.source,
-        "items": [{"id": i.id, "title": i.title, "score": i.score} for i in answer.items],
+        "items": [
+            {"id": i.id, "title": i.title, "score": i.score}
+            | ({"because": [r._asdict() for r in i.because]} if i.because else {})
+            for i in answer.items
+        ],
     }
