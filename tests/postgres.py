@@ -46,7 +46,7 @@ class Postgres:
         self.password = secrets.token_hex(16)
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self.databases = 0
+        self.schemas = 0
         self.user: dict[str, object] = {}
         folder.chmod(0o755)
         if os.geteuid() == 0:
@@ -144,14 +144,14 @@ class Postgres:
         return f"postgresql://butaca:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def fresh(self) -> str:
-        """The address of a new, empty database."""
+        """The address of a new, empty schema: as apart as a database, and made and removed in no time."""
         import psycopg
 
-        self.databases += 1
-        name = f"test_{self.databases}"
+        self.schemas += 1
+        name = f"test_{self.schemas}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        return self.url(name)
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{self.url('postgres')}?options=-csearch_path%3D{name}"
 
 
 def free_port() -> int:
@@ -191,7 +191,7 @@ def postgres_server() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a new database; the test runs on SQLite and on PostgreSQL."""
+    """The address of a new, empty database; the test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'events.db'}"
     return request.getfixturevalue("postgres_server").fresh()
@@ -220,7 +220,7 @@ def shown(
 
 
 def main() -> int:
-    """Runs a command with the address of a new database on a new server as its last argument."""
+    """Runs a command with the address of a new schema on a new server as its last argument."""
     with a_server() as server:
         return subprocess.run([*sys.argv[1:], server.fresh()]).returncode
 

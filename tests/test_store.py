@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from butaca.errors import SettingError, StoreError
 from butaca.serve.store.interactions import events_table
@@ -132,19 +131,20 @@ def test_threads_that_send_the_same_store_it_once(store):
     assert [e.time for e in store.history("ana")] == list(range(61))
 
 
-def test_processes_that_send_the_same_in_opposite_orders_both_succeed(database, store):
+def test_processes_that_send_the_same_in_opposite_orders_both_succeed(database):
     """On PostgreSQL these wait for each other; it ends one of them, which then starts again."""
-    if not store._database.sqlite:
-        with store._database.write() as connection:
-            name = connection.execute(text("SELECT current_database()")).scalar()
-            connection.execute(text(f"ALTER DATABASE {name} SET deadlock_timeout TO '10ms'"))
-        store._database.close()  # the next connections know
-    with EventStore.open(database) as other, ThreadPoolExecutor(2) as pool:
+    if database.startswith("postgresql"):
+        database += "%20-cdeadlock_timeout%3D10ms"
+    with (
+        EventStore.open(database) as store,
+        EventStore.open(database) as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
         for turn in range(5):
             batch = [Event(f"{turn}-{n}", "ana", "Heat") for n in range(300)]
             added = [pool.submit(store.add, batch), pool.submit(other.add, batch[::-1])]
             assert sum(future.result().new for future in added) == 300
-    assert store.count() == 1500
+        assert store.count() == 1500
 
 
 def test_a_history_has_a_limit(store):

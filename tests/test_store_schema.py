@@ -101,21 +101,18 @@ def test_processes_that_open_at_once_all_succeed(database):
         assert store.count() == 3
 
 
-def test_commits_are_durable(store):
-    """SQLite: WAL and FULL; PostgreSQL: synchronous_commit, even where the database's default is off."""
-    with store._database.write() as connection:
-        if store._database.sqlite:
-            assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
-            assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
-        else:
-            name = connection.execute(text("SELECT current_database()")).scalar()
-            connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit TO off"))
-    if not store._database.sqlite:
-        with EventStore.open(store._database.url.render_as_string(False)) as again:
-            with again._database.write() as connection:
-                assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
-            with again._database.write(durable=False) as connection:
-                assert connection.execute(text("SHOW synchronous_commit")).scalar() == "off"
+def test_commits_are_durable_in_sqlite(tmp_path):
+    with EventStore.open(str(tmp_path / "events.db")) as store, store._database.write() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+
+
+def test_commits_are_durable_in_postgresql_where_the_default_is_not(postgres_server):
+    with EventStore.open(postgres_server.fresh() + "%20-csynchronous_commit%3Doff") as store:
+        with store._database.write() as connection:
+            assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
+        with store._database.write(durable=False) as connection:
+            assert connection.execute(text("SHOW synchronous_commit")).scalar() == "off"
 
 
 def test_ids_are_compared_byte_by_byte(store):
