@@ -221,9 +221,8 @@ def test_a_reader_that_stops_early_is_no_error(trained, table):
 
 
 def test_conditions_reasons_and_less(trained, table):
-    run = butaca(
-        "recommend", "m", "--user", "003", "--where", "genres=odd", "--less", "Film, 1", "--explain", "--json", cwd=table
-    )  # fmt: skip
+    asked = ["--user", "003", "--where", "genres=odd", "--less", "Film, 1", "--explain", "--json"]
+    run = butaca("recommend", "m", *asked, cwd=table)
     line = json.loads(run.stdout)
     assert line["items"]
     assert {int(item["id"]) % 2 for item in line["items"]} == {1}

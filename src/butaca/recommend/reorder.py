@@ -1,6 +1,6 @@
 """Lists that trade some accuracy for variety or freshness; both off by default.
 
-What they cost on MovieLens 100K is in docs/service.md, measured by `python -m benchmarks.reorder`.
+What they cost on MovieLens 100K is in docs/lists.md, measured by `python -m benchmarks.reorder`.
 """
 
 from __future__ import annotations
