@@ -165,6 +165,16 @@ def test_changes_name_the_users_of_new_events(store):
     assert store.changes(after.mark).users is None
 
 
+def test_an_erasure_that_changes_tell_of_is_known(database, store):
+    """Whoever reads a person again because of it must not find them as they were."""
+    mark = store.changes().mark
+    with EventStore.open(database) as other:
+        other.erase("ana")
+    assert not store.erased("ana")  # its copy is fresh for some time
+    assert store.changes(mark).users is None
+    assert store.erased("ana")
+
+
 def test_changes_name_the_users_of_a_slow_transaction_too(database, store):
     """PostgreSQL: its rows were numbered before those of a transaction that committed first."""
     mark = store.changes().mark

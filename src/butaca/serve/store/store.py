@@ -171,8 +171,12 @@ class EventStore:
             return [Event(*row) for row in connection.execute(latest)][::-1]
 
     def changes(self, since: Mark | None = None) -> Changes:
-        """Whose events any process has written since a mark; without a mark, only where to begin."""
+        """Whose events any process has written since a mark; without a mark, only where to begin.
+
+        After this, `erased` knows of every erasure that the answer knows of.
+        """
         with self._database.read() as connection:
+            self._erasures.refresh(connection)
             return read_changes(connection, since, overlap=not self._database.sqlite)
 
     def count(self) -> int:
