@@ -5,9 +5,10 @@ import { $, CROSS, h, icon, say } from "./dom.js";
 import { fetchFilms, film, learn } from "./films.js";
 import { complain } from "./notice.js";
 import { plain, shown } from "./titles.js";
-import { onLanguage, t } from "./words.js";
+import { onLanguage, t, tongue } from "./words.js";
 
 let starters = [];
+let drawn = "";
 
 export function startMine() {
   onChoice(show);
@@ -39,6 +40,9 @@ async function show() {
 }
 
 function draw() {
+  const now = JSON.stringify([tongue(), choice.user, starters.length, ...["films", "less", "seen"].map((list) => choice[list].map((id) => film(id)))]);
+  if (now === drawn) return; // the focus stays where it is
+  drawn = now;
   const empty = !choice.films.length;
   $("starters").hidden = !empty || !starters.length || Boolean(choice.user);
   $("starters").replaceChildren(h("h2", {}, t("starters")), h("p", {}, starters.map((item) => h("button",
