@@ -3,8 +3,9 @@
 Users: a fifth of them is left out of training; each then brings 3, 10 or four fifths of his or her titles,
 drawn at random or first by time, and the rest is to be found. The default recipe answers from what was
 brought, nothing is trained; item-kNN and EASE do likewise. Titles: a tenth of them is left out of training
-with everything about who had them; what is known is genres, year and the words of the title. `--explore`
-holds out another tenth within the training data. `--markdown docs/shapes.md` writes both sections.
+with everything about who had them; what is known is genres, year and the words of the title.
+`--explore` holds out another tenth of the titles, or another fifth of the users, within the training data,
+and tells what was chosen there. `--markdown docs/shapes.md` writes both sections.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -62,7 +64,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", nargs="*", metavar="WHAT", help="users, items (default: both)")
     parser.add_argument("--seeds", type=int, default=5, help="(default 5)")
-    parser.add_argument("--explore", action="store_true", help="features of new titles, on validation")
+    parser.add_argument("--explore", action="store_true", help="on validation, no more")
     parser.add_argument("--out", type=Path, help="write JSON here")
     parser.add_argument("--markdown", type=Path, help="write the sections into this page")
     args = parser.parse_args()
@@ -72,8 +74,10 @@ def main() -> int:
     data = with_words(movielens())
     figures: dict[str, object] = {}
     if args.explore:
-        train, _ = hold_out(data, seed=42)
-        new_titles(train, args.seeds, seed=1)
+        if "users" in args.what or not args.what:
+            explore_trust(user_split(data, TEST, seed=42)[0], args.seeds)
+        if "items" in args.what or not args.what:
+            new_titles(hold_out(data, seed=42)[0], args.seeds, seed=1)
         return 0
     if "users" in args.what or not args.what:
         figures["users"], text = new_users(data, args.seeds)
@@ -85,6 +89,37 @@ def main() -> int:
     write(args.out, line + "\n")
     print(line)
     return 0
+
+
+def explore_trust(train: Dataset, seeds: int) -> None:
+    """How far to trust short histories, on another fifth of the users for each seed; means."""
+    rules = [(0, 0.0)] + [(n, p) for n in (10, 15, 20) for p in (0.5, 0.75, 1.0)]
+    found: dict[tuple[int, bool, str], list[list[float]]] = {}
+    for seed in range(seeds):
+        known, out = user_split(train, TEST, seed=seed)
+        model = fit_seed(recipe("default").for_data(known), known, seed)
+        assert isinstance(model, TwoTower)
+        for given in (1, 3, 5, 10):
+            for by_time in (False, True):
+                mask = brought(out, given, by_time)
+                test = out.take(np.flatnonzero(~mask))
+                seen = Histories.of(out.take(np.flatnonzero(mask)))
+                ways: dict[str, Scorer] = {"popularity": Popularity().fit(known)}
+                answering = model.answering(seen)
+                for n, p in rules:
+                    tower = replace(answering.vectors.tower, trusted_from=n, trust_power=p)
+                    ways[f"trusted from {n}, power {p:g}"] = replace(
+                        answering, vectors=replace(answering.vectors, tower=tower)
+                    )
+                for name, scorer in ways.items():
+                    judgement = evaluate_scorer(scorer, test, seen)
+                    row = [judgement.metric(metric, k) for metric, k, _ in MEASURES]
+                    found.setdefault((given, by_time, name), []).append(row)
+    for (n_given, timed, name), rows in found.items():
+        when = "first by time" if timed else "at random"
+        print(
+            f"{n_given:3g} {when:14}{name:30}", *(f"{x:.4f}" for x in np.mean(rows, axis=0)), file=sys.stderr
+        )
 
 
 def brought(data: Dataset, given: float, by_time: bool) -> Bools:

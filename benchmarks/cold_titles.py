@@ -61,13 +61,19 @@ def by_genre(train: Dataset) -> SameForAll:
 
 
 def feature_recipes(train: Dataset) -> dict[str, Recipe]:
-    """The default recipe, and the same with a candidate tower that reads what is known of a new title."""
-    default = recipe("default").for_data(train)
-    features = replace(default, model=replace(default.model, candidate=FILMS))
+    """The default recipe, and ways of placing new titles that it does not take.
+
+    They leave the map from features out, and let the candidate tower read what is known of a title.
+    """
+    columns = {name: c for name, c in train.items.columns.items() if name != "title_words"}  # the id's words
+    default = recipe("default").for_data(replace(train, items=replace(train.items, columns=columns)))
+    without = replace(default, model=replace(default.model, cold_features=()))
+    features = replace(without, model=replace(without.model, candidate=FILMS))
     bare = replace(features, model=replace(features.model, prior="none"))
-    with_id = replace(default, model=replace(default.model, candidate=(*default.model.candidate, *FILMS)))
+    with_id = replace(without, model=replace(without.model, candidate=(*without.model.candidate, *FILMS)))
     return {
         "default": default,
+        "default, no features of new titles": without,
         "candidate tower of id, genres, year, words": with_id,
         LIFTED: features,
         "of genres, year, words, no prior": bare,

@@ -24,6 +24,7 @@ from butaca.model.towers import HistoryTable, unit
 from butaca.train import step
 from butaca.train.batches import Batches, BatchPlan, HistoryRows, UserRows
 from butaca.train.build import item_prior
+from butaca.train.settings import TwoTowerSettings
 from butaca.train.step import summed_histories
 from butaca.two_tower import TwoTower
 
@@ -193,6 +194,40 @@ def test_new_users_and_known_ones_after_one_more(name):
     after = model.query_vectors(more, np.array([user], np.int32))
     assert np.isfinite(after).all()
     assert np.abs(after[0] - model.user_vectors[user]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["history", "by rating", "in-batch", "both, with features"])
+@pytest.mark.parametrize("spectral", [None, CLOSED])
+def test_a_short_history_is_trusted_less(name, spectral):
+    """Its whole vector by one number; long enough ones, and none at all, stay as they were to the bit."""
+    plain = fitted(name, spectral=spectral)
+    model = fitted(name, spectral=spectral, trusted_from=9, trust_power=0.5)
+    lengths = np.append(model.seen.lengths, 0)
+    short = (lengths > 0) & (lengths < 9)
+    assert short.any()
+    assert (lengths >= 9).any()
+    np.testing.assert_array_equal(model.user_vectors[~short], plain.user_vectors[~short])
+    np.testing.assert_array_equal(model.item_vectors, plain.item_vectors)
+    assert model.query_tower.head_scale == plain.query_tower.head_scale
+    want = plain.user_vectors[short] * np.sqrt(lengths[short] / 9)[:, None]
+    np.testing.assert_allclose(model.user_vectors[short], want, rtol=1e-6)
+    users = np.arange(N_USERS + 1, dtype=np.int32)
+    np.testing.assert_array_equal(model.query_tower(users, model.seen), model.user_vectors)
+    assert [model.query_tower.trust(n) for n in (0, 1, 4, 9, 10)] == [1, 1 / 3, 2 / 3, 1, 1]
+    assert plain.query_tower.trust(1) == 1
+
+
+def test_trust_is_checked():
+    for wrong in ({"trusted_from": -1}, {"trust_power": -0.5}, {"trust_power": float("nan")}):
+        with pytest.raises(SettingError, match="trusted_from is 0 or more"):
+            TwoTowerSettings(**wrong)
+
+
+def test_a_tower_that_reads_no_history_trusts_its_users():
+    tower = QueryTower(np.ones((3, 2), np.float32), trusted_from=9)
+    one = Histories(np.array([0], np.int32), np.array([0, 1]))
+    assert tower.trust(1) == 1
+    assert tower(np.array([0], np.int32), one).tolist() == [[1, 1]]
 
 
 def test_an_empty_history_is_answered_by_the_prior_alone():

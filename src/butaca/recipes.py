@@ -153,6 +153,7 @@ DEFAULT = Recipe(
         prior_power=1.28,
         start="spectral",
         spectral=SpectralSettings(),
+        trusted_from=10,
         seed=42,
     ),
     optimizer="adam",

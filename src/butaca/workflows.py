@@ -354,6 +354,8 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "prior_half_life": model.prior_half_life,
         "start": model.start,
         "spectral": None if model.spectral is None else asdict(model.spectral),
+        "trusted_from": model.trusted_from,
+        "trust_power": model.trust_power,
         "cold_features": [repr(f) for f in model.cold_features],
         "shuffle": model.shuffle,
         "seed": model.seed,

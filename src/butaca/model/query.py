@@ -5,8 +5,10 @@ The same arithmetic as model/towers.py under JAX, which a test holds it to. A qu
     [ scale * unit(deep(base + sum_i w_i h_i / sqrt(sum_i w_i))),  unit(sum_i g_i) * head_scale ]
 
 with h the trained history table, g the closed-form one (model/spectral.py), each part there if the model has
-it, and unit only where the towers have unit length. Without hidden layers every term is a sum over the
-history, so an item's share of a score is exact.
+it, and unit only where the towers have unit length. A short history says less of a person, and at unit length
+its vector would say as much as a long one's: it is multiplied by `trust(n)`, and the rest of a score, the
+candidates' bias, is what most people have. Without hidden layers every term is a sum over the history, so an
+item's share of a score is exact.
 """
 
 from __future__ import annotations
@@ -90,6 +92,8 @@ class QueryTower:
         scale: 1 / temperature.
         head: the closed-form half's history table, float32 [N, k], or None.
         head_scale: length of the closed-form half.
+        trusted_from: items from which on a history is trusted in full; 0 trusts all.
+        trust_power: how fast trust falls below that.
     """
 
     base: Floats
@@ -99,11 +103,35 @@ class QueryTower:
     scale: float = 1.0
     head: Floats | None = None
     head_scale: float = 1.0
+    trusted_from: int = 0
+    trust_power: float = 0.75
 
     @property
     def reads_history(self) -> bool:
         """Whether a history changes the vector."""
         return self.history is not None or self.head is not None
+
+    def trust(self, n: int) -> float:
+        """What the query vector of a history of n items is multiplied by.
+
+        (n / trusted_from) ** trust_power below `trusted_from`, else 1; 1 too without a history, where
+        there is nothing to distrust.
+
+        >>> tower = QueryTower(np.zeros((1, 2)), head=np.zeros((3, 2)), trusted_from=16, trust_power=0.5)
+        >>> [tower.trust(n) for n in (0, 1, 4, 16, 99)]
+        [1.0, 0.25, 0.5, 1.0, 1.0]
+        """
+        if not self.reads_history or n == 0 or n >= self.trusted_from:
+            return 1.0
+        return float((n / self.trusted_from) ** self.trust_power)
+
+    def trusted(self, vectors: Floats, lengths: Ints) -> Floats:
+        """Query vectors [B, D] by the trust in their histories of so many items [B]."""
+        if not self.reads_history or not (lengths < self.trusted_from).any():
+            return vectors
+        factors = np.array([self.trust(n) for n in range(self.trusted_from + 1)], np.float32)
+        out: Floats = vectors * factors[np.minimum(lengths, self.trusted_from)][:, None]
+        return out
 
     def __call__(self, users: Codes, histories: Histories, known_as: Codes | None = None) -> Floats:
         """Query vectors: codes [B] and the histories they point into -> float32 [B, D].
@@ -128,11 +156,12 @@ class QueryTower:
         if self.unit:
             x = unit(x)
         x = x * np.float32(self.scale)
-        if self.head is None:
-            return np.ascontiguousarray(x, dtype=np.float32)
-        ones = np.ones(len(rows), dtype=np.float32)
-        head = unit(weighted_sum(self.head, rows, items, ones, len(users)))
-        return np.concatenate([x, head * np.float32(self.head_scale)], axis=1).astype(np.float32)
+        if self.head is not None:
+            ones = np.ones(len(rows), dtype=np.float32)
+            head = unit(weighted_sum(self.head, rows, items, ones, len(users)))
+            x = np.concatenate([x, head * np.float32(self.head_scale)], axis=1)
+        x = self.trusted(x, np.bincount(rows, minlength=len(users)))
+        return np.ascontiguousarray(x, dtype=np.float32)
 
 
 def entries(users: Codes, histories: Histories) -> tuple[Ints, Codes, Floats | None, Floats | None]:

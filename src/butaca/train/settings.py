@@ -51,6 +51,10 @@ class TwoTowerSettings:
             together (model/spectral.py), the same on both sides; "uniform", noise.
         spectral: of that start, and of the closed-form tower that stands beside the trained one
             (its vectors are concatenated); None leaves the latter out.
+        trusted_from: items from which on a history is trusted in full. The query vector of a shorter one, of
+            n items, is multiplied by (n / trusted_from) ** trust_power once trained, so that the prior, what
+            most people have, weighs more; 0 trusts every history.
+        trust_power: that power.
         cold_features: columns of the items' table that stand in for interactions where an item has none:
             once trained, its vectors and bias are those that its features suggest (model/cold.py); ()
             leaves them as the towers have them.
@@ -76,6 +80,8 @@ class TwoTowerSettings:
     prior_half_life: float = HALF_LIFE_SHARE
     start: Start = "uniform"
     spectral: SpectralSettings | None = None
+    trusted_from: int = 0
+    trust_power: float = 0.75
     cold_features: tuple[Feature, ...] = ()
     l2: float = 0.0
     shuffle: Shuffle = "epoch"
@@ -99,6 +105,12 @@ class TwoTowerSettings:
         if not self.prior_half_life > 0:
             raise SettingError(
                 "A prior's half-life is above 0", f"prior_half_life={self.prior_half_life}", "Try 0.1"
+            )
+        if self.trusted_from < 0 or not (self.trust_power >= 0 and math.isfinite(self.trust_power)):
+            raise SettingError(
+                "trusted_from is 0 or more, trust_power too and finite",
+                f"trusted_from={self.trusted_from}, trust_power={self.trust_power}",
+                "Try 10 and 0.75",
             )
         if self.seed < 0:
             raise SettingError("A seed is 0 or more", f"seed={self.seed}")

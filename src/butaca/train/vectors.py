@@ -126,18 +126,26 @@ def answering_vectors(
     tower = QueryTower(base, history, layers, settings.unit, 1.0 / settings.temperature)
     everyone = np.arange(len(seen) + 1, dtype=np.int32)
     users = tower(everyone, seen)
+    lengths = np.append(seen.lengths, 0)
     spectral = settings.spectral
     if spectral is None or not spectral.dim or spectrum is None:
-        return Vectors(tower, users, items, bias)
+        tower = replace(tower, trusted_from=settings.trusted_from, trust_power=settings.trust_power)
+        return Vectors(tower, tower.trusted(users, lengths), items, bias)
     head, beside = closed_form(spectrum, spectral)
     alone = QueryTower(np.zeros((1, 0), np.float32), head=head)(everyone, seen)
     sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS]
     trained = users[sample] @ items.T
     ratio = _spread(trained if bias is None else trained + bias)
     ratio /= max(_spread(alone[sample] @ beside.T), 1e-12)
-    tower = replace(tower, head=head, head_scale=float(spectral.weight * ratio))
+    tower = replace(
+        tower,
+        head=head,
+        head_scale=float(spectral.weight * ratio),
+        trusted_from=settings.trusted_from,
+        trust_power=settings.trust_power,
+    )
     both = np.concatenate([users, alone * np.float32(tower.head_scale)], axis=1)
-    return Vectors(tower, both, np.concatenate([items, beside], axis=1), bias)
+    return Vectors(tower, tower.trusted(both, lengths), np.concatenate([items, beside], axis=1), bias)
 
 
 def cold_items(
