@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import structlog
 
 from butaca.model.query import HistoryWeights, QueryTower
 from butaca.recommend.recommender import Recommender
@@ -25,6 +26,10 @@ from butaca.serve.registry import Registry
 from butaca.serve.settings import ServeSettings
 from butaca.serve.store.store import EventStore
 from conftest import checkerboard
+
+structlog.configure(
+    processors=[structlog.processors.JSONRenderer()], logger_factory=structlog.ReturnLoggerFactory()
+)
 
 BUTACA = Path(sys.executable).with_name("butaca")
 

@@ -301,7 +301,7 @@ def test_a_user_stays_in_an_arm_and_a_request_may_name_its_model(tmp_path):
     assert len({a.json()["arm"] for a in sticky}) == 1
     assert (named.json()["model"], named.json()["arm"]) == ("b", None)
     assert versioned.json()["model"] == "b"
-    assert unknown.status_code == 422
+    assert unknown.status_code == 404
     assert (nobody.json()["model"], nobody.json()["arm"]) == ("a", None)
 
 

@@ -61,7 +61,7 @@ class Answering:
             try:
                 return serving.find(named), None
             except ButacaError as error:
-                raise of_error(error) from None
+                raise of_error(error, in_path=True) from None
         if registry.split and user is not None:
             arm = registry.arm_of(user)
             return serving.active[arm], arm

@@ -31,7 +31,8 @@ from butaca.serve.headers import DATA_HEADERS
 from butaca.serve.ports import Store
 from butaca.serve.problems import MEDIA_TYPE, Problem
 from butaca.serve.registry import Registry
-from butaca.serve.schemas import EventsRequest, RecommendRequest
+from butaca.serve.schemas import EventsRequest, Nothing, RecommendRequest
+from butaca.serve.schemas_out import Problem as ProblemSchema
 from butaca.serve.service import Service
 from butaca.serve.settings import ServeSettings
 
@@ -124,7 +125,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             tags=app.openapi_tags,
         )
-        models: Any = [(RecommendRequest, "validation"), (EventsRequest, "validation")]
+        models: Any = [
+            (model, "validation") for model in (RecommendRequest, EventsRequest, Nothing, ProblemSchema)
+        ]
         _, extra = models_json_schema(models, ref_template="#/components/schemas/{model}")
         components = document.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
@@ -134,11 +137,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
         document["security"] = [{}, {"bearer": []}, {"header": []}]
-        for path in document["paths"].values():  # FastAPI's own account of 422 is another shape
-            for operation in path.values():
-                found = operation["responses"].get("422")
-                if found and "application/json" in found.get("content", {}):
-                    found["content"].pop("application/json")
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         app.openapi_schema = document

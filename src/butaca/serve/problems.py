@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,10 @@ from pydantic import ValidationError
 from butaca.errors import BundleError, ButacaError, UnknownEntityError
 
 MEDIA_TYPE = "application/problem+json"
+
+_FORMS = re.compile(
+    r"constrained-\w+|function-\w+\[.*|list\[.*|str|int|float|bool|datetime|HistoryItem|Conditions", re.S
+)
 
 #: How much of what was received is said back.
 SHOWN = 200
@@ -94,9 +99,11 @@ def of_error(error: ButacaError, *, in_path: bool = False) -> Problem:
 
 def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
     """What a request that does not fit its schema is answered with: every broken rule and its place."""
-    told = []
+    told: list[dict[str, Any]] = []
     for error in errors[:20]:
-        loc = [part if isinstance(part, int) else shown(part) for part in error["loc"]]
+        loc = [
+            part if isinstance(part, int) else shown(part) for part in error["loc"] if not _alternative(part)
+        ]
         if place and loc[:1] != [place] and loc[:1] not in (["path"], ["query"], ["header"]):
             loc = [place, *loc]
         entry = {"loc": loc, "msg": shown(error["msg"]), "type": error["type"]}
@@ -116,6 +123,11 @@ def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
         "See `errors`, which names each place",
         errors=told,
     )
+
+
+def _alternative(part: int | str) -> bool:
+    """Whether a part of a place is not in the body, but names one of the forms that it might have had."""
+    return isinstance(part, str) and _FORMS.fullmatch(part) is not None
 
 
 def of_pydantic(error: ValidationError, *, place: str = "body") -> Problem:

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1")
     "/events",
     tags=["events"],
     response_model=EventsAnswer,
-    responses=problems(413, 415, 422),
+    responses=problems(408, 413, 415, 422),
     openapi_extra=body_of("EventsRequest", EVENTS_EXAMPLES),
     summary="Store what people did",
 )

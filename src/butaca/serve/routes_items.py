@@ -28,13 +28,13 @@ def model_of(service: Service, named: str | None) -> Loaded:
     """The model that a request names.
 
     Raises:
-        Problem: 422, there is none called so.
+        Problem: 404, there is none called so.
     """
     serving = service.registry.serving
     try:
         return serving.default if named is None else serving.find(named)
     except UnknownEntityError as error:
-        raise of_error(error) from None
+        raise of_error(error, in_path=True) from None
 
 
 def item_code(model: Loaded, asked: str) -> int:
@@ -50,7 +50,7 @@ def item_code(model: Loaded, asked: str) -> int:
 
 
 @router.get(
-    "/items", response_model=ItemList, responses=problems(422), summary="Search titles as they are typed"
+    "/items", response_model=ItemList, responses=problems(404, 422), summary="Search titles as they are typed"
 )
 async def items(
     service: TheService,
@@ -97,13 +97,15 @@ async def similar(
     return json_response({"item": loaded.showcase.short(code), "items": items_json(answer)})
 
 
-@router.get("/filters", response_model=FiltersAnswer, responses=problems(422), summary="What `where` takes")
+@router.get(
+    "/filters", response_model=FiltersAnswer, responses=problems(404, 422), summary="What `where` takes"
+)
 async def filters(service: TheService, model: Named = None) -> Response:
     """The columns of the items' table: labels with their counts, numbers with their range."""
     return raw_json(model_of(service, model).showcase.filters)
 
 
-@router.get("/map", response_model=MapAnswer, responses=problems(422), summary="The catalogue as a map")
+@router.get("/map", response_model=MapAnswer, responses=problems(404, 422), summary="The catalogue as a map")
 async def catalogue_map(service: TheService, model: Named = None) -> Response:
     """Every item's place, x and y from 0 to 1: what is alike lies close."""
     return raw_json(model_of(service, model).showcase.map)

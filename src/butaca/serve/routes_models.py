@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from butaca.errors import BundleError, UnknownEntityError
 from butaca.serve.problems import of_error
-from butaca.serve.routing import TheService, json_response, problems
+from butaca.serve.routing import TheService, body_of, json_response, problems
+from butaca.serve.schemas import Nothing, parse
 from butaca.serve.schemas_out import Activated, ExperimentsAnswer, ModelsAnswer
 from butaca.serve.service import Service
 from butaca.serve.store.attribution import ArmCounts
@@ -45,17 +46,21 @@ async def models(service: TheService) -> Response:
 @router.post(
     "/models/{version:segment}/activate",
     response_model=Activated,
-    responses=problems(404, 409, 415, 422),
+    responses=problems(404, 409, 413, 415, 422),
+    openapi_extra=body_of("Nothing", {"nothing": {"value": {}}}),
     summary="Let a version answer from now on",
 )
 async def activate(
-    service: TheService, version: Annotated[str, Path(min_length=1, max_length=64)]
+    service: TheService, request: Request, version: Annotated[str, Path(min_length=1, max_length=64)]
 ) -> Response:
     """Loads it if need be and verifies it whole; then one swap, under load, without a failed request.
 
     A damaged folder is answered 409, and what answered before still does. The version that was replaced
     stays in memory and can be activated again. The body is empty, or {}.
     """
+    body = await request.body()
+    if body:
+        parse(Nothing, body)
     try:
         chosen = await service.in_thread(service.registry.activate, version)
     except (UnknownEntityError, BundleError) as error:

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1", tags=["recommend"])
 @router.post(
     "/recommend",
     response_model=RecommendAnswer,
-    responses=problems(413, 415, 422),
+    responses=problems(404, 408, 413, 415, 422),
     openapi_extra=body_of("RecommendRequest", RECOMMEND_EXAMPLES),
     summary="The best items for one person",
 )

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from butaca.serve.headers import DATA_HEADERS
 from butaca.serve.problems import MEDIA_TYPE
 from butaca.serve.schemas import TextId
-from butaca.serve.schemas_out import Problem as ProblemSchema
 from butaca.serve.service import Service
 
 
@@ -76,7 +75,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     always = (400, 401, 403, 429, 500, 503)
     return {
         status: {
-            "model": ProblemSchema,
             "description": told[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }

@@ -5,21 +5,31 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from butaca.serve.problems import of_pydantic
 from butaca.serve.settings import BATCH_MAX, ID_MAX, K_MAX, LIST_MAX, TEXT_MAX
 from butaca.serve.store.records import MAX_TIME
 
+
+def _whole(value: Any) -> Any:
+    """A whole number that JSON wrote with a fraction of nothing, 3.0, is one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 #: An id as the tables have it. Numbers are taken too, and kept as text.
 TextId = Annotated[
     str, StringConstraints(min_length=1, max_length=ID_MAX, pattern=r"^[^\x00]+$", strict=True)
 ]
-NumberId = Annotated[int, Field(ge=-(2**63), lt=2**63, strict=True)]
+NumberId = Annotated[int, Field(ge=-(2**63), lt=2**63, strict=True), BeforeValidator(_whole)]
 Id = TextId | NumberId
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
 Label = Annotated[str, StringConstraints(max_length=TEXT_MAX)] | Finite | bool
+
+
+Seconds = Annotated[int, Field(ge=0, le=MAX_TIME, strict=True), BeforeValidator(_whole)]
+Moment = Annotated[datetime, Field(strict=True)]
 
 
 class Strict(BaseModel):
@@ -76,7 +86,9 @@ class RecommendRequest(Strict):
     """For whom, from what, and what to leave out. Everything is optional."""
 
     user: Id | None = Field(None, description="An id; one that the model does not know is a new person.")
-    k: int = Field(10, ge=1, le=K_MAX, strict=True, description="How many items.")
+    k: Annotated[int, Field(ge=1, le=K_MAX, strict=True), BeforeValidator(_whole)] = Field(
+        10, description="How many items."
+    )
     history: list[Id | HistoryItem] = Field(
         default_factory=list,
         max_length=LIST_MAX,
@@ -105,7 +117,7 @@ class EventIn(Strict):
         "watch", description="The last two say no: what they name is moved away from."
     )
     value: Finite | None = Field(None, description="A rating or weight.")
-    time: Annotated[int, Field(ge=0, le=MAX_TIME, strict=True)] | datetime | None = Field(
+    time: Seconds | Moment | None = Field(
         None, description="Seconds since 1970, or ISO 8601; now if left out."
     )
     request_id: TextId | None = Field(None, description="Of the list that led to it.")
@@ -115,6 +127,10 @@ class EventsRequest(Strict):
     """A batch, stored whole or not at all."""
 
     events: Annotated[list[EventIn], Field(min_length=1, max_length=BATCH_MAX)]
+
+
+class Nothing(Strict):
+    """An empty object."""
 
 
 EVENTS_EXAMPLES: dict[str, Any] = {
