@@ -6,6 +6,7 @@
 # make bench-ablation  what each part of the default recipe is worth: docs/ablation.md
 # make bench-shapes    the default recipe on seven shapes of data and on a later time: docs/shapes.md
 # make bench-cold      new users and new titles beside popularity: docs/shapes.md
+# make bench-serve     the service under load on one core: docs/service.md
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -14,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold notebooks clean
+.PHONY: help demo test check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-serve notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -37,7 +38,15 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 demo: $(VENV)/.run
 	@$(BIN)/butaca demo
 
-test: $(VENV)/.dev
+# The page is tested in a real browser, Debian's chromium; as root on Debian it is installed here.
+$(VENV)/.browser: | $(VENV)/.dev
+	@for b in chromium chromium-browser google-chrome; do command -v $$b >/dev/null && touch $@ && exit 0; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			chromium fonts-dejavu-core >/dev/null && touch $@; \
+	else echo "The page's tests need chromium (Debian: apt install chromium)" >&2; exit 1; fi
+
+test: $(VENV)/.dev $(VENV)/.browser
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
@@ -61,6 +70,9 @@ bench-shapes: $(VENV)/.dev
 
 bench-cold: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.cold --markdown docs/shapes.md
+
+bench-serve: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.serve
 
 # Runs both example notebooks again and keeps their outputs.
 notebooks: $(VENV)/.dev
