@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,12 +13,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.main import get_command
 
+from butaca import cli
 from butaca.errors import BundleError, SettingError
+from butaca.serve.access import scope_of
 from butaca.serve.answering import ask
 from butaca.serve.live import Live, person_of
 from butaca.serve.registry import Registry, named_folders
 from butaca.serve.schemas import RecommendRequest
+from butaca.serve.settings import ServeSettings
 from butaca.serve.store.records import Event
 from butaca.serve.store.store import EventStore
 from butaca.serve.telemetry import Recent, uuid7
@@ -558,3 +563,55 @@ def test_json_logs_have_the_request_id(folders):
         lines = [json.loads(line) for line in server.log if line.startswith("{")]
         assert answer.json()["request_id"] in {line.get("request_id") for line in lines}
     assert live.status_code == 200
+
+
+# Documentation that can't drift.
+
+DOCS = (Path(__file__).parents[1] / "docs" / "service.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_is_documented_with_its_option_and_default():
+    options = {
+        option: parameter
+        for parameter in get_command(cli.app).commands["serve"].params
+        for option in getattr(parameter, "opts", ())
+    }
+    rows = re.findall(r"^\| `(\w+)` \| `(--[\w-]+)`.*? \| (.+?) \| .+ \|$", DOCS, flags=re.M)
+    assert [name for name, *_ in rows] == [field.name for field in dataclasses.fields(ServeSettings)]
+    defaults = ServeSettings()
+    for name, option, default in rows:
+        assert re.search(rf"^\s+{name}: ", ServeSettings.__doc__, flags=re.M), name
+        value = getattr(defaults, name)
+        told = {True: "on", False: "off"}.get(value) if isinstance(value, bool) else None
+        told = told or (
+            "none" if value in ((), {}) else f"{value:g}" if isinstance(value, float) else str(value)
+        )
+        assert default == told, name
+        parameter = options.pop(option)
+        given = parameter.default
+        if value not in ((), {}):
+            assert given == value, name
+    assert set(options) <= {"models", "--help"}
+
+
+def test_every_route_and_metric_is_documented(tmp_path):
+    with running_app(tmp_path) as app:
+        paths = asking(app, ("GET", "/openapi.json"))[0].json()["paths"]
+        metrics = asking(app, ("GET", "/metrics"))[0].text
+    for path, methods in paths.items():
+        for method in methods:
+            assert f"`{method.upper()} {path}`" in DOCS
+            line = next(line for line in DOCS.splitlines() if f"`{method.upper()} {path}`" in line)
+            assert f"| {scope_of(method.upper(), path) or 'open'} |" in line
+    found = set(re.findall(r"^# TYPE (\w+) ", metrics, flags=re.M))
+    found = {name for name in found if not name.endswith("_created")}
+    assert found == set(re.findall(r"^\| `(butaca_\w+)`", DOCS, flags=re.M))
+
+
+def test_the_documented_requests_are_answered(tmp_path):
+    bodies = re.findall(r"-d '(\{.*?\})'\n", DOCS, flags=re.S)
+    assert len(bodies) == 2
+    with running_app(tmp_path) as app:
+        asked = json.loads(bodies[0]) | {"where": {"genres": ["even"], "year": {"min": 1990}}}
+        answers = asking(app, post("/v1/recommend", asked), post("/v1/events", json.loads(bodies[1])))
+    assert [a.status_code for a in answers] == [200, 200]

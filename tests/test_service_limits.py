@@ -497,6 +497,7 @@ def folder(tmp_path_factory):
     ("arguments", "said"),
     [
         (["model", "--host", "0.0.0.0", "--port", "0"], "needs API keys.*butaca keys add"),
+        (["model", "--trusted-proxy", "127.0.0.1"], "needs API keys.*--trusted-proxy"),
         (["nothing-here"], "manifest.json"),
         (["model", "--split", "model=0.9"], "sum to 1"),
         (["model", "--split", "other=1"], "split names models"),

@@ -108,11 +108,12 @@ def serve(
     store = EventStore.open(events)
     try:
         has_keys = any(key.revoked is None for key in store.keys.list())
-        if not (settings.is_local or has_keys):
+        if not has_keys and not (settings.is_local and not settings.trusted_proxies):
+            beyond = "--trusted-proxy" if settings.is_local else f"--host {host}"
             raise SettingError(
-                "Beyond this machine the service needs API keys",
-                f"--host {host} and no keys in {store.name}",
-                f"Make one with `butaca keys add NAME --scope read --events {events}`, or leave --host out",
+                "Beyond this machine, or behind a proxy, the service needs API keys",
+                f"{beyond} and no keys in {store.name}",
+                f"Make one with `butaca keys add NAME --scope read --events {events}`, or leave it out",
             )
         listening = bind(host, port)
     except BaseException:

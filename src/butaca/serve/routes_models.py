@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -18,6 +19,9 @@ from butaca.serve.store.attribution import ArmCounts
 from butaca.serve.store.experiments import difference, rate
 
 router = APIRouter(prefix="/v1", tags=["models"])
+
+#: Seconds for which a count of the experiment holds: it reads every list that was logged.
+FRESH = 5.0
 
 
 def model_info(version: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +74,16 @@ async def activate(
 
 
 def experiment(service: Service) -> dict[str, Any]:
-    """The online comparison as it stands; reads the store."""
+    """The online comparison as it stood at most `FRESH` seconds ago; reads the store."""
+    now = time.monotonic()
+    until, told = service.experiment
+    if now >= until:
+        told = _experiment(service)
+        service.experiment = (now + FRESH, told)
+    return told
+
+
+def _experiment(service: Service) -> dict[str, Any]:
     registry = service.registry
     counts = dict(service.store.experiment()) if registry.split else {}
     empty = ArmCounts(0, 0, 0, 0, 0.0)

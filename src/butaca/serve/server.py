@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import socket
 import sys
@@ -124,6 +125,8 @@ def run(app: Guard, settings: ServeSettings, listening: socket.socket) -> None:
         **proxies,
     )
     server = uvicorn.Server(config)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: no collection need look at it again
     tasks = server.server_state.tasks
     app.in_flight = lambda: len(tasks)  # those that wait for their turn included
     signal.signal(signal.SIGTERM, _stopped)  # uvicorn's own while it runs, and again ours when it is done

@@ -33,7 +33,8 @@ class Service:
         live: what people did since training.
         shown: lists on their way to the store.
         keys: the check of keys; None where none are needed.
-        in_flight: how many requests are in work.
+        experiment: the online comparison as last counted, and until when it holds.
+        running: how many requests are in work.
     """
 
     def __init__(self, settings: ServeSettings, registry: Registry, store: Store, keys: bool = False) -> None:
@@ -43,6 +44,7 @@ class Service:
         self.live = Live(store, self.threads, settings.cached_users, settings.staleness)
         self.shown = ShownLog(store, self.telemetry, settings.log_queue, settings.log_lists)
         self.keys = Keys(store.keys.verify, self.threads, settings.staleness / 2) if keys else None
+        self.experiment: tuple[float, dict[str, Any]] = (0.0, {})
         self.running: Callable[[], int] = lambda: 0
         self.count_models()
 
