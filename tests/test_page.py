@@ -289,7 +289,7 @@ def test_similar_films_open_beside_and_the_back_button_closes_them(
     expect(page.locator(".mine.films li")).to_have_count(2)
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
-    assert "near=" not in page.url
+    until(lambda: "near=" not in page.url)
 
 
 def test_what_is_chosen_lives_in_the_address(visit: Visit) -> None:
@@ -601,6 +601,7 @@ def test_nothing_of_the_service_is_read_as_html(visit: Visit) -> None:
         "id": evil,
         "title": evil,
         "score": 1,
+        "genres": [],
         "stage": "retrieval",
         "because": [{"id": evil, "title": evil, "share": 0.5}],
     }
@@ -665,6 +666,6 @@ def test_the_state_page_shows_an_experiment(visit: Visit) -> None:
     expect(shown.locator("tbody tr")).to_have_count(2)
     expect(shown.locator("tbody tr").first).to_contain_text("12,2")
     expect(shown).to_contain_text(
-        "challenger frente a champion: +1,7 % (−1,3 % a +4,7 %). Aún puede ser azar."
+        "challenger frente a champion: +1,7 puntos (−1,3 a +4,7). Aún puede ser azar."
     )
     expect(shown.locator("svg")).to_have_attribute("aria-label", re.compile("champion: 12,2"))

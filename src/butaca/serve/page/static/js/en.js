@@ -165,7 +165,7 @@ export default {
   "arm.shown": "Lists",
   "arm.events": "With an event",
   "arm.rate": "Rate",
-  "difference.is": "{name} against {base}: {difference} ({low} to {high}).",
+  "difference.is": "{name} against {base}: {difference} points ({low} to {high}).",
   "difference.open": "It may still be chance.",
   "difference.closed": "Chance alone rarely does this.",
   "model": "The model",

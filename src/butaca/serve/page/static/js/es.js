@@ -165,7 +165,7 @@ export default {
   "arm.shown": "Listas",
   "arm.events": "Con evento",
   "arm.rate": "Tasa",
-  "difference.is": "{name} frente a {base}: {difference} ({low} a {high}).",
+  "difference.is": "{name} frente a {base}: {difference} puntos ({low} a {high}).",
   "difference.open": "Aún puede ser azar.",
   "difference.closed": "El azar solo rara vez hace esto.",
   "model": "El modelo",

@@ -17,6 +17,13 @@ export function learn(items) {
 /** A film as far as it is known. */
 export const film = (id) => known.get(id) ?? { id, title: id };
 
+/** Learn the genres of films that were named without them; whatever fails is left unknown. */
+export async function fetchKinds(ids) {
+  const missing = ids.filter((id) => !known.get(id)?.genres);
+  await Promise.allSettled(missing.map(async (id) => learn([await get(itemPath(id))])));
+  return missing.length > 0;
+}
+
 /** Ask for those that are not known; the ids that the catalogue does not have come back. */
 export async function fetchFilms(ids) {
   const missing = ids.filter((id) => !known.has(id));

@@ -20,7 +20,7 @@ export function labels(view, points, first, { width, text, radius, shown }) {
     if (px < 4 || py < LINE || px > view.width - 4 || py > view.height - LINE) return;
     const words = text(i);
     const wide = width(words);
-    const gap = radius(i) + 5;
+    const gap = radius(i) + (must ? 8 : 5);
     for (const end of [false, true]) {
       const x0 = end ? px - gap - wide : px + gap;
       const box = [x0 - 5, py - LINE / 2, x0 + wide + 5, py + LINE / 2];

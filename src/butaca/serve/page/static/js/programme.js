@@ -2,7 +2,7 @@
 import { post } from "./api.js";
 import { canGrow, choice, more, onChoice, put } from "./choice.js";
 import { $, debounce, h, icon, PLUS, say } from "./dom.js";
-import { film, learn } from "./films.js";
+import { fetchKinds, film, learn } from "./films.js";
 import { reorder } from "./flip.js";
 import { complain, settle } from "./notice.js";
 import { refreshPerson } from "./person.js";
@@ -17,6 +17,7 @@ let answer = null;
 let flying = null;
 let asked = "";
 let counted = 0;
+let stored = null; // for whom the last event was stored
 
 /** Called with the ids of every new list. */
 export const onProgramme = (act) => told.add(act);
@@ -25,6 +26,7 @@ export function startProgramme() {
   list.replaceChildren(...Array.from({ length: choice.k }, () => h("li", { class: "wait", "aria-hidden": "true" },
     h("i", {}), h("i", {}), h("i", {}))));
   onChoice(soon);
+  onChoice(() => { if (choice.user !== stored) $("stored").hidden = true; });
   onLanguage(() => { if (answer) draw(true); });
   addEventListener("online", ask);
   addEventListener("offline", () => complain({ kind: "offline" }, ask));
@@ -60,6 +62,7 @@ async function ask() {
     list.setAttribute("aria-busy", "false");
     const ids = got.items.map((item) => item.id);
     for (const act of told) act(ids);
+    kinds(ids);
     say(ids.length ? t("said.list", { n: ids.length, first: plain(got.items[0]) }) : t("said.none"));
   } catch (failure) {
     if (failure.name === "AbortError") return;
@@ -67,6 +70,18 @@ async function ask() {
     for (const row of list.querySelectorAll(".wait")) row.remove();
     complain(failure, ask);
   }
+}
+
+/** The line of genres has its room already. */
+async function kinds(ids) {
+  if (!(await fetchKinds(ids))) return;
+  for (const id of ids) rows.get(id)?.querySelector(".kinds").replaceChildren(...kindsOf(id));
+}
+
+function kindsOf(id) {
+  const { also } = shown(film(id));
+  const names = (film(id).genres ?? []).map((g) => maybe("genre", g)).join(", ");
+  return [also && h("i", {}, also), also && names && ". ", names].filter(Boolean);
 }
 
 function draw(again = false) {
@@ -99,13 +114,12 @@ function said(source, user) {
 }
 
 function make(item) {
-  const { name, also, year } = shown(film(item.id));
-  const kinds = (film(item.id).genres ?? []).map((g) => maybe("genre", g));
+  const { name, year } = shown(film(item.id));
   return h("li", {},
     h("span", { class: "n", "aria-hidden": "true" }),
     h("div", { class: "what" },
       h("h3", {}, name, year && h("small", {}, ` ${year}`)),
-      (also || kinds.length > 0) && h("p", { class: "kinds" }, also && h("i", {}, also, kinds.length ? ". " : ""), kinds.join(", ")),
+      h("p", { class: "kinds" }, kindsOf(item.id)),
       h("div", { class: "because" })),
     h("div", { class: "acts" },
       button("similar", t("similar.short"), t("similar.to", { title: name }), () => openSimilar(item.id)),
@@ -180,6 +194,7 @@ export async function add(id) {
       if (turn !== counted) return;
       $("stored").textContent = t(got.accepted ? "stored.one" : "stored.known", { user, title: plain(film(id)) });
       $("stored").hidden = false;
+      stored = user;
       refreshPerson();
     } catch (failure) { complain(failure, store); } // the same id again: a retry stores it once
   };

@@ -25,4 +25,4 @@ export function drawExperiment(experiment) {
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("experiment") }, table), ...told);
 }
 
-const points = (v) => `${signed(v * 100, 1)} %`;
+const points = (v) => signed(v * 100, 1);

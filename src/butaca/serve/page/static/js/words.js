@@ -55,7 +55,7 @@ export const listed = (names) => format(Intl.ListFormat, { type: "conjunction" }
 /** The pieces of a list, so that each name may be an element. */
 export const listedParts = (names) => format(Intl.ListFormat, { type: "conjunction" }).formatToParts(names);
 export const clock = (date) => format(Intl.DateTimeFormat, { timeStyle: "medium" }).format(date);
-export const moment = (date) => format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short" }).format(date);
+export const moment = (date) => format(Intl.DateTimeFormat, { dateStyle: "short", timeStyle: "short" }).format(date);
 
 /** Called now, and after every change of language. */
 export function onLanguage(act) {
