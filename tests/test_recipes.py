@@ -12,6 +12,7 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
 from butaca.recipes import DEFAULT, NOTEBOOK, RECIPES, make_optimizer, recipe
+from butaca.train.checkpoints import read_checkpoint
 
 
 def data(user, item, n_users=None, n_items=None, time=None, value=None):
@@ -177,6 +178,13 @@ def test_callbacks_keep_their_place_around_early_stopping(board):
     assert kinds == ["FitHistory", "Callback", "EarlyStopping", "Callback"]
     model, _ = made.fit(board)
     assert [type(c).__name__ for c in model._fitted.run.callbacks] == ["FitHistory", "EarlyStopping"]
+
+
+def test_a_checkpoint_holds_what_early_stopping_made_of_its_epoch(board, tmp_path):
+    made = replace(DEFAULT.for_data(board), batch_size=50, held_out=10, epochs=1)
+    made.fit(board, callbacks=[butaca.Checkpoint(tmp_path)])
+    states = {state["kind"]: state["values"] for state in read_checkpoint(tmp_path).callbacks}
+    assert states["EarlyStopping"]["best_epoch"] == 0
 
 
 def test_an_interrupted_recipe_resumes_to_the_same_bits(ml_split, tmp_path):

@@ -21,7 +21,7 @@ from butaca.errors import SettingError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id
 from butaca.model.spectral import SpectralSettings
-from butaca.train.callbacks import Callback, EarlyStopping, FitHistory
+from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
 from butaca.train.settings import TwoTowerSettings
 from butaca.two_tower import TwoTower
 
@@ -100,8 +100,9 @@ class Recipe:
         if self.held_out and len(train) > self.batch_size:
             share = min(self.held_out / len(train), 0.05)
             train_on, validation = random_split(train, share, self.model.seed)
-            stop = EarlyStopping(patience=2)
-            callbacks = [*callbacks[:1], stop, *callbacks[1:]] if callbacks else [stop]
+            saving = [i for i, c in enumerate(callbacks) if isinstance(c, Checkpoint)]
+            at = min([1, *saving])  # before a checkpoint, which holds what it has made of the epoch
+            callbacks = [*callbacks[:at], EarlyStopping(patience=2), *callbacks[at:]]
         else:
             train_on = train
         history = model.fit(
