@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import re
@@ -268,6 +269,22 @@ def test_items(tmp_path):
     assert all(0 <= item[axis] <= 1 for item in places.json()["items"] for axis in "xy")
 
 
+def test_what_stays_the_same_is_tagged_and_compressed(tmp_path):
+    with running_app(tmp_path) as app:
+        small_one, plain, none = asking(
+            app,
+            ("GET", "/v1/map"),
+            ("GET", "/v1/map", {"headers": {"accept-encoding": "identity"}}),
+            ("GET", "/v1/recommend"),
+        )
+        again = asking(app, ("GET", "/v1/map", {"headers": {"if-none-match": plain.headers["etag"]}}))[0]
+    assert small_one.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert small_one.json() == plain.json()
+    assert again.status_code == 304
+    assert none.headers["cache-control"] == "no-store"
+
+
 def test_lists_are_logged_with_their_request_id(tmp_path):
     with running_app(tmp_path, {"a": small(0), "b": small(1)}, {"a": 0.5, "b": 0.5}) as app:
         answers = asking(app, *(post("/v1/recommend", {"user": f"u{u:02d}", "k": 2}) for u in range(20)))
@@ -518,6 +535,37 @@ def test_butaca_serve_swaps_under_load_and_writes_what_waits_when_stopped(folder
         assert connection.exec_driver_sql("SELECT count(*) FROM recommendations").scalar() == len(seen)
 
 
+def test_what_was_acknowledged_survives_the_servers_death(folders):
+    """kill -9 under load, twice: every event that got its 200 is in the store, once."""
+    acknowledged: list[str] = []
+    for attempt in range(2):
+        with serve("m=one", "--events", "events.db", cwd=folders) as server:
+
+            async def write(worker, attempt=attempt, url=server.url):
+                with contextlib.suppress(httpx.TransportError):
+                    async with httpx.AsyncClient(base_url=url) as http:
+                        for batch in range(10_000):
+                            ids = [f"{attempt}-{worker}-{batch}-{i}" for i in range(5)]
+                            events = [{"id": name, "user": f"u{worker:02d}", "item": "i00"} for name in ids]
+                            answer = await http.post("/v1/events", json={"events": events})
+                            assert answer.json() == {"accepted": 5, "known": 0}
+                            acknowledged.extend(ids)
+
+            async def run(process=server.process):
+                workers = [asyncio.create_task(write(worker)) for worker in range(4)]
+                await asyncio.sleep(0.7)
+                process.kill()
+                await asyncio.gather(*workers)
+
+            asyncio.run(run())
+    with EventStore.open(str(folders / "events.db")) as store:
+        stored = [event.id for worker in range(4) for event in store.history(f"u{worker:02d}", 1_000_000)]
+    assert len(acknowledged) > 50
+    assert set(acknowledged) <= set(stored)
+    assert len(stored) == len(set(stored))
+    assert len(stored) % 5 == 0
+
+
 def test_the_page_is_cached_by_its_tag_and_nothing_else_is_served(tmp_path):
     with running_app(tmp_path) as app:
         page, head, escaped, missing = asking(
@@ -534,6 +582,7 @@ def test_the_page_is_cached_by_its_tag_and_nothing_else_is_served(tmp_path):
     assert head.status_code == 200
     assert head.content == b""
     assert again.status_code == 304
+    assert again.content == b""
     assert escaped.status_code == 404
     assert missing.status_code == 404
 

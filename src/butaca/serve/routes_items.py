@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from butaca.errors import UnknownEntityError
 from butaca.serve.answering import items_json
 from butaca.serve.problems import of_error
 from butaca.serve.registry import Loaded
-from butaca.serve.routing import PathId, TheService, json_response, problems, raw_json
+from butaca.serve.routing import PathId, TheService, json_response, packed_json, problems
 from butaca.serve.schemas_out import FiltersAnswer, ItemFull, ItemList, MapAnswer, SimilarAnswer
 from butaca.serve.service import Service
 from butaca.serve.settings import K_MAX, TEXT_MAX
@@ -100,12 +100,12 @@ async def similar(
 @router.get(
     "/filters", response_model=FiltersAnswer, responses=problems(404, 422), summary="What `where` takes"
 )
-async def filters(service: TheService, model: Named = None) -> Response:
+async def filters(service: TheService, request: Request, model: Named = None) -> Response:
     """The columns of the items' table: labels with their counts, numbers with their range."""
-    return raw_json(model_of(service, model).showcase.filters)
+    return packed_json(model_of(service, model).showcase.filters, request)
 
 
 @router.get("/map", response_model=MapAnswer, responses=problems(404, 422), summary="The catalogue as a map")
-async def catalogue_map(service: TheService, model: Named = None) -> Response:
+async def catalogue_map(service: TheService, request: Request, model: Named = None) -> Response:
     """Every item's place, x and y from 0 to 1: what is alike lies close."""
-    return raw_json(model_of(service, model).showcase.map)
+    return packed_json(model_of(service, model).showcase.map, request)

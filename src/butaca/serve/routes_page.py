@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from butaca.serve.packed import Packed
 from butaca.serve.problems import not_found
+from butaca.serve.routing import packed_response
 
 FOLDER = Path(__file__).parent / "page"
 
@@ -28,7 +29,7 @@ TYPES = {
 
 router = APIRouter(include_in_schema=False)
 
-_tags: dict[Path, tuple[tuple[int, int], str, bytes]] = {}
+_kept: dict[Path, tuple[tuple[int, int], Packed]] = {}
 
 
 def file_response(name: str, request: Request) -> Response:
@@ -37,22 +38,17 @@ def file_response(name: str, request: Request) -> Response:
     Raises:
         Problem: 404.
     """
-    path = (FOLDER / name).resolve()
-    if "\x00" in name or not path.is_relative_to(FOLDER.resolve()) or not path.is_file():
+    path = None if "\x00" in name else (FOLDER / name).resolve()
+    if path is None or not path.is_relative_to(FOLDER.resolve()) or not path.is_file():
         raise not_found(request.url.path)
     stat = path.stat()
     stamp = (stat.st_mtime_ns, stat.st_size)
-    kept = _tags.get(path)
+    kept = _kept.get(path)
     if kept is None or kept[0] != stamp:
-        content = path.read_bytes()
-        kept = _tags[path] = (stamp, f'"{hashlib.sha256(content).hexdigest()[:16]}"', content)
-    _, tag, content = kept
-    headers = {"etag": tag, "cache-control": "no-cache"}
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    headers["content-type"] = kind
-    return Response(b"" if request.method == "HEAD" else content, headers=headers)
+        kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        packed = Packed.of(path.read_bytes(), kind, compress=path.suffix != ".woff2")
+        kept = _kept[path] = (stamp, packed)
+    return packed_response(kept[1], request, {})
 
 
 @router.api_route("/", methods=["GET", "HEAD"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
 from butaca.serve.headers import DATA_HEADERS
+from butaca.serve.packed import Packed
 from butaca.serve.problems import MEDIA_TYPE
 from butaca.serve.schemas import TextId
 from butaca.serve.service import Service
@@ -54,6 +56,23 @@ _DATA = {name.decode(): value.decode() for name, value in DATA_HEADERS}
 def raw_json(content: bytes) -> Response:
     """JSON that is bytes already."""
     return Response(content, headers=_DATA, media_type="application/json")
+
+
+def packed_json(packed: Packed, request: Request) -> Response:
+    """JSON that stays the same for as long as its model does."""
+    return packed_response(packed, request, _DATA)
+
+
+def packed_response(packed: Packed, request: Request, headers: Mapping[str, str]) -> Response:
+    """Bytes that a browser may have already: 304 then; compressed where that is taken."""
+    headers = {**headers, "cache-control": "no-cache", "etag": packed.tag, "vary": "accept-encoding"}
+    if packed.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    content = packed.content
+    if packed.gzip is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["content-encoding"] = packed.gzip, "gzip"
+    headers["content-type"] = packed.kind
+    return Response(b"" if request.method == "HEAD" else content, headers=headers)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

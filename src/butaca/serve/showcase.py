@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from butaca.recommend.recommender import Recommender
+from butaca.serve.packed import Packed
 from butaca.types import Floats
 
 _YEAR = re.compile(r"\((\d{4})\)\s*$")
@@ -72,7 +73,7 @@ class Showcase:
         )
 
     @cached_property
-    def filters(self) -> bytes:
+    def filters(self) -> Packed:
         """The columns that `where` takes."""
         columns: list[dict[str, Any]] = []
         for choice in self.catalogue.filters.choices():
@@ -82,10 +83,10 @@ class Showcase:
             else:
                 told |= {"min": _whole(choice.low), "max": _whole(choice.high)}
             columns.append(told)
-        return orjson.dumps({"columns": columns})
+        return Packed.of(orjson.dumps({"columns": columns}))
 
     @cached_property
-    def map(self) -> bytes:
+    def map(self) -> Packed:
         """Every item's place on the map, from 0 to 1."""
         x, y = (_unit(np.asarray(axis)) for axis in self._places())
         items = []
@@ -101,7 +102,7 @@ class Showcase:
                     "popularity": int(self.catalogue.popularity[code]),
                 }
             )
-        return orjson.dumps({"items": items})
+        return Packed.of(orjson.dumps({"items": items}))
 
     def _places(self) -> tuple[Floats, Floats]:
         if hasattr(self.recommender, "catalogue_map"):
