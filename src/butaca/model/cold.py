@@ -11,8 +11,8 @@ logarithm of their interactions, since the rows of those with few are mostly noi
 whose leave-one-out error is least, in units of scores: the closed form gives each item's prediction without
 itself from the hat matrix's diagonal h, as y - (y - prediction) / (1 - h) (Allen's PRESS, 1974).
 
-The bias, too, is what is usual for such items: neither that of an item shown to all and had by none, nor
-a hit's.
+In the bias every item counts alike: a new one gets what is usual for items like it, neither that of an item
+shown to all and had by none, nor a hit's.
 """
 
 from __future__ import annotations
@@ -142,11 +142,14 @@ def fit_cold(
     ridge = least_left_out(u, values, scored, weight / len(warm))
     w = np.zeros((x.shape[1], y.shape[1]))
     w[kept] = scale[:, None] * (turn @ ((u.T @ b) / (values + ridge)[:, None]))
+    intercept = middle - mean @ w
+    if rows.bias is not None:
+        intercept[-1] = (y[:, -1] - x @ w[:, -1]).mean()
     fill_unknown(w, mean, encoders)
     return ColdItems(
         encoders,
         w.astype(np.float32),
-        (middle - mean @ w).astype(np.float32),
+        intercept.astype(np.float32),
         0 if rows.history is None else rows.history.shape[1],
         0 if rows.head is None else rows.head.shape[1],
         rows.items.shape[1],
