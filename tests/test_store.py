@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from butaca.errors import SettingError, StoreError
+from butaca.serve.store.group_commit import GroupCommit
 from butaca.serve.store.interactions import events_table
 from butaca.serve.store.records import KINDS, MAX_TIME, Added, Event
 from butaca.serve.store.store import EventStore
@@ -189,6 +190,28 @@ def test_changes_name_the_users_of_a_slow_transaction_too(database, store):
     assert store.changes(first.mark).users >= {"slow"}
 
 
+@pytest.mark.parametrize(("parallel", "most"), [(1, 100), (4, 100), (1, 3), (3, 3)])
+def test_every_batch_is_committed_once_and_gets_its_own_result(parallel, most):
+    committed, lock = [], threading.Lock()
+
+    def commit(batches):
+        time.sleep(0.001)
+        with lock:
+            committed.extend(batches)
+        assert len(batches) == 1 or sum(map(len, batches)) <= most
+        return [f"result of {batch}" for batch in batches]
+
+    group = GroupCommit(commit, parallel, most)
+
+    def send(worker):
+        sent = [(worker, n, *range(n % 5)) for n in range(25)]
+        return [group.submit(batch, len(batch)) == f"result of {batch}" for batch in sent]
+
+    with ThreadPoolExecutor(12) as pool:
+        assert all(all(right) for right in pool.map(send, range(12)))
+    assert len(committed) == len(set(committed)) == 12 * 25
+
+
 def test_a_group_that_fails_stores_nothing_and_tells_every_caller(store, monkeypatch):
     """The batches wait for one another; the second to be inserted fails, so that none is there."""
     insert, started, release = store._insert, threading.Event(), threading.Event()
@@ -204,6 +227,7 @@ def test_a_group_that_fails_stores_nothing_and_tells_every_caller(store, monkeyp
         return insert(connection, batch)
 
     monkeypatch.setattr(store, "_insert", failing)
+    monkeypatch.setattr(store._group, "_parallel", 1)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(store.add, [watch(0)])
         started.wait(10)

@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 class _Ticket(Generic[Batch, Result]):
     batch: Batch
     size: int
+    taken: bool = False
     done: bool = False
     result: Result | None = None
     error: BaseException | None = None
@@ -32,14 +33,17 @@ class GroupCommit(Generic[Batch, Result]):
 
     Args:
         commit: takes batches and returns a result for each, all or none of them durable.
+        parallel: how many groups may be under way at once: one where the database has one writer.
         most: size that a group does not pass, unless one batch alone does.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Batch]], Sequence[Result]], most: int = 20_000) -> None:
-        self._commit, self._most = commit, most
+    def __init__(
+        self, commit: Callable[[Sequence[Batch]], Sequence[Result]], parallel: int = 1, most: int = 20_000
+    ) -> None:
+        self._commit, self._parallel, self._most = commit, parallel, most
         self._changed = threading.Condition()
         self._waiting: list[_Ticket[Batch, Result]] = []
-        self._leading = False
+        self._leaders = 0
 
     def submit(self, batch: Batch, size: int) -> Result:
         """The batch's result, once it is durable; the group's error if it could not be committed."""
@@ -48,11 +52,11 @@ class GroupCommit(Generic[Batch, Result]):
             self._waiting.append(ticket)
         while True:  # more than once where the queue was long and others' batches went first
             with self._changed:
-                while self._leading and not ticket.done:
+                while not ticket.done and (ticket.taken or self._leaders >= self._parallel):
                     self._changed.wait()
                 if ticket.done:
                     return self._outcome(ticket)
-                self._leading = True
+                self._leaders += 1
                 group = self._take()
             self._lead(group)
 
@@ -61,6 +65,7 @@ class GroupCommit(Generic[Batch, Result]):
         for ticket in self._waiting:
             if count and size + ticket.size > self._most:
                 break
+            ticket.taken = True
             size, count = size + ticket.size, count + 1
         group, self._waiting = self._waiting[:count], self._waiting[count:]
         return group
@@ -73,7 +78,7 @@ class GroupCommit(Generic[Batch, Result]):
         except BaseException as caught:
             error = caught
         with self._changed:
-            self._leading = False
+            self._leaders -= 1
             for at, ticket in enumerate(group):
                 ticket.done, ticket.error = True, error
                 ticket.result = results[at] if error is None else None

@@ -48,7 +48,7 @@ class EventStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._erasures = Erasures(database)
-        self._group = GroupCommit(self._commit)
+        self._group = GroupCommit(self._commit, parallel=1 if database.sqlite else 4)
         self.name = database.name
         self.keys = Keys(database)
         dialect: Any = sqlite if database.sqlite else postgresql
@@ -221,7 +221,9 @@ class EventStore:
         """Deletes what was shown before a time (seconds); returns how many. Events stay."""
         checked_time(before, "time")
         with self._database.write() as connection:
-            return connection.execute(delete(recommendations).where(recommendations.c.time < before)).rowcount
+            gone = connection.execute(delete(recommendations).where(recommendations.c.time < before)).rowcount
+        self._database.forget_deleted()
+        return gone
 
     def experiment(self, since: int | None = None) -> dict[str, ArmCounts]:
         """What each arm showed since a time (seconds) and what came of it, for `experiments.py`."""
