@@ -411,7 +411,7 @@ def test_keys_open_what_their_scopes_say(tmp_path):
             assert asking(app, ("GET", path))[0].status_code == 200
 
 
-def test_wrong_and_revoked_keys_and_guessing(tmp_path):
+def test_wrong_and_revoked_keys(tmp_path):
     key = keyed(tmp_path)["read"]
     with running_app(tmp_path, keys=True, staleness=0.0) as app:
 
@@ -425,8 +425,17 @@ def test_wrong_and_revoked_keys_and_guessing(tmp_path):
         app.service.store.keys.revoke(key.split("_")[1])
         time.sleep(0.6)
         is_problem(asking(app, with_key(key))[0], 401)
-        guesses = asking(app, *(with_key(f"butaca_{i}_x") for i in range(40)))
-        assert guesses[-1].status_code == 429
+
+
+def test_guessing_keys_has_a_rate_too(tmp_path):
+    key = keyed(tmp_path)["read"]
+    with running_app(tmp_path, keys=True, rate=1.0, burst=5) as app:
+        guesses = asking(
+            app, *(("GET", "/v1/map", {"headers": {"x-api-key": f"butaca_{i}_x"}}) for i in range(8))
+        )
+        known = asking(app, ("GET", "/v1/map", {"headers": {"x-api-key": key}}))[0]
+    assert [a.status_code for a in guesses] == [401] * 5 + [429] * 3
+    assert known.status_code == 200
 
 
 def test_every_route_has_a_scope_and_what_is_open_is_listed(tmp_path):

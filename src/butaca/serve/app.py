@@ -35,6 +35,7 @@ from butaca.serve.schemas import EventsRequest, Nothing, RecommendRequest
 from butaca.serve.schemas_out import Problem as ProblemSchema
 from butaca.serve.service import Service
 from butaca.serve.settings import ServeSettings
+from butaca.serve.telemetry import log
 
 DESCRIPTION = """A two-tower recommender you can defend.
 
@@ -73,12 +74,15 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
+        models = {m.name: m.version for m in registry.serving.active.values()}
+        log.info("serving", models=models, split=registry.split, keys=keys)
         following = asyncio.create_task(service.live.follow())
         try:
             yield
         finally:
             following.cancel()
             await asyncio.to_thread(service.close)
+            log.info("stopped", requests=service.telemetry.total, waiting_lists=len(service.shown))
 
     app = FastAPI(
         title="butaca",

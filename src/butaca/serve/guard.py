@@ -51,7 +51,6 @@ class Guard:
         self._allowed = allowed_host(settings)
         self._cors = CorsAllowed(settings.cors_origins)
         self._buckets = Buckets(settings.rate, settings.burst)
-        self._strangers = Buckets(10.0, 20.0)  # keys that are wrong
         self._running = 0
         #: How many requests are in work or wait for it; a server that knows better replaces this.
         self.in_flight: Callable[[], int] = lambda: self._running
@@ -78,9 +77,11 @@ class Guard:
                 return
             body: bytes | None = None
             try:
-                async with asyncio.timeout(self.service.settings.timeout):
+                async with asyncio.timeout(self.service.settings.timeout) as limit:
                     body = await self._read(receive, headers) if method not in {"GET", "HEAD"} else b""
                     answer = self.direct.get(path) if method == "POST" else None
+                    if answer is None and path.endswith("/activate"):
+                        limit.reschedule(None)  # a large model takes longer to load
                     if answer is not None:
                         route = path
                         content = await answer(body)
@@ -136,17 +137,7 @@ class Guard:
             if needed is not None:
                 name = await self._key(service.keys, scope["headers"], needed, name)
         if service.settings.rate and not always:
-            wait = self._buckets.wait(name, time.monotonic())
-            if wait:
-                service.telemetry.limited.inc()
-                raise Problem(
-                    429,
-                    "rate",
-                    f"A client sends at most {service.settings.rate:g} requests a second",
-                    "more",
-                    "Wait as long as Retry-After says",
-                    retry_after=wait,
-                )
+            self._within_rate(name)
         if method in {"POST", "PUT", "PATCH"} and not headers.is_json:
             raise Problem(
                 415,
@@ -156,25 +147,32 @@ class Guard:
                 "Send the header content-type: application/json",
             )
 
+    def _within_rate(self, name: str) -> None:
+        wait = self._buckets.wait(name, time.monotonic())
+        if wait:
+            self.service.telemetry.limited.inc()
+            raise Problem(
+                429,
+                "rate",
+                f"A client sends at most {self.service.settings.rate:g} requests a second",
+                "more",
+                "Wait as long as Retry-After says",
+                retry_after=wait,
+            )
+
     async def _key(self, keys: Any, headers: Sequence[tuple[bytes, bytes]], needed: str, name: str) -> str:
         """Whom the request counts as, by its key.
 
         Raises:
-            Problem: 401 without a valid key, 403 with one that is not for this, 429 for guessing.
+            Problem: 401 without a valid key, 403 with one that is not for this.
         """
         plaintext = presented(headers)
         key = None
         if plaintext:
-            wait = self._strangers.peek(name, time.monotonic())
-            if wait:
-                raise Problem(
-                    429, "rate", "Keys are not guessed", "many wrong ones", "Wait", retry_after=wait
-                )
             key = await keys.find(plaintext)
         if key is None:
             self.service.telemetry.denied.inc()
-            if plaintext:
-                self._strangers.wait(name, time.monotonic())
+            self._within_rate(name)
             raise Problem(
                 401,
                 "key",

@@ -40,14 +40,6 @@ class Buckets:
             self._buckets.popitem(last=False)
         return 0.0 if enough else (1 - tokens) / self.rate
 
-    def peek(self, client: str, now: float) -> float:
-        """The seconds until there is a token; takes none."""
-        found = self._buckets.get(client)
-        if found is None or not self.rate:
-            return 0.0
-        tokens = min(self.burst, found[0] + max(now - found[1], 0.0) * self.rate)
-        return 0.0 if tokens >= 1 else (1 - tokens) / self.rate
-
 
 def client_name(address: str) -> str:
     """Whom an address counts as: an IPv6 client has a whole /64 to choose from.
