@@ -154,7 +154,7 @@ def test_acknowledged_events_survive_the_postgresql_server(writers):
     with a_server() as server:
         address = server.fresh()
         writers.start(address, "steady")
-        for _ in range(KILLS // 2):
+        for _ in range(KILLS):
             writers.wait_for_more(5)
             time.sleep(rng.uniform(0, 0.1))
             server.kill()
