@@ -433,7 +433,7 @@ def test_a_read_that_began_before_a_write_is_not_remembered():
     """The write is acknowledged while the read is under way: the next request must read again."""
 
     class Slow:
-        reads = 0
+        reads, local = 0, False
 
         def history(self, user, limit):
             Slow.reads += 1

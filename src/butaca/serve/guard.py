@@ -52,8 +52,12 @@ class Guard:
         self._cors = CorsAllowed(settings.cors_origins)
         self._buckets = Buckets(settings.rate, settings.burst)
         self._running = 0
-        #: How many requests are in work or wait for it; a server that knows better replaces this.
+        self._shed = _overload(settings.max_in_flight)
+        self._shed_body = self._shed.body()
+        #: How many requests are in work or wait for it, and what to do when one is done; a server that
+        #: knows of those that wait replaces these.
         self.in_flight: Callable[[], int] = lambda: self._running
+        self.leave: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the app."""
@@ -65,8 +69,14 @@ class Guard:
             return
         started = time.perf_counter()
         path, method = scope["path"], scope["method"]
+        route, status = "refused", 503
+        if self.in_flight() >= self.service.settings.max_in_flight and path not in ALWAYS:
+            self.service.telemetry.shed.inc()
+            self.leave()  # those behind it are served sooner
+            await _respond(send, 503, self._problem + self._shed.headers, self._shed_body)
+            self.service.telemetry.observe(route, status, time.perf_counter() - started)
+            return
         headers = Headers(scope["headers"])
-        route, status = "refused", 500
         extra = self._cors.headers(headers.origin) if headers.origin is not None else []
         self._running += 1
         try:
@@ -105,6 +115,7 @@ class Guard:
             await _respond(send, status, [*self._problem, *extra, *problem.headers, *close], body)
         finally:
             self._running -= 1
+            self.leave()
             seconds = time.perf_counter() - started
             telemetry = self.service.telemetry
             telemetry.observe(route, status, seconds)
@@ -117,17 +128,6 @@ class Guard:
         """Every check that needs no body."""
         service = self.service
         self._allowed(headers.host)
-        always = path in ALWAYS
-        if not always and self.in_flight() > service.settings.max_in_flight:
-            service.telemetry.shed.inc()
-            raise Problem(
-                503,
-                "overload",
-                f"At most {service.settings.max_in_flight} requests are in work at once",
-                "one more",
-                "Try again in a second, or run another process",
-                retry_after=1,
-            )
         if method == "OPTIONS":
             return
         client = scope.get("client")
@@ -136,7 +136,7 @@ class Guard:
             needed = scope_of(method, path)
             if needed is not None:
                 name = await self._key(service.keys, scope["headers"], needed, name)
-        if service.settings.rate and not always:
+        if service.settings.rate and path not in ALWAYS:
             self._within_rate(name)
         if method in {"POST", "PUT", "PATCH"} and not headers.is_json:
             raise Problem(
@@ -277,6 +277,11 @@ def _too_late(seconds: float, reading: bool) -> Problem:
         "Try again; an event that is sent again under its id is stored once",
         retry_after=1,
     )
+
+
+def _overload(most: int) -> Problem:
+    rule = f"At most {most} requests are in work at once"
+    return Problem(503, "overload", rule, "one more", "Try again in a second", retry_after=1)
 
 
 def _too_large(limit: int, received: str) -> Problem:

@@ -18,6 +18,11 @@ class Store(Protocol):
         """The API keys: `verify` gives a key that may do things, or None."""
         ...
 
+    @property
+    def local(self) -> bool:
+        """Whether reads are so quick that no thread need wait for them."""
+        ...
+
     def add(self, events: Sequence[Event]) -> Added:
         """Store a batch in one transaction; it is on disk when this returns."""
         ...

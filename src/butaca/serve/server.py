@@ -128,7 +128,8 @@ def run(app: Guard, settings: ServeSettings, listening: socket.socket) -> None:
     gc.collect()
     gc.freeze()  # what is loaded stays: no collection need look at it again
     tasks = server.server_state.tasks
-    app.in_flight = lambda: len(tasks)  # those that wait for their turn included
+    app.in_flight = lambda: len(tasks) - 1  # those that wait for their turn included, the one that asks not
+    app.leave = lambda: tasks.discard(asyncio.current_task())  # uvicorn would do so a turn later
     signal.signal(signal.SIGTERM, _stopped)  # uvicorn's own while it runs, and again ours when it is done
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         server.run(sockets=[listening])

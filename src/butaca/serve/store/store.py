@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Integer, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from butaca.errors import SettingError, StoreError
@@ -36,12 +36,21 @@ DEADLOCK = "40P01"
 #: Seconds between two notes of when keys were last used.
 NOTE_KEYS = 60.0
 
+_c = events.c
+_LATEST = (
+    select(_c.id, _c.user_id, _c.item_id, _c.kind, _c.value, _c.time, _c.request_id)
+    .where(_c.user_id == bindparam("user"))
+    .order_by(_c.time.desc(), _c.seq.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+
 
 class EventStore:
     """What people did and what they were shown. Safe to use from many threads and many processes.
 
     Attributes:
         name: the address without its password, for logs and messages.
+        local: whether reads come from this machine's own file, so quick that no thread need wait for them.
         keys: the API keys.
     """
 
@@ -50,6 +59,7 @@ class EventStore:
         self._erasures = Erasures(database)
         self._group = GroupCommit(self._commit, parallel=1 if database.sqlite else 4)
         self.name = database.name
+        self.local = database.sqlite
         self.keys = Keys(database)
         dialect: Any = sqlite if database.sqlite else postgresql
         self._insert_events = dialect.insert(events).on_conflict_do_nothing(index_elements=["id"])
@@ -160,15 +170,9 @@ class EventStore:
         """A user's latest events, oldest first; equal times in the order they were stored."""
         if limit < 1:
             raise SettingError("A history has at least one event", f"limit={limit}", "Ask for 1 or more")
-        c = events.c
-        latest = (
-            select(c.id, c.user_id, c.item_id, c.kind, c.value, c.time, c.request_id)
-            .where(c.user_id == checked_text(user, "user"))
-            .order_by(c.time.desc(), c.seq.desc())
-            .limit(limit)
-        )
+        asked = {"user": checked_text(user, "user"), "most": limit}
         with self._database.read() as connection:
-            return [Event(*row) for row in connection.execute(latest)][::-1]
+            return [Event(*row) for row in connection.execute(_LATEST, asked)][::-1]
 
     def changes(self, since: Mark | None = None) -> Changes:
         """Whose events any process has written since a mark; without a mark, only where to begin.
