@@ -59,7 +59,9 @@ def test_columns_come_from_the_data():
     [
         (72_000, 943, 1664, 64, 36),  # what it was tuned on: nothing changes
         (9_000, 943, 1664, 64, 18),  # an eighth of the interactions: half the dimensions
-        (576_000, 4000, 3000, 64, 72),  # eight times: double
+        (115_000, 4000, 3000, 64, 42),  # 1.6 times: the cube root of it
+        (288_000, 4000, 3000, 64, 96),  # four times: 4 / 1.5
+        (5_760_000, 4000, 3000, 64, 256),  # no more than 256
         (72_000, 200, 40, 20, 10),  # 40 items: half and a quarter of them
         (72_000, 30, 4000, 15, 7),  # 30 users
         (60, 3, 4, 4, 2),  # never below 4 and 2

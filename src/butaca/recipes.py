@@ -40,7 +40,8 @@ class Recipe:
         steps: if above 0, `for_data` sets the epochs to take about as many steps, and at least four.
         features_of_new: whether `for_data` lets items without interactions be known by their features.
         tuned_on: interactions of the data that the settings were tuned on; if above 0, `for_data` lets the
-            closed-form tower's dimensions grow with the cube root of the data's size against it.
+            closed-form tower's dimensions grow with the data's size against it: with its cube root, and
+            with two thirds of it where that is more (from 1.8 times on), up to 256.
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
             stops early.
     """
@@ -79,7 +80,8 @@ class Recipe:
         if self.tuned_on:
             model = replace(model, dim=min(model.dim, max(4, smaller // 2)))
             if model.spectral is not None and model.spectral.dim:
-                grown = round(model.spectral.dim * (max(len(data), 1) / self.tuned_on) ** (1 / 3))
+                times = max(len(data), 1) / self.tuned_on
+                grown = round(model.spectral.dim * max(times ** (1 / 3), times / 1.5))
                 dim = max(min(grown, smaller // 4, 256), 2)
                 model = replace(model, spectral=replace(model.spectral, dim=dim))
         epochs = self.epochs
