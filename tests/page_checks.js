@@ -79,8 +79,8 @@
       view.zoom(zoom);
       const text = (i) => all.items[i].title;
       const boxes = labels(view, all, [5, 6, 7], { width, text, radius: () => 3, shown: () => true }).map((label) => {
-        const x = view.x(all.x[label.i]) + label.x, y = view.y(all.y[label.i]), w = width(label.text);
-        return [label.end ? x - w : x, y - 7, label.end ? x : x + w, y + 7];
+        const x = view.x(all.x[label.i]) + label.x, y = view.y(all.y[label.i]) + label.y;
+        return [x, y - 7, x + width(label.text), y + 7];
       });
       count += boxes.length;
       for (const a of boxes) {

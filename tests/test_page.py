@@ -21,6 +21,8 @@ FOLDER = Path(butaca.serve.__file__).parent / "page"
 STATIC = FOLDER / "static"
 CHECKS = Path(__file__).with_name("page_checks.js").read_text("utf-8")
 TOY_STORY = "/?film=Toy+Story+%281995%29"
+expect.set_options(timeout=10_000)  # of machines that do other things too
+
 WATCHED = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 
 
@@ -73,6 +75,7 @@ def test_both_languages_have_the_same_words_and_every_word_is_used() -> None:
     used = "\n".join(p.read_text("utf-8") for p in [*sources, *FOLDER.glob("*.html")])
     built = (
         "genre.",
+        "key.",
         "beats",
         "ties",
         "loses",
@@ -426,6 +429,29 @@ def test_the_map_answers_the_keyboard(visit: Visit) -> None:
     expect(page.locator("#canvas.deep")).to_have_count(1)
     page.keyboard.press("0")
     expect(page.locator("#canvas.deep")).to_have_count(0)
+
+
+def test_the_map_is_sketched_at_once_and_glides_to_its_drawing(visit: Visit) -> None:
+    asked: list[str] = []
+
+    def handle(route: Route) -> None:
+        answer = route.fetch()
+        places = answer.json()
+        sketch = not asked
+        for item in places["items"]:
+            item["x"] = 1 - item["x"] if sketch else item["x"]
+        places["method"] = "PCA" if sketch else "t-SNE"
+        asked.append(places["method"])
+        route.fulfill(response=answer, json=places)
+
+    page = visit("/", before=lambda page: page.route("**/v1/map", handle)).page
+    rows(page)
+    show_map(page)
+    assert check(page, "ink") > 4000
+    expect(page.locator("#canvas")).to_have_attribute("data-method", "t-SNE")
+    page.wait_for_timeout(1200)
+    assert check(page, "ink") > 4000
+    assert asked == ["PCA", "t-SNE"]
 
 
 def test_titles_on_the_map_never_overlap(visit: Visit) -> None:

@@ -16,7 +16,7 @@ const key = () => {
   try { return own ?? sessionStorage.getItem(KEY); } catch { return own; }
 };
 
-/** How to ask for a key: a function that returns a promise of one, or of null. */
+/** How to ask for a key: a function of what was wrong with the last one that promises another, or null. */
 export function onLocked(ask) {
   unlock = ask;
 }
@@ -39,9 +39,8 @@ async function send(path, options) {
 export async function call(method, path, { body, signal } = {}) {
   const options = { method, signal, body: body && JSON.stringify(body) };
   let answer = await send(path, options);
-  for (let wrong = false; (answer.status === 401 || answer.status === 403) && unlock; wrong = true) {
-    const used = key();
-    const given = await unlock(wrong || Boolean(used));
+  while ((answer.status === 401 || answer.status === 403) && unlock) {
+    const given = await unlock(answer.status === 403 ? "key.scope" : key() ? "key.wrong" : null);
     if (!given) break;
     own = given;
     try { sessionStorage.setItem(KEY, given); } catch { /* kept for this visit only */ }

@@ -116,6 +116,7 @@ export default {
   "key.label": "Key",
   "key.use": "Use it",
   "key.wrong": "That key was not accepted.",
+  "key.scope": "That key may not do this: it lacks the scope.",
   "colophon": "Scores, shares and filters are exact, over the whole catalogue. This page loads nothing from other hosts.",
 
   "now": "Now",

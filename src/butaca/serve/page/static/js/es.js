@@ -116,6 +116,7 @@ export default {
   "key.label": "Clave",
   "key.use": "Usarla",
   "key.wrong": "Esa clave no fue aceptada.",
+  "key.scope": "Esa clave no puede hacer esto: le falta el permiso.",
   "colophon": "Puntuaciones, partes y filtros son exactos, sobre todo el catálogo. Esta página no carga nada de otros sitios.",
 
   "now": "Ahora",

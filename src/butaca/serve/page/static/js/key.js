@@ -16,7 +16,7 @@ function question(wrong) {
     dialog.replaceChildren(h("form", { method: "dialog" },
       h("h2", { id: "key-title" }, t("key")),
       h("p", {}, t("key.what")),
-      wrong && h("p", { class: "wrong", role: "alert" }, t("key.wrong")),
+      wrong && h("p", { class: "wrong", role: "alert" }, t(wrong)),
       h("label", { for: "key-text" }, t("key.label")),
       h("span", { class: "line" }, input, h("button", { type: "submit", value: "use" }, t("key.use")))));
     dialog.returnValue = "";

@@ -86,12 +86,11 @@ export class Picture {
     pen.lineJoin = "round";
     pen.lineWidth = 3.5;
     pen.strokeStyle = this.paper;
-    for (const { i, text, x, end, must } of labels) {
+    for (const { i, text, x, y, must } of labels) {
       if (only !== null && points.hue[i] !== only && !must) continue;
       pen.font = must ? this.bold : this.font;
-      pen.textAlign = end ? "right" : "left";
       pen.fillStyle = this.ink;
-      const px = view.x(points.x[i]) + x, py = view.y(points.y[i]);
+      const px = view.x(points.x[i]) + x, py = view.y(points.y[i]) + y;
       pen.strokeText(text, px, py);
       pen.fillText(text, px, py);
     }

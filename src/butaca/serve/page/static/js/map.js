@@ -12,6 +12,7 @@ import { openSimilar } from "./similar.js";
 import { plain, shown } from "./titles.js";
 import { maybe, onLanguage, t } from "./words.js";
 
+const SKETCH = 2500; // milliseconds between questions for the finished map
 const REACH = 14; // pixels around a point that count as on it
 
 export async function startMap(add) {
@@ -36,6 +37,7 @@ export async function startMap(add) {
     const order = new Map(list.map((i, n) => [i, n]));
     const numbered = (i) => (order.has(i) ? `${order.get(i) + 1}  ${text(i)}` : text(i));
     drawn = labels(view, points, [...mine, ...list], {
+      kept: [[view.width - 52, 0, view.width, 156]], // the buttons
       text: numbered, width: (words) => picture.width(words), radius, shown: (i) => only === null || points.hue[i] === only,
     });
   }
@@ -197,11 +199,12 @@ export async function startMap(add) {
   // The service sketches the map at once (PCA) and draws it in earnest meanwhile (t-SNE): ask again, and glide there.
   async function redraw(left) {
     if (answer.method !== "PCA" || !left) return;
-    await new Promise((done) => { setTimeout(done, 5000); });
+    await new Promise((done) => { setTimeout(done, SKETCH); });
     try {
       const next = await get("/v1/map");
       if (next.method === answer.method) { redraw(left - 1); return; }
       answer = next;
+      canvas.dataset.method = next.method;
       glideTo(arrange(learn(next.items)));
     } catch { /* the sketch stays */ }
   }
@@ -230,7 +233,7 @@ export async function startMap(add) {
   }
 
   size();
-  redraw(12);
+  redraw(40);
   return {
     mark(films, ids) {
       marked = [films, ids];

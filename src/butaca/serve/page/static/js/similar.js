@@ -57,7 +57,7 @@ function draw() {
       : h("button", { type: "button", class: "whole", "data-key": "self", onclick: () => take(shownId) }, t("add.mine")),
     h("ol", { class: "near" }, near.map((item) => row(item))),
     h("p", { class: "small" }, t("similar.what")));
-  if (focus) (dialog.querySelector(`[data-key="${CSS.escape(focus)}"]`) ?? $("similar-title")).focus();
+  if (focus) (dialog.querySelector(`[data-key="${CSS.escape(focus)}"]:not(:disabled)`) ?? $("similar-title")).focus();
 }
 
 function row(item) {
