@@ -159,7 +159,8 @@ def test_the_sentence_says_who_beats_whom():
     )
     assert [found.word(name) for name in found.against] == ["beats", "beats", "ties", "loses", "mixed"]
     assert found.sentence == (
-        "The model beats popularity and item-kNN, ties with EASE, loses to iALS, "
+        "The model beats popularity and item-kNN (ties at NDCG@10), ties with EASE, loses to iALS "
+        "(ties at NDCG@10), "
         "beats SLIM at NDCG@10 and loses to it at Recall@10."
     )
 

@@ -33,7 +33,8 @@ from butaca.recommend.catalogue import item_titles
 from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
 
-if TYPE_CHECKING:  # these load JAX
+if TYPE_CHECKING:  # these load JAX, or a database
+    from butaca.serve.store.interactions import Interactions
     from butaca.recipes import Recipe
     from butaca.train.callbacks import Callback, FitHistory
 
@@ -123,8 +124,11 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
         raise StoreError("Events are read from a store that is there", path, "Check --from-events")
     store = EventStore.open(address)
     try:
+        before = store.erased_among(_people(data, events_table(store)))
         events = events_table(store)
-        erased = set() if data is None else store.erased_among(map(str, data.users.ids.values.tolist()))
+        erased = store.erased_among(_people(data, events))
+        meanwhile = [user in erased - before for user in events.user.tolist()]  # who comes back is new
+        events = events.take(np.flatnonzero(~np.array(meanwhile, dtype=bool)))
     finally:
         store.close()
     if data is not None:
@@ -141,6 +145,12 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
     if np.isfinite(events.value).all():
         table["rating"] = events.value
     return read_table(table, items=columns.items, users=columns.users, name="events")
+
+
+def _people(data: Dataset | None, events: Interactions) -> list[str]:
+    """Everyone in the data or the events, as text."""
+    known = [] if data is None else list(map(str, data.users.ids.values.tolist()))
+    return [*known, *dict.fromkeys(events.user.tolist())]
 
 
 def split(data: Dataset, how: Split, test: float, seed: int) -> tuple[Dataset, Dataset | None]:

@@ -79,11 +79,11 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """Such as "The model beats popularity and item-kNN, ties with EASE."."""
+        """Such as "The model beats popularity and item-kNN (ties at top-1), ties with EASE."."""
         phrases = {"beats": "beats", "ties": "ties with", "loses": "loses to"}
         parts = []
         for word, phrase in phrases.items():
-            names = [name for name in self.against if self.word(name) == word]
+            names = [self._with_ties(name, word) for name in self.against if self.word(name) == word]
             if names:
                 parts.append(f"{phrase} {_and(names)}")
         for name in self.against:
@@ -93,6 +93,15 @@ class Verdict:
                 )
                 parts.append(f"beats {name} at {won} and loses to it at {lost}")
         return f"The model {', '.join(parts)}." if parts else "There was nothing to compare with."
+
+    def tied(self, baseline: str) -> list[str]:
+        """Labels of the measures at which neither is better."""
+        return [c.label for c in self.against[baseline] if c.word == "ties"]
+
+    def _with_ties(self, name: str, word: str) -> str:
+        """A baseline that is beaten, or that wins, with what it ties at."""
+        tied = self.tied(name)
+        return f"{name} (ties at {_and(tied)})" if tied and word != "ties" else name
 
 
 def compare(

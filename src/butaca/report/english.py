@@ -43,6 +43,7 @@ ENGLISH: dict[str, str] = {
     "sentence beats": "beats {names}",
     "sentence ties": "ties with {names}",
     "sentence loses": "loses to {names}",
+    "sentence tied": "{name} (ties at {tied})",
     "sentence mixed": "beats {name} at {won} and loses to it at {lost}",
     "sentence popularity": "popularity",
     "sentence recent popularity": "recent popularity",

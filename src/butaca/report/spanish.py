@@ -42,6 +42,7 @@ SPANISH: dict[str, str] = {
     "sentence beats": "gana a {names}",
     "sentence ties": "empata con {names}",
     "sentence loses": "pierde ante {names}",
+    "sentence tied": "{name} (empata en {tied})",
     "sentence mixed": "gana a {name} en {won} y pierde en {lost}",
     "sentence popularity": "la popularidad",
     "sentence recent popularity": "la popularidad reciente",

@@ -83,7 +83,8 @@ class Words:
         """`Verdict.sentence`, in this language."""
         parts = []
         for word in ("beats", "ties", "loses"):
-            names = [self._named(name) for name in verdict.against if verdict.word(name) == word]
+            of = [name for name in verdict.against if verdict.word(name) == word]
+            names = [self._with_ties(name, verdict.tied(name) if word != "ties" else []) for name in of]
             if names:
                 parts.append(self(f"sentence {word}", names=self.listed(names)))
         for name, row in verdict.against.items():
@@ -93,6 +94,11 @@ class Words:
                 )
                 parts.append(self("sentence mixed", name=self._named(name), won=won, lost=lost))
         return self("sentence", parts=", ".join(parts)) if parts else self("sentence nothing")
+
+    def _with_ties(self, name: str, tied: list[str]) -> str:
+        if not tied:
+            return self._named(name)
+        return self("sentence tied", name=self._named(name), tied=self.listed(tied))
 
     def _named(self, baseline: str) -> str:
         """A baseline within a sentence, with its article where the language has one."""

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from butaca.serve.store.database import Database
 from butaca.serve.store.records import POSITIVE_KINDS
 from butaca.serve.store.schema import events
-from butaca.types import Times, Values
+from butaca.types import Ints, Times, Values
 
 if TYPE_CHECKING:
     from butaca.serve.store.store import EventStore
@@ -35,6 +35,10 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.user)
+
+    def take(self, rows: Ints) -> Interactions:
+        """The events at the given rows."""
+        return Interactions(self.user[rows], self.item[rows], self.value[rows], self.time[rows])
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> Interactions:
