@@ -81,7 +81,7 @@ notebooks: $(VENV)/.dev
 # Recompiles the hash-locked requirements (needs uv on PATH). Neither file names an index.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
-		pyproject.toml --extra build --extra serve -o requirements/run.txt
+		pyproject.toml --extra build --extra rank --extra serve -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \

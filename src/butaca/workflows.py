@@ -34,8 +34,8 @@ from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
 
 if TYPE_CHECKING:  # these load JAX, or a database
-    from butaca.serve.store.interactions import Interactions
     from butaca.recipes import Recipe
+    from butaca.serve.store.interactions import Interactions
     from butaca.train.callbacks import Callback, FitHistory
 
 Split: TypeAlias = Literal["random", "temporal", "last", "user", "none"]
