@@ -11,6 +11,7 @@ import time
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from butaca import cli
@@ -234,11 +235,21 @@ def test_a_store_that_is_away_is_503(tmp_path):
         def away(*_, **__):
             raise StoreError("It answers", "password=hunter2 refused")
 
-        app.service.store.ready = app.service.store.add = away
-        for answer in asking(app, ("GET", "/health/ready"), post("/v1/events", {"events": [EVENT]})):
-            is_problem(answer, 503)
-            assert answer.headers["retry-after"] == "1"
-            assert "hunter2" not in answer.text
+        app.service.store.ready = app.service.store.add = app.service.store.history = away
+        with capture_logs() as logs:
+            answers = asking(
+                app,
+                ("GET", "/health/ready"),
+                post("/v1/events", {"events": [EVENT]}),
+                post("/v1/recommend", {"user": "u"}),
+            )
+    for answer in answers:
+        told = is_problem(answer, 503)
+        assert answer.headers["retry-after"] == "1"
+        assert "hunter2" not in answer.text
+        line = next(line for line in logs if line["request_id"] == told["request_id"])
+        assert "hunter2" in line["reason"]
+        assert line["log_level"] == "error"
 
 
 def test_headers_that_every_answer_has(tmp_path):

@@ -56,8 +56,11 @@ def serve(
         list[str] | None, typer.Option(help="A reverse proxy whose X-Forwarded-For is believed.")
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0, help="Requests a second for each client; 0 does not limit.")
-    ] = 0,
+        float | None,
+        typer.Option(
+            min=0, help="Requests a second for each client; 0: no limit. With keys 1,000 if not given."
+        ),
+    ] = None,
     burst: Annotated[
         int, typer.Option(min=1, help="Requests that may come at once before --rate holds.")
     ] = 200,

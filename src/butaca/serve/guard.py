@@ -50,7 +50,7 @@ class Guard:
         self._problem = [(b"content-type", MEDIA_TYPE.encode()), *DATA_HEADERS]
         self._allowed = allowed_host(settings)
         self._cors = CorsAllowed(settings.cors_origins)
-        self._buckets = Buckets(settings.rate, settings.burst)
+        self._buckets = Buckets(settings.rate_limit(service.keys is not None), settings.burst)
         self._running = 0
         self._shed = _overload(settings.max_in_flight)
         self._shed_body = self._shed.body()
@@ -136,7 +136,7 @@ class Guard:
             needed = scope_of(method, path)
             if needed is not None:
                 name = await self._key(service.keys, scope["headers"], needed, name)
-        if service.settings.rate and path not in ALWAYS:
+        if self._buckets.rate and path not in ALWAYS:
             self._within_rate(name)
         if method in {"POST", "PUT", "PATCH"} and not headers.is_json:
             raise Problem(
@@ -154,7 +154,7 @@ class Guard:
             raise Problem(
                 429,
                 "rate",
-                f"A client sends at most {self.service.settings.rate:g} requests a second",
+                f"A client sends at most {self._buckets.rate:g} requests a second",
                 "more",
                 "Wait as long as Retry-After says",
                 retry_after=wait,

@@ -13,6 +13,9 @@ from butaca.errors import SettingError
 #: What a request may hold at most; fixed, so that the OpenAPI document can say so.
 K_MAX, LIST_MAX, BATCH_MAX, ID_MAX, TEXT_MAX = 1_000, 1_000, 1_000, 512, 200
 
+#: Requests a second for each key, unless another rate is set: a fraction of what one process takes.
+RATE_WITH_KEYS = 1_000.0
+
 
 @dataclass(frozen=True)
 class ServeSettings:
@@ -31,7 +34,8 @@ class ServeSettings:
         trusted_proxies: addresses of reverse proxies whose X-Forwarded-For is believed.
         max_body: bytes of a request's body.
         max_in_flight: requests in work at once; more are answered 503 with Retry-After, at once.
-        rate: requests a second for each key, or each client address without keys; 0 does not limit.
+        rate: requests a second for each key, or each client address without keys; 0 does not limit. None:
+            `RATE_WITH_KEYS` where keys are needed, no limit where they are not.
         burst: requests that may come at once before `rate` holds.
         timeout: seconds for one request, its body included.
         staleness: seconds until what another process wrote to the event store is noticed here, and
@@ -52,7 +56,7 @@ class ServeSettings:
     trusted_proxies: tuple[str, ...] = ()
     max_body: int = 256 * 1024
     max_in_flight: int = 128
-    rate: float = 0.0
+    rate: float | None = None
     burst: int = 200
     timeout: float = 10.0
     staleness: float = 2.0
@@ -68,7 +72,7 @@ class ServeSettings:
                 raise SettingError(f"{name} is at least {lowest:,}", f"{name}={getattr(self, name)}")
         if not 0 <= self.port <= 65_535:
             raise SettingError("A port is a number from 0 to 65535", f"port={self.port}")
-        if not (math.isfinite(self.rate) and self.rate >= 0):
+        if self.rate is not None and not (math.isfinite(self.rate) and self.rate >= 0):
             raise SettingError("rate is 0 (no limit) or more requests a second", f"rate={self.rate}")
         if not (math.isfinite(self.timeout) and self.timeout > 0):
             raise SettingError("timeout is a number of seconds above 0", f"timeout={self.timeout}")
@@ -88,6 +92,10 @@ class ServeSettings:
                 ", ".join(f"{name}={share:g}" for name, share in self.split.items()),
                 "Write --split champion=0.9,challenger=0.1",
             )
+
+    def rate_limit(self, keys: bool) -> float:
+        """The rate that holds, with keys or without; 0 is none."""
+        return self.rate if self.rate is not None else RATE_WITH_KEYS if keys else 0.0
 
     @property
     def is_local(self) -> bool:
