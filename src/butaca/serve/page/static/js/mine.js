@@ -19,7 +19,7 @@ export function startMine() {
 
 async function begin() {
   try {
-    starters = learn((await get("/v1/items?limit=6")).items);
+    starters = learn((await get("/v1/items?limit=5")).items);
     draw();
   } catch { /* the list beside it says what is wrong */ }
 }
@@ -44,8 +44,8 @@ function draw() {
   if (now === drawn) return; // the focus stays where it is
   drawn = now;
   const empty = !choice.films.length;
-  $("starters").hidden = !empty || !starters.length || Boolean(choice.user);
-  $("starters").replaceChildren(h("h2", {}, t("starters")), h("p", {}, starters.map((item) => h("button",
+  $("starters").hidden = !empty || Boolean(choice.user);
+  if (starters.length) $("starters").replaceChildren(h("h2", {}, t("starters")), h("p", {}, starters.map((item) => h("button",
     { type: "button", "aria-label": t("add", { title: plain(item) }), onclick: () => { put("films", item.id); $("title").focus({ preventScroll: true }); say(t("added", { title: plain(item) })); } },
     plain(item)))));
   const parts = ["films", "less", "seen"].map((list) => part(list));

@@ -28,6 +28,7 @@ async function ask() {
     at = new Date();
     settle();
     draw();
+    document.querySelector("main").setAttribute("aria-busy", "false");
   } catch (failure) {
     complain(failure, ask);
   }

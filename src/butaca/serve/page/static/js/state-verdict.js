@@ -20,10 +20,15 @@ export function drawVerdict(metrics) {
 }
 
 function sentence(against) {
-  const parts = ["beats", "ties", "loses", "mixed"].map((word) => {
-    const names = inOrder(against).filter((name) => against[name].word === word).map(baseline);
-    return names.length ? t(`sentence.${word}`, { names: listed(names) }) : null;
-  }).filter(Boolean);
+  const at = (name, word) => against[name].comparisons.filter((c) => c.word === word).map((c) => c.label);
+  const tied = (name) => (against[name].word !== "ties" && at(name, "ties").length
+    ? t("sentence.tied", { name: baseline(name), tied: listed(at(name, "ties")) }) : baseline(name));
+  const of = (word) => inOrder(against).filter((name) => against[name].word === word);
+  const parts = ["beats", "ties", "loses"].filter((word) => of(word).length)
+    .map((word) => t(`sentence.${word}`, { names: listed(of(word).map(tied)) }));
+  for (const name of of("mixed")) {
+    parts.push(t("sentence.mixed", { name: baseline(name), won: listed(at(name, "beats")), lost: listed(at(name, "loses")) }));
+  }
   return parts.length ? t("sentence", { parts: parts.join(", ") }) : t("sentence.nothing");
 }
 

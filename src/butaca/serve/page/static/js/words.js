@@ -76,6 +76,7 @@ export function speak(title) {
     }
   };
   write();
+  document.documentElement.dataset.spoken = "";
   for (const node of document.querySelectorAll("[data-tongue]")) {
     node.addEventListener("click", () => {
       if (node.dataset.tongue === language) return;
