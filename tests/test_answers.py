@@ -66,6 +66,7 @@ def made(
         4.0,
         draw(N, K) if head else None,
         2.5,
+        trusted_from=6,
     )
     users = Entities("user_id", Vocabulary.of([f"u{u}" for u in range(U)]))
     vectors = tower(np.arange(U + 1, dtype=np.int32), seen)

@@ -71,6 +71,8 @@ def tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
         "unit": tower.unit,
         "scale": tower.scale,
         "head_scale": tower.head_scale,
+        "trusted_from": tower.trusted_from,
+        "trust_power": tower.trust_power,
         "recency": 0.0 if tower.history is None else tower.history.recency,
     }
 
@@ -95,6 +97,8 @@ def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarra
         float(numbers["scale"]),
         arrays.get("query_head"),
         float(numbers["head_scale"]),
+        int(numbers.get("trusted_from", 0)),
+        float(numbers.get("trust_power", 0.0)),
     )
 
 

@@ -4,9 +4,9 @@ A query vector without hidden layers is a sum over the history (model/query.py),
 
     score(c) = sum_i share_i(c) + rest(c)
 
-holds exactly, with share_i(c) the product of item i's part of the vector and the candidate's, divided
-by the lengths that the whole vectors were divided by, and rest(c) what comes from the user's other
-features and from the candidate alone.
+holds exactly, with share_i(c) the product of item i's part of the vector and the candidate's, divided by the
+lengths that the whole vectors were divided by and times the trust in a short history, and rest(c) what comes
+from the user's other features and from the candidate alone.
 """
 
 from __future__ import annotations
@@ -67,12 +67,13 @@ def shares_of(
         weight = tower.history.weights(value, age, len(items))
         parts = tower.history.table[items] * (weight / np.sqrt(max(weight.sum(), 1e-12)))[:, None]
         whole = base + parts.sum(axis=0)
-    length = _length(whole) if tower.unit else 1.0
-    shares += (parts @ trained.T) * np.float32(tower.scale / length)
-    rest = rest + (trained @ base) * np.float32(tower.scale / length)
+    trust = tower.trust(len(items))
+    scale = np.float32(trust * tower.scale / (_length(whole) if tower.unit else 1.0))
+    shares += (parts @ trained.T) * scale
+    rest = rest + (trained @ base) * scale
     if tower.head is not None and len(items):
         rows = tower.head[items]
-        shares += (rows @ beside.T) * np.float32(tower.head_scale / _length(rows.sum(axis=0)))
+        shares += (rows @ beside.T) * np.float32(trust * tower.head_scale / _length(rows.sum(axis=0)))
     return Shares(items, shares, rest.astype(np.float32))
 
 

@@ -228,8 +228,14 @@ class Recommender:
             else:
                 return "popularity", None
         if len(person.less) and self._less_tower is not None:
-            query = query - np.float32(LESS) * self._away(person.less)
+            query = query - self._weight_of_less(person) * self._away(person.less)
         return source, query
+
+    def _weight_of_less(self, person: Person) -> np.float32:
+        """How much what someone wants less of counts: as their history is trusted."""
+        assert self.query_tower is not None
+        n = len(person.own) if person.histories is None else len(person.histories.items)
+        return np.float32(LESS * self.query_tower.trust(n))
 
     def _away(self, less: Codes) -> Floats:
         """The vector of a history of what someone wants less of, [1, D]."""
@@ -251,10 +257,11 @@ class Recommender:
         row = Histories.from_pairs(np.zeros(len(person.less), np.int32), person.less, 1)
         away = shares_of(self._less_tower, row, -1, vectors, None)
         assert away is not None
+        weight = self._weight_of_less(person)
         return Shares(
             np.concatenate([shares.items, away.items]),
-            np.concatenate([shares.shares, np.float32(-LESS) * away.shares]),
-            shares.rest - np.float32(LESS) * away.rest,
+            np.concatenate([shares.shares, -weight * away.shares]),
+            shares.rest - weight * away.rest,
         )
 
     def _reasons(self, person: Person, items: Codes) -> list[tuple[Reason, ...]] | None:
@@ -369,7 +376,7 @@ class Recommender:
         """The query tower without what is known of users: what a history alone adds."""
         if self.query_tower is None:
             return None
-        return replace(self.query_tower, base=np.zeros_like(self.query_tower.base[-1:]))
+        return replace(self.query_tower, base=np.zeros_like(self.query_tower.base[-1:]), trusted_from=0)
 
     def _answer(
         self,
