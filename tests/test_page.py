@@ -151,7 +151,7 @@ def test_films_named_change_the_list_and_each_film_says_why(visit: Visit, size: 
     assert titles(page) != first
     for share in page.locator("#list .shares i").all()[:6]:
         assert share.evaluate("(n) => n.getBoundingClientRect().width") > 0
-    expect(page.locator("#said")).to_have_text(re.compile(r"^10 films, first: .+\.$"))
+    expect(page.locator("#said")).to_have_text(re.compile(r"^Aladdin added\. 10 films, first: .+\.$"))
 
 
 def test_shares_are_the_parts_of_the_score(visit: Visit) -> None:

@@ -28,11 +28,20 @@ export const icon = (d) => s("svg", { viewBox: "0 0 20 20", "aria-hidden": "true
 export const PLUS = "M4 10h12M10 4v12";
 export const CROSS = "M5 5l10 10M15 5L5 15";
 
-/** Tell a screen reader; a pause lets what it is reading end. */
+/**
+ * Tell a screen reader, after a pause in which things come to rest: what was done, then what came of it. A later
+ * text about the same matter takes the place of an earlier one.
+ */
+const pending = new Map();
 let telling;
-export function say(text) {
+export function say(text, about = "done") {
+  if (about === "done") pending.clear();
+  pending.set(about, /[.?!]$/.test(text) ? text : `${text}.`);
   clearTimeout(telling);
-  telling = setTimeout(() => { $("said").textContent = text; }, 250);
+  telling = setTimeout(() => {
+    $("said").textContent = [...pending.values()].join(" ");
+    pending.clear();
+  }, 300);
 }
 
 export function debounce(ms, act) {

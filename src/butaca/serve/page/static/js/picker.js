@@ -56,7 +56,7 @@ function open(query) {
   $("no-title").textContent = found.length ? "" : t("pick.none", { query });
   input.setAttribute("aria-expanded", String(found.length > 0));
   mark();
-  say(found.length ? t("pick.found", { n: found.length }) : t("pick.none", { query }));
+  say(found.length ? t("pick.found", { n: found.length }) : t("pick.none", { query }), "found");
 }
 
 function mark() {

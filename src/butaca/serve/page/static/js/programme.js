@@ -63,7 +63,7 @@ async function ask() {
     const ids = got.items.map((item) => item.id);
     for (const act of told) act(ids);
     kinds(ids);
-    say(ids.length ? t("said.list", { n: ids.length, first: plain(got.items[0]) }) : t("said.none"));
+    say(ids.length ? t("said.list", { n: ids.length, first: plain(got.items[0]) }) : t("said.none"), "list");
   } catch (failure) {
     if (failure.name === "AbortError") return;
     list.setAttribute("aria-busy", "false");

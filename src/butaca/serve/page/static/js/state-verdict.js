@@ -13,6 +13,7 @@ export function drawVerdict(metrics) {
   const against = metrics?.verdict?.against ?? {};
   const names = inOrder(against);
   $("sentence").textContent = sentence(against);
+  $("sentence").classList.toggle("long", sentence(against).length > 100);
   $("verdict-on").textContent = names.length ? t("verdict.on", { n: metrics.test_pairs }) : "";
   $("plots").replaceChildren(...(names.length ? panels(against, names) : [h("p", { class: "hole" }, t("verdict.none"))]));
   $("figures").replaceChildren(...(names.length ? [figures(metrics, against, names)] : []));
