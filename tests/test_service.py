@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -285,6 +286,24 @@ def test_what_stays_the_same_is_tagged_and_compressed(tmp_path):
     assert none.headers["cache-control"] == "no-store"
 
 
+def test_the_map_is_sketched_at_once_and_drawn_by_a_process_of_its_own(folders, monkeypatch):
+    monkeypatch.setenv("BUTACA_CACHE", str(folders / "cache"))
+    registry = Registry({"m": folders / "one"})
+    showcase = registry.serving.default.showcase
+    sketch = json.loads(showcase.map().content)
+    deadline = time.monotonic() + 60
+    while json.loads(showcase.map().content)["method"] == "PCA":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    drawn = json.loads(showcase.map().content)
+    registry.close()
+    assert sketch["method"] == "PCA"
+    assert [i["id"] for i in sketch["items"]] == [i["id"] for i in drawn["items"]]
+    again = Registry({"m": folders / "one"})
+    assert json.loads(again.serving.default.showcase.map().content) == drawn
+    again.close()
+
+
 def test_lists_are_logged_with_their_request_id(tmp_path):
     with running_app(tmp_path, {"a": small(0), "b": small(1)}, {"a": 0.5, "b": 0.5}) as app:
         answers = asking(app, *(post("/v1/recommend", {"user": f"u{u:02d}", "k": 2}) for u in range(20)))
@@ -492,8 +511,14 @@ def test_it_serves_where_nothing_that_trains_is_installed(folders):
         "app.service.close()\n"
         "print(sorted({'jax', 'scipy', 'duckdb', 'optax'} & set(sys.modules)))\n"
     )
+    environment = os.environ | {"BUTACA_CACHE": str(folders / "cache")}
     run = subprocess.run(
-        [sys.executable, "-c", script], cwd=folders, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        cwd=folders,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"

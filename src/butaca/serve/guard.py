@@ -95,7 +95,7 @@ class Guard:
                     if answer is not None:
                         route = path
                         content = await answer(body)
-                        status = 200
+                        status, scope["butaca.begun"] = 200, True
                         await _respond(send, 200, self._json + extra, content)
                     else:
                         status = await self._routes(scope, body, receive, send, extra)

@@ -30,6 +30,7 @@ class Loaded:
         name: what requests, splits and the page call it.
         version: the first twelve digits of its folder's seal.
         recommender: answers.
+        folder: where it was read from.
         showcase: what can be told of its items without asking it anything.
         loaded_at: seconds since 1970.
     """
@@ -37,11 +38,12 @@ class Loaded:
     name: str
     version: str
     recommender: Recommender
+    folder: Path | None = None
     loaded_at: float = field(default_factory=time.time)
     showcase: Showcase = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "showcase", Showcase(self.recommender))
+        object.__setattr__(self, "showcase", Showcase(self.recommender, self.folder))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,11 @@ class Registry:
                 "Give each as name=folder: butaca serve champion=model-a challenger=model-b",
             )
 
+    def close(self) -> None:
+        """End what works behind the models."""
+        for model in (*self.serving.active.values(), *self.serving.earlier.values()):
+            model.showcase.close()
+
     def arm_of(self, user: str) -> str:
         """The name that answers a user: the same one each time."""
         return arm_of(user, self.split)
@@ -179,6 +186,9 @@ class Registry:
             active, earlier = dict(serving.active), dict(serving.earlier)
             replaced = active[chosen.name]
             if replaced is not chosen:
+                forgotten = earlier.get(chosen.name)
+                if forgotten is not None and forgotten is not chosen:
+                    forgotten.showcase.close()
                 active[chosen.name], earlier[chosen.name] = chosen, replaced
             first = serving.first if self.split else chosen.name
             self.serving = Serving(first, MappingProxyType(active), MappingProxyType(earlier))
@@ -208,7 +218,7 @@ class Registry:
 
 def _load(name: str, folder: Path) -> Loaded:
     recommender = load_bundle(folder)
-    loaded = Loaded(name, recommender.version, recommender)
+    loaded = Loaded(name, recommender.version, recommender, folder)
     loaded.showcase.warm()
     return loaded
 

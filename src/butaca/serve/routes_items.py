@@ -107,5 +107,9 @@ async def filters(service: TheService, request: Request, model: Named = None) ->
 
 @router.get("/map", response_model=MapAnswer, responses=problems(404, 422), summary="The catalogue as a map")
 async def catalogue_map(service: TheService, request: Request, model: Named = None) -> Response:
-    """Every item's place, x and y from 0 to 1: what is alike lies close."""
-    return packed_json(model_of(service, model).showcase.map, request)
+    """Every item's place, x and y from 0 to 1: what the same people had lies close.
+
+    `method` is PCA at first, a sketch; the first to ask has it drawn by a process of its own, after which it
+    is t-SNE.
+    """
+    return packed_json(await service.in_thread(model_of(service, model).showcase.map), request)

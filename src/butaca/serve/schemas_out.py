@@ -104,6 +104,7 @@ class Place(BaseModel):
 class MapAnswer(BaseModel):
     """The catalogue as a map: what is alike lies close."""
 
+    method: str = Field(description="PCA, a sketch, or t-SNE, the drawing.")
     items: list[Place]
 
 

@@ -65,4 +65,5 @@ class Service:
         """Write what waits, and let go of the store."""
         self.shown.close()
         self.threads.shutdown(wait=True)
+        self.registry.close()
         self.store.close()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 
+from butaca.errors import BundleError
+from butaca.recommend.bundle import read_manifest, version_of
+from butaca.recommend.map import CatalogueMap
 from butaca.recommend.recommender import Recommender
 from butaca.serve.packed import Packed
 from butaca.types import Floats
@@ -18,10 +21,18 @@ _YEAR = re.compile(r"\((\d{4})\)\s*$")
 
 
 class Showcase:
-    """The items of one model, as plain JSON values."""
+    """The items of one model, as plain JSON values.
 
-    def __init__(self, recommender: Recommender) -> None:
+    Args:
+        recommender: the model.
+        folder: where it was read from; None keeps the map a sketch.
+    """
+
+    def __init__(self, recommender: Recommender, folder: Path | None = None) -> None:
         self.recommender = recommender
+        self._folder, self._version = folder, recommender.version
+        self._map = CatalogueMap(recommender, folder or Path())
+        self._maps: dict[str, Packed] = {}
         self.catalogue = recommender.catalogue
         short = recommender.catalogue.filters.names()
         self._genres = next((name for name in short if "genre" in name.casefold()), None)
@@ -32,7 +43,7 @@ class Showcase:
         self.recommender.similar(self.catalogue.ids[0], 1)
         self.catalogue.search("a", 1)
         assert self.filters
-        assert self.map
+        self.map(draw=False)
 
     def short(self, code: int) -> dict[str, Any]:
         """What a list of items shows of one."""
@@ -85,39 +96,44 @@ class Showcase:
             columns.append(told)
         return Packed.of(orjson.dumps({"columns": columns}))
 
-    @cached_property
-    def map(self) -> Packed:
-        """Every item's place on the map, from 0 to 1."""
-        x, y = (_unit(np.asarray(axis)) for axis in self._places())
+    def map(self, draw: bool = True) -> Packed:
+        """Every item's place on the map, from 0 to 1: sketched at once, and, if asked, drawn meanwhile."""
+        places, method = self._map.places()
+        if draw and method == "PCA" and self._folder is not None and _version(self._folder) == self._version:
+            self._map.start()
+        packed = self._maps.get(method)
+        if packed is None:
+            packed = self._maps[method] = Packed.of(orjson.dumps(self._placed(places, method)))
+        return packed
+
+    def _placed(self, places: Floats, method: str) -> dict[str, Any]:
         items = []
-        for code, title in enumerate(self.catalogue.titles):
+        for code, (x, y) in enumerate(places.tolist()):
             genres = self.genres(code)
             items.append(
                 {
                     "id": self.catalogue.ids[code],
-                    "title": title,
-                    "x": round(float(x[code]), 4),
-                    "y": round(float(y[code]), 4),
+                    "title": self.catalogue.titles[code],
+                    "x": round(x, 4),
+                    "y": round(y, 4),
                     "genre": genres[0] if genres else None,
                     "popularity": int(self.catalogue.popularity[code]),
                 }
             )
-        return Packed.of(orjson.dumps({"items": items}))
+        return {"method": method, "items": items}
 
-    def _places(self) -> tuple[Floats, Floats]:
-        if hasattr(self.recommender, "catalogue_map"):
-            places: tuple[Floats, Floats] = self.recommender.catalogue_map()
-            return places
-        centred = self.recommender.item_vectors - self.recommender.item_vectors.mean(axis=0)
-        _, _, axes = np.linalg.svd(centred, full_matrices=False)
-        placed = centred @ axes[:2].T
-        return placed[:, 0], placed[:, min(1, placed.shape[1] - 1)]
+    def close(self) -> None:
+        """Draw no longer."""
+        self._map.stop()
+
+
+def _version(folder: Path) -> str:
+    """The version that a folder holds now; none where it holds no model any more."""
+    try:
+        return version_of(read_manifest(folder))
+    except BundleError:
+        return ""
 
 
 def _whole(value: float | None) -> float | int | None:
     return int(value) if value is not None and value.is_integer() else value
-
-
-def _unit(values: Floats) -> Floats:
-    low, high = float(values.min()), float(values.max())
-    return (values - low) / (high - low) if high > low else np.full_like(values, 0.5)
