@@ -84,6 +84,8 @@ lock:
 		pyproject.toml --extra build --extra rank --extra serve -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		requirements/serve.in -c requirements/dev.txt -o requirements/serve.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		benchmarks/requirements-tfrs.in -o benchmarks/requirements-tfrs.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,24 @@ def test_public_names_are_no_rooms():
     """A name like a subpackage's would turn into the subpackage as soon as that is imported."""
     rooms = {path.name.removesuffix(".py") for path in ROOT.iterdir()}
     assert not rooms & set(butaca.__all__)
+
+
+def test_a_server_needs_no_more_than_its_requirements():
+    """What serving loads, from the command to the event store, loads where nothing else is installed."""
+    text = (ROOT.parents[1] / "requirements" / "serve.txt").read_text(encoding="utf-8")
+    listed = sorted(set(re.findall(r"^([a-z0-9._-]+)==", text, flags=re.M)))
+    assert {"fastapi", "numpy", "sqlalchemy"} <= set(listed)
+    code = (
+        "import importlib.metadata as m, json, sys\n"
+        f"listed = {listed!r}\n"
+        "of = {k: {d.lower().replace('_', '-') for d in v} for k, v in m.packages_distributions().items()}\n"
+        "class Only:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        have = of.get(name.partition('.')[0])\n"
+        "        if have and not have & {*listed, 'butaca'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Only())\n"
+        "import butaca.cli, butaca.serve.app, butaca.serve.server, butaca.serve.store.store\n"
+        "import butaca.recommend.map, butaca.recommend.projection, psycopg\n"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
