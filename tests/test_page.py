@@ -154,6 +154,18 @@ def test_films_named_change_the_list_and_each_film_says_why(visit: Visit, size: 
     expect(page.locator("#said")).to_have_text(re.compile(r"^Aladdin added\. 10 films, first: .+\.$"))
 
 
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_rows_glide_to_their_places_and_stand_still_for_those_who_ask(visit: Visit, motion: str) -> None:
+    count = """window.glides = 0; const animate = Element.prototype.animate;
+    Element.prototype.animate = function (...all) { window.glides++; return animate.apply(this, all); };"""
+    page = visit("/", before=lambda page: page.add_init_script(count), reduced_motion=motion).page
+    rows(page)
+    page.evaluate("window.glides = 0")
+    pick(page, "fargo")
+    expect(page.locator("#source")).to_have_text("From the films you named.")
+    assert (page.evaluate("window.glides") > 0) == (motion == "no-preference")
+
+
 def test_shares_are_the_parts_of_the_score(visit: Visit) -> None:
     page = visit("/").page
     rows(page)
