@@ -443,6 +443,38 @@ def test_the_map_answers_the_keyboard(visit: Visit) -> None:
     expect(page.locator("#canvas.deep")).to_have_count(0)
 
 
+def test_two_fingers_zoom_the_map_and_one_still_scrolls_the_page(visit: Visit) -> None:
+    page = visit("/", **PHONE).page
+    rows(page)
+    canvas = show_map(page)
+    devtools = page.context.new_cdp_session(page)
+    box = canvas.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 190, min(box["y"] + 200, 600)
+
+    def touch(*paths: tuple[float, float, float, float]) -> None:
+        """Fingers that move from a place to another."""
+        for step in range(11):
+            points = [
+                {"x": a + (c - a) * step / 10, "y": b + (d - b) * step / 10, "id": n}
+                for n, (a, b, c, d) in enumerate(paths)
+            ]
+            kind = "touchMove" if step else "touchStart"
+            devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.wait_for_timeout(500)
+
+    before = page.evaluate("scrollY")
+    touch((x, y, x, y + 140))
+    scrolled = page.evaluate("scrollY")
+    assert before - scrolled > 50  # at the whole catalogue, one finger scrolls on
+    touch((x - 50, y, x - 140, y), (x + 50, y, x + 140, y))
+    expect(page.locator("#canvas.deep")).to_have_count(1)
+    touch((x, y, x, y + 100))
+    assert page.evaluate("scrollY") == scrolled  # close up, it moves the map
+    assert page.evaluate("visualViewport.scale") == 1
+
+
 def test_the_map_is_sketched_at_once_and_glides_to_its_drawing(visit: Visit) -> None:
     asked: list[str] = []
 
