@@ -22,6 +22,9 @@ from butaca.types import Codes, Floats, Ints, Times
 
 DAY = 86_400.0
 
+#: Histories that are summed one by one.
+FEW = 8
+
 
 @dataclass(frozen=True, eq=False)
 class RatingBins:
@@ -111,6 +114,11 @@ class QueryTower:
         """Whether a history changes the vector."""
         return self.history is not None or self.head is not None
 
+    @property
+    def reads_age(self) -> bool:
+        """Whether the age of an item in a history counts."""
+        return self.history is not None and self.history.recency != 0
+
     def trust(self, n: int) -> float:
         """What the query vector of a history of n items is multiplied by.
 
@@ -145,7 +153,7 @@ class QueryTower:
         """
         of = users if known_as is None else known_as
         x: Floats = self.base[np.where((of >= 0) & (of < len(self.base) - 1), of, len(self.base) - 1)]
-        rows, items, value, age = entries(users, histories)
+        rows, items, value, age = entries(users, histories, self.reads_age)
         if self.history is not None:
             weight = self.history.weights(value, age, len(rows))
             total = np.bincount(rows, weights=weight, minlength=len(users)).astype(np.float32)
@@ -164,12 +172,14 @@ class QueryTower:
         return np.ascontiguousarray(x, dtype=np.float32)
 
 
-def entries(users: Codes, histories: Histories) -> tuple[Ints, Codes, Floats | None, Floats | None]:
+def entries(
+    users: Codes, histories: Histories, with_age: bool = True
+) -> tuple[Ints, Codes, Floats | None, Floats | None]:
     """The history rows of a batch of users: row into it, item, value or None, age in days or None."""
     rows, at = histories.rows(users)
     items = histories.items[at]
     value = None if histories.value is None else histories.value[at]
-    age = None if histories.time is None else ages(rows, histories.time[at], len(users))
+    age = None if histories.time is None or not with_age else ages(rows, histories.time[at], len(users))
     return rows, items, value, age
 
 
@@ -191,7 +201,7 @@ def weighted_sum(table: Floats, rows: Ints, items: Codes, weight: Floats, n_rows
     if not len(rows):
         return out
     start = np.searchsorted(rows, np.arange(n_rows + 1))
-    if n_rows * table.shape[0] <= 1 << 22:  # a small dense matrix times the table is fastest
+    if n_rows > FEW and n_rows * table.shape[0] <= 1 << 22:  # a small dense matrix times the table is fastest
         dense = np.zeros((n_rows, table.shape[0]), dtype=np.float32)
         np.add.at(dense, (rows, items), weight)
         return np.asarray(dense @ table, dtype=np.float32)

@@ -55,7 +55,7 @@ def shares_of(
     if tower.layers:
         return None
     one = np.zeros(1, dtype=np.int32)
-    _, items, value, age = entries(one, histories)
+    _, items, value, age = entries(one, histories, tower.reads_age)
     d = tower.base.shape[1]
     trained, beside = vectors[:, :d], vectors[:, d:]
     base = tower.base[known_as if 0 <= known_as < len(tower.base) - 1 else -1]
