@@ -304,7 +304,7 @@ def test_similar_films_open_beside_and_the_back_button_closes_them(
     expect(page.locator(".mine.films li")).to_have_count(2)
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
-    until(lambda: "near=" not in page.url)
+    expect(page).not_to_have_url(re.compile("near="))
 
 
 def test_what_is_chosen_lives_in_the_address(visit: Visit) -> None:

@@ -16,6 +16,7 @@ const rows = new Map(); // of what is on the page, by id, so that a row that sta
 let answer = null;
 let flying = null;
 let asked = "";
+let waiting = false;
 let counted = 0;
 let stored = null; // for whom the last event was stored
 
@@ -43,9 +44,15 @@ function question() {
   return body;
 }
 
-const soon = debounce(40, () => {
-  if (JSON.stringify(question()) !== asked) ask();
+const asks = () => JSON.stringify(question()) !== asked;
+const later = debounce(40, () => {
+  if (asks()) ask();
+  else if (!waiting) list.setAttribute("aria-busy", "false"); // taken back before it was asked
 });
+function soon() {
+  if (asks()) list.setAttribute("aria-busy", "true");
+  later();
+}
 
 async function ask() {
   const body = question();
@@ -53,12 +60,14 @@ async function ask() {
   flying?.abort();
   flying = new AbortController();
   list.setAttribute("aria-busy", "true");
+  waiting = true;
   try {
     const got = await post("/v1/recommend", body, { signal: flying.signal });
     learn(got.items);
     answer = { ...got, films: body.history.length, user: body.user ?? null };
     settle();
     draw();
+    waiting = false;
     list.setAttribute("aria-busy", "false");
     const ids = got.items.map((item) => item.id);
     for (const act of told) act(ids);
@@ -66,6 +75,7 @@ async function ask() {
     say(ids.length ? t("said.list", { n: ids.length, first: plain(got.items[0]) }) : t("said.none"), "list");
   } catch (failure) {
     if (failure.name === "AbortError") return;
+    waiting = false;
     list.setAttribute("aria-busy", "false");
     for (const row of list.querySelectorAll(".wait")) row.remove();
     complain(failure, ask);
