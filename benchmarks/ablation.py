@@ -195,9 +195,20 @@ ROWS: dict[str, Variant] = {
         model(softmax="sampled", samples=512, sampling_power=1.0),
         SOFTMAX,
     ),
+    "sampled-no-logq": Variant(
+        "512 draws by count ** .5, no logQ correction",
+        model(softmax="sampled", samples=512, logq=False),
+        SOFTMAX,
+    ),
+    "sampled-count-no-logq": Variant(
+        "draws by count, no logQ correction",
+        model(softmax="sampled", samples=512, sampling_power=1.0, logq=False),
+        SOFTMAX,
+    ),
     "sampled-no-mask": Variant(
         "512 draws by count ** .5, no mask", model(softmax="sampled", samples=512, mask="none"), SOFTMAX
     ),
+    "trust-all": Variant("short histories trusted in full", model(trusted_from=0), QUERY),
     "dropout-0": Variant("history dropout 0", history(dropout=0.0), QUERY),
     "dropout-.25": Variant("history dropout .25", history(dropout=0.25), QUERY),
     "dropout-.75": Variant("history dropout .75", history(dropout=0.75), QUERY),
@@ -216,6 +227,11 @@ ROWS: dict[str, Variant] = {
     "by-recency": Variant("history weighted by recency", history(by_recency=True), QUERY),
     "genres": Variant("id and genres", candidate(FILMS[0]), CANDIDATE),
     "genres-title": Variant("id, genres, words of the title", candidate(*FILMS), CANDIDATE),
+    "no-cold": Variant(
+        "no features of new items",
+        lambda r: replace(r, features_of_new=False, model=replace(r.model, cold_features=())),
+        CANDIDATE,
+    ),
     "hidden": Variant("a hidden layer of 128 in both towers", model(hidden=(128,)), CANDIDATE),
     "dim-32": Variant("32 dimensions", model(dim=32), CANDIDATE),
     "dim-128": Variant("128 dimensions", model(dim=128), CANDIDATE),

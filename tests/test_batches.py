@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -216,3 +218,13 @@ def test_settings_are_checked():
         BatchPlan(0)
     with pytest.raises(SettingError, match="samples=0"):
         BatchPlan(1, "sampled", samples=0)
+
+
+def test_without_logq_a_draw_weighs_by_how_often_it_came_alone():
+    user, item = np.arange(40, dtype=np.int32) % 8, np.arange(40, dtype=np.int32) % 5
+    plan = BatchPlan(40, "sampled", samples=64, sampling_power=1.0, logq=False)
+    (batch,) = Batches(user, item, 8, 9, plan).epoch(0)
+    weights = np.exp(np.asarray(batch.log_weight))
+    assert weights[weights > 1e-6].sum() == pytest.approx(64, rel=1e-5)  # times drawn, uncorrected
+    (corrected,) = Batches(user, item, 8, 9, replace(plan, logq=True)).epoch(0)
+    assert np.exp(np.asarray(corrected.log_weight)).sum() == pytest.approx(5, rel=1e-4)  # each of five once

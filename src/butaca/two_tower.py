@@ -162,6 +162,7 @@ class TwoTower:
             loss.mask,
             settings.samples,
             settings.sampling_power,
+            settings.logq,
             settings.shuffle,
             settings.seed,
             "user" if settings.history else "pair",

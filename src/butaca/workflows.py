@@ -356,6 +356,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "hidden": list(model.hidden),
         "softmax": model.softmax,
         "mask": model.mask,
+        "logq": model.logq,
         "l2": model.l2,
         "unit": model.unit,
         "temperature": model.temperature,

@@ -69,6 +69,7 @@ class BatchPlan:
         mask: what leaves the denominator; see losses.
         samples: draws per step for "sampled".
         sampling_power: draws follow (times an item occurs) ** power; 0 is uniform.
+        logq: whether a drawn item's weight is corrected for how often it is drawn.
         shuffle: "once" fixes the batches for all epochs (the notebook's cache), "epoch" draws anew.
         seed: of the order and of the draws.
     """
@@ -78,6 +79,7 @@ class BatchPlan:
     mask: Mask = "none"
     samples: int = 8192
     sampling_power: float = 0.5
+    logq: bool = True
     shuffle: Shuffle = "epoch"
     seed: int = 42
     by: Literal["pair", "user"] = "pair"
@@ -238,7 +240,7 @@ class Batches:
         drawn, times = np.unique(draws, return_counts=True)
         candidates = np.union1d(batch_items, drawn).astype(np.int32)
         weight = np.full(len(candidates), ABSENT, dtype=np.float32)
-        expected = self.plan.samples * self._proposal[drawn]
+        expected = self.plan.samples * self._proposal[drawn] if self.plan.logq else 1.0
         weight[np.searchsorted(candidates, drawn)] = np.log(times / expected)
         return candidates, weight
 

@@ -41,6 +41,8 @@ class TwoTowerSettings:
             sampled, none for full.
         samples: draws per step of the sampled softmax.
         sampling_power: draws follow (times an item occurs) ** power; 0 is uniform.
+        logq: correct the sampled softmax for how often each item is drawn (Bengio and Senecal 2008); off only
+            to see what that is worth.
         unit: give both towers' vectors length 1, so that a score is a cosine over the temperature.
         temperature: scores are divided by it.
         prior: a learned term of each item alone, and where it starts: "popularity", the log of its
@@ -73,6 +75,7 @@ class TwoTowerSettings:
     mask: MaskChoice = "auto"
     samples: int = 8192
     sampling_power: float = 0.5
+    logq: bool = True
     unit: bool = False
     temperature: float = 1.0
     prior: Prior = "none"
