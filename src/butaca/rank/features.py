@@ -1,0 +1,368 @@
+"""Declared features of (person, candidate, time of asking), one function for training and for serving.
+
+A feature is a small frozen record that names its columns and computes them on a `Scene`. `matrix` puts
+them side by side, for any number of persons; training and serving call nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from butaca.rank.facts import Doubles, Facts
+from butaca.rank.people import People
+from butaca.rank.scene import DAY, Scene
+from butaca.types import Codes, Floats, Ints
+
+#: Persons that are computed at once; neighbours of their candidates stay in the processor's cache.
+BLOCK = 16
+
+
+@dataclass(frozen=True)
+class RankFeature:
+    """Something that is known of a candidate for a person at a time."""
+
+    def names(self, facts: Facts) -> tuple[str, ...]:
+        """Of its columns; () where the facts do not allow it."""
+        raise NotImplementedError
+
+    def columns(self, scene: Scene) -> list[Doubles]:
+        """A value of each row for each of `names`; nan is unknown."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Retrieval(RankFeature):
+    """The first stage's score: as standard deviations, as log of a share of all candidates, and its rank."""
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        return ("retrieval_score", "retrieval_share", "retrieval_rank")
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        score = np.where(scene.real, scene.scores, -np.inf).astype(np.float64)
+        count = np.maximum(scene.real.sum(axis=1, keepdims=True), 1)
+        finite = np.where(scene.real, score, 0.0)
+        mean = finite.sum(axis=1, keepdims=True) / count
+        off = np.where(scene.real, score - mean, 0.0)
+        deviation = np.sqrt(np.square(off).sum(axis=1, keepdims=True) / count)
+        top = score.max(axis=1, keepdims=True, initial=-np.inf)
+        with np.errstate(invalid="ignore"):
+            share = score - top - np.log(np.exp(score - top).sum(axis=1, keepdims=True))
+        order = np.argsort(-score, axis=1, kind="stable")
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(order.shape[1])[None], axis=1)
+        standard = off / np.maximum(deviation, 1e-9)
+        return [standard[scene.real], share[scene.real], np.log1p(rank)[scene.real]]
+
+
+@dataclass(frozen=True)
+class Neighbourhood(RankFeature):
+    """Scores of an item-to-item model: over what the person had, by rating, the latest alone, the strongest.
+
+    Attributes:
+        model: "together" (item-kNN), "linear" (EASE) or "near" (item-kNN of what is had in a row).
+    """
+
+    model: str
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        kinds = ("all", "liked", "late", "strongest")
+        return tuple(f"{self.model}_{kind}" for kind in kinds) if self.model in facts.neighbours else ()
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        found = scene.facts.neighbours[self.model]
+        other, weight = found.items[scene.item], found.weights[scene.item]  # [R, K]
+        at = scene.row[:, None] * scene.facts.n_items + other
+        spoken = scene.dense().ravel()[at] * weight
+        liked = scene.dense(scene.liked).ravel()[at] * weight
+        late = scene.dense(scene.late).ravel()[at] * weight
+        total, size = spoken.sum(axis=1), np.abs(spoken).sum(axis=1)
+        columns = [total, liked.sum(axis=1) / (size + 0.05), late.sum(axis=1), spoken.max(axis=1, initial=0)]
+        return [c.astype(np.float64) for c in columns]
+
+
+@dataclass(frozen=True)
+class Popular(RankFeature):
+    """How many had the item, and how that compares with what the person has."""
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        return ("popularity", "popularity_less_own")
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        log = np.log((scene.facts.users_of + 1.0) / (scene.facts.people + 1.0)).astype(np.float64)
+        mine = log[scene.item]
+        return [mine, mine - scene.mean(log[scene.had])[scene.row]]
+
+
+@dataclass(frozen=True)
+class Recent(RankFeature):
+    """Popularity around the time of asking, over windows of time; its trend against all of time.
+
+    Only known interactions count: where the time of asking is the end of the data, a window is the
+    last days.
+
+    Attributes:
+        shares: half the windows' widths, in parts of the time that the facts span.
+    """
+
+    shares: tuple[float, ...] = (0.01, 0.04, 0.15)
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        if facts.counts is None:
+            return ()
+        return (*(f"recent_{s:g}" for s in self.shares), *(f"trend_{s:g}" for s in self.shares))
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        facts = scene.facts
+        assert facts.times is not None and facts.counts is not None
+        span = facts.times[-1] - facts.times[0]
+        when = np.nan_to_num(scene.people.when, nan=float(facts.times[-1]))
+        when = np.clip(when, facts.times[0], facts.times[-1])
+        total = facts.counts[-1]
+        everyone = total / max(float(total.sum()), 1.0)
+        windows, trends = [], []
+        for s in self.shares:
+            count = _before(facts, when + s * span) - _before(facts, when - s * span)  # [B, N]
+            share = (count + 200.0 * everyone) / (count.sum(axis=1, keepdims=True) + 200.0)
+            recent = np.log(share[scene.row, scene.item] + 1e-7)
+            windows.append(recent)
+            trends.append(recent - np.log(everyone[scene.item] + 1e-7))
+        return windows + trends
+
+
+def _before(facts: Facts, moments: Doubles) -> Doubles:
+    """Interactions of each item before moments [B], between edges in proportion: [B, N]."""
+    assert facts.times is not None and facts.counts is not None
+    step = facts.times[1] - facts.times[0]
+    place = np.clip((moments - facts.times[0]) / step, 0, len(facts.times) - 1)
+    low = np.minimum(place.astype(np.int64), len(facts.times) - 2)
+    part = (place - low)[:, None]
+    return np.asarray(facts.counts[low] * (1 - part) + facts.counts[low + 1] * part, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class AgeOfItem(RankFeature):
+    """Days from the item's first and typical time to the time of asking."""
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        return () if facts.first is None else ("days_since_first", "days_since_typical")
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        facts = scene.facts
+        assert facts.first is not None and facts.typical is not None
+        when = scene.people.when[scene.row]
+        return [(when - facts.first[scene.item]) / DAY, (when - facts.typical[scene.item]) / DAY]
+
+
+@dataclass(frozen=True)
+class Ratings(RankFeature):
+    """How well the item is rated, how it divides, how generous the person is, and how they vary."""
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        return () if facts.rating is None else ("rating", "divisive", "generosity", "own_spread")
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        facts = scene.facts
+        assert facts.rating is not None and facts.spread is not None
+        off = scene.value - scene.mean(scene.value)[scene.entries[0]]
+        own = np.sqrt(scene.mean(np.square(off)))
+        return [
+            facts.rating[scene.item].astype(np.float64),
+            facts.spread[scene.item].astype(np.float64),
+            scene.generosity[scene.row],
+            own[scene.row],
+        ]
+
+
+@dataclass(frozen=True)
+class PersonSize(RankFeature):
+    """How much is known of the person."""
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        return ("history",)
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        return [np.log1p(scene.length)[scene.row]]
+
+
+@dataclass(frozen=True)
+class Affinity(RankFeature):
+    """How much more than others the person has, and likes, what shares the candidate's labels.
+
+    Attributes:
+        column: of the items' table: genres, a decade, a language.
+        prior: items' worth of what everyone has that a person's taste begins with.
+    """
+
+    column: str
+    prior: float = 5.0
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        if self.column not in facts.labels:
+            return ()
+        return (f"{self.column}_had",) + ((f"{self.column}_liked",) if facts.rating is not None else ())
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        labels, share = scene.facts.labels[self.column], scene.facts.label_share[self.column]
+        own = self._sums(scene, labels, None)
+        taste = (own + self.prior * share) / (scene.length[:, None] + self.prior) / (share + 1e-3)
+        out = [self._along(scene, labels, np.log(taste + 1e-3))]
+        if scene.facts.rating is not None:
+            liked = self._sums(scene, labels, scene.liked) / (own + self.prior)
+            out.append(self._along(scene, labels, liked))
+        return out
+
+    @staticmethod
+    def _sums(scene: Scene, labels: Floats, weight: Doubles | None) -> Doubles:
+        """Sums of the labels of each one's history, [B, F]."""
+        out = np.zeros((len(scene.people), labels.shape[1]))
+        for b in range(len(out)):
+            a, z = scene.bounds[b], scene.bounds[b + 1]
+            rows = labels[scene.had[a:z]].astype(np.float64)
+            out[b] = rows.sum(axis=0) if weight is None else weight[a:z] @ rows
+        return out
+
+    @staticmethod
+    def _along(scene: Scene, labels: Floats, taste: Doubles) -> Doubles:
+        """A taste [B, F] along each row's labels, [R]."""
+        return np.asarray(np.einsum("rf,rf->r", labels[scene.item].astype(np.float64), taste[scene.row]))
+
+
+@dataclass(frozen=True)
+class Quantity(RankFeature):
+    """A number of the items' table, and how far it lies from what the person has.
+
+    Attributes:
+        column: such as a year.
+    """
+
+    column: str
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        return (self.column, f"{self.column}_less_own") if self.column in facts.numbers else ()
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        numbers = scene.facts.numbers[self.column].astype(np.float64)
+        return [numbers[scene.item], numbers[scene.item] - scene.mean(numbers[scene.had])[scene.row]]
+
+
+@dataclass(frozen=True)
+class Audience(RankFeature):
+    """How much more often people of the person's group have the candidate than others do.
+
+    Attributes:
+        column: of the users' table: age, gender, occupation.
+    """
+
+    column: str
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        return (f"audience_{self.column}",) if self.column in facts.audience else ()
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        table, group_of = scene.facts.audience[self.column], scene.facts.group_of[self.column]
+        user = scene.people.known_as
+        known = (user >= 0) & (user < len(group_of))
+        group = np.where(known, group_of[np.where(known, user, 0)] if len(group_of) else -1, -1)
+        mine = group[scene.row]
+        return [np.where(mine >= 0, table[np.maximum(mine, 0), scene.item], np.nan).astype(np.float64)]
+
+
+@dataclass(frozen=True)
+class Likeness(RankFeature):
+    """Cosine of the first stage's item vectors: to the nearest item had, to the latest, to the best rated.
+
+    Attributes:
+        n: how many latest and best items.
+    """
+
+    n: int = 5
+
+    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+        if not facts.vectors.shape[1]:
+            return ()
+        return ("like_nearest", "like_latest") + (("like_best",) if facts.rating is not None else ())
+
+    def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
+        vectors, by_rating = scene.facts.vectors, scene.facts.rating is not None
+        out = np.full((2 + by_rating, len(scene.item)), np.nan)
+        edges = np.searchsorted(scene.row, np.arange(len(scene.people) + 1))
+        for b in range(len(scene.people)):
+            a, z = scene.bounds[b], scene.bounds[b + 1]
+            if a == z:
+                continue
+            had = vectors[scene.had[a:z]]
+            mine = slice(edges[b], edges[b + 1])
+            cosine = vectors[scene.item[mine]] @ had.T  # [C, m]
+            out[0, mine] = cosine.max(axis=1)
+            place = scene.place[a:z]
+            out[1, mine] = cosine[:, np.argsort(place, kind="stable")[: self.n]].mean(axis=1)
+            if by_rating:
+                worth = np.nan_to_num(scene.value[a:z], nan=-np.inf)
+                out[2, mine] = cosine[:, np.lexsort((place, -worth))[: self.n]].mean(axis=1)
+        return list(out)
+
+
+def default_features(facts: Facts) -> tuple[RankFeature, ...]:
+    """All that the facts allow."""
+    every: list[RankFeature] = [
+        Retrieval(),
+        *(Neighbourhood(name) for name in ("linear", "together", "near")),
+        Popular(),
+        Recent(),
+        AgeOfItem(),
+        Ratings(),
+        PersonSize(),
+        *(Affinity(column) for column in facts.labels),
+        *(Quantity(column) for column in facts.numbers),
+        *(Audience(column) for column in facts.audience),
+        Likeness(),
+    ]
+    return tuple(feature for feature in every if feature.names(facts))
+
+
+def names_of(features: Sequence[RankFeature], facts: Facts) -> tuple[str, ...]:
+    """The columns of `matrix`."""
+    return tuple(name for feature in features for name in feature.names(facts))
+
+
+def matrix(
+    features: Sequence[RankFeature], facts: Facts, people: People, candidates: Codes, scores: Floats
+) -> Floats:
+    """All features of every candidate, float32 [R, F]: a person's after another's, -1 left out.
+
+    Args:
+        features: declared.
+        facts: what is known.
+        people: the persons [B].
+        candidates: int32 [B, C]; -1 fills short lists.
+        scores: the first stage's of these, float32 [B, C].
+    """
+    ends = np.concatenate([[0], np.cumsum((candidates >= 0).sum(axis=1))])
+    out = np.empty((int(ends[-1]), len(names_of(features, facts))), dtype=np.float32)
+    for at in range(0, len(people), BLOCK):
+        part = slice(at, at + BLOCK)
+        scene = Scene(facts, people.take(part), candidates[part], scores[part])
+        rows = out[ends[at] : ends[min(at + BLOCK, len(people))]]
+        column = 0
+        for feature in features:
+            for values in feature.columns(scene):
+                rows[:, column] = values
+                column += 1
+    return out
+
+
+def candidates_of(scores: Floats, hidden: Sequence[Codes] | None, n: int) -> tuple[Codes, Floats]:
+    """The n best of each row of scores [B, N], what is hidden left out: codes and scores [B, C], best first.
+
+    Equal scores stand by code. -1 and -inf fill where fewer are left.
+    """
+    left: Floats = np.array(scores, dtype=np.float32)
+    for row, codes in enumerate(hidden or ()):
+        left[row, codes] = -np.inf
+    n = min(n, left.shape[1])
+    order: Ints = np.argsort(-left, axis=1, kind="stable")[:, :n]
+    best: Floats = np.take_along_axis(left, order, axis=1)
+    return np.where(best > -np.inf, order, -1).astype(np.int32), best

@@ -1,0 +1,208 @@
+"""Out-of-fold examples: what a ranker learns from was found by a first stage that never saw it.
+
+Random folds, for random splits: every fold hides a share of the interactions, the first stage and all facts
+learn from the others. Folds in time, for what comes later: known is everything before a moment, to be
+found what comes next. Either way `LeakError` refuses examples that see their own answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+
+from butaca.data.dataset import Dataset
+from butaca.data.histories import Histories
+from butaca.errors import SettingError
+from butaca.rank.facts import Facts
+from butaca.rank.features import RankFeature, candidates_of, matrix
+from butaca.rank.leaks import check_facts, check_first_stage, check_histories, check_pairs
+from butaca.rank.people import People
+from butaca.types import Codes, Floats, Ints
+
+How: TypeAlias = Literal["random", "time"]
+
+
+class FirstStage(Protocol):
+    """What retrieves: a Scorer. Where it has `item_vectors` [N, d] they serve as features."""
+
+    @property
+    def n_items(self) -> int:
+        """Size N of the catalogue."""
+        ...
+
+    def score(self, users: Codes) -> Floats:
+        """User codes [B] -> scores [B, N]."""
+        ...
+
+
+#: Fits a first stage on what is known.
+FitFirst = Callable[[Dataset], FirstStage]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What is known, and what is to be found.
+
+    Attributes:
+        known: what first stage and facts learn from, and histories are made of.
+        label: the positives.
+        when: the time of asking, seconds since 1970 UTC; None: each person's latest known time.
+    """
+
+    known: Dataset
+    label: Dataset
+    when: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Candidates with their features and outcomes, one person's after another's.
+
+    Attributes:
+        features: float32 [R, F].
+        watched: bool [R].
+        value: ratings of the watched, float32 [R]; nan elsewhere.
+        user, item: codes, int32 [R].
+        group: candidates of each person, int64 [G].
+    """
+
+    features: Floats
+    watched: np.ndarray
+    value: Floats
+    user: Codes
+    item: Codes
+    group: Ints
+
+    def __len__(self) -> int:
+        return len(self.watched)
+
+
+def folds_of(
+    train: Dataset, how: How = "random", n: int = 5, seed: int = 0, label: float = 0.1
+) -> list[Fold]:
+    """Folds of training data.
+
+    Args:
+        train: what all may be learned from; the test takes no part.
+        how: "random" hides each interaction once; "time" makes cuts, each followed by what is to be found.
+        n: folds.
+        seed: of the random ones.
+        label: in time, the share of the interactions that each cut is followed by.
+
+    Raises:
+        SettingError: fewer interactions than folds, or no times.
+    """
+    train = _once(train)
+    if n < 2 or len(train) < 2 * n:
+        raise SettingError(
+            "Folds are at least two, of two interactions or more",
+            f"{n} folds of {len(train)} interactions",
+            "Give more data, or leave the second stage out",
+        )
+    if how == "random":
+        part = np.random.default_rng([seed, 5]).permutation(len(train)) % n
+        return [
+            Fold(train.take(np.flatnonzero(part != f)), train.take(np.flatnonzero(part == f)))
+            for f in range(n)
+        ]
+    time = train.timestamp
+    if time is None:
+        raise SettingError(
+            "Folds in time need a time for every interaction",
+            f"{train.name!r}, which has none",
+            'Use how="random"',
+        )
+    ordered = np.sort(time)
+    out = []
+    for f in range(n):
+        begin = 1.0 - label * (n - f)
+        cut = ordered[int(len(ordered) * max(begin, 0.05))]
+        end = ordered[min(int(len(ordered) * (begin + label)), len(ordered) - 1)]
+        last = f == n - 1
+        known, found = time < cut, (time >= cut) & ((time < end) | last)
+        if known.any() and found.any():
+            out.append(Fold(train.take(np.flatnonzero(known)), train.take(np.flatnonzero(found)), float(cut)))
+    if not out:
+        raise SettingError("Folds in time need different times", f"{train.name!r}", 'Use how="random"')
+    return out
+
+
+def _once(train: Dataset) -> Dataset:
+    """The last row of every pair, in the order of the data: a repeat in another fold would be a leak."""
+    pair = train.user.astype(np.int64) * len(train.items) + train.item
+    _, last = np.unique(pair[::-1], return_index=True)
+    if len(last) == len(pair):
+        return train
+    return train.take(np.sort(len(pair) - 1 - last))
+
+
+def examples_of(
+    fold: Fold,
+    first: FirstStage,
+    facts: Facts,
+    features: Sequence[RankFeature],
+    n: int,
+    histories: Histories | None = None,
+) -> Examples:
+    """The candidates of everyone who has something to be found, with outcomes; what was had is left out.
+
+    Args:
+        fold: known and to be found.
+        first: fitted on `fold.known`.
+        facts: learned from `fold.known`.
+        features: declared.
+        n: candidates of a person.
+        histories: of `fold.known`; None makes them.
+
+    Raises:
+        LeakError: one of these holds what is to be found.
+    """
+    histories = Histories.of(fold.known) if histories is None else histories
+    check_pairs(fold.known, fold.label)
+    check_histories(histories, fold.label)
+    check_first_stage(first, fold.known, fold.label)
+    check_facts(facts, fold.known)
+    parts = [
+        _some(fold, first, facts, features, n, histories, users)
+        for users in _blocks(np.unique(fold.label.user), 256)
+    ]
+    return joined(parts)
+
+
+def joined(parts: Sequence[Examples]) -> Examples:
+    """Examples after one another."""
+    names = ("features", "watched", "value", "user", "item", "group")
+    return Examples(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+
+
+def _some(
+    fold: Fold,
+    first: FirstStage,
+    facts: Facts,
+    features: Sequence[RankFeature],
+    n: int,
+    histories: Histories,
+    users: Codes,
+) -> Examples:
+    people = People.of(users, histories, when=fold.when)
+    candidates, scores = candidates_of(first.score(users), [histories[int(u)] for u in users], n)
+    rows = matrix(features, facts, people, candidates, scores)
+    real = candidates >= 0
+    place = np.full((len(users), len(fold.label.items)), -1, dtype=np.int64)
+    mine = np.flatnonzero(np.isin(fold.label.user, users))
+    place[np.searchsorted(users, fold.label.user[mine]), fold.label.item[mine]] = mine
+    row = np.repeat(np.arange(len(users)), real.sum(axis=1))
+    item = candidates[real]
+    found = place[row, item]
+    watched = found >= 0
+    value = np.full(len(found), np.nan, dtype=np.float32)
+    if fold.label.value is not None:
+        value[watched] = fold.label.value[found[watched]]
+    return Examples(rows, watched, value, users[row], item, real.sum(axis=1))
+
+
+def _blocks(codes: Codes, size: int) -> Iterator[Codes]:
+    return (codes[at : at + size] for at in range(0, len(codes), size))

@@ -1,0 +1,139 @@
+"""A batch of persons and their candidates as flat rows: what features are computed on.
+
+Row r is one candidate of one person. Everything that a feature reads of a person is computed once here,
+and no row depends on who else is in the batch.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from butaca.rank.facts import Doubles, Facts
+from butaca.rank.people import People
+from butaca.types import Codes, Floats, Ints
+
+DAY = 86_400.0
+
+#: Positions from the latest over which an item of the history counts e times less as late.
+LATE = 8.0
+
+#: Ratings' worth of the mean of all that a person's mean begins with.
+PRIOR = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Candidates of a batch of persons.
+
+    Attributes:
+        facts: of the catalogue.
+        people: the persons [B].
+        candidates: int32 [B, C]; -1 fills short lists.
+        scores: the first stage's, float32 [B, C].
+    """
+
+    facts: Facts
+    people: People
+    candidates: Codes
+    scores: Floats
+
+    @functools.cached_property
+    def real(self) -> np.ndarray:
+        """Which places hold a candidate, bool [B, C]."""
+        return self.candidates >= 0
+
+    @functools.cached_property
+    def row(self) -> Ints:
+        """Person of each row, [R]."""
+        return np.repeat(np.arange(len(self.people)), self.real.sum(axis=1))
+
+    @functools.cached_property
+    def item(self) -> Codes:
+        """Candidate of each row, [R]."""
+        return self.candidates[self.real]
+
+    # Histories, flat: one entry for each item of each person.
+
+    @functools.cached_property
+    def entries(self) -> tuple[Ints, Ints]:
+        """Person and place in the histories of each entry, [m] each."""
+        return self.people.histories.rows(self.people.rows)
+
+    @functools.cached_property
+    def had(self) -> Codes:
+        """Item of each entry, [m]."""
+        return self.people.histories.items[self.entries[1]]
+
+    @functools.cached_property
+    def bounds(self) -> Ints:
+        """Entries of person b are those from bounds[b] to bounds[b + 1], [B + 1]."""
+        return np.searchsorted(self.entries[0], np.arange(len(self.people) + 1))
+
+    @functools.cached_property
+    def length(self) -> Doubles:
+        """Entries of each person, [B]."""
+        return np.diff(self.bounds).astype(np.float64)
+
+    @functools.cached_property
+    def value(self) -> Doubles:
+        """Rating of each entry, [m]; nan without."""
+        value = self.people.histories.value
+        if value is None or self.facts.rating is None:
+            return np.full(len(self.had), np.nan)
+        return value[self.entries[1]].astype(np.float64)
+
+    @functools.cached_property
+    def generosity(self) -> Doubles:
+        """Mean of each one's ratings less those items' own means, drawn to 0, [B]."""
+        if self.facts.rating is None:
+            return np.zeros(len(self.people))
+        off = self.value - self.facts.rating[self.had]
+        fine = np.isfinite(off)
+        row = self.entries[0][fine]
+        n = len(self.people)
+        return np.bincount(row, off[fine], n) / (np.bincount(row, minlength=n) + PRIOR)
+
+    @functools.cached_property
+    def liked(self) -> Doubles:
+        """Rating of each entry less the item's mean and the person's generosity, [m]; 0 without."""
+        if self.facts.rating is None:
+            return np.zeros(len(self.had))
+        off = self.value - self.facts.rating[self.had] - self.generosity[self.entries[0]]
+        return np.nan_to_num(off)
+
+    @functools.cached_property
+    def place(self) -> Doubles:
+        """Of each entry: how many of the person's are later, [m]; by code where nothing tells."""
+        time = self.people.histories.time
+        row, at = self.entries
+        when = np.zeros(len(at)) if time is None else time[at].astype(np.float64)
+        order = np.lexsort((when, row))
+        out = np.empty(len(at))
+        out[order] = self.bounds[row + 1] - 1 - np.arange(len(at))
+        return out
+
+    @functools.cached_property
+    def late(self) -> Doubles:
+        """How much each entry counts as late, [m]."""
+        return np.exp(-self.place / LATE)
+
+    def dense(self, values: Doubles | None = None) -> Floats:
+        """Entries as a table of persons by items, float32 [B, N]; 1 for None."""
+        out = np.zeros((len(self.people), self.facts.n_items), dtype=np.float32)
+        out[self.entries[0], self.had] = 1.0 if values is None else values
+        return out
+
+    def by_person(self, entries: Doubles) -> Doubles:
+        """Sums of a value of each entry, [m] -> [B]."""
+        return np.bincount(self.entries[0], entries, len(self.people))
+
+    def mean(self, entries: Doubles) -> Doubles:
+        """Means of a value of each entry, what is nan left out, [m] -> [B]; nan for none."""
+        fine = np.isfinite(entries)
+        count = self.by_person(fine.astype(np.float64))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means: Doubles = self.by_person(np.where(fine, entries, 0.0)) / count
+        return means
