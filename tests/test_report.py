@@ -21,13 +21,13 @@ from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import BundleError, SettingError
 from butaca.evaluate.verdict import MEASURES, Comparison, Verdict
+from butaca.recommend.genres import find_genres
+from butaca.recommend.projection import neighbours, principal, project, tsne
 from butaca.recommend.recommender import Recommender
 from butaca.report import facts as facts_room
 from butaca.report.charts import curves, dumbbells, forest, ticks
 from butaca.report.facts import gather
-from butaca.report.genres import find_genres
 from butaca.report.page import page, write_report
-from butaca.recommend.projection import neighbours, principal, project, tsne
 from butaca.report.words import LANGUAGES, Words
 from conftest import checkerboard
 

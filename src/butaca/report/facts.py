@@ -15,9 +15,9 @@ from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import top_lists
 from butaca.evaluate.slices import Slice, by_slice
 from butaca.recommend.catalogue import TITLE_COLUMNS, item_titles
+from butaca.recommend.genres import Genres, find_genres
 from butaca.recommend.projection import neighbours, project
 from butaca.recommend.recommender import Recommender
-from butaca.report.genres import Genres, find_genres
 from butaca.types import Codes, Floats, Ints
 from butaca.workflows import judge_saved
 

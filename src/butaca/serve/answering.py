@@ -17,6 +17,7 @@ from butaca.serve.problems import of_error
 from butaca.serve.registry import Loaded
 from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse
 from butaca.serve.service import Service
+from butaca.serve.showcase import Showcase
 from butaca.serve.store.records import Shown
 from butaca.serve.telemetry import uuid7
 
@@ -51,7 +52,7 @@ class Answering:
                 answer = ask(model.recommender, asked, user, person)
         except ButacaError as error:
             raise of_error(error) from None
-        return self._told(answer, model, arm, user, started)
+        return self._told(answer, model, arm, user, started, asked.explain)
 
     def _choose(self, named: str | None, user: str | None) -> tuple[Loaded, str | None]:
         """The model that answers, and the arm of the split that the person is in."""
@@ -68,7 +69,13 @@ class Answering:
         return serving.default, None
 
     def _told(
-        self, answer: Recommendation, model: Loaded, arm: str | None, user: str | None, started: float
+        self,
+        answer: Recommendation,
+        model: Loaded,
+        arm: str | None,
+        user: str | None,
+        started: float,
+        explained: bool,
     ) -> bytes:
         service = self._service
         request_id = uuid7()
@@ -87,7 +94,7 @@ class Answering:
             "user": user,
             "history": answer.history,
             "unknown": answer.unknown,
-            "items": items_json(answer),
+            "items": items_json(answer, model.showcase if explained else None),
         }
         return orjson.dumps(content)
 
@@ -135,8 +142,8 @@ def _condition(condition: Any) -> Any:
     return condition
 
 
-def items_json(answer: Recommendation) -> list[dict[str, Any]]:
-    """The items of a list as JSON values."""
+def items_json(answer: Recommendation, showcase: Showcase | None = None) -> list[dict[str, Any]]:
+    """The items of a list as JSON values; with their genres and year, if there is a showcase to ask."""
     return [
         {
             "id": item.id,
@@ -144,6 +151,7 @@ def items_json(answer: Recommendation) -> list[dict[str, Any]]:
             "score": item.score,
             "stage": item.stage,
             "because": [reason._asdict() for reason in item.because],
+            **({} if showcase is None else showcase.kind(item.id)),
         }
         for item in answer.items
     ]

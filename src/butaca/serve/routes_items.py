@@ -94,7 +94,7 @@ async def similar(
     loaded = model_of(service, model)
     code = item_code(loaded, id)
     answer = loaded.recommender.similar(loaded.recommender.catalogue.ids[code], k)
-    return json_response({"item": loaded.showcase.short(code), "items": items_json(answer)})
+    return json_response({"item": loaded.showcase.short(code), "items": items_json(answer, loaded.showcase)})
 
 
 @router.get(

@@ -23,6 +23,8 @@ class RecommendedItem(BaseModel):
     score: float = Field(description="Higher is better; comparable within one list.")
     stage: str = "retrieval"
     because: list[Reason] = []
+    genres: list[str] | None = Field(None, description="With `explain`.")
+    year: int | None = Field(None, description="With `explain`.")
 
 
 class RecommendAnswer(BaseModel):

@@ -12,6 +12,7 @@ import orjson
 
 from butaca.errors import BundleError
 from butaca.recommend.bundle import read_manifest, version_of
+from butaca.recommend.genres import find_genres
 from butaca.recommend.map import CatalogueMap
 from butaca.recommend.recommender import Recommender
 from butaca.serve.packed import Packed
@@ -54,6 +55,11 @@ class Showcase:
             "year": self.year(code),
             "popularity": int(self.catalogue.popularity[code]),
         }
+
+    def kind(self, item: Any) -> dict[str, Any]:
+        """What a list that is looked at shows beside an item's title."""
+        code = self.catalogue.items.ids.code(item)
+        return {"genres": self.genres(code), "year": self.year(code)}
 
     def full(self, code: int) -> dict[str, Any]:
         """One item with every column of its table."""
@@ -108,15 +114,17 @@ class Showcase:
 
     def _placed(self, places: Floats, method: str) -> dict[str, Any]:
         items = []
+        found = find_genres(self.catalogue.items, self.catalogue.popularity)
+        main = dict(enumerate(() if found is None else found.names))
+        of = [None] * len(places) if found is None else [main.get(place) for place in found.main.tolist()]
         for code, (x, y) in enumerate(places.tolist()):
-            genres = self.genres(code)
             items.append(
                 {
                     "id": self.catalogue.ids[code],
                     "title": self.catalogue.titles[code],
                     "x": round(x, 4),
                     "y": round(y, 4),
-                    "genre": genres[0] if genres else None,
+                    "genre": of[code],
                     "popularity": int(self.catalogue.popularity[code]),
                 }
             )
