@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from butaca.rank.ranker import Moved
 
 #: Where a list comes from; see `Recommendation`.
 Source: TypeAlias = Literal["history", "user", "features", "popularity", "similar"]
@@ -29,8 +32,12 @@ class Item(NamedTuple):
         id: as the table gave it.
         title: what a person would call it; the id where the table has no title.
         score: higher is better; comparable within one list.
-        stage: what gave the score: "retrieval", the towers; "popularity"; or "similar".
-        because: the items of the history with the largest shares in it, if asked to explain.
+        stage: what gave the score: "retrieval", the towers; "ranker", the second stage; "popularity"; or
+            "similar".
+        because: the items of the history with the largest shares in the towers' score, if asked to explain.
+        retrieval: the towers' score, which a ranker may have overruled; None where there was no ranker.
+        place: where the towers alone had the item, from 1; None where there was no ranker.
+        moved: features that moved it most in the second stage, if asked to explain.
     """
 
     id: Any
@@ -38,6 +45,9 @@ class Item(NamedTuple):
     score: float
     stage: str = "retrieval"
     because: tuple[Reason, ...] = ()
+    retrieval: float | None = None
+    place: int | None = None
+    moved: tuple[Moved, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
     manifest.json               what is here: version, checksums, configuration, metrics, data
     arrays-<digest>.safetensors vectors, query tower, seen items, popularity, held-out pairs
     entities-<digest>.json      vocabularies and the tables of users and items
+    ranker-<digest>.safetensors the second stage's facts, where the model has one
+    trees-, ratings-<digest>.txt its LightGBM models, as text
 
 The manifest is written last and moved into place: until then the old model is whole, from then on
 the new one is, whenever the writer is killed. The names of the other files hold their digest, so both
@@ -17,14 +19,14 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as to_bytes
 
 from butaca.data.histories import Histories
-from butaca.errors import BundleError
+from butaca.errors import BundleError, SettingError
 from butaca.recommend.contents import (
     as_arrays,
     cold_as_json,
@@ -36,9 +38,15 @@ from butaca.recommend.contents import (
 )
 from butaca.recommend.recommender import Recommender
 
+if TYPE_CHECKING:
+    from butaca.rank.ranker import Ranker
+
 FORMAT = "butaca-model"
 VERSION = 1
 MANIFEST = "manifest.json"
+
+#: What a folder's other files hold; their names begin so.
+ROLES = ("arrays", "entities", "ranker", "trees", "ratings")
 
 
 def save_bundle(recommender: Recommender, folder: Path) -> Path:
@@ -48,7 +56,7 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         BundleError: the folder holds something that is not a model, or can't be written.
     """
     check_free(folder)
-    files = {
+    files: dict[str, tuple[str, bytes]] = {
         "arrays": ("safetensors", to_bytes(as_arrays(recommender))),
         "entities": (
             "json",
@@ -67,6 +75,11 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         "cold": cold_as_json(recommender.cold),
         "files": {},
     }
+    if recommender.ranker is not None:
+        arrays, numbers, texts = recommender.ranker.as_parts()
+        manifest["ranker"] = numbers
+        files["ranker"] = ("safetensors", to_bytes(arrays))
+        files |= {name: ("txt", text.encode()) for name, text in texts.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for role, (suffix, content) in files.items():
@@ -80,7 +93,7 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         kept = {MANIFEST} | {entry["name"] for entry in manifest["files"].values()}
         for path in folder.iterdir():
             if path.name not in kept and path.name.startswith(
-                (*files, f".{MANIFEST}", *(f".{r}" for r in files))
+                (*(f"{r}-" for r in ROLES), f".{MANIFEST}", *(f".{r}-" for r in ROLES))
             ):
                 path.unlink(missing_ok=True)
     except OSError as error:
@@ -175,10 +188,21 @@ def load_bundle(folder: Path) -> Recommender:
             tower_from(manifest.get("query_tower"), arrays),
             tuple(manifest.get("user_features", ())),
             cold_from(manifest.get("cold"), arrays),
+            _ranker_from(manifest.get("ranker"), content),
             version_of(manifest),
         )
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, SettingError) as error:
         raise _damaged(folder, f"its parts do not fit together ({error})") from error
+
+
+def _ranker_from(numbers: Mapping[str, Any] | None, content: Mapping[str, bytes]) -> Ranker | None:
+    """The second stage, or None where the model has none."""
+    if numbers is None:
+        return None
+    from butaca.rank.ranker import Ranker
+
+    texts = {name: content[name].decode() for name in ("trees", "ratings") if name in content}
+    return Ranker.from_parts(parse_tensors(content["ranker"]), numbers, texts)
 
 
 def _json(value: Any, indent: int | None = None) -> bytes:

@@ -105,7 +105,9 @@ def extended(seen: Histories, user: int, added: Mapping[int, Given]) -> Historie
         value = np.concatenate([value[at], np.array(new, dtype=np.float32)])
     if time is not None:
         known = [given.time for given in added.values() if given.time is not None]
-        now = max([int(time[at].max(initial=0)), *known])
+        now = max(
+            [*time[at].tolist(), *known], default=int(time.max(initial=0))
+        )  # the data's end for someone new
         times = [added[c].time for c in fresh]
         time = np.concatenate([time[at], np.array([now if t is None else t for t in times], dtype=np.int64)])
     items = np.concatenate([had, np.array(fresh, dtype=np.int32)])

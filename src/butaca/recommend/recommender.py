@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,10 @@ from butaca.recommend.filters import Where
 from butaca.recommend.person import Given, Person, as_given, distinct, extended, read
 from butaca.recommend.reasons import Shares, shares_of
 from butaca.recommend.reorder import LEAST, POOL, check, fresh, varied
-from butaca.types import Bools, Codes, Floats, Ints
+from butaca.types import Bools, Codes, Floats, Ints, Scorer
+
+if TYPE_CHECKING:  # loaded where a model has a second stage
+    from butaca.rank.ranker import Ranker
 
 #: Users scored at once.
 BLOCK = 1024
@@ -49,6 +52,7 @@ class Recommender:
         test: held-out pairs of the split that the model was trained with, or None.
         query_tower: makes vectors of new histories, or None where the model reads none.
         user_features: columns of the users' table that the query tower reads, the id left out.
+        ranker: the second stage, or None.
         cold: makes vectors of items that are known by their features alone, or None.
         version: what tells this model from others, the start of its folder's digest; "" until saved.
     """
@@ -65,6 +69,7 @@ class Recommender:
     query_tower: QueryTower | None = None
     user_features: tuple[str, ...] = ()
     cold: ColdItems | None = None
+    ranker: Ranker | None = None
     version: str = ""
 
     def __post_init__(self) -> None:
@@ -124,6 +129,7 @@ class Recommender:
         variety: float = 0.0,
         freshness: float = 0.0,
         skip_unknown: bool = False,
+        rank: bool = True,
     ) -> Recommendation:
         """The k best items for one person, at once, without training.
 
@@ -145,6 +151,7 @@ class Recommender:
             explain: name the items of the history with the largest shares in each score.
             variety: 0 to 1, how much likeness to items above counts against an item.
             freshness: 0 to 10, how much newness counts, in spreads of the person's scores.
+            rank: let the second stage order the list, where the model has one. With `freshness` it does not.
             skip_unknown: pass over what is unknown of `history` and `less`, and say so, instead of refusing.
 
         Raises:
@@ -160,16 +167,75 @@ class Recommender:
         left_out.append(person.less)
         allowed = self.catalogue.allowed(where, allow)
         source, query = self._rung(person, bool(given))
+        excluded = np.concatenate(left_out)
+        titles = tuple(self.catalogue.titles[i] for i in given)
+        if self.ranker is not None and rank and not freshness:
+            query = self.user_vectors[-1:] if query is None else query
+            items = self._ranked(self.ranker, person, query, k, excluded, allowed, variety, explain)
+            return Recommendation(user, items, source, titles, unknown)
         if query is None:
-            top = self._popular.top_k(np.ones((1, 1), np.float32), k, [np.concatenate(left_out)], allowed)
+            top = self._popular.top_k(np.ones((1, 1), np.float32), k, [excluded], allowed)
             return self._answer(user, top, 0, source, "popularity", unknown=unknown)
         if variety or freshness:
-            top = self._reordered(query, k, np.concatenate(left_out), allowed, variety, freshness)
+            top = self._reordered(query, k, excluded, allowed, variety, freshness)
         else:
-            top = self._index.top_k(query, k, [np.concatenate(left_out)], allowed)
+            top = self._index.top_k(query, k, [excluded], allowed)
         reasons = self._reasons(person, top.items[0]) if explain else None
-        titles = tuple(self.catalogue.titles[i] for i in given)
         return self._answer(user, top, 0, source, "retrieval", reasons, titles, unknown)
+
+    def _ranked(
+        self,
+        ranker: Ranker,
+        person: Person,
+        query: Floats,
+        k: int,
+        excluded: Codes,
+        allowed: Bools | None,
+        variety: float,
+        explain: bool,
+    ) -> tuple[Item, ...]:
+        """A list in the second stage's order; what lies beyond its candidates follows as retrieved."""
+        from butaca.recommend.ranking import ordered
+
+        n = ranker.settings.candidates
+        found = self._index.top_k(query, max(k, n), [excluded], allowed)
+        real = found.items[0] >= 0
+        codes, scores = found.items[0][real], found.scores[0][real]
+        histories, row = (self.seen, person.code) if person.histories is None else (person.histories, 0)
+        explained = (LEAST if variety else k) if explain else 0
+        best_first = ordered(ranker, codes[:n], scores[:n], person.code, histories, row, explained)
+        chosen = np.arange(min(k, len(best_first.items)))
+        if variety:
+            chosen = varied(best_first.items.astype(np.int64), best_first.scores, self._units, k, variety)
+        reasons = self._reasons(person, best_first.items[chosen]) if explain else None
+        ids, titles = self.catalogue.ids, self.catalogue.titles
+        out = [
+            Item(
+                ids[best_first.items[c]],
+                titles[best_first.items[c]],
+                float(best_first.scores[c]),
+                "ranker",
+                reasons[i] if reasons else (),
+                float(best_first.retrieval[c]),
+                int(best_first.place[c]) + 1,
+                best_first.moved[c] if c < len(best_first.moved) else (),
+            )
+            for i, c in enumerate(chosen.tolist())
+        ]
+        floor = out[-1].score if out else 0.0
+        rest = zip(codes[n:k].tolist(), scores[n:k].tolist(), strict=True)
+        for place, (code, score) in enumerate(rest, start=n + 1):
+            floor = float(np.nextafter(np.float32(floor), np.float32(-np.inf)))
+            out.append(Item(ids[code], titles[code], floor, "retrieval", (), score, place))
+        return tuple(out)
+
+    def two_stage(self) -> Scorer:
+        """Both stages as a Scorer; this model itself where it has no second one."""
+        if self.ranker is None:
+            return self
+        from butaca.rank.two_stage import TwoStage
+
+        return TwoStage(self, self.ranker, self.seen)
 
     def explain(
         self, items: Sequence[Any], user: Any = None, *, history: Sequence[Any] | None = None

@@ -1,0 +1,98 @@
+"""The second stage of a list: the retrieved candidates in the ranker's order, and what moved each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from butaca.data.histories import Histories
+from butaca.rank.people import People
+from butaca.rank.ranker import Moved, Ranker
+from butaca.types import Codes, Floats, Ints
+
+
+class Ordered(NamedTuple):
+    """Candidates after the second stage.
+
+    items int32 [C]; scores float32 [C], the ranker's; retrieval float32 [C], the first stage's; place int64
+    [C], where each stood before, from 0; moved, for the first of them, what moved it most.
+    """
+
+    items: Codes
+    scores: Floats
+    retrieval: Floats
+    place: Ints
+    moved: list[tuple[Moved, ...]]
+
+
+def ordered(
+    ranker: Ranker,
+    items: Codes,
+    scores: Floats,
+    user: int,
+    histories: Histories,
+    row: int,
+    explained: int = 0,
+) -> Ordered:
+    """One person's candidates in the ranker's order.
+
+    Items that entered the catalogue after the ranker was trained keep their places: it knows nothing of them.
+
+    Args:
+        ranker: orders.
+        items: the first stage's candidates, best first [C].
+        scores: its scores [C].
+        user: code of a known user, or any other for someone unknown.
+        histories: what was had.
+        row: the person's row in them.
+        explained: of the first so many, say what moved them.
+    """
+    known = items < ranker.n_items
+    people = person(ranker, user, histories, row)
+    candidates, given = items[known][None], scores[known][None]
+    rows = ranker.matrix(people, candidates, given)
+    points = ranker.scores(rows)
+    order = np.argsort(-points, kind="stable")
+    place = np.arange(len(items))
+    after = place.copy()
+    after[known] = place[known][order]
+    final = np.full(len(items), np.nan)
+    final[known] = points[order]
+    final = filled(final)
+    moved: list[tuple[Moved, ...]] = []
+    if explained:
+        chosen = after[:explained]
+        mine = chosen[known[chosen]]
+        found = ranker.moved(rows[np.cumsum(known)[mine] - 1])
+        by_place = dict(zip(mine.tolist(), map(tuple, found), strict=True))
+        moved = [by_place.get(int(p), ()) for p in chosen]
+    return Ordered(items[after], final.astype(np.float32), scores[after], after, moved)
+
+
+def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
+    """The person as the ranker reads one; items that it does not know are left out of the history."""
+    one = np.array([row], dtype=np.int32)
+    _, at = histories.rows(one)
+    items = histories.items[at]
+    if len(items) and int(items.max()) >= ranker.n_items:
+        keep = at[items < ranker.n_items]
+        histories = Histories.from_pairs(
+            np.zeros(len(keep), np.int32),
+            histories.items[keep],
+            1,
+            None if histories.value is None else histories.value[keep],
+            None if histories.time is None else histories.time[keep],
+        )
+        one = np.zeros(1, dtype=np.int32)
+    return ranker.people(one, histories, np.array([user], dtype=np.int32))
+
+
+def filled(scores: np.ndarray) -> np.ndarray:
+    """Scores in falling order, where what has none takes that of the item before it."""
+    out = scores.copy()
+    last = np.nanmax(out) if np.isfinite(out).any() else 0.0
+    for i, value in enumerate(out.tolist()):
+        last = value if value == value else last
+        out[i] = last
+    return out
