@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -128,6 +129,7 @@ def ask(
         explain=asked.explain,
         variety=asked.variety,
         freshness=asked.freshness,
+        rank=asked.rank,
         skip_unknown=True,
     )
 
@@ -144,14 +146,20 @@ def _condition(condition: Any) -> Any:
 
 def items_json(answer: Recommendation, showcase: Showcase | None = None) -> list[dict[str, Any]]:
     """The items of a list as JSON values; with their genres and year, if there is a showcase to ask."""
-    return [
-        {
+    out: list[dict[str, Any]] = []
+    for item in answer.items:
+        told = {
             "id": item.id,
             "title": item.title,
             "score": item.score,
             "stage": item.stage,
             "because": [reason._asdict() for reason in item.because],
-            **({} if showcase is None else showcase.kind(item.id)),
         }
-        for item in answer.items
-    ]
+        if item.place is not None:  # there is a second stage
+            told["retrieval_score"], told["place"] = item.retrieval, item.place
+            told["moved"] = [
+                {"feature": m.feature, "value": None if math.isnan(m.value) else m.value, "points": m.points}
+                for m in item.moved
+            ]
+        out.append(told if showcase is None else told | showcase.kind(item.id))
+    return out

@@ -105,6 +105,9 @@ class RecommendRequest(Strict):
     model: Name | None = Field(None, description="A model's name or version, instead of the split's choice.")
     variety: float = Field(0.0, ge=0, le=1, description="How much to avoid items that resemble each other.")
     freshness: float = Field(0.0, ge=0, le=10, description="How much to favour recent items.")
+    rank: bool = Field(
+        True, strict=True, description="Let the second stage order the list, where the model has one."
+    )
 
 
 class EventIn(Strict):

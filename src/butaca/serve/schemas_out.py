@@ -15,14 +15,25 @@ class Reason(BaseModel):
     share: float = Field(description="Of the score, exactly; the shares of all of the history add up.")
 
 
+class Moved(BaseModel):
+    """A feature's part in what the second stage made of an item."""
+
+    feature: str
+    value: float | None = Field(description="What it was; null where unknown.")
+    points: float = Field(description="What it added to the score, against the mean candidate.")
+
+
 class RecommendedItem(BaseModel):
     """One item of a list."""
 
     id: str | int
     title: str
     score: float = Field(description="Higher is better; comparable within one list.")
-    stage: str = "retrieval"
+    stage: str = Field("retrieval", description="What gave the score: retrieval, ranker or popularity.")
     because: list[Reason] = []
+    retrieval_score: float | None = Field(None, description="Of the first stage, where there is a second.")
+    place: int | None = Field(None, description="Where the first stage had it, from 1.")
+    moved: list[Moved] | None = Field(None, description="With `explain`: features that moved it most.")
     genres: list[str] | None = Field(None, description="With `explain`.")
     year: int | None = Field(None, description="With `explain`.")
 
