@@ -313,8 +313,10 @@ def test_what_is_chosen_lives_in_the_address(visit: Visit) -> None:
     pick(page, "toy sto")
     pick(page, "fargo")
     expect(page.locator(".mine.films li")).to_have_count(2)
+    before = titles(page)
     page.get_by_role("button", name="Drama", exact=True).first.click()
     expect(page.locator("#filters-told")).to_have_text("Drama")
+    until(lambda: titles(page) != before)
     chosen, address = titles(page), page.url
     page.reload()
     expect(page.locator(".mine.films li")).to_have_count(2)
