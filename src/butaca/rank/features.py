@@ -116,7 +116,8 @@ class Recent(RankFeature):
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
         facts = scene.facts
-        assert facts.times is not None and facts.counts is not None
+        assert facts.times is not None
+        assert facts.counts is not None
         span = facts.times[-1] - facts.times[0]
         when = np.nan_to_num(scene.people.when, nan=float(facts.times[-1]))
         when = np.clip(when, facts.times[0], facts.times[-1])
@@ -134,7 +135,8 @@ class Recent(RankFeature):
 
 def _before(facts: Facts, moments: Doubles) -> Doubles:
     """Interactions of each item before moments [B], between edges in proportion: [B, N]."""
-    assert facts.times is not None and facts.counts is not None
+    assert facts.times is not None
+    assert facts.counts is not None
     step = facts.times[1] - facts.times[0]
     place = np.clip((moments - facts.times[0]) / step, 0, len(facts.times) - 1)
     low = np.minimum(place.astype(np.int64), len(facts.times) - 2)
@@ -151,7 +153,8 @@ class AgeOfItem(RankFeature):
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
         facts = scene.facts
-        assert facts.first is not None and facts.typical is not None
+        assert facts.first is not None
+        assert facts.typical is not None
         when = scene.people.when[scene.row]
         return [(when - facts.first[scene.item]) / DAY, (when - facts.typical[scene.item]) / DAY]
 
@@ -165,7 +168,8 @@ class Ratings(RankFeature):
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
         facts = scene.facts
-        assert facts.rating is not None and facts.spread is not None
+        assert facts.rating is not None
+        assert facts.spread is not None
         off = scene.value - scene.mean(scene.value)[scene.entries[0]]
         own = np.sqrt(scene.mean(np.square(off)))
         return [

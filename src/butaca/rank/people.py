@@ -47,10 +47,7 @@ class People:
                 `histories` for someone without any.
         """
         known = users if known_as is None else known_as
-        if when is None:
-            moments = latest(users, histories)
-        else:
-            moments = np.full(len(users), when, dtype=np.float64)
+        moments = latest(users, histories) if when is None else np.full(len(users), when, dtype=np.float64)
         return cls(users.astype(np.int32), histories, known.astype(np.int32), moments)
 
     def __len__(self) -> int:

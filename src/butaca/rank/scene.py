@@ -53,7 +53,8 @@ class Scene:
     @functools.cached_property
     def item(self) -> Codes:
         """Candidate of each row, [R]."""
-        return self.candidates[self.real]
+        item: Codes = self.candidates[self.real]
+        return item
 
     # Histories, flat: one entry for each item of each person.
 
@@ -65,7 +66,8 @@ class Scene:
     @functools.cached_property
     def had(self) -> Codes:
         """Item of each entry, [m]."""
-        return self.people.histories.items[self.entries[1]]
+        had: Codes = self.people.histories.items[self.entries[1]]
+        return had
 
     @functools.cached_property
     def bounds(self) -> Ints:
@@ -128,7 +130,7 @@ class Scene:
 
     def by_person(self, entries: Doubles) -> Doubles:
         """Sums of a value of each entry, [m] -> [B]."""
-        return np.bincount(self.entries[0], entries, len(self.people))
+        return np.asarray(np.bincount(self.entries[0], entries, len(self.people)), dtype=np.float64)
 
     def mean(self, entries: Doubles) -> Doubles:
         """Means of a value of each entry, what is nan left out, [m] -> [B]; nan for none."""

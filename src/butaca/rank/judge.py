@@ -1,0 +1,114 @@
+"""Judged as one: what retrieval allows, what ranking gains within it, for whom; a warning where it hurts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from butaca.data.dataset import Dataset
+from butaca.data.histories import Histories
+from butaca.evaluate.honesty import Notice
+from butaca.evaluate.protocol import Evaluation, evaluate_scorer
+from butaca.evaluate.slices import Slice, by_slice
+from butaca.evaluate.verdict import MEASURES, Comparison, compare_many
+from butaca.rank.two_stage import TwoStage
+
+#: Where the ceiling is measured.
+CEILINGS = (100, 300)
+
+
+@dataclass(frozen=True, eq=False)
+class RankVerdict:
+    """Two stages beside the first alone, seen items left out.
+
+    Attributes:
+        first, both: evaluations of the same pairs.
+        gains: both less first, by `MEASURES`, with paired intervals over users.
+        ceiling: share of the test pairs among the first stage's best 100 and 300: no order of the
+            candidates finds more.
+        slices: by name, the first stage's and both stages' figures.
+        liked: the same gain at top-10 over the pairs that were rated above the user's mean; None without
+            ratings.
+        notice: a warning, where ranking hurts and is better left out.
+    """
+
+    first: Evaluation
+    both: Evaluation
+    gains: tuple[Comparison, ...]
+    ceiling: Mapping[int, float]
+    slices: tuple[tuple[Slice, Slice], ...]
+    liked: Comparison | None
+    notice: Notice | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Figures by label, as the report keeps them."""
+        return {
+            "ceiling": {f"recall@{k}": value for k, value in self.ceiling.items()},
+            "gains": {c.label: _numbers(c) for c in self.gains},
+            "liked": None if self.liked is None else _numbers(self.liked),
+            "slices": {
+                a.name: {"pairs": a.n_pairs, "first": dict(a.metrics), "both": dict(b.metrics)}
+                for a, b in self.slices
+                if a.n_pairs
+            },
+            "notice": None if self.notice is None else self.notice.as_json(),
+        }
+
+
+def judge_ranking(two: TwoStage, test: Dataset, seen: Histories | None = None) -> RankVerdict:
+    """The verdict on a second stage.
+
+    Args:
+        two: both stages.
+        test: pairs to find, in their codes.
+        seen: left out; None: what `two` has seen.
+    """
+    seen = two.seen if seen is None else seen
+    return compare_stages(
+        evaluate_scorer(two.first, test, seen), evaluate_scorer(two, test, seen), test, seen
+    )
+
+
+def compare_stages(first: Evaluation, both: Evaluation, test: Dataset, seen: Histories) -> RankVerdict:
+    """The verdict from two evaluations of the same pairs."""
+    measures = [(metric, k) for metric, k, _ in MEASURES]
+    gains = compare_many(both, {"first": first}, measures)["first"]
+    liked = None
+    if test.value is not None and len(test):
+        likes = test.value > float(test.value[test.value == test.value].mean())
+        if likes.any():
+            liked = compare_many(both.only(likes), {"": first.only(likes)}, [("top_k_accuracy", 10)])[""][0]
+    return RankVerdict(
+        first,
+        both,
+        gains,
+        {k: first.top_k(k) for k in CEILINGS},
+        tuple(zip(by_slice(first, seen), by_slice(both, seen), strict=True)),
+        liked,
+        ranking_hurts(gains),
+    )
+
+
+def ranking_hurts(gains: tuple[Comparison, ...]) -> Notice | None:
+    """A warning where the second stage loses on a measure of short lists and wins on none."""
+    short = [c for c in gains if c.k is not None and c.k <= 20]
+    lost = [c for c in short if c.word == "loses"]
+    if not lost or any(c.word == "beats" for c in short):
+        return None
+    return Notice(
+        "A second stage earns its place by better lists",
+        "; ".join(f"{c.label} {c.difference:+.4f} ({c.low:+.4f} to {c.high:+.4f})" for c in lost),
+        "Leave it out: the first stage's order is better",
+    )
+
+
+def _numbers(c: Comparison) -> dict[str, float | str]:
+    return {
+        "first": c.theirs,
+        "both": c.ours,
+        "gain": c.difference,
+        "low": c.low,
+        "high": c.high,
+        "word": c.word,
+    }
