@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from butaca import model_commands, screen, serve_commands, workflows
+from butaca.data.dataset import Dataset
 from butaca.errors import ButacaError, SettingError
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K
@@ -94,6 +95,9 @@ def fit(
     ] = "random",
     test: Annotated[float, typer.Option(help="Share that is held out.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Of the split and of training.")] = 42,
+    rank: Annotated[
+        bool, typer.Option("--rank", help="Train a second stage that orders what the towers retrieve.")
+    ] = False,
     items: Annotated[str | None, typer.Option(help="A table of item features.")] = None,
     users: Annotated[str | None, typer.Option(help="A table of user features.")] = None,
     user_column: UserColumn = None,
@@ -152,12 +156,15 @@ def fit(
         seed,
         callbacks,
         checkpoint if resume else None,
+        rank,
     )
     fitted.recommender.save(out_folder)
     for note in fitted.notes:
         out.print(note, highlight=False, markup=False)
     if fitted.judged is not None:
         _print_judged(fitted.judged, recipe)
+        if fitted.ranking is not None:
+            out.print(screen.ranking_table(fitted.ranking))
     else:
         out.print("Trained on everything; nothing was held out to judge it by.")
     out.print(f"Saved to [bold]{out_folder}[/]. Next: butaca recommend {out_folder} --user ID -k 3")
@@ -239,6 +246,11 @@ def evaluate(
         model_commands.print_json(judged.as_json(ks))
     else:
         _print_judged(judged, str(recommender.about.get("recipe", "model")), ks, details=True)
+        if test is None and recommender.test is not None:
+            pairs = Dataset(recommender.users, recommender.items, *recommender.test)
+            ranking = workflows.judge_stages(recommender, pairs)
+            if ranking is not None:
+                out.print(screen.ranking_table(ranking))
 
 
 @app.command()

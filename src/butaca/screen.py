@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +15,9 @@ from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
 from butaca.evaluate.slices import Slice
 from butaca.evaluate.verdict import MEASURES, Comparison
 from butaca.recommend.answers import Recommendation
+
+if TYPE_CHECKING:
+    from butaca.rank.judge import RankVerdict
 
 
 def data_summary(console: Console, data: Dataset) -> None:
@@ -62,6 +65,17 @@ def verdict_table(judged: Judged) -> Table:
     table = _table(title, [label for *_, label in MEASURES])
     for name, row in judged.verdict.against.items():
         table.add_row(f"against {name}", *(_difference(c) for c in row))
+    return table
+
+
+def ranking_table(found: RankVerdict) -> Table:
+    """The first stage beside both, and what the first allows at most."""
+    ceiling = ", ".join(f"{share:.1%} among {k}" for k, share in found.ceiling.items())
+    title = f"The second stage orders what the first retrieves (of the test pairs {ceiling})"
+    table = _table(title, [c.label for c in found.gains])
+    table.add_row("first stage", *(_share(c.theirs) for c in found.gains))
+    table.add_row("both stages", *(_share(c.ours) for c in found.gains))
+    table.add_row("the gain", *(_difference(c) for c in found.gains))
     return table
 
 

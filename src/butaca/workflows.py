@@ -34,9 +34,12 @@ from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
 
 if TYPE_CHECKING:  # these load JAX, or a database
+    from butaca.rank.judge import RankVerdict
+    from butaca.rank.ranker import Ranker
     from butaca.recipes import Recipe
     from butaca.serve.store.interactions import Interactions
     from butaca.train.callbacks import Callback, FitHistory
+    from butaca.two_tower import TwoTower
 
 Split: TypeAlias = Literal["random", "temporal", "last", "user", "none"]
 
@@ -83,6 +86,7 @@ class Fitted:
     train: Dataset
     judged: Judged | None = None
     notes: list[str] = field(default_factory=list)
+    ranking: RankVerdict | None = None
 
 
 def load(source: str, columns: Columns | None = None) -> Dataset:
@@ -174,12 +178,16 @@ def fit(
     seed: int = 42,
     callbacks: Sequence[Callback] = (),
     resume: str | Path | None = None,
+    rank: bool = False,
 ) -> Fitted:
     """Split, train, judge; nothing is written but what callbacks write.
 
     A split by user trains on some people and judges on others: of each of those a share of the
     interactions, `GIVEN`, is their history, from which the model and the baselines answer as they are,
     and the rest is to be found.
+
+    With `rank` a second stage is trained on the same data, and judged beside the first; where it hurts, it is
+    left out of the model, and the notes say so.
     """
     train, test = split(data, how, test_share, seed)
     given = None
@@ -197,12 +205,16 @@ def fit(
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
     judged = None if test is None else judge(recommender, train, test, how=how, given=given)
+    ranking = None
+    if rank:
+        recommender = replace(recommender, ranker=second_stage(recipe, model, train, how))
+        ranking = None if test is None else judge_stages(recommender, test)
     of_split: dict[str, Any] = {"how": "none"}
     if test is not None:
         of_split = {"how": how, "test": test_share, "seed": seed}
     if given is not None:
         of_split["given"] = GIVEN
-    about = {
+    about: dict[str, Any] = {
         "recipe": recipe.name,
         "model": describe(recipe),
         "softmax": model.softmax,
@@ -218,7 +230,37 @@ def fit(
         "history": {name: [nullable(v) for v in row] for name, row in history.history.items()},
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
     }
-    return Fitted(replace(recommender, about=about), history, recipe, train, judged, protocol(about))
+    notes = protocol(about)
+    if ranking is not None:
+        about["metrics"]["ranking"] = ranking.as_json()
+        if ranking.notice is not None:
+            recommender = replace(recommender, ranker=None)
+            notes.append(f"The second stage was left out. {ranking.notice}")
+    if recommender.ranker is not None:
+        about["ranker"] = dict(recommender.ranker.about)
+    return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
+
+
+def second_stage(recipe: Recipe, model: TwoTower, train: Dataset, how: Split) -> Ranker:
+    """A ranker for a fitted model; it learns from first stages that did not train on what it learns."""
+    from butaca.rank.fit import fit_ranker
+    from butaca.rank.settings import RankSettings
+
+    folds: Literal["time", "random"] = "time" if how in {"temporal", "last"} else "random"
+    if folds == "time" and train.timestamp is None:
+        folds = "random"
+    settings = RankSettings(folds=folds, seed=recipe.model.seed)
+    return fit_ranker(train, lambda part: recipe.fit(part)[0], model, settings)
+
+
+def judge_stages(recommender: Recommender, test: Dataset) -> RankVerdict | None:
+    """What the second stage gains on test pairs in the model's codes; None where the model has none."""
+    if recommender.ranker is None:
+        return None
+    from butaca.rank.judge import judge_ranking
+    from butaca.rank.two_stage import TwoStage
+
+    return judge_ranking(TwoStage(recommender, recommender.ranker, recommender.seen), test)
 
 
 def protocol(about: Mapping[str, Any]) -> list[str]:
