@@ -5,6 +5,7 @@
 # make bench-quality   the default recipe beside ten peers, five splits, with a verdict on each
 # make bench-ablation  what each part of the default recipe is worth: docs/ablation.md
 # make bench-shapes    the default recipe on seven shapes of data and on a later time: docs/shapes.md
+# make bench-ranking   the second stage beside the first alone: docs/ranking.md
 # make bench-cold      new users and new titles beside popularity: docs/shapes.md
 # make bench-serve     the service under load on one core: docs/service.md
 
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-serve notebooks clean
+.PHONY: help demo test check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-ranking bench-serve notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -70,6 +71,9 @@ bench-shapes: $(VENV)/.dev
 
 bench-cold: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.cold --markdown docs/shapes.md
+
+bench-ranking: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.ranking --markdown docs/ranking.md
 
 bench-serve: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.serve

@@ -46,7 +46,7 @@ class RankSettings:
     trained: int = 150
     rounds: int = 100
     leaves: int = 15
-    learning_rate: float = 0.06
+    learning_rate: float = 0.05
     least: int = 200
     l2: float = 10.0
     share: float = 0.5
