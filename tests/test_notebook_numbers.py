@@ -119,7 +119,7 @@ def test_three_titles_for_user_21(ml_split, notebook_model, tmp_path):
     assert butaca.Recommender.load(tmp_path / "model").recommend(user="21", k=3) == answer
 
 
-def test_demo_does_it_all_in_under_a_minute(ml, tmp_path):
+def test_demo_does_it_all_in_under_two_minutes(ml, tmp_path):
     command = Path(sys.executable).with_name("butaca")
     begin = time.perf_counter()
     run = subprocess.run(
@@ -130,7 +130,7 @@ def test_demo_does_it_all_in_under_a_minute(ml, tmp_path):
         check=True,
         env=os.environ | {"COLUMNS": "100"},
     )
-    assert time.perf_counter() - begin < 60
+    assert time.perf_counter() - begin < 120
     text = " ".join(run.stdout.split())
     for words in (
         "100,000 interactions of 943 users with 1,682 items",
@@ -141,6 +141,7 @@ def test_demo_does_it_all_in_under_a_minute(ml, tmp_path):
         "popularity, seen left out",
         "Three titles for user 21, by the notebook's model",
         "The model beats popularity",
+        "The second stage orders what the first retrieves",
         "Three titles for user 21",
         "butaca serve model/",
     ):

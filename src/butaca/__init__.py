@@ -34,6 +34,11 @@ _ROOMS = {
     "butaca.index.exact": ("ExactIndex",),
     "butaca.model.features": ("Bag", "Buckets", "Category", "History", "Id", "Number", "Text"),
     "butaca.model.spectral": ("SpectralSettings",),
+    "butaca.rank.fit": ("fit_ranker",),
+    "butaca.rank.judge": ("judge_ranking",),
+    "butaca.rank.ranker": ("Ranker",),
+    "butaca.rank.settings": ("RankSettings",),
+    "butaca.rank.two_stage": ("TwoStage",),
     "butaca.recipes": ("Recipe", "recipe"),
     "butaca.recommend.recommender": ("Recommender",),
     "butaca.train.callbacks": (
@@ -100,6 +105,11 @@ if TYPE_CHECKING:
     from butaca.model.features import Number as Number
     from butaca.model.features import Text as Text
     from butaca.model.spectral import SpectralSettings as SpectralSettings
+    from butaca.rank.fit import fit_ranker as fit_ranker
+    from butaca.rank.judge import judge_ranking as judge_ranking
+    from butaca.rank.ranker import Ranker as Ranker
+    from butaca.rank.settings import RankSettings as RankSettings
+    from butaca.rank.two_stage import TwoStage as TwoStage
     from butaca.recipes import Recipe as Recipe
     from butaca.recipes import recipe as recipe
     from butaca.recommend.recommender import Recommender as Recommender

@@ -60,11 +60,14 @@ def run(console: Console, folder: Path) -> None:
         "\nThe notebook's model is reproduced, and it loses to plain popularity. The default recipe:\n",
         markup=False,
     )
-    fitted = workflows.fit(data, DEFAULT, "random", 0.2, 42, [Progress(console)])
+    fitted = workflows.fit(data, DEFAULT, "random", 0.2, 42, [Progress(console)], rank=True)
     assert fitted.judged is not None
+    assert fitted.ranking is not None
     console.print()
     console.print(screen.comparison_table(fitted.judged, "default"))
     console.print(fitted.judged.verdict.sentence, style="bold", highlight=False, markup=False)
+    console.print("\nAnd the second stage, which the notebook only mentions:\n", markup=False)
+    console.print(screen.ranking_table(fitted.ranking))
     fitted.recommender.save(folder)
     answer = fitted.recommender.recommend(USER, 3, explain=True)
     console.print()
