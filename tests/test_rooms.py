@@ -32,6 +32,7 @@ ROOMS = [
     "report",
     "screen",
     "demo",
+    "data_commands",
     "model_commands",
     "serve_commands",
     "cli",

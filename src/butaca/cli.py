@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from butaca import model_commands, screen, serve_commands, workflows
+from butaca import data_commands, model_commands, screen, serve_commands, workflows
 from butaca.data.dataset import Dataset
 from butaca.errors import ButacaError, SettingError
 from butaca.evaluate.judged import Judged
@@ -265,6 +265,7 @@ def report(
     out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language)))}[/]")
 
 
+data_commands.register(app)
 model_commands.register(app)
 serve_commands.register(app)
 

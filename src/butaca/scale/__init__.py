@@ -1,0 +1,1 @@
+"""The same preparation, training and batch scoring for data that outgrow memory, and one machine."""

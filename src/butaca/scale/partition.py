@@ -1,0 +1,224 @@
+"""The rows of one partition of the users -> codes, sorted, counted and put in their place.
+
+Pure functions of a partition, the second half of preparing. Between them stand the few facts that need all
+of the data: vocabularies, the moment of a temporal split, where each user's rows begin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from butaca.data.formats import quoted
+from butaca.scale.reading import Budget, spilling
+from butaca.types import Bools, Codes, Ints, Times, Values
+
+SplitName: TypeAlias = Literal["random", "temporal", "none"]
+SIDES = ("train", "test")
+BUCKETS = 1 << 16
+DTYPES = {"item": np.int32, "value": np.float32, "time": np.int64}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which interactions test, told from the interaction alone.
+
+    Attributes:
+        split: "random", "temporal" or "none".
+        test: the share.
+        seed: of the random one.
+        cut: the moment from which on interactions test, once it is known.
+    """
+
+    split: SplitName
+    test: float
+    seed: int
+    cut: int | None = None
+
+    def tests(self, user: Codes, item: Codes, time: Times | None) -> Bools:
+        """Which rows test, [n]."""
+        if self.split == "none":
+            return np.zeros(len(user), dtype=bool)
+        if self.split == "temporal":
+            assert time is not None
+            assert self.cut is not None
+            later: Bools = time >= self.cut
+            return later
+        pair = user.astype(np.uint64) << np.uint64(32) | item.astype(np.uint64)
+        drawn: Bools = _mixed(pair, self.seed) < np.uint64(round(self.test * 2.0**53))
+        return drawn
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """One partition.
+
+    Attributes:
+        number: which.
+        work: the work folder.
+        names: columns beside the item, of "value" and "time".
+        rule: the split.
+        span: the earliest and the latest time.
+        budget: of DuckDB.
+        out: where the columns are, for `place`.
+        bucket: times looked at closely, for `moments`.
+    """
+
+    number: int
+    work: Path
+    names: tuple[str, ...]
+    rule: Rule
+    span: tuple[int, int]
+    budget: Budget
+    out: Path | None = None
+    bucket: int = -1
+
+    def part(self, name: str) -> Path:
+        """The file of a sorted column."""
+        return self.work / "sorted" / f"{self.number:05d}.{name}.npy"
+
+    def column(self, name: str) -> Values:
+        """A sorted column, from the disk."""
+        return load(self.part(name))
+
+
+@dataclass(frozen=True, eq=False)
+class Sorted:
+    """What `sort` found: rows that stay, rows dropped as repeats, interactions by bucket of time."""
+
+    rows: int
+    repeats: int
+    histogram: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """Users of the partition, ascending [n], and their interactions on both sides [2, n]."""
+
+    users: Codes
+    counts: Ints
+
+
+def sort(task: PartTask) -> Sorted:
+    """Codes a partition, keeps the latest row of each pair, sorts by user and item, writes the columns."""
+    files = sorted((task.work / "rows" / f"p={task.number}").glob("*.parquet"))
+    columns: dict[str, Values] = {"user": np.empty(0, np.int32), "item": np.empty(0, np.int32)}
+    columns |= {name: np.empty(0, DTYPES[name]) for name in task.names}
+    columns["ord"] = np.empty(0, np.int64)
+    if files:
+        listed = ", ".join(quoted(str(f)) for f in files)
+        users, items = (quoted(str(task.work / f"{side}.parquet")) for side in ("users", "items"))
+        short = "".join(f", read.{name[0]} AS {name}" for name in task.names)
+        with spilling(task.budget) as con:
+            con.execute("SET preserve_insertion_order = false")
+            columns = con.execute(
+                f"FROM read_parquet([{listed}], hive_partitioning = false) AS read "
+                f"JOIN {users} AS users ON u = users.v JOIN {items} AS items ON i = items.v "
+                f"SELECT users.code AS user, items.code AS item{short}, ord"
+            ).fetchnumpy()
+    key = columns["user"].astype(np.int64) << 32 | columns["item"]
+    order = latest(key, columns.get("time"), columns["ord"])
+    for name in ("user", "item", *task.names):
+        np.save(task.part(name), columns[name][order])
+    for file in files:
+        file.unlink()
+    histogram = np.zeros(BUCKETS, dtype=np.int64)
+    if "time" in task.names:
+        histogram = np.bincount(bucket_of(columns["time"][order], task.span), minlength=BUCKETS)
+    return Sorted(len(order), len(key) - len(order), histogram)
+
+
+def latest(key: Ints, time: Times | None, place: Ints) -> Ints:
+    """The rows that stay, by ascending key: of equal keys the latest, of equal times the last.
+
+    >>> latest(np.array([7, 3, 7, 7]), np.array([5, 0, 9, 9]), np.array([0, 1, 2, 3])).tolist()
+    [1, 3]
+    """
+    order = np.argsort(key)
+    sorted_key = key[order]
+    is_new = np.append(True, sorted_key[1:] != sorted_key[:-1])
+    if is_new[: len(key)].all():
+        return order
+    again = np.flatnonzero(~is_new | np.append(~is_new[1:], False))  # rows of keys that come twice
+    rows = order[again]
+    by_time = (place[rows], key[rows]) if time is None else (place[rows], time[rows], key[rows])
+    order[again] = rows[np.lexsort(by_time)]
+    kept: Ints = order[np.append(is_new[1:], True)]
+    return kept
+
+
+def moments(task: PartTask) -> tuple[Times, Ints]:
+    """The different times within the task's bucket, and how many interactions each has."""
+    time = task.column("time")
+    found, counts = np.unique(time[bucket_of(time, task.span) == task.bucket], return_counts=True)
+    return found, counts
+
+
+def count(task: PartTask) -> Counted:
+    """How many interactions of each user train and test."""
+    user, is_test = _sides(task)
+    users, first = np.unique(user, return_index=True)
+    ends = np.append(first[1:], len(user)).astype(np.int64)
+    tests = np.append(0, np.cumsum(is_test))
+    n_test = tests[ends] - tests[first]
+    return Counted(users, np.stack([ends - first - n_test, n_test]))
+
+
+def place(task: PartTask) -> None:
+    """Writes the rows of the partition's users where they belong in the columns of each side."""
+    assert task.out is not None
+    user, is_test = _sides(task)
+    for side, rows in zip(SIDES, (np.flatnonzero(~is_test), np.flatnonzero(is_test)), strict=True):
+        if not len(rows):
+            continue
+        mine = user[rows]
+        begins = np.flatnonzero(np.append(True, mine[1:] != mine[:-1]))
+        within = np.arange(len(mine)) - np.repeat(begins, np.diff(np.append(begins, len(mine))))
+        target = load(task.out / side / "start.npy")[mine] + within
+        for name in ("item", *task.names):
+            whole = np.load(task.out / side / f"{name}.npy", mmap_mode="r+")
+            whole[target] = task.column(name)[rows]
+            whole.flush()
+    for name in ("user", "item", *task.names):
+        task.part(name).unlink()
+
+
+def load(path: Path) -> Values:
+    """An array from the disk, memory-mapped; an empty one, which can't be mapped, as it is."""
+    try:
+        found: Values = np.load(path, mmap_mode="r")
+    except ValueError:
+        found = np.load(path)
+    return found
+
+
+def bucket_of(time: Times, span: tuple[int, int]) -> Ints:
+    """Which of BUCKETS equal parts of the span a time is in."""
+    width = (span[1] - span[0]) // BUCKETS + 1
+    bucket: Ints = (time - span[0]) // width
+    return bucket
+
+
+def with_cut(task: PartTask, cut: int) -> PartTask:
+    """The task once the moment of the split is known."""
+    return replace(task, rule=replace(task.rule, cut=cut))
+
+
+def _sides(task: PartTask) -> tuple[Codes, Bools]:
+    user, item = task.column("user"), task.column("item")
+    return user, task.rule.tests(user, item, task.column("time") if "time" in task.names else None)
+
+
+def _mixed(pair: Values, seed: int) -> Values:
+    """53 bits that look random, of a pair and a seed: the finaliser of splitmix64, twice."""
+    with np.errstate(over="ignore"):
+        x = pair + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed % 2**64)
+        for _ in range(2):
+            x = x + np.uint64(0x9E3779B97F4A7C15)
+            x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            x = x ^ (x >> np.uint64(31))
+    return x >> np.uint64(11)

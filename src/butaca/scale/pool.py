@@ -1,0 +1,72 @@
+"""Who runs the pure functions of a partition: this process, a pool of processes, or Ray's tasks."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from butaca.errors import SettingError, TableError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Runner(Protocol):
+    """Anything that applies a function of a module to tasks that can be pickled.
+
+    Attributes:
+        workers: how many tasks run at the same time.
+    """
+
+    workers: int
+
+    def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
+        """The results in the order of the tasks; the first error is raised."""
+        ...
+
+
+class Here:
+    """One task after the other, in this process."""
+
+    workers = 1
+
+    def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
+        """The results in the order of the tasks."""
+        return map(function, tasks)
+
+
+class Pool:
+    """Processes of this machine."""
+
+    def __init__(self, executor: ProcessPoolExecutor, workers: int) -> None:
+        self._executor, self.workers = executor, workers
+
+    def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
+        """The results in the order of the tasks."""
+        try:
+            yield from self._executor.map(function, tasks)
+        except BrokenProcessPool as error:
+            raise TableError(
+                "Every worker finishes its part",
+                "one that the system ended, most likely for want of memory",
+                "Lower --memory, which asks for smaller parts, or --workers",
+            ) from error
+
+
+@contextmanager
+def local_runner(workers: int) -> Iterator[Runner]:
+    """This process for one worker, else a pool that ends with the block."""
+    if workers < 1:
+        raise SettingError("--workers is at least 1", str(workers), "Pass 1 or more")
+    if workers == 1:
+        yield Here()
+        return
+    executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield Pool(executor, workers)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

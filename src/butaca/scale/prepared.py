@@ -1,0 +1,172 @@
+"""Prepared data, read from the disk as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from butaca.data.columns import Role
+from butaca.data.dataset import Dataset, Entities
+from butaca.data.folders import read_manifest, verify
+from butaca.data.histories import Histories
+from butaca.data.tables import read_entities
+from butaca.errors import SettingError, TableError
+from butaca.scale.partition import SIDES, load
+from butaca.types import Codes, Floats, Ints, Times
+
+KIND, FORMAT = "prepared", 1
+BLOCK = 1 << 18  # interactions
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The interactions that train, or that test, sorted by user and item: memory-mapped, read-only.
+
+    Attributes:
+        start: int64 [n_users + 1]; user u's rows are start[u] to start[u + 1].
+        item: int32 [n], ascending within a user.
+        value: float32 [n], or None.
+        time: int64 [n], seconds since 1970 UTC, or None.
+    """
+
+    start: Ints
+    item: Codes
+    value: Floats | None
+    time: Times | None
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def blocks(self, interactions: int = BLOCK, order: Ints | None = None) -> Iterator[tuple[int, Histories]]:
+        """Users a block at a time: the first user's code and the block's histories, in memory.
+
+        A block is as many whole users as have that many interactions, and at least one.
+
+        Args:
+            interactions: in a block, at most, where one user has no more.
+            order: numbers of blocks, in the order to visit; by default as they come.
+        """
+        if interactions < 1:
+            raise SettingError("A block holds at least one interaction", str(interactions), "Pass 1 or more")
+        cuts = self.cuts(interactions)
+        for number in range(len(cuts) - 1) if order is None else order.tolist():
+            yield int(cuts[number]), self.users(int(cuts[number]), int(cuts[number + 1]))
+
+    def cuts(self, interactions: int = BLOCK) -> Ints:
+        """Where blocks begin and end, as user codes."""
+        cuts, n_users = [0], len(self.start) - 1
+        while cuts[-1] < n_users:
+            most = self.start[cuts[-1]] + interactions
+            cuts.append(max(int(np.searchsorted(self.start, most, side="right")) - 1, cuts[-1] + 1))
+        return np.array(cuts, dtype=np.int64)
+
+    def users(self, first: int, last: int) -> Histories:
+        """The histories of users first to last (exclusive), copied to memory."""
+        here = slice(int(self.start[first]), int(self.start[last]))
+        return Histories(
+            np.array(self.item[here]),
+            np.array(self.start[first : last + 1]) - self.start[first],
+            None if self.value is None else np.array(self.value[here]),
+            None if self.time is None else np.array(self.time[here]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A folder that `butaca data prepare` wrote.
+
+    Attributes:
+        folder: where.
+        manifest: what it says of itself: names of the columns, the split, counts, checksums.
+        train, test: the two sides.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    train: Side
+    test: Side
+
+    @classmethod
+    def open(cls, folder: str | PathLike[str], check: bool = False) -> Prepared:
+        """Opens a folder; its columns are read when they are looked at.
+
+        Args:
+            folder: that `prepare` wrote.
+            check: compare every file with its checksum, which reads all of it.
+
+        Raises:
+            TableError: it is no such folder, or it is damaged.
+        """
+        path = Path(folder)
+        manifest = read_manifest(path, KIND, f"butaca data prepare SOURCE --out {path}")
+        if manifest["format"] > FORMAT:
+            raise TableError(
+                f"This version reads prepared data of format {FORMAT}",
+                str(manifest["format"]),
+                "Update butaca",
+            )
+        if check:
+            verify(path, manifest)
+        sides = [
+            Side(
+                *(
+                    load(path / side / f"{name}.npy") if f"{side}/{name}.npy" in manifest["files"] else None
+                    for name in ("start", "item", "value", "time")
+                )  # type: ignore[arg-type]
+            )
+            for side in SIDES
+        ]
+        return cls(path, manifest, *sides)
+
+    def __repr__(self) -> str:
+        return (
+            f"Prepared({str(self.folder)!r}: {len(self.train):,} + {len(self.test):,} interactions, "
+            f"{self.n_users:,} users, {self.n_items:,} items)"
+        )
+
+    @property
+    def n_users(self) -> int:
+        """Users, with interactions or known from a table."""
+        return int(self.manifest["n_users"])
+
+    @property
+    def n_items(self) -> int:
+        """Items, with interactions or known from a table."""
+        return int(self.manifest["n_items"])
+
+    @cached_property
+    def users(self) -> Entities:
+        """The users: vocabulary and features, in memory."""
+        return self._entities("user")
+
+    @cached_property
+    def items(self) -> Entities:
+        """The items: vocabulary and features, in memory."""
+        return self._entities("item")
+
+    def dataset(self, name: str = "train") -> Dataset:
+        """A side as a Dataset, in memory: for data that fit."""
+        side = {"train": self.train, "test": self.test}[name]
+        user = np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(side.start))
+        names = self.manifest["names"]
+        return Dataset(
+            users=self.users,
+            items=self.items,
+            user=user,
+            item=np.array(side.item),
+            value=None if side.value is None else np.array(side.value),
+            timestamp=None if side.time is None else np.array(side.time),
+            value_name=names.get("value", "value"),
+            time_name=names.get("time", "timestamp"),
+            name=self.folder.name,
+        )
+
+    def _entities(self, role: Role) -> Entities:
+        path = self.folder / f"{role}s.parquet"
+        return read_entities(path, role, self.manifest["names"][role], self.manifest["is_text"][role])

@@ -1,0 +1,172 @@
+"""A file of interactions -> its rows by partition of the users, and the ids it holds.
+
+The first pure function of preparing: one task a file. Columns are found, and cells checked, as in
+`data.tables`, in a DuckDB that spills to the work folder when it has less memory than it wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from butaca.data.cells import LARGEST, NANOSECONDS, UNITS, ids, number, refuse
+from butaca.data.columns import Field, Role, choose
+from butaca.data.formats import Opened, open_table, quoted, session
+
+SMALLEST = 100_000_000  # bytes that a DuckDB gets at least
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a task may use: bytes of DuckDB's memory, threads, and where it spills."""
+
+    memory: int
+    threads: int
+    spill: Path
+
+
+@dataclass(frozen=True)
+class ReadTask:
+    """One file, by number, and where its rows go."""
+
+    path: str
+    number: int
+    asked: Mapping[Role, str | None]
+    partitions: int
+    work: Path
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a file held.
+
+    Attributes:
+        path: the file.
+        rows: how many.
+        names: of the columns, by role.
+        is_text: by role, whether the ids are text.
+        times: what times look like ("seconds since 1970"), "" without.
+        earliest, latest: of the times.
+    """
+
+    path: str
+    rows: int
+    names: Mapping[Role, str]
+    is_text: Mapping[Role, bool]
+    times: str
+    earliest: int
+    latest: int
+
+
+@contextmanager
+def spilling(budget: Budget) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB that keeps to a budget."""
+    budget.spill.mkdir(parents=True, exist_ok=True)
+    with session() as con:
+        con.execute(f"SET memory_limit = '{max(budget.memory, SMALLEST)}B'")
+        con.execute(f"SET threads = {budget.threads}")
+        con.execute(f"SET temp_directory = {quoted(str(budget.spill))}")
+        yield con
+
+
+def read(task: ReadTask) -> Read:
+    """Checks a file, and writes work/rows/p=*/ (u, i, v, t, ord), work/users/ and work/items/ (v).
+
+    `ord` is the row's place in the whole source: of two rows of a pair at the same time the later stays.
+
+    Raises:
+        TableError: a cell that is wrong; the message names file, row and column.
+    """
+    with spilling(task.budget) as con:
+        opened = open_table(con, task.path, "interactions", [n for n in task.asked.values() if n])
+        choice = choose(opened.fields, opened.label, task.asked, None, opened.has_names)
+        rows = opened.load(list(choice.fields.values()))
+        user = ids(opened, choice.fields["user"], "Every interaction has a user")
+        item = ids(opened, choice.fields["item"], "Every interaction has an item")
+        selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
+        if "value" in choice.fields:
+            selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
+        times, earliest, latest = "", 0, 0
+        if "time" in choice.fields:
+            moment, times = _seconds(opened, choice.fields["time"])
+            selected.append(f"{moment} AS t")
+            earliest, latest = opened.one(f"FROM {opened.table} SELECT min({moment}), max({moment})")
+        selected += [f"{task.number << 40} + rowid AS ord", f"(hash({user.sql}) % {task.partitions}) AS p"]
+        con.execute("SET preserve_insertion_order = false")
+        with opened.errors():
+            target = quoted(str(task.work / "rows"))
+            con.execute(
+                f"COPY (FROM {opened.table} SELECT {', '.join(selected)}) TO {target} "
+                f"(FORMAT parquet, PARTITION_BY (p), OVERWRITE_OR_IGNORE, "
+                f"FILENAME_PATTERN 'f{task.number:06d}_{{i}}')"
+            )
+            for role, sql in (("users", user.sql), ("items", item.sql)):
+                target = quoted(str(task.work / role / f"f{task.number:06d}.parquet"))
+                distinct = f"FROM {opened.table} SELECT DISTINCT {sql} AS v"
+                con.execute(f"COPY ({distinct}) TO {target} (FORMAT parquet)")
+    return Read(
+        task.path,
+        rows,
+        {role: field.name for role, field in choice.fields.items()},
+        {"user": user.is_text, "item": item.is_text},
+        times,
+        int(earliest),
+        int(latest),
+    )
+
+
+def _value(opened: Opened, field: Field) -> str:
+    """SQL of a value; refuses what is no finite number."""
+    is_text = opened.text is not None or field.kind == "text"
+    sql = number(field.sql) if is_text else f"{field.sql}::DOUBLE"
+    refuse(
+        opened,
+        field,
+        f"(abs({sql}) <= {LARGEST!r}) IS NOT TRUE",
+        "Every interaction has a value, a finite number",
+        "{value}",
+        "Correct it, remove the row, or prepare without values: --value-column ''",
+    )
+    return sql
+
+
+def _seconds(opened: Opened, field: Field) -> tuple[str, str]:
+    """SQL of a time as whole seconds since 1970 UTC, and how it was written; as `data.cells.seconds`."""
+    cell, is_text = field.sql, opened.text is not None or field.kind == "text"
+    rule = "Every interaction has a time: a number of seconds since 1970, or an ISO date and time"
+    cure = (
+        "Write it as 1717180200 or 2024-05-31T18:30:00Z, remove the row, or prepare without times: "
+        "--time-column ''"
+    )
+    if not is_text and field.kind == "time":
+        refuse(opened, field, f"isfinite({cell}) IS NOT TRUE", rule, "{value}", cure)
+        return _floor(f"epoch_us({cell})", 10**6), "dates and times"
+    sql = number(cell) if is_text else cell
+    moment = f"epoch_us(TRY_CAST({cell} AS TIMESTAMPTZ))"
+    n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({sql})")
+    if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
+        refuse(opened, field, f"{moment} IS NULL", rule, "{value}", cure)
+        return _floor(moment, 10**6), "dates and times"
+    refuse(opened, field, f"(abs({sql}) < 9e18) IS NOT TRUE", rule, "{value}", cure)
+    least, most, largest = opened.one(f"FROM {opened.table} SELECT min({sql}), max({sql}), max(abs({sql}))")
+    day = f"epoch_us(try_strptime({cell}::VARCHAR, '%Y%m%d'))"
+    if (
+        least >= 19000101
+        and most <= 21001231
+        and opened.one(f"FROM {opened.table} SELECT bool_and({day} IS NOT NULL)")[0]
+    ):
+        return _floor(day, 10**6), "dates as yyyymmdd"
+    scale, unit = next(((scale, unit) for limit, scale, unit in UNITS if largest < limit), NANOSECONDS)
+    whole = sql if field.kind == "whole" and not is_text else f"floor({sql})"
+    return _floor(whole, scale), f"{unit} since 1970"
+
+
+def _floor(sql: str, scale: int) -> str:
+    """Division towards the past, exact for whole numbers."""
+    whole = f"({sql})::BIGINT"
+    return whole if scale == 1 else f"({whole} // {scale} - ({whole} % {scale} < 0)::BIGINT)"
