@@ -57,13 +57,21 @@ def dot(x: float, y: float, kind: str, r: float = 4.5) -> str:
     return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(r)}" class="{kind}"/>'
 
 
-def forest(label: str, rows: Sequence[tuple[str, Comparison]], words: Words) -> str:
+def forest(
+    label: str,
+    rows: Sequence[tuple[str, Comparison]],
+    words: Words,
+    row_key: str = "forest row",
+    places: int = 3,
+) -> str:
     """The difference to each baseline with its interval, zero marked.
 
     Args:
         label: of the measure.
         rows: names of the baselines, and the comparisons.
         words: of the page.
+        row_key: of a row's text alternative.
+        places: decimals of the differences.
     """
     ends = [v for _, c in rows for v in (c.low, c.high, c.difference) if math.isfinite(v)] + [0.0]
     low, high = min(ends), max(ends)
@@ -82,7 +90,7 @@ def forest(label: str, rows: Sequence[tuple[str, Comparison]], words: Words) -> 
     for place, (name, c) in enumerate(rows):
         y = ROW * place + 34
         parts.append(text(0, y - 14, name, "label"))
-        said = f"{words.signed(c.difference)} {words(c.word)}"
+        said = f"{words.signed(c.difference, places)} {words(c.word)}"
         parts.append(text(WIDTH, y - 14, said, f"value {c.word}", "end"))
         if math.isfinite(c.low):
             parts.append(line(x(c.low), y, x(c.high), y, f"interval {c.word}"))
@@ -90,12 +98,12 @@ def forest(label: str, rows: Sequence[tuple[str, Comparison]], words: Words) -> 
             parts.append(dot(x(c.difference), y, f"dot {c.word}"))
         told.append(
             words(
-                "forest row",
+                row_key,
                 word=words(c.word),
                 name=name,
-                difference=words.signed(c.difference),
-                low=words.signed(c.low),
-                high=words.signed(c.high),
+                difference=words.signed(c.difference, places),
+                low=words.signed(c.low, places),
+                high=words.signed(c.high, places),
             )
         )
     return svg(bottom + 20, words("forest alt", label=label, rows="; ".join(told)), parts)

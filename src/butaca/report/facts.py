@@ -18,6 +18,7 @@ from butaca.recommend.catalogue import TITLE_COLUMNS, item_titles
 from butaca.recommend.genres import Genres, find_genres
 from butaca.recommend.projection import neighbours, project
 from butaca.recommend.recommender import Recommender
+from butaca.report.second_stage import Second, gather_second
 from butaca.types import Codes, Floats, Ints
 from butaca.workflows import judge_saved
 
@@ -92,6 +93,7 @@ class Facts:
         alike: how alike lists are.
         map: of the catalogue, or None for fewer than two items.
         cards: known items, and their neighbours with the cosine.
+        second: of the second stage; None for a model without.
     """
 
     recommender: Recommender
@@ -108,6 +110,7 @@ class Facts:
     alike: Alikeness
     map: Map | None
     cards: tuple[tuple[int, tuple[tuple[int, float], ...]], ...]
+    second: Second | None = None
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -153,6 +156,7 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
         alikeness(lists, users, seen, recommender.n_items),
         _map(ranked, recommender),
         _cards(ranked, genres, recommender.item_vectors),
+        gather_second(recommender),
     )
 
 

@@ -14,6 +14,7 @@ from butaca.report import charts
 from butaca.report.catalogue import cards, catalogue_map
 from butaca.report.facts import MEASURE, Facts
 from butaca.report.pieces import figure, folded, hole, key, section, table
+from butaca.report.second_stage import second_section
 from butaca.report.words import Words
 
 
@@ -23,6 +24,7 @@ def sections(facts: Facts, words: Words) -> str:
         verdict_section,
         learning_section,
         slices_section,
+        ranked_section,
         popular_section,
         map_section,
         neighbours_section,
@@ -138,6 +140,11 @@ def slices_section(facts: Facts, words: Words) -> str:
     if empty:
         shown += f'<p class="after">{words.html("slices empty", names=words.listed(empty))}</p>'
     return section("slices", words("slices"), [words("slices text", name=best)], shown)
+
+
+def ranked_section(facts: Facts, words: Words) -> str:
+    """The second stage; nothing for a model that has none and never had."""
+    return "" if facts.second is None else second_section(facts.second, words)
 
 
 def popular_section(facts: Facts, words: Words) -> str:
