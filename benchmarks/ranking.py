@@ -1,7 +1,7 @@
 """The second stage beside the first alone: `python -m benchmarks.ranking`.
 
-On the split of ANCHORS (random, seed 42) and on the last fifth in time of MovieLens 100K, seen titles left out;
-every seed fits its own first stage, folds and trees on the training data. Settings were chosen on slices of
+On the split of ANCHORS (random, seed 42) and on the last fifth in time of MovieLens 100K, seen titles left
+out; every seed fits its own first stage, folds and trees on the training data. Settings were chosen on slices of
 it. `--markdown docs/ranking.md` writes the section.
 """
 
@@ -107,7 +107,7 @@ def measure(train: Dataset, test: Dataset, seeds: int, later: bool) -> Measured:
 
 
 def rating_errors(two: TwoStage, test: Dataset) -> tuple[float, float]:
-    """RMSE and MAE of the ratings predicted for the test pairs, each as its user's only candidate beside 300."""
+    """RMSE and MAE of the ratings predicted for the test pairs, beside their user's 300 candidates."""
     assert test.value is not None
     errors = []
     for user in np.unique(test.user):

@@ -248,4 +248,4 @@ def _booster(text: str) -> Any:
         raise SettingError(
             "The second stage needs LightGBM", str(error), "Install the extra: pip install 'butaca[rank]'"
         ) from error
-    return lightgbm.Booster(model_str=text, params={"num_threads": 1, "verbose": -1})
+    return lightgbm.Booster(model_str=text)
