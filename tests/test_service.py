@@ -596,12 +596,14 @@ def test_what_was_acknowledged_survives_the_servers_death(folders):
 
 def test_the_page_is_cached_by_its_tag_and_nothing_else_is_served(tmp_path):
     with running_app(tmp_path) as app:
-        page, head, escaped, missing = asking(
+        page, head, *others = asking(
             app,
             ("GET", "/"),
             ("HEAD", "/"),
             ("GET", "/static/..%2f..%2fapp.py"),
             ("GET", "/static/nope.js"),
+            ("GET", f"/static/{'a' * 300}"),  # longer than a file's name may be
+            ("GET", "/static/a%00b"),
         )
         again = asking(app, ("GET", "/", {"headers": {"if-none-match": page.headers["etag"]}}))[0]
     assert page.headers["content-type"].startswith("text/html")
@@ -611,8 +613,7 @@ def test_the_page_is_cached_by_its_tag_and_nothing_else_is_served(tmp_path):
     assert head.content == b""
     assert again.status_code == 304
     assert again.content == b""
-    assert escaped.status_code == 404
-    assert missing.status_code == 404
+    assert [answer.status_code for answer in others] == [404] * 4
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in Path("src/butaca/serve/page").glob("*.html")))

@@ -38,8 +38,12 @@ def file_response(name: str, request: Request) -> Response:
     Raises:
         Problem: 404.
     """
-    path = None if "\x00" in name else (FOLDER / name).resolve()
-    if path is None or not path.is_relative_to(FOLDER.resolve()) or not path.is_file():
+    try:
+        path = (FOLDER / name).resolve()
+        known = path.is_relative_to(FOLDER.resolve()) and path.is_file()
+    except (OSError, ValueError):  # longer than a name may be; a NUL in it
+        known = False
+    if not known:
         raise not_found(request.url.path)
     stat = path.stat()
     stamp = (stat.st_mtime_ns, stat.st_size)
