@@ -67,6 +67,10 @@ class OverSeeds(Evaluation):
         hits: PerUser = np.mean([e.hits_per_user(k)[0] for e in self.seeds], axis=0)
         return hits, self.seeds[0].hits_per_user(k)[1]
 
+    def only(self, pairs: Bools) -> OverSeeds:
+        """Some of the pairs, of every seed."""
+        return OverSeeds.of([e.only(pairs) for e in self.seeds])
+
     def each(self, name: str, k: int) -> list[float]:
         """A metric of every seed."""
         return [e.metric(name, k) for e in self.seeds]

@@ -73,9 +73,9 @@ def ranking_table(found: RankVerdict) -> Table:
     ceiling = ", ".join(f"{share:.1%} among {k}" for k, share in found.ceiling.items())
     title = f"The second stage orders what the first retrieves (of the test pairs {ceiling})"
     table = _table(title, [c.label for c in found.gains])
-    table.add_row("first stage", *(_share(c.theirs) for c in found.gains))
-    table.add_row("both stages", *(_share(c.ours) for c in found.gains))
-    table.add_row("the gain", *(_difference(c) for c in found.gains))
+    table.add_row("first", *(_share(c.theirs) for c in found.gains))
+    table.add_row("both", *(_share(c.ours) for c in found.gains))
+    table.add_row("gain", *(_difference(c) for c in found.gains))
     return table
 
 
