@@ -1,0 +1,114 @@
+"""One machine, 25 million interactions: growing them and preparing them.
+
+    make bench-scale            25 million; SMALL=1: a tenth
+
+Prints a table and, last, one line of JSON with `grow_s`, `grow_gb`, `prepare_s`, `prepare_gb`,
+`prepare_1gb_s`, `prepare_1gb_gb` (with --memory 1GB) and `blocks_per_s`, the interactions that a pass over
+the prepared training side in blocks of users reads in a second, from the page cache. Data go to a temporary
+folder and are removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.command import run
+from benchmarks.scale_data import Measured, command, counts, facts, gini, original, plot
+from butaca.data.movielens import load_movielens
+from butaca.scale.prepared import Prepared
+
+PLOT = Path(__file__).parents[1] / "docs" / "scale-curves.png"
+FULL, SMALL = (160, 32), (16, 32)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured, by command, and of what."""
+
+    sizes: dict[str, int]
+    grow: Measured
+    prepare: Measured
+    less: Measured
+    blocks_per_s: float
+    ginis: dict[str, tuple[float, float]]
+
+
+def measure(progress: Console, times: tuple[int, int], picture: Path | None, folder: str | None) -> Results:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="butaca-scale-") as temporary:
+        big, out = Path(temporary) / "big", Path(temporary) / "prepared"
+        users, items = map(str, times)
+        progress.print("growing")
+        grown = command("data", "grow", "ml-100k", "--users", users, "--items", items, "--out", str(big))
+        sizes = facts(big)
+        by_item, by_user = original(load_movielens("100k"))
+        curves = {
+            "Popularity of items": (by_item, counts(big, "movie_id", sizes["items"])),
+            "Length of histories": (by_user, counts(big, "user_id", sizes["users"])),
+        }
+        if picture is not None:
+            plot(curves, picture)
+        asked = ("data", "prepare", str(big), "--out", str(out), "--split", "temporal", "--workers", "2")
+        progress.print("preparing with 1 GB")
+        less = command(*asked, "--memory", "1GB")
+        progress.print("preparing with 3 GB")
+        prepared = command(*asked, "--memory", "3GB")
+        began = time.perf_counter()
+        read = sum(len(block.items) for _, block in Prepared.open(out).train.blocks())
+        rate = read / (time.perf_counter() - began)
+    ginis = {name: (gini(before), gini(after)) for name, (before, after) in curves.items()}
+    return Results(sizes, grown, prepared, less, rate, ginis)
+
+
+def show(console: Console, found: Results) -> None:
+    table = Table(
+        title="{interactions:,} interactions, {users:,} users, {items:,} items".format(**found.sizes)
+    )
+    for column in ("", "seconds", "GB"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, m in (
+        ("grow", found.grow),
+        ("prepare, --memory 3GB", found.prepare),
+        ("prepare, --memory 1GB", found.less),
+    ):
+        table.add_row(name, f"{m.seconds:.1f}", f"{m.gb:.2f}")
+    console.print(table)
+    console.print(f"Blocks of users: {found.blocks_per_s:,.0f} interactions/s")
+    for name, (before, after) in found.ginis.items():
+        console.print(f"{name}: Gini {before:.3f}, grown {after:.3f}")
+
+
+def as_json(found: Results) -> dict[str, Any]:
+    return {
+        **found.sizes,
+        "grow_s": round(found.grow.seconds, 2),
+        "grow_gb": round(found.grow.gb, 3),
+        "prepare_s": round(found.prepare.seconds, 2),
+        "prepare_gb": round(found.prepare.gb, 3),
+        "prepare_1gb_s": round(found.less.seconds, 2),
+        "prepare_1gb_gb": round(found.less.gb, 3),
+        "blocks_per_s": round(found.blocks_per_s),
+        "gini": {name: [round(g, 4) for g in pair] for name, pair in found.ginis.items()},
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true", help="a tenth of the size, and no plot")
+    parser.add_argument("--folder", help="where the temporary folder goes (default: the system's)")
+    parser.add_argument("--out", type=Path, help="also write the line of JSON here")
+    asked = parser.parse_args()
+    times, picture = (SMALL, None) if asked.small else (FULL, PLOT)
+    return run(lambda progress: measure(progress, times, picture, asked.folder), show, as_json, asked.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
