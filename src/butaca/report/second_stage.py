@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, cast
 
@@ -109,7 +109,9 @@ def gather_second(recommender: Recommender) -> Second | None:
         except SettingError:  # without LightGBM the manifest's figures stand
             verdict = None
         if verdict is not None:
+            kept = None if ranking is None else ranking.liked  # the folder keeps no ratings of the test
             ranking = of_verdict(verdict, recommender.seen, ranker.settings.candidates)
+            ranking = replace(ranking, liked=ranking.liked or kept)
     about = ranker.about
     bounds = about.get("rating_range")
     return Second(
@@ -278,6 +280,7 @@ def _parts(ranking: Ranking, words: Words) -> str:
                 [(_slice(p, words), p.gain) for p in rows if p.gain is not None],
                 words,
                 "gain row",
+                4,
             )
         else:
             names = (words("both stages"), words("first stage"))
