@@ -146,7 +146,7 @@ const button = (act, text, label, onclick) => h("button", { type: "button", "dat
  */
 function because(item, user) {
   const all = (item.because ?? []).map((reason) => ({ ...reason, id: String(reason.id) }));
-  const whole = Math.max(item.score, all.reduce((sum, reason) => sum + Math.max(reason.share, 0), 0), 1e-9);
+  const whole = Math.max(item.retrieval_score ?? item.score, all.reduce((sum, reason) => sum + Math.max(reason.share, 0), 0), 1e-9);
   const reasons = all.map((reason) => ({ ...reason, part: reason.share / whole })).filter((reason) => reason.part >= 0.005).slice(0, 3);
   const away = reasons.filter((reason) => choice.less.includes(reason.id));
   const near = reasons.filter((reason) => !away.includes(reason));
