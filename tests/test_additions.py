@@ -90,6 +90,9 @@ def test_odd_tables(made):
     assert set(became.missing) <= {"title", "year"}
     assert longer.catalogue.record(30)["genres"] == ["odd", "never seen"]
     assert np.isfinite(longer.item_vectors).all()
+    assert longer.catalogue.record(30)["year"] is None  # not the year 0
+    assert longer.catalogue.record(0)["year"] == 1950
+    assert longer.recommend(where={"year": {"max": 1960}}, k=50, allow=["a"]).items == ()
     nothing = Entities(
         "item_id", Vocabulary(np.array(["a"], dtype=object)), {"director": np.array(["x"], dtype=object)}
     )

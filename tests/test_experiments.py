@@ -181,6 +181,10 @@ def test_from_the_store_to_a_difference(database):
                 [Event(f"e {who}", who, "Alien", time=101, request_id=f"r {who}") for who in people[:led]]
             )
         arms = store.experiment()
+        assert store.experiment(models={"champion": "champion", "challenger": "another"}) == {
+            "champion": arms["champion"]
+        }  # lists of a version that was replaced do not count for the new one
+        assert store.experiment(models={}) == {}
     assert arms["champion"] == ArmCounts(20, 5, 5, 20, 20 * 0.25 * 0.75)
     assert rate(arms["challenger"]).rate == 0.75
     apart = difference(arms, "challenger", "champion")

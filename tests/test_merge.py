@@ -14,9 +14,9 @@ from butaca.data.dataset import Bags, Dataset, Entities
 from butaca.data.merge import latest_of_each, with_interactions, without_users
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import StoreError
+from butaca.loading import Columns, with_events
 from butaca.serve.store.records import Event
 from butaca.serve.store.store import EventStore
-from butaca.workflows import Columns, with_events
 
 
 def test_new_people_and_items_come_after_those_that_are_there(board):
@@ -84,6 +84,7 @@ def events(tmp_path):
     store = EventStore.open(str(path))
     store.add([Event("1", "u03", "i06", "watch", 4.0, 10**6), Event("2", "ana", "i02", "like", None, 10**6)])
     store.add([Event("3", "ana", "i03", "dislike", None, 10**6), Event("4", "u04", "i01", "watch", None, 9)])
+    store.add([Event("5", "eva", "Film 2 (1952)", "watch", None, 10**6)])
     store.erase("u04")
     store.close()
     return path
@@ -94,14 +95,16 @@ def test_a_store_joins_a_table_without_whoever_was_erased(board, events):
     assert "u04" not in set(more.users.ids.values.tolist())
     assert len(more.find("u03", "i06")) == 1
     assert len(more.find("ana", "i02")) == 1
+    assert len(more.find("eva", "i02")) == 1  # a title stands for its item
+    assert len(more.items) == len(board.items)
     assert len(more.find("ana", "i03")) == 0  # a dislike teaches nothing to want
     assert any("1 erased users left out" in note for note in more.notes)
 
 
 def test_a_store_alone_is_a_table(events):
     data = with_events(None, str(events), Columns())
-    assert len(data) == 2
-    assert sorted(data.users.ids.values.tolist()) == ["ana", "u03"]
+    assert len(data) == 3
+    assert sorted(data.users.ids.values.tolist()) == ["ana", "eva", "u03"]
 
 
 def test_a_store_that_is_not_there_is_not_made(board, tmp_path):
@@ -121,7 +124,7 @@ def test_the_command_fits_a_table_and_its_events(board, events, tmp_path):
     )
     assert "erased users left out" in " ".join(run.stdout.split())
     facts = json.loads(butaca("inspect", "m", "--json", cwd=tmp_path).stdout)
-    assert facts["users"]["count"] == len(board.users)  # one erased, one new
+    assert facts["users"]["count"] == len(board.users) + 1  # one erased, two new
     wrong = butaca("fit", "--out", "m", cwd=tmp_path, ok=False)
     assert "--from-events" in wrong.stderr
     sqlite3.connect(events).close()

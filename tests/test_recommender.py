@@ -420,7 +420,7 @@ print("done", count)
 
 
 def test_a_writer_killed_at_any_step_leaves_a_whole_model(recommender, folder):
-    """Killed before each sync, move and removal in turn, the folder loads and is the old model or the new one."""
+    """Killed before each sync, move and removal in turn, the folder is the old model or the new one."""
     old = recommender.item_vectors
     outcomes = []
     for at in range(1, 30):

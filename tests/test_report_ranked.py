@@ -11,17 +11,9 @@ from butaca.data.histories import Histories
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import Comparison
-from butaca.report.second_stage import (
-    Ranking,
-    Second,
-    _pairs_of_slices,
-    calibration,
-    feature,
-    gather_second,
-    of_manifest,
-    reach,
-    second_section,
-)
+from butaca.report.second_charts import calibration, reach
+from butaca.report.second_facts import Ranking, Second, _pairs_of_slices, gather_second, of_manifest
+from butaca.report.second_stage import feature, second_section
 from butaca.report.words import Words
 from conftest import checkerboard
 from test_report import Page, made

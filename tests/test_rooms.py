@@ -28,6 +28,7 @@ ROOMS = [
     "recommend",
     "serve",
     "scale",
+    "loading",
     "workflows",
     "report",
     "screen",

@@ -14,13 +14,16 @@ import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from typer.main import get_command
 
 from butaca import cli
+from butaca.data.vocabulary import Vocabulary
 from butaca.errors import BundleError, SettingError
 from butaca.serve.access import scope_of
-from butaca.serve.answering import ask
+from butaca.serve.answering import NOBODY, ask, same_id
+from butaca.serve.errors import logged
 from butaca.serve.live import Live, person_of
 from butaca.serve.registry import Registry, named_folders
 from butaca.serve.schemas import RecommendRequest
@@ -28,7 +31,7 @@ from butaca.serve.settings import ServeSettings
 from butaca.serve.store.records import Event
 from butaca.serve.store.store import EventStore
 from butaca.serve.telemetry import Recent, uuid7
-from conftest import left_out
+from conftest import checkerboard, left_out
 from serving import client, running_app, serve, small
 
 
@@ -674,3 +677,40 @@ def test_the_documented_requests_are_answered(tmp_path):
         asked = json.loads(bodies[0]) | {"where": {"genres": ["even"], "year": {"min": 1990}}}
         answers = asking(app, post("/v1/recommend", asked), post("/v1/events", json.loads(bodies[1])))
     assert [a.status_code for a in answers] == [200, 200]
+
+
+def test_the_last_word_on_an_item_counts_by_id_or_title(tmp_path):
+    """A no to a title, then a yes to its id: one item, and the yes is later. And the other way round."""
+    with running_app(tmp_path) as app:
+
+        def event(n, item, kind, time):
+            return {"id": str(n), "user": "ana", "item": item, "kind": kind, "time": time}
+
+        board = checkerboard()
+        title = board.items.columns["title"][4]
+        events = [event(1, title, "dislike", 1000), event(2, "i04", "like", 2000)]
+        events += [event(3, "i06", "like", 1000), event(4, board.items.columns["title"][6], "dislike", 2000)]
+        asking(app, ("POST", "/v1/events", {"json": {"events": events}}))
+        asked = {"user": "ana", "k": 16, "exclude_seen": False}
+        (answer,) = asking(app, ("POST", "/v1/recommend", {"json": asked}))
+    ids = {item["id"] for item in answer.json()["items"]}
+    assert "i04" in ids
+    assert "i06" not in ids
+
+
+def test_an_id_is_a_user_by_its_very_text():
+    built = small()
+    users = dataclasses.replace(built.users, ids=Vocabulary(np.arange(len(built.users))))
+    numbered = dataclasses.replace(built, users=users)
+    assert same_id(numbered, "3")
+    assert not same_id(numbered, "03")
+    assert not same_id(numbered, " 3")
+    assert same_id(numbered, "nobody")
+    asked = RecommendRequest(user="03", k=3)
+    assert ask(numbered, asked, "03", NOBODY).source == "popularity"
+    assert ask(numbered, asked, "3", NOBODY).source == "user"
+
+
+def test_a_log_names_nobody():
+    assert logged("/v1/users/ana%20maria/history") == "/v1/users/*"
+    assert logged("/v1/items/ana") == "/v1/items/ana"

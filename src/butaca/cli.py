@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from butaca import data_commands, model_commands, screen, serve_commands, workflows
+from butaca import data_commands, loading, model_commands, screen, serve_commands, workflows
 from butaca.data.dataset import Dataset
 from butaca.errors import ButacaError, SettingError
 from butaca.evaluate.judged import Judged
@@ -88,7 +88,7 @@ def fit(
     ] = None,
     recipe: Annotated[Literal["default", "notebook"], typer.Option(help="What to train.")] = "default",
     split: Annotated[
-        workflows.Split,
+        loading.Split,
         typer.Option(
             help="random share, temporal, last of each user, by user, or none: train on everything."
         ),
@@ -135,12 +135,12 @@ def fit(
         steps=0 if epochs else chosen.steps,
         batch_size=batch_size or chosen.batch_size,
     )
-    columns = workflows.Columns(user_column, item_column, value_column, time_column, items, users)
+    columns = loading.Columns(user_column, item_column, value_column, time_column, items, users)
     if source is None and from_events is None:
         raise SettingError("fit learns from a table", "none", "Name a SOURCE, or pass --from-events")
-    data = None if source is None else workflows.load(source, columns)
+    data = None if source is None else loading.load(source, columns)
     if from_events is not None:
-        data = workflows.with_events(data, from_events, columns)
+        data = loading.with_events(data, from_events, columns)
     assert data is not None
     screen.data_summary(out, data)
     callbacks: list[Callback] = [Progress(out)]
@@ -179,7 +179,7 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, help="Settings to try at most.")] = 60,
     seconds: Annotated[float | None, typer.Option(min=0, help="Budget of time.")] = None,
     split: Annotated[
-        workflows.Split, typer.Option(help="As for fit: what it would hold out is never read.")
+        loading.Split, typer.Option(help="As for fit: what it would hold out is never read.")
     ] = "random",
     test: Annotated[float, typer.Option(help="As for fit.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Of the split, as for fit, and of the search.")] = 42,
@@ -196,8 +196,8 @@ def tune(
     from butaca.tune import Trial, save_settings, validation_slices
     from butaca.tune import tune as search
 
-    columns = workflows.Columns(user_column, item_column, value_column, time_column)
-    train, _ = workflows.split(workflows.load(source, columns), split, test, seed)
+    columns = loading.Columns(user_column, item_column, value_column, time_column)
+    train, _ = loading.split(loading.load(source, columns), split, test, seed)
     with Progress(console=out) as bar:
         task = bar.add_task("trials", total=trials)
 

@@ -63,7 +63,7 @@ def grow(
     The curves of popularity and of history length, values, times and what is known of users and items stay.
     """
     from butaca.data import fractal
-    from butaca.workflows import MOVIELENS, Columns, load
+    from butaca.loading import MOVIELENS, Columns, load
 
     growth = fractal.Growth(users, items, length, seed)
     check_free(out_folder, fractal.KIND)

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from butaca.baselines.panel import Panel, fit_panel
 from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
-from butaca.data.splits import leave_last_out, random_split, stratified_split, temporal_split, user_split
-from butaca.errors import SettingError, StoreError, TableError
+from butaca.data.splits import stratified_split
+from butaca.errors import SettingError
 from butaca.evaluate.beyond import beyond_accuracy
 from butaca.evaluate.collapse import collapse
 from butaca.evaluate.honesty import (
@@ -29,6 +29,7 @@ from butaca.evaluate.judged import Judged, nullable
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import MEASURES, verdict
+from butaca.loading import Split, split
 from butaca.recommend.catalogue import item_titles
 from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
@@ -37,11 +38,8 @@ if TYPE_CHECKING:  # these load JAX, or a database
     from butaca.rank.judge import RankVerdict
     from butaca.rank.ranker import Ranker
     from butaca.recipes import Recipe
-    from butaca.serve.store.interactions import Interactions
     from butaca.train.callbacks import Callback, FitHistory
     from butaca.two_tower import TwoTower
-
-Split: TypeAlias = Literal["random", "temporal", "last", "user", "none"]
 
 #: The notebook's printed result (cell 106) and TFRS 0.7.7 re-run: top-1, 5, 10, 50, 100, last batch's loss.
 NOTEBOOK_PRINTED = {1: 0.00005, 5: 0.0009, 10: 0.00355, 50: 0.07435, 100: 0.18775, "loss": 29655.32}
@@ -60,21 +58,6 @@ SOFTMAX = {
 #: A split by user gives this share of each held-out user's interactions as history; the rest test.
 GIVEN = 0.8
 
-#: Names that `fit` takes for MovieLens.
-MOVIELENS = ("ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "ml-latest-small")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Columns and feature tables that the caller named; None is found by name and type."""
-
-    user: str | None = None
-    item: str | None = None
-    value: str | None = None
-    time: str | None = None
-    items: str | None = None
-    users: str | None = None
-
 
 @dataclass
 class Fitted:
@@ -87,87 +70,6 @@ class Fitted:
     judged: Judged | None = None
     notes: list[str] = field(default_factory=list)
     ranking: RankVerdict | None = None
-
-
-def load(source: str, columns: Columns | None = None) -> Dataset:
-    """A MovieLens set by name (items are titles, as in the notebook), or a table of the caller's own."""
-    columns = columns or Columns()
-    if source in MOVIELENS:
-        from butaca.data.movielens import load_movielens
-
-        return load_movielens(source.removeprefix("ml-")).keyed_by(columns.item or "movie_title")
-    from butaca.data.tables import read_table
-
-    if not Path(source).exists() and source.startswith("ml-"):
-        raise TableError("A MovieLens set is one of " + ", ".join(MOVIELENS), source, "Correct the name")
-    return read_table(
-        source,
-        items=columns.items,
-        users=columns.users,
-        user_column=columns.user,
-        item_column=columns.item,
-        value_column=columns.value,
-        time_column=columns.time,
-    )
-
-
-def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset:
-    """The data with the service's events, and without the people who were erased; the events alone for None.
-
-    Args:
-        data: to begin with.
-        address: of the event store.
-        columns: of which the tables of items and users are read where there is no data.
-    """
-    from butaca.data.merge import with_interactions, without_users
-    from butaca.serve.store.interactions import events_table
-    from butaca.serve.store.store import EventStore
-
-    path = address.removeprefix("sqlite:///")
-    if "://" not in path and not Path(path).is_file():
-        raise StoreError("Events are read from a store that is there", path, "Check --from-events")
-    store = EventStore.open(address)
-    try:
-        before = store.erased_among(_people(data, events_table(store)))
-        events = events_table(store)
-        erased = store.erased_among(_people(data, events))
-        meanwhile = [user in erased - before for user in events.user.tolist()]  # who comes back is new
-        events = events.take(np.flatnonzero(~np.array(meanwhile, dtype=bool)))
-    finally:
-        store.close()
-    if data is not None:
-        gone = np.array([str(user) in erased for user in data.users.ids.values.tolist()], dtype=bool)
-        left = without_users(data, gone) if gone.any() else data
-        if gone.any():
-            left = replace(left, notes=(*left.notes, f"{int(gone.sum()):,} erased users left out"))
-        return with_interactions(left, events.user, events.item, events.value, events.time)
-    if not len(events):
-        raise TableError("A model learns from events that are there", f"{address}, which has none", "Wait")
-    from butaca.data.tables import read_table
-
-    table: dict[str, Any] = {"user_id": events.user, "item_id": events.item, "timestamp": events.time}
-    if np.isfinite(events.value).all():
-        table["rating"] = events.value
-    return read_table(table, items=columns.items, users=columns.users, name="events")
-
-
-def _people(data: Dataset | None, events: Interactions) -> list[str]:
-    """Everyone in the data or the events, as text."""
-    known = [] if data is None else list(map(str, data.users.ids.values.tolist()))
-    return [*known, *dict.fromkeys(events.user.tolist())]
-
-
-def split(data: Dataset, how: Split, test: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """Train and test by the name of the split; "none" trains on everything."""
-    if how == "none":
-        return data, None
-    if how == "random":
-        return random_split(data, test, seed)
-    if how == "temporal":
-        return temporal_split(data, test)
-    if how == "user":
-        return user_split(data, test, seed)
-    return leave_last_out(data)
 
 
 def fit(

@@ -298,6 +298,18 @@ def _digest(digest: hashlib._Hash, array: Values | None) -> None:
         digest.update(f"{array.dtype.kind}{array.dtype.itemsize} {array.shape} ".encode() + content)
 
 
+def join_columns(one: Column, other: Column) -> Column:
+    """Two columns of the same kind, one after the other; numbers of different kinds become real."""
+    if isinstance(one, Bags):
+        assert isinstance(other, Bags)
+        offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
+        return Bags(np.concatenate([one.values, other.values]), offsets)
+    assert not isinstance(other, Bags)
+    if one.dtype != other.dtype and one.dtype.kind in "iufb":
+        one, other = one.astype(np.float32), other.astype(np.float32)
+    return np.concatenate([one, other])
+
+
 def take_column(column: Column, rows: Ints) -> Column:
     """The given rows of a plain or a bag column."""
     if isinstance(column, Bags):

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Column, Dataset, Entities, take_column
+from butaca.data.dataset import Bags, Column, Dataset, Entities, join_columns, take_column
 from butaca.data.vocabulary import Vocabulary
-from butaca.types import Bools, Codes, Floats, Ints, Times, Values
+from butaca.types import Bools, Codes, Floats, Times, Values
 
 
 def with_interactions(
@@ -130,14 +130,14 @@ def _whole(value: Any) -> bool:
 
 def _padded(column: Column, n: int, labels: dict[str, tuple[str, ...]], name: str) -> Column:
     """The column with n rows of which nothing is known."""
+    blank: Column
     if isinstance(column, Bags):
-        end: Ints = np.full(n, column.offsets[-1])
-        return Bags(column.values, np.concatenate([column.offsets, end]))
-    if name in labels:  # a label of its own
+        blank = Bags(column.values[:0], np.zeros(n + 1, dtype=np.int64))
+    elif name in labels:  # a label of its own
         labels[name] = (*labels[name], "")
-        return np.concatenate([column, np.full(n, len(labels[name]) - 1, dtype=column.dtype)])
-    if column.dtype.kind in "OU":
-        blank = np.empty(n, dtype=object)
-        blank[:] = ""
-        return np.concatenate([column, blank])
-    return np.concatenate([column.astype(np.float32), np.full(n, np.nan, np.float32)])
+        blank = np.full(n, len(labels[name]) - 1, dtype=column.dtype)
+    elif column.dtype.kind in "OU":
+        blank = np.full(n, "", dtype=object)
+    else:
+        blank = np.full(n, np.nan, dtype=np.float32)
+    return join_columns(column, blank)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from butaca.model.query import DAY
 from butaca.rank.facts import Doubles, Facts
 from butaca.rank.people import People
-from butaca.rank.scene import DAY, Scene
+from butaca.rank.scene import Scene
 from butaca.types import Codes, Floats, Ints
 
 #: Persons that are computed at once; neighbours of their candidates stay in the processor's cache.

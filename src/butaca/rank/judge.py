@@ -28,8 +28,8 @@ class RankVerdict:
         ceiling: share of the test pairs among the first stage's best 100 and 300: no order of the
             candidates finds more.
         slices: by name, the first stage's and both stages' figures.
-        liked: the same gain at top-10 over the pairs that were rated above the user's mean; None without
-            ratings.
+        liked: the same gain at top-10 over the pairs that were rated above the mean of the test's
+            ratings; None without ratings.
         notice: a warning, where ranking hurts and is better left out.
     """
 

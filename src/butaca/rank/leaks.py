@@ -20,7 +20,7 @@ class LeakError(SettingError):
 
 
 def check_pairs(known: Dataset, label: Dataset) -> None:
-    """No pair of `label` is among `known`, and nothing known is later than a cut in time allows.
+    """No pair of `label` is among `known`.
 
     Raises:
         LeakError: names how many and the first.
@@ -56,8 +56,8 @@ def check_first_stage(first: Any, known: Dataset, label: Dataset) -> None:
 def check_facts(facts: Facts, known: Dataset) -> None:
     """Facts count what is known, and nothing of what is to be found: users, times, who has what.
 
-    Everything that facts hold is counted from the same pairs; where their counts are those of `known`, so
-    is the rest.
+    What is compared are counts: facts whose neighbours or ratings were learned elsewhere, under the right
+    counts, are not told.
     """
     seen = Histories.of(known)
     users_of = np.bincount(seen.items, minlength=len(known.items))

@@ -15,8 +15,6 @@ from butaca.rank.facts import Doubles, Facts
 from butaca.rank.people import People
 from butaca.types import Codes, Floats, Ints
 
-DAY = 86_400.0
-
 #: Positions from the latest over which an item of the history counts e times less as late.
 LATE = 8.0
 

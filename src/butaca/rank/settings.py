@@ -14,8 +14,8 @@ class RankSettings:
     """Of the second stage; chosen on validation slices of MovieLens 100K's training data (docs/ranking.md).
 
     Attributes:
-        target: what counts as good: "watched", or "graded", where a rating above the person's mean counts
-            `liked` times.
+        target: what counts as good: "watched", or "graded", where a rating above what
+            item and person make likely counts `liked` times.
         liked: gain of a watched and liked item under "graded".
         folds: how out-of-fold examples are made: "random", or "time" for a model of the future.
         n_folds: first stages that are fitted for them.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Column, Entities
+from butaca.data.dataset import Bags, Column, Entities, join_columns
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.model.query import QueryTower
@@ -143,9 +143,8 @@ def _like(
     if words is not None:
         coded = [0 if c is None or c == "" else _code(words, c) for c in cells]
         return np.array(coded, dtype=column.dtype)
-    empty = 0.0 if column.dtype.kind in "iub" else np.nan
-    values = [empty if c is None or c == "" or c != c else _number(name, c) for c in cells]
-    return np.array(values).astype(column.dtype)
+    values = np.array([np.nan if c is None or c == "" or c != c else _number(name, c) for c in cells])
+    return values.astype(np.float32 if np.isnan(values).any() else column.dtype)
 
 
 def _members(given: Column | None, row: int) -> Sequence[Any]:
@@ -207,16 +206,7 @@ def _texts(values: Sequence[str]) -> Values:
 
 
 def _joined(items: Entities, new: Entities) -> Entities:
-    columns: dict[str, Column] = {}
-    for name, column in items.columns.items():
-        other = new.columns[name]
-        if isinstance(column, Bags) and isinstance(other, Bags):
-            offsets = np.concatenate([column.offsets, column.offsets[-1] + other.offsets[1:]])
-            columns[name] = Bags(np.concatenate([column.values, other.values]), offsets)
-        else:
-            assert not isinstance(column, Bags)
-            assert not isinstance(other, Bags)
-            columns[name] = np.concatenate([column, other])
+    columns = {name: join_columns(column, new.columns[name]) for name, column in items.columns.items()}
     ids = Vocabulary(np.concatenate([items.ids.values, new.ids.values]))
     return Entities(items.key, ids, MappingProxyType(columns), new.labels)
 

@@ -171,25 +171,25 @@ def load_bundle(folder: Path) -> Recommender:
         if "test_user" in arrays:
             test = (arrays["test_user"], arrays["test_item"])
         return Recommender(
-            users,
-            items,
-            arrays["user_vectors"],
-            arrays["item_vectors"],
-            Histories(
+            users=users,
+            items=items,
+            user_vectors=arrays["user_vectors"],
+            item_vectors=arrays["item_vectors"],
+            seen=Histories(
                 arrays["seen_items"],
                 arrays["seen_start"],
                 arrays.get("seen_value"),
                 arrays.get("seen_time"),
             ),
-            arrays["popularity"],
-            arrays.get("item_bias"),
-            manifest["about"],
-            test,
-            tower_from(manifest.get("query_tower"), arrays),
-            tuple(manifest.get("user_features", ())),
-            cold_from(manifest.get("cold"), arrays),
-            _ranker_from(manifest.get("ranker"), content),
-            version_of(manifest),
+            popularity=arrays["popularity"],
+            item_bias=arrays.get("item_bias"),
+            about=manifest["about"],
+            test=test,
+            query_tower=tower_from(manifest.get("query_tower"), arrays),
+            user_features=tuple(manifest.get("user_features", ())),
+            cold=cold_from(manifest.get("cold"), arrays),
+            ranker=_ranker_from(manifest.get("ranker"), content),
+            version=version_of(manifest),
         )
     except (SafetensorError, KeyError, ValueError, TypeError, SettingError) as error:
         raise _damaged(folder, f"its parts do not fit together ({error})") from error

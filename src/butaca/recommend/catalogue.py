@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from butaca.data.dataset import Bags, Entities
-from butaca.recommend.filters import Filters, Where
+from butaca.recommend.filters import YEARS, Filters, Where
 from butaca.recommend.titles import Titles
 from butaca.types import Bools, Codes, Floats
 
@@ -96,8 +96,17 @@ class Catalogue:
                 out[short] = words if isinstance(column, Bags) else words[0]
             else:
                 value = column[code].item() if hasattr(column[code], "item") else column[code]
-                out[short] = None if isinstance(value, float) and value != value else value
+                out[short] = _plain(value, short in YEARS)
         return out
+
+
+def _plain(value: Any, year: bool) -> Any:
+    """A cell as a JSON value; a year is whole, and one of 0 or below is not known."""
+    if isinstance(value, float) and value != value:
+        return None
+    if year and isinstance(value, int | float):
+        return int(value) if value > 0 else None
+    return value
 
 
 def item_titles(items: Entities) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from butaca.model.query import unit
 from butaca.recommend.recommender import Recommender
 from butaca.types import Floats
 
@@ -38,7 +39,7 @@ def cache_folder() -> Path:
 
 def sketched(vectors: Floats) -> Floats:
     """Two principal components of the items' directions, each from 0 to 1 [N, 2]."""
-    rows = unit_rows(vectors)
+    rows = unit(vectors)
     if len(rows) < 2:
         return np.full((len(rows), 2), 0.5, dtype=np.float32)
     centred = rows - rows.mean(axis=0)
@@ -51,7 +52,7 @@ def drawn(vectors: Floats, popularity: Floats) -> Floats:
     """By t-SNE of the most popular items, each coordinate from 0 to 1 [N, 2]."""
     from butaca.recommend.projection import project
 
-    rows = unit_rows(vectors)
+    rows = unit(vectors)
     order = np.argsort(-popularity, kind="stable")
     chosen, others = order[:DRAWN], order[DRAWN:]
     places = np.zeros((len(rows), 2), dtype=np.float32)
@@ -115,12 +116,6 @@ class CatalogueMap:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(10)
-
-
-def unit_rows(vectors: Floats) -> Floats:
-    """Rows at length 1; a row of zeros stays one."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
 def spread(places: Floats) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from butaca.model.query import unit
 from butaca.types import Floats, Ints
 
 #: Principal components that t-SNE starts from.
@@ -26,12 +27,6 @@ EARLY, LATE = 90, 260
 BLOCK = 128
 
 Map = NDArray[np.float64]
-
-
-def unit(vectors: Floats) -> Floats:
-    """Rows of length 1 [N, d]; a zero row stays zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
 def principal(vectors: Floats, n: int) -> Map:

@@ -15,7 +15,7 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.index.exact import ExactIndex, TopK, best
 from butaca.model.cold import ColdItems
-from butaca.model.query import QueryTower
+from butaca.model.query import QueryTower, unit
 from butaca.recommend.answers import Item, Reason, Recommendation, Source
 from butaca.recommend.building import FittedTowers, parts_of
 from butaca.recommend.catalogue import Catalogue
@@ -430,8 +430,7 @@ class Recommender:
     @functools.cached_property
     def _units(self) -> Floats:
         """Item vectors at length 1."""
-        norms = np.linalg.norm(self.item_vectors, axis=1, keepdims=True)
-        return np.asarray(self.item_vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+        return unit(self.item_vectors)
 
     @functools.cached_property
     def _fresh(self) -> Floats:

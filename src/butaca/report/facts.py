@@ -18,7 +18,7 @@ from butaca.recommend.catalogue import TITLE_COLUMNS, item_titles
 from butaca.recommend.genres import Genres, find_genres
 from butaca.recommend.projection import neighbours, project
 from butaca.recommend.recommender import Recommender
-from butaca.report.second_stage import Second, gather_second
+from butaca.report.second_facts import Second, gather_second
 from butaca.types import Codes, Floats, Ints
 from butaca.workflows import judge_saved
 

@@ -108,20 +108,20 @@ def ask(
     Of an erased person the model's own memory is not used: who comes now is new. A model that reads no
     history takes events only as what to leave out.
     """
-    known = None if user is None or person.erased else user
+    known = None if user is None or person.erased or not same_id(recommender, user) else user
     exclude: list[Any] = [*asked.exclude]
-    later = person.had
+    later, less = person.in_catalogue(recommender.catalogue.known)
     if later and recommender.query_tower is None:
-        later = ()
         if asked.exclude_seen:
-            exclude += [given.item for given in person.had]
+            exclude += [given.item for given in later]
+        later = ()
     where = None if asked.where is None else {name: _condition(c) for name, c in asked.where.items()}
     return recommender.recommend(
         known,
         asked.k,
         history=[_given(entry) for entry in asked.history],
         later=later,
-        less=[*asked.less, *person.less],
+        less=[*asked.less, *less],
         exclude=exclude,
         allow=asked.allow,
         where=where,
@@ -132,6 +132,18 @@ def ask(
         rank=asked.rank,
         skip_unknown=True,
     )
+
+
+def same_id(recommender: Recommender, user: str) -> bool:
+    """Whether a model that knows this user knows them by this very text: "021" is not the user 21.
+
+    Erasures and events go by the text.
+    """
+    ids = recommender.users.ids
+    if ids.is_text:
+        return True
+    code = ids.code(user)
+    return code == ids.unknown or str(ids.values[code]) == user
 
 
 def _given(entry: str | int | HistoryItem) -> Given:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from butaca.serve.access import presented, scope_of
-from butaca.serve.errors import told
+from butaca.serve.errors import logged, told
 from butaca.serve.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
 from butaca.serve.limits import Buckets, client_name
 from butaca.serve.problems import MEDIA_TYPE, Problem
@@ -122,7 +122,9 @@ class Guard:
             if route == "/v1/recommend" and status == 200:
                 telemetry.latency.add(seconds)
             if self.service.settings.access_log:
-                log.info("request", method=method, path=path, status=status, ms=round(seconds * 1000, 3))
+                log.info(
+                    "request", method=method, path=logged(path), status=status, ms=round(seconds * 1000, 3)
+                )
 
     async def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
         """Every check that needs no body."""

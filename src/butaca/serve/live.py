@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -30,26 +30,40 @@ class Person:
     Attributes:
         had: items of events that say yes, with value and time, oldest first, each item once.
         less: items that the person said no to.
+        said: both in their order, each with whether it is a yes; only where there is a no.
         erased: whether what the models learned of the person must not be used.
     """
 
     had: tuple[Given, ...] = ()
     less: tuple[str, ...] = ()
+    said: tuple[tuple[Given, bool], ...] = ()
     erased: bool = False
+
+    def in_catalogue(self, code_of: Callable[[str], int | None]) -> tuple[tuple[Given, ...], tuple[str, ...]]:
+        """What was had and what is unwanted: the last word on each item, by id or by title, counts."""
+        if not self.less:
+            return self.had, ()
+        last: dict[int | str, tuple[Given, bool]] = {}
+        for given, yes in self.said:
+            code = code_of(given.item)
+            key = given.item if code is None else code
+            last.pop(key, None)
+            last[key] = given, yes
+        words = last.values()
+        return tuple(g for g, yes in words if yes), tuple(g.item for g, yes in words if not yes)
 
 
 def person_of(events: Iterable[Event], erased: bool) -> Person:
     """What events add up to: the last word on each item counts."""
-    had: dict[str, Given] = {}
-    less: dict[str, None] = {}
+    last: dict[str, tuple[Given, bool]] = {}
     for event in events:
-        had.pop(event.item, None)
-        less.pop(event.item, None)
-        if event.kind in NEGATIVE_KINDS:
-            less[event.item] = None
-        else:
-            had[event.item] = Given(event.item, event.value, event.time)
-    return Person(tuple(had.values()), tuple(less), erased)
+        last.pop(event.item, None)
+        given = Given(event.item, event.value, event.time)
+        last[event.item] = given, event.kind not in NEGATIVE_KINDS
+    words = tuple(last.values())
+    had = tuple(given for given, yes in words if yes)
+    less = tuple(given.item for given, yes in words if not yes)
+    return Person(had, less, words if less else (), erased)
 
 
 class Live:

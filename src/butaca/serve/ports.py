@@ -35,7 +35,9 @@ class Store(Protocol):
         """Whose events any process has written since a mark; without one, only where to begin."""
         ...
 
-    def experiment(self, since: int | None = None) -> Mapping[str, ArmCounts]:
+    def experiment(
+        self, since: int | None = None, models: Mapping[str, str] | None = None
+    ) -> Mapping[str, ArmCounts]:
         """What each arm showed, and what came of it."""
         ...
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from butaca.recommend.recommender import Recommender
+from butaca.serve.answering import same_id
 from butaca.serve.routing import PathId, TheService, body_of, json_response, problems
 from butaca.serve.schemas import EVENTS_EXAMPLES, EventIn, EventsRequest, parse
 from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer
@@ -87,6 +88,8 @@ async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
 
 
 def _trained(recommender: Recommender, user: str) -> list[dict[str, Any]]:
+    if not same_id(recommender, user):
+        return []
     code = recommender.users.ids.code(user)
     _, at = recommender.seen.rows(np.array([code], dtype=np.int32))
     seen = recommender.seen

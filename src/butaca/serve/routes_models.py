@@ -85,7 +85,9 @@ def experiment(service: Service) -> dict[str, Any]:
 
 def _experiment(service: Service) -> dict[str, Any]:
     registry = service.registry
-    counts = dict(service.store.experiment()) if registry.split else {}
+    serving = registry.serving
+    models = {name: serving.active[name].version for name in registry.split}
+    counts = dict(service.store.experiment(models=models)) if registry.split else {}
     empty = ArmCounts(0, 0, 0, 0, 0.0)
     arms = []
     for name, share in registry.split.items():
@@ -93,7 +95,7 @@ def _experiment(service: Service) -> dict[str, Any]:
         arms.append(
             {
                 "name": name,
-                "model": registry.serving.active[name].version,
+                "model": models[name],
                 "share": share,
                 "recommendations": found.counts.recommendations,
                 "with_event": found.counts.with_event,

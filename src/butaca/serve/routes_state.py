@@ -57,9 +57,12 @@ async def state(service: TheService) -> Response:
             "started_at": telemetry.started,
             "uptime_seconds": round(now - telemetry.started, 1),
             "model": next(
-                model_info(v)
-                for v in versions
-                if (v["name"], v["version"]) == (default.name, default.version)
+                (
+                    model_info(v)
+                    for v in versions
+                    if (v["name"], v["version"]) == (default.name, default.version)
+                ),
+                None,  # replaced while it was looked for
             ),
             "models": [model_info(v) | {"metrics": {}} for v in versions],
             "data": {

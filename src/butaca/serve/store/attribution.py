@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, false, func, or_, select
 
 from butaca.serve.store.records import POSITIVE_KINDS
 from butaca.serve.store.schema import events, recommendations
@@ -35,10 +36,20 @@ class ArmCounts:
     squares: float
 
 
-def count_arms(connection: Connection, since: int | None) -> dict[str, ArmCounts]:
-    """Counts of every arm, by name, of the recommendations logged since a time."""
+def count_arms(
+    connection: Connection, since: int | None, models: Mapping[str, str] | None = None
+) -> dict[str, ArmCounts]:
+    """Counts of every arm, by name, of the recommendations logged since a time.
+
+    Args:
+        connection: to read by.
+        since: seconds, or None for all.
+        models: of each arm that counts, the version whose lists do; None counts every arm and version.
+    """
     shown, e = recommendations.c, events.c
     period = [shown.arm.is_not(None)] + ([shown.time >= since] if since is not None else [])
+    if models is not None:
+        period.append(or_(false(), *(and_(shown.arm == a, shown.model == v) for a, v in models.items())))
     per_user: dict[str, dict[str | None, int]] = defaultdict(dict)
     grouped = select(shown.arm, shown.user_id, func.count()).where(*period).group_by(shown.arm, shown.user_id)
     for arm, user, count in connection.execute(grouped):

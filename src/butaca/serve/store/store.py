@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, delete, func, select
@@ -229,10 +229,12 @@ class EventStore:
         self._database.forget_deleted()
         return gone
 
-    def experiment(self, since: int | None = None) -> dict[str, ArmCounts]:
-        """What each arm showed since a time (seconds) and what came of it, for `experiments.py`."""
+    def experiment(
+        self, since: int | None = None, models: Mapping[str, str] | None = None
+    ) -> dict[str, ArmCounts]:
+        """What each arm showed and what came of it, for `experiments.py`; see `attribution.count_arms`."""
         with self._database.read() as connection:
-            return count_arms(connection, since)
+            return count_arms(connection, since, models)
 
     def erase(self, user: str) -> Erased:
         """Erases a person: events and logged recommendations go, a keyed hash of the id stays.

@@ -1,0 +1,88 @@
+"""What the second stage reaches of its ceiling, and how its scores are calibrated, as drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from butaca.report import charts
+from butaca.report.charts import WIDTH
+from butaca.report.words import Words
+
+
+def reach(rows: Sequence[tuple[str, float, float | None, float | None]], words: Words) -> str:
+    """Shares of the test pairs: a bar for both stages, a mark for the first, a ring for the best order.
+
+    Args:
+        rows: name, the first stage's, both stages' (None: the ceiling itself), the best order's or None.
+        words: of the page.
+    """
+    parts, told = [], []
+    for place, (name, first, both, best) in enumerate(rows):
+        y = charts.ROW * place + 16.0
+        parts.append(charts.text(0, y, name, "label"))
+        if both is None:
+            said = f'<tspan class="theirs">{escape(words.percent(first, 1))}</tspan>'
+        else:
+            said = (
+                f'<tspan class="theirs">{escape(words.percent(first, 1))} → </tspan>'
+                f'<tspan class="ours">{escape(words.percent(both, 1))}</tspan>'
+            )
+        parts.append(f'<text x="{WIDTH}" y="{y:g}" class="value" text-anchor="end">{said}</text>')
+        parts.append(f'<rect x="0" y="{y + 8:g}" width="{WIDTH}" height="7" class="track" rx="2"/>')
+        shown = first if both is None else both
+        if np.isfinite(shown):
+            kind = "theirs" if both is None else "ours"
+            wide = max(shown * WIDTH, 1.5)
+            parts.append(f'<rect x="0" y="{y + 8:g}" width="{wide:.1f}" height="7" class="{kind}" rx="2"/>')
+        if both is not None and np.isfinite(first):
+            parts.append(charts.line(first * WIDTH, y + 4.5, first * WIDTH, y + 18.5, "mark"))
+        if best is not None:
+            parts.append(charts.dot(min(best * WIDTH, WIDTH - 5), y + 11.5, "dot hollow", 4.5))
+        values = [f"{words('first stage')} {words.percent(first, 1)}"]
+        values += [f"{words('both stages')} {words.percent(both, 1)}"] if both is not None else []
+        values += [f"{words('best order')} {words.percent(best, 1)}"] if best is not None else []
+        told.append(f"{name}: {', '.join(values)}")
+    return charts.svg(charts.ROW * len(rows), words("reach alt", rows="; ".join(told)), parts)
+
+
+def calibration(rows: Sequence[tuple[float, float, int]], words: Words) -> str:
+    """The share watched by bin of the score, and the mean of all as a line."""
+    score = [row[0] for row in rows]
+    share = [row[1] for row in rows]
+    total = sum(row[2] for row in rows)
+    mean = sum(s * n for _, s, n in rows) / max(total, 1)
+    low, high = min(score), max(score)
+    most = max([*share, 1e-6]) * 1.1
+    top, bottom, left, right = 10.0, 170.0, 40.0, WIDTH - 8.0
+
+    def x(value: float) -> float:
+        return left + (value - low) / max(high - low, 1e-9) * (right - left)
+
+    def y(value: float) -> float:
+        return bottom - value / most * (bottom - top)
+
+    parts = []
+    for mark in charts.ticks(0, most):
+        parts.append(charts.line(left - 6, y(mark), right + 8, y(mark), "grid" if mark else "axis"))
+        parts.append(
+            charts.text(left - 10, y(mark) + 4, words.percent(mark, 0 if most > 0.04 else 1), "tick", "end")
+        )
+    digits = 0 if high - low > 4 else 1
+    for mark in charts.ticks(low, high, 5):
+        parts += [charts.text(x(mark), bottom + 18, words.figure(mark, digits), "tick", "middle")]
+    parts.append(charts.line(left - 6, y(mean), right + 8, y(mean), "mean"))
+    parts.append(
+        charts.text(left - 2, y(mean) - 6, words("calibration mean", share=words.percent(mean, 1)), "tick")
+    )
+    path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(score, share, strict=True))
+    parts.append(f'<polyline points="{path}" class="curve c0"/>')
+    parts += [charts.dot(x(a), y(b), "dot c0", 3.8) for a, b in zip(score, share, strict=True)]
+    parts.append(charts.text(right + 8, bottom + 36, words("score axis"), "tick", "end"))
+    told = "; ".join(
+        words("calibration row", score=words.figure(a, 2), share=words.percent(b, 1), n=words.count(n))
+        for a, b, n in rows
+    )
+    return charts.svg(bottom + 42, words("calibration alt", rows=told), parts)

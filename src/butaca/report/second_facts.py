@@ -1,0 +1,188 @@
+"""What the page tells of a second stage, as figures: judged anew, or read from the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from butaca.data.dataset import Dataset
+from butaca.data.histories import Histories
+from butaca.errors import SettingError
+from butaca.evaluate.protocol import Evaluation
+from butaca.evaluate.slices import by_slice
+from butaca.evaluate.verdict import MEASURES, Comparison, compare_many
+from butaca.rank.judge import RankVerdict
+from butaca.recommend.recommender import Recommender
+from butaca.types import Bools
+from butaca.workflows import judge_stages
+
+#: The measure that tells slices, as everywhere on the page.
+OF_SLICES = ("recall", 20, "Recall@20")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Both stages on some of the test pairs.
+
+    Attributes:
+        name, what: of the slice; what is "" where only the manifest tells.
+        pairs: of it.
+        first, both: figures by label.
+        gain: at Recall@20 with its interval, or None where only the manifest tells.
+    """
+
+    name: str
+    what: str
+    pairs: int
+    first: Mapping[str, float | None]
+    both: Mapping[str, float | None]
+    gain: Comparison | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A verdict on the second stage, judged anew or read from the manifest.
+
+    Attributes:
+        ceiling: by k, the share of the test pairs among the first stage's best k.
+        best: by k, the share that the best order of the candidates would put in the first k; {} unless
+            judged anew.
+        gains: by `MEASURES`.
+        liked: over the pairs rated above the mean, or None.
+        parts: by slice, those with pairs.
+        hurts: whether a warning stands.
+    """
+
+    ceiling: Mapping[int, float]
+    best: Mapping[int, float]
+    gains: tuple[Comparison, ...]
+    liked: Comparison | None
+    parts: tuple[Part, ...]
+    hurts: bool
+
+
+@dataclass(frozen=True)
+class Second:
+    """What the page tells of a second stage.
+
+    Attributes:
+        left_out: whether it was trained, and the model goes without it.
+        candidates: that it orders, or None where nobody knows.
+        ranking: the verdict, or None without held-out pairs.
+        importance: by feature, the largest first.
+        calibration: rows of mean score, share watched, number.
+        errors: "rmse" and "mae" of predicted ratings, or {}.
+        rating_range: least and most, or None.
+    """
+
+    left_out: bool
+    candidates: int | None = None
+    ranking: Ranking | None = None
+    importance: Mapping[str, float] | None = None
+    calibration: tuple[tuple[float, float, int], ...] = ()
+    errors: Mapping[str, float] | None = None
+    rating_range: tuple[float, float] | None = None
+
+
+def gather_second(recommender: Recommender) -> Second | None:
+    """Of a model with a second stage, or one that was trained with it; None of any other, at no cost."""
+    told = recommender.about.get("metrics", {}).get("ranking")
+    ranker = recommender.ranker
+    if ranker is None:
+        return None if not told or not told.get("notice") else Second(True, ranking=of_manifest(told))
+    ranking = of_manifest(told) if told else None
+    if recommender.test is not None and len(recommender.test[0]):
+        test = Dataset(recommender.users, recommender.items, *recommender.test)
+        try:
+            verdict = judge_stages(recommender, test)
+        except SettingError:  # without LightGBM the manifest's figures stand
+            verdict = None
+        if verdict is not None:
+            kept = None if ranking is None else ranking.liked  # the folder keeps no ratings of the test
+            ranking = of_verdict(verdict, recommender.seen, ranker.settings.candidates)
+            ranking = replace(ranking, liked=ranking.liked or kept)
+    about = ranker.about
+    bounds = about.get("rating_range")
+    return Second(
+        False,
+        ranker.settings.candidates,
+        ranking,
+        ranker.importance(),
+        tuple((float(score), float(share), int(n)) for score, share, n in ranker.calibration.tolist()),
+        {name: float(about[name]) for name in ("rmse", "mae") if about.get(name) is not None},
+        None if bounds is None else (float(bounds[0]), float(bounds[1])),
+    )
+
+
+def of_verdict(verdict: RankVerdict, seen: Histories, candidates: int) -> Ranking:
+    """A verdict with gains by slice and what the best order would reach."""
+    first, both = verdict.first, verdict.both
+    parts = []
+    for (a, b), pairs in zip(verdict.slices, _pairs_of_slices(first, seen), strict=True):
+        if a.n_pairs:
+            of = compare_many(both.only(pairs), {"": first.only(pairs)}, [OF_SLICES[:2]])[""][0]
+            parts.append(Part(a.name, a.what, a.n_pairs, a.metrics, b.metrics, of))
+    found = first.hits_per_user(min(candidates, first.n_items))[0]
+    n = max(len(first.ranks), 1)
+    return Ranking(
+        verdict.ceiling,
+        {k: float(np.minimum(found, k).sum()) / n for k in (10, 100)},
+        verdict.gains,
+        verdict.liked,
+        tuple(parts),
+        verdict.notice is not None,
+    )
+
+
+def of_manifest(told: Mapping[str, Any]) -> Ranking:
+    """The verdict as `RankVerdict.as_json` kept it."""
+    gains = told.get("gains", {})
+    liked = told.get("liked")
+    return Ranking(
+        {int(name.split("@")[-1]): _real(value) for name, value in told.get("ceiling", {}).items()},
+        {},
+        tuple(_comparison(m, k, gains[label]) for m, k, label in MEASURES if label in gains),
+        None if liked is None else _comparison("top_k_accuracy", 10, liked),
+        tuple(
+            Part(name, "", int(row["pairs"]), row["first"], row["both"], None)
+            for name, row in told.get("slices", {}).items()
+        ),
+        told.get("notice") is not None,
+    )
+
+
+def _comparison(metric: str, k: int | None, row: Mapping[str, Any]) -> Comparison:
+    both, first, gain, low, high = (_real(row[name]) for name in ("both", "first", "gain", "low", "high"))
+    return Comparison(metric, k, both, first, gain, low, high, row["word"])
+
+
+def _real(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+class _Recorder:
+    """An evaluation that remembers which pairs it was asked for."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+        self.asked: list[Bools] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._evaluation, name)
+
+    def only(self, pairs: Bools) -> Evaluation:
+        self.asked.append(pairs)
+        return self._evaluation.only(pairs)
+
+
+def _pairs_of_slices(evaluation: Evaluation, seen: Histories) -> list[Bools]:
+    """Which pairs [P] each slice of `by_slice` holds, as it takes them."""
+    recorder = _Recorder(evaluation)
+    by_slice(cast(Evaluation, recorder), seen)
+    return recorder.asked
+
+
+# The section.
