@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -60,17 +61,13 @@ def butaca(*arguments: object) -> list[str]:
     return [sys.executable, "-c", "from butaca.cli import main; main()", *map(str, arguments)]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """`butaca serve` with a model of MovieLens 100K, on a free port."""
-    folder = tmp_path_factory.mktemp("served")
-    fit = [*butaca("fit", "ml-100k", "--out", folder / "model"), "--epochs", "8"]
-    done = subprocess.run(fit, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    log = folder / "log.txt"
-    serve = butaca("serve", folder / "model", "--port", 0, "--events", folder / "events.db")
+@contextlib.contextmanager
+def serving(model: Path) -> Iterator[Served]:
+    """`butaca serve` with a saved model, on a free port; its events and its log lie beside the model."""
+    log = model.parent / "log.txt"
+    command = butaca("serve", model, "--port", 0, "--events", model.parent / "events.db")
     with log.open("w") as out:
-        process = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=out, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=out, text=True)
     try:
         assert process.stdout is not None
         url = None
@@ -90,6 +87,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The service with a model of MovieLens 100K, of one stage."""
+    model = tmp_path_factory.mktemp("served") / "model"
+    done = subprocess.run(
+        [*butaca("fit", "ml-100k", "--out", model), "--epochs", "8"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with serving(model) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 import butaca.serve
 from browser import DESKTOP, PHONE, Served, Visit, browser, served, visit  # noqa: F401
+from butaca.serve.problems import Problem
 
 FOLDER = Path(butaca.serve.__file__).parent / "page"
 STATIC = FOLDER / "static"
@@ -62,16 +63,24 @@ def pick(page: Page, typed: str) -> None:
 # Files.
 
 
+#: Files of sentences: those of both pages, and those that come with the second stage.
+WORDS = ("{}.js", "compare-{}.js")
+
+
+def sentences(language: str) -> str:
+    return "\n".join((STATIC / "js" / name.format(language)).read_text("utf-8") for name in WORDS)
+
+
 def keys(language: str) -> list[str]:
-    text = (STATIC / "js" / f"{language}.js").read_text("utf-8")
-    return re.findall(r'^  "([^"]+)": ', text, flags=re.M)
+    return re.findall(r'^  "([^"]+)": ', sentences(language), flags=re.M)
 
 
 def test_both_languages_have_the_same_words_and_every_word_is_used() -> None:
     english, spanish = keys("en"), keys("es")
     assert english == spanish
     assert len(set(english)) == len(english)
-    sources = [p for p in STATIC.glob("js/*.js") if p.name not in {"en.js", "es.js"}]
+    own = {name.format(language) for name in WORDS for language in ("en", "es")}
+    sources = [p for p in STATIC.glob("js/*.js") if p.name not in own]
     used = "\n".join(p.read_text("utf-8") for p in [*sources, *FOLDER.glob("*.html")])
     built = (
         "genre.",
@@ -85,6 +94,7 @@ def test_both_languages_have_the_same_words_and_every_word_is_used() -> None:
         "error.",
         "source.",
         "sentence.",
+        "stages.",
     )
     for key in english:
         stem = key.removesuffix(".one").removesuffix(".other")
@@ -93,10 +103,9 @@ def test_both_languages_have_the_same_words_and_every_word_is_used() -> None:
 
 def test_sentences_of_both_languages_have_the_same_holes() -> None:
     def holes(language: str) -> dict[str, list[str]]:
-        text = (STATIC / "js" / f"{language}.js").read_text("utf-8")
         return {
             k: sorted(re.findall(r"\{\w+\}", v))
-            for k, v in re.findall(r'^  "([^"]+)": "(.*)",$', text, flags=re.M)
+            for k, v in re.findall(r'^  "([^"]+)": "(.*)",$', sentences(language), flags=re.M)
         }
 
     assert holes("en") == holes("es")
@@ -118,11 +127,10 @@ def test_fonts_are_those_of_their_packages_and_bring_their_licences() -> None:
 
 def test_the_page_is_light_and_names_no_other_host() -> None:
     own = [p for p in FOLDER.rglob("*") if p.suffix in {".html", ".css", ".js", ".svg"}]
-    first = [
-        p for p in own if not p.name.startswith(("state", "plot", "map"))
-    ]  # the map comes when it is near
+    # The map comes when it is near, what shows the second stage where a model has one.
+    first = [p for p in own if not p.name.startswith(("state", "plot", "map", "compare", "why"))]
     assert sum(p.stat().st_size for p in first) < 100_000
-    assert sum(p.stat().st_size for p in own) < 150_000
+    assert sum(p.stat().st_size for p in own) < 160_000
     for path in own:
         text = path.read_text("utf-8").replace("http://www.w3.org/", "")
         assert not re.search(r"https?://", text), path.name
@@ -164,6 +172,17 @@ def test_rows_glide_to_their_places_and_stand_still_for_those_who_ask(visit: Vis
     pick(page, "fargo")
     expect(page.locator("#source")).to_have_text("From the films you named.")
     assert (page.evaluate("window.glides") > 0) == (motion == "no-preference")
+
+
+def test_a_model_of_one_stage_has_no_switch_and_fetches_nothing_of_it(visit: Visit) -> None:
+    asked: list[str] = []
+    page = visit(TOY_STORY, before=lambda page: page.on("request", lambda r: asked.append(r.url))).page
+    rows(page)
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#stages, #compare")).to_have_count(0)
+    scripts = {url.rpartition("/")[2] for url in asked if url.endswith(".js")}
+    assert "programme.js" in scripts
+    assert not {name for name in scripts if name.startswith(("compare", "why"))}
 
 
 def test_shares_are_the_parts_of_the_score(visit: Visit) -> None:
@@ -601,18 +620,65 @@ def answer_with(
     return handle
 
 
-def test_a_refusal_is_told_with_its_rule_and_its_cure(visit: Visit) -> None:
-    problem = {"rule": "k is at most 1000.", "received": "5000", "cure": "Ask for fewer"}
-    handler = answer_with(422, problem, times=1)
-    watched = visit("/", before=lambda page: page.route("**/v1/recommend", handler))
-    watched.expected.append("422")
+#: Refusals of the service, and how a Spanish page begins to tell them.
+REFUSALS = {
+    (404, "unknown-entity"): "El servicio no conoce lo que se le pidió.",
+    (413, "too-large"): "Es demasiado de una vez para el servicio.",
+    (422, "invalid"): "El servicio no puede responder a esto.",
+    (409, "damaged-model"): "El servicio lo rechazó.",
+    (500, "internal"): "El servicio falló (500).",
+    (401, "key"): "El servicio pide una clave",
+    (403, "scope"): "El servicio pide una clave",
+}
+
+
+def test_refusals_are_told_in_the_readers_language_over_the_services_own_words(visit: Visit) -> None:
+    left = list(REFUSALS)
+
+    def handle(route: Route) -> None:
+        if left:
+            status, kind = left[0]
+            body = Problem(status, kind, f"{kind} is ruled", "5000", "Ask for fewer").body()
+            route.fulfill(status=status, content_type="application/problem+json", body=body)
+        else:
+            route.continue_()
+
+    watched = visit("/", locale="es-ES", before=lambda page: page.route("**/v1/recommend", handle))
+    watched.expected.append("status of [45]")
     page = watched.page
     notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("The service refused this: k is at most 1000. It received 5000.")
-    expect(notice).to_contain_text("What helps: Ask for fewer.")
+    for (status, kind), said in REFUSALS.items():
+        if status in {401, 403}:
+            expect(page.get_by_role("dialog")).to_contain_text("Una clave, por favor")
+            page.keyboard.press("Escape")
+        own = f"{kind} is ruled. Received: 5000. Ask for fewer."
+        expect(notice.locator("[lang=en]")).to_have_text(own)
+        expect(notice).to_contain_text(said)
+        expect(notice).to_contain_text(f"El servicio dice, en inglés: {own}")
+        left.pop(0)
+        if left:
+            notice.get_by_role("button", name="Reintentar").click()
+    page.get_by_role("button", name="English", exact=True).click()
+    expect(notice).to_contain_text("The service asks for a key with the right scope.")
+    expect(notice).to_contain_text("The service says: scope is ruled.")
     notice.get_by_role("button", name="Try again").click()
     expect(notice).to_be_hidden()
     assert rows(page).count() == 10
+
+
+def test_a_service_that_waits_and_one_that_is_gone_are_told_in_spanish(visit: Visit) -> None:
+    busy = {"detail": "At most 64 requests wait. Received: one more. Try again in a second."}
+    handler = answer_with(503, busy, {"Retry-After": "2"}, times=1)
+    watched = visit("/", locale="es-ES", before=lambda page: page.route("**/v1/recommend", handler))
+    watched.expected += ["503", "ERR_"]
+    notice = watched.page.get_by_role("alert")
+    expect(notice).to_contain_text("El servicio está ocupado. Nuevo intento en 2 s.")
+    expect(notice.locator("[lang=en]")).to_have_text(busy["detail"])
+    expect(notice).to_be_hidden()
+    watched.page.route("**/v1/recommend", lambda route: route.abort("connectionrefused"))
+    watched.page.get_by_role("button", name="Drama", exact=True).first.click()
+    expect(notice).to_contain_text("El servicio no responde.")
+    expect(notice.locator("[lang=en]")).to_have_count(0)
 
 
 def test_a_busy_service_is_asked_again_by_itself(visit: Visit) -> None:

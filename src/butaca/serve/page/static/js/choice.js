@@ -1,7 +1,7 @@
 // What the person chose, which is the address of the page: shareable, and the back button undoes it.
 //
 // film, less, seen: ids, one parameter each; in.COLUMN: a label, or "low..high"; user; near: whose similar films
-// are open; again: films already seen are shown too; k: how many.
+// are open; again: films already seen are shown too; k: how many; view=both: the list before ranking stands beside it.
 
 const FIRST = 10;
 const LONGEST = 50;
@@ -23,7 +23,7 @@ function read() {
   return {
     films: [...new Set(asked.getAll("film"))], less: [...new Set(asked.getAll("less"))],
     seen: [...new Set(asked.getAll("seen"))], where, user: asked.get("user") || null,
-    near: asked.get("near"), again: asked.has("again"), k: Math.min(Math.max(k, 1), LONGEST),
+    near: asked.get("near"), again: asked.has("again"), both: asked.get("view") === "both", k: Math.min(Math.max(k, 1), LONGEST),
   };
 }
 
@@ -39,6 +39,7 @@ function address() {
   if (choice.user) out.set("user", choice.user);
   if (choice.again) out.set("again", "1");
   if (choice.k !== FIRST) out.set("k", choice.k);
+  if (choice.both) out.set("view", "both");
   if (choice.near) out.set("near", choice.near);
   const query = out.toString();
   return location.pathname + (query ? `?${query}` : "");

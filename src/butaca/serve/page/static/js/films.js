@@ -2,13 +2,14 @@
 import { get, itemPath } from "./api.js";
 
 const known = new Map();
+const OF_A_LIST = new Set(["score", "because", "stage", "retrieval_score", "place", "moved"]); // not of the film
 
 /** Keep what an answer says of its items; give them back. */
 export function learn(items) {
   for (const item of items) {
     item.id = String(item.id); // ids go through addresses and attributes, which hold text
     const before = known.get(item.id) ?? {};
-    const fresh = Object.fromEntries(Object.entries(item).filter(([name, v]) => name !== "score" && name !== "because" && v != null));
+    const fresh = Object.fromEntries(Object.entries(item).filter(([name, v]) => !OF_A_LIST.has(name) && v != null));
     known.set(item.id, { ...before, ...fresh });
   }
   return items;

@@ -25,6 +25,17 @@ new ResizeObserver(([entry]) => {
   entry.target.style.setProperty("--tall", `${entry.target.offsetHeight}px`);
 }).observe(document.querySelector(".asked"));
 
+// What shows the second stage is fetched where a list has one, or the address asks to see it.
+let stages = null;
+const fetchStages = () => {
+  stages ??= import("./compare.js").then(({ startCompare }) => startCompare(add)).catch(() => { stages = null; });
+};
+if (choice.both) fetchStages();
+onProgramme(async (ids, answer, asked) => {
+  if (answer.items.some((item) => item.place)) fetchStages();
+  (await stages)?.(answer, asked);
+});
+
 // The map is fetched when it is nearly in sight, and stays as it is while nobody looks at it.
 let marks = [];
 let map = null;

@@ -20,7 +20,7 @@ let waiting = false;
 let counted = 0;
 let stored = null; // for whom the last event was stored
 
-/** Called with the ids of every new list. */
+/** Called with the ids of every new list, the whole answer, and what was asked. */
 export const onProgramme = (act) => told.add(act);
 
 export function startProgramme() {
@@ -70,7 +70,7 @@ async function ask() {
     waiting = false;
     list.setAttribute("aria-busy", "false");
     const ids = got.items.map((item) => item.id);
-    for (const act of told) act(ids);
+    for (const act of told) act(ids, answer, body);
     kinds(ids);
     say(ids.length ? t("said.list", { n: ids.length, first: plain(got.items[0]) }) : t("said.none"), "list");
   } catch (failure) {

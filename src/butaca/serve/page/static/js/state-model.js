@@ -1,6 +1,6 @@
 // What answers now, what else could, and the particulars of the one that does.
 import { $, h } from "./dom.js";
-import { count, maybe, moment, percent, t } from "./words.js";
+import { count, maybe, moment, percent, signed, t } from "./words.js";
 
 export function drawModel({ model, models = [], data }) {
   const versions = models.length ? models : [model].filter(Boolean);
@@ -27,10 +27,22 @@ function facts(model, loaded) {
   const settings = model.settings ?? model.model;
   if (settings?.dim) out.push([t("fact.vectors"), t("fact.dim", { n: settings.dim })]);
   if (settings?.epochs) out.push([t("fact.training"), t("fact.epochs", { epochs: count(settings.epochs), batch: count(settings.batch_size), optimizer: settings.optimizer })]);
+  const second = stages(model);
+  if (second) out.push([t("fact.stages"), second]);
   if (model.softmax) out.push([t("fact.softmax"), maybe("softmax", model.softmax)]);
   if (model.versions) out.push([t("fact.versions"), Object.entries(model.versions).map(([name, v]) => `${name} ${v}`).join(", ")]);
   if (data.fingerprint) out.push([t("fact.fingerprint"), h("code", {}, data.fingerprint)]);
   return out;
+}
+
+/** What a second stage gained on held-out pairs; nothing where none was judged. */
+function stages({ metrics }) {
+  const told = metrics?.ranking;
+  if (!told) return null;
+  if (told.notice) return t("stage.left");
+  const gains = Object.entries(told.gains ?? {}).filter(([label]) => /@10$|^top-10$/.test(label))
+    .map(([label, g]) => t("stage.gain", { label, gain: signed(g.gain), low: signed(g.low), high: signed(g.high) }));
+  return [t("stage.yes"), ...gains].join("; ");
 }
 
 function split(given) {

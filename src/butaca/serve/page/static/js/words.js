@@ -29,6 +29,11 @@ export function t(key, values = {}) {
   });
 }
 
+/** More sentences: {en, es}, of a part of the page that is fetched only where it is needed. */
+export function teach(more) {
+  for (const name of Object.keys(LANGUAGES)) Object.assign(LANGUAGES[name], more[name]);
+}
+
 /** The word under a key, or what was given where nobody wrote one, such as a new genre. */
 export const maybe = (kind, name) => LANGUAGES[language][`${kind}.${name}`] ?? name;
 
