@@ -356,6 +356,19 @@ def test_variety_and_freshness_change_the_list_as_they_say(rec):
     assert scores == sorted(scores, reverse=True)
 
 
+def test_shares_are_parts_of_a_fresh_lists_score_without_what_freshness_adds(rec):
+    """What freshness adds: its weight, times the spread of the person's scores, times 2 ** (-age / 10)."""
+    answer = rec.recommend("u3", 8, freshness=0.5, explain=True)
+    shares = rec.explain(ids(answer), "u3")
+    spread = rec.score(np.array([3], dtype=np.int32))[0].std()
+    for item, total in zip(answer.items, shares.total(), strict=True):
+        year = rec.catalogue.record(int(item.id[1:]))["year"]
+        bonus = 0.0 if year is None else 0.5 * spread * 2 ** (-(2018 - year) / 10)
+        assert item.score == pytest.approx(total + bonus, abs=2e-4)
+        assert item.because
+    assert max(i.score for i in answer.items) > shares.total().max() + 0.01
+
+
 @pytest.mark.parametrize("setting", [{"variety": 1.5}, {"variety": float("nan")}, {"freshness": -1}])
 def test_settings_out_of_range_are_refused(rec, setting):
     with pytest.raises(SettingError, match="between 0 and"):

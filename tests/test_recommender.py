@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +18,8 @@ import pytest
 import butaca
 from butaca.data.histories import Histories
 from butaca.errors import BundleError, SettingError, UnknownEntityError
-from butaca.recommend.bundle import MANIFEST, read_manifest
+from butaca.model_commands import folder_facts
+from butaca.recommend.bundle import MANIFEST, _json, read_manifest
 from butaca.recommend.recommender import Recommender
 from butaca.recommend.titles import find_title
 from conftest import left_out
@@ -353,6 +356,47 @@ def test_a_truncated_or_missing_file_is_refused_with_the_reason(folder):
         Recommender.load(folder)
     with pytest.raises(BundleError, match="is not a folder"):
         Recommender.load(folder / "nowhere")
+
+
+def resealed(folder, manifest):
+    """The manifest of a folder, as a writer that knows it so would have sealed it."""
+    seal = hashlib.sha256(_json(manifest)).hexdigest()
+    (folder / MANIFEST).write_bytes(_json({"manifest": manifest, "sha256": seal}))
+
+
+def places(value, *path):
+    """Every key of nested mappings, as its path."""
+    for key in value if isinstance(value, dict) else ():
+        yield (*path, key)
+        yield from places(value[key], *path, key)
+
+
+def test_a_manifest_that_lacks_a_key_is_read_or_refused_with_the_cure(reader, tmp_path):
+    """As an older butaca may have written it: each key of it left out by turns."""
+    _, _, recommender = reader
+    about = {"recipe": "x", "metrics": {"verdict": {"sentence": "It ties."}}, "data": {}, "split": {}}
+    folder = replace(recommender, about=about).save(tmp_path / "m")
+    whole = read_manifest(folder)
+    refused, loaded = set(), set()
+    for path in places(whole):
+        manifest = copy.deepcopy(whole)
+        inner = manifest
+        for key in path[:-1]:
+            inner = inner[key]
+        del inner[path[-1]]
+        resealed(folder, manifest)
+        try:
+            again = Recommender.load(folder)
+            assert folder_facts(read_manifest(folder), again)["version"] == again.version
+            assert len(again.recommend("u01", k=3, explain=True).items) == 3
+        except BundleError as error:
+            refused |= {path[0]} if error.cure else set()
+        else:
+            loaded.add(path[0])
+    assert {"format", "version", "butaca", "about", "files"} <= refused
+    assert {"user_features", "cold", "about"} <= loaded
+    resealed(folder, whole)
+    Recommender.load(folder)
 
 
 def test_a_newer_folder_is_refused(folder):

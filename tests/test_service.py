@@ -11,11 +11,14 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 from typer.main import get_command
 
 from butaca import cli
@@ -28,9 +31,11 @@ from butaca.serve.live import Live, person_of
 from butaca.serve.registry import Registry, named_folders
 from butaca.serve.schemas import RecommendRequest
 from butaca.serve.settings import ServeSettings
-from butaca.serve.store.records import Event
+from butaca.serve.shown import ShownLog
+from butaca.serve.store.changes import Changes, Mark
+from butaca.serve.store.records import Event, Shown, checked_shown
 from butaca.serve.store.store import EventStore
-from butaca.serve.telemetry import Recent, uuid7
+from butaca.serve.telemetry import Recent, Telemetry, uuid7
 from conftest import checkerboard, left_out
 from serving import client, running_app, serve, small
 
@@ -174,6 +179,33 @@ def test_times_are_read_in_any_spelling(tmp_path):
     assert abs(stored["now"] - time.time()) < 60
 
 
+def test_a_time_that_has_yet_to_come_is_refused_and_one_long_past_is_not(tmp_path):
+    """Up to a day ahead: clocks and time zones differ. Later, it would be its person's latest for years."""
+    now = int(time.time())
+    iso = datetime.fromtimestamp(now + 2 * 86_400, UTC).isoformat()
+    refused = [now + 86_400 + 60, iso, "9999-12-31T23:59:59Z", 253_402_300_799]
+    taken = [now + 86_000, 0, "1970-01-01T00:00:00Z"]
+    event = {"id": "x", "user": "t", "item": "i00"}
+    with running_app(tmp_path) as app:
+        bad = asking(app, *(post("/v1/events", {"events": [event, {**event, "time": t}]}) for t in refused))
+        assert app.service.store.count() == 0
+        good = asking(
+            app,
+            *(
+                post("/v1/events", {"events": [{**event, "id": str(n), "time": t}]})
+                for n, t in enumerate(taken)
+            ),
+        )
+    for answer in bad:
+        assert answer.status_code == 422
+        told = answer.json()
+        assert "event 1 of the batch" in told["rule"]
+        assert "a day ahead" in told["rule"]
+        assert told["received"]
+        assert "divide by 1000" in told["cure"]
+    assert [answer.json() for answer in good] == [{"accepted": 1, "known": 0}] * 3
+
+
 def test_another_process_writes_and_is_noticed(tmp_path):
     with running_app(tmp_path, staleness=0.05) as app, EventStore.open(str(tmp_path / "events.db")) as other:
 
@@ -222,6 +254,22 @@ def test_history_and_erasure(tmp_path):
     assert after.json() == {"user": "u03", "erased": True, "items": []}
     assert unlearned.json()["source"] == "popularity"
     assert once_more.status_code == 200
+
+
+def test_a_history_is_latest_first_whether_by_training_or_since(tmp_path):
+    """The board's times count up from 0; u03's are 21 to 27."""
+    events = [
+        {"id": "old", "user": "u03", "item": "i00", "time": 0},
+        {"id": "new", "user": "u03", "item": "i02", "time": 1_000},
+    ]
+    with running_app(tmp_path) as app:
+        _, answer = asking(app, post("/v1/events", {"events": events}), ("GET", "/v1/users/u03/history"))
+    told = [(entry["from"], entry["time"]) for entry in answer.json()["items"]]
+    assert told == [
+        ("events", 1_000),
+        *(("training", time) for time in range(27, 20, -1)),
+        ("events", 0),
+    ]
 
 
 def test_what_an_erased_person_does_next_is_a_new_persons(tmp_path):
@@ -330,6 +378,46 @@ def test_lists_are_logged_with_their_request_id(tmp_path):
         assert arms[name]["low"] <= arms[name]["rate"] <= arms[name]["high"]
         assert arms[name]["with_event"] == (name == told[0]["arm"])
     assert experiments.json()["differences"][0]["arm"] == "b"
+
+
+def test_an_event_counts_for_its_list_by_any_name_of_the_item(tmp_path):
+    """By its id, its title, its title without the year; not for an item that was not in the list."""
+    with running_app(tmp_path, {"a": small(0), "b": small(1)}, {"a": 1.0, "b": 0.0}) as app:
+        told = [a.json() for a in asking(app, *[post("/v1/recommend", {"user": "u01", "k": 2})] * 4)]
+        deadline = time.monotonic() + 10
+        while app.service.telemetry.logged._value.get() < 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        first = told[0]["items"][0]
+        names = [first["id"], first["title"], first["title"].lower()[:-7], "Film 0 (1950)"]
+        assert "i00" not in {item["id"] for item in told[0]["items"]}
+        events = [
+            {"id": name, "user": "u01", "item": name, "request_id": one["request_id"]}
+            for name, one in zip(names, told, strict=True)
+        ]
+        _, answer = asking(app, post("/v1/events", {"events": events}), ("GET", "/v1/experiments"))
+    arm = answer.json()["arms"][0]
+    assert (arm["recommendations"], arm["with_event"], arm["events"]) == (4, 3, 3)
+
+
+def test_a_list_that_can_not_be_logged_takes_no_other_with_it():
+    """An item's id longer than the store takes: 513 letters."""
+
+    class Store:
+        rows: ClassVar[list] = []
+
+        def log_recommendations(self, rows):
+            self.rows += [checked_shown(row) for row in rows]
+
+    shown = ShownLog(Store(), Telemetry(), 100)
+    for n in range(5):
+        items = ("i00", "x" * 513 if n == 2 else "i01")
+        shown.put(Shown(f"r{n}", None, 1, "m", None, "popularity", items))
+    with capture_logs() as logs:
+        shown._drain()
+    assert [row.request_id for row in Store.rows] == ["r0", "r1", "r3", "r4"]
+    assert (shown._telemetry.logged._value.get(), shown._telemetry.unlogged._value.get()) == (4, 1)
+    assert [line["lists"] for line in logs] == [1]
 
 
 def test_a_user_stays_in_an_arm_and_a_request_may_name_its_model(tmp_path):
@@ -449,6 +537,71 @@ def test_people_in_memory_are_bounded(tmp_path):
     with running_app(tmp_path, cached_users=3) as app:
         asking(app, *(post("/v1/recommend", {"user": f"x{i}"}) for i in range(10)))
         assert len(app.service.live) == 3
+
+
+class Holding:
+    """A store whose people have so many events each, or whose changes can't be told."""
+
+    local = True
+
+    def __init__(self, each: int = 0, failures: int = 0) -> None:
+        self.each, self.failures, self.asked = each, failures, 0
+
+    def history(self, user, limit):
+        return [Event(f"{user}-{n}", user, f"i{n}", time=n) for n in range(min(self.each, limit))]
+
+    def erased(self, user):
+        return False
+
+    def changes(self, since=None):
+        self.asked += 1
+        if 1 < self.asked <= 1 + self.failures:
+            raise RuntimeError("not an error of ours")
+        return Changes(frozenset({"a"}), Mark(self.asked))
+
+
+def test_events_in_memory_are_bounded_though_few_people_have_them_all():
+    """150 people may be kept, so 1,500 events: 15 people of 100 each; the last who asked are among them."""
+
+    async def run():
+        live = Live(Holding(each=100), None, 150, 1.0)
+        for n in range(40):
+            await live.of(f"p{n}")
+            await live.of(f"p{n}")
+        assert (len(live), live.events) == (15, 1_500)
+        assert live.at_hand("p39") is not None
+        assert live.at_hand("p0") is None
+        live.forget(["p39", "p39", "nobody"])
+        assert (len(live), live.events) == (14, 1_400)
+        live.forget(None)
+        assert (len(live), live.events) == (0, 0)
+        one = Live(Holding(each=5_000), None, 1, 1.0)
+        await one.of("many")
+        assert (len(one), one.events) == (1, 1_000)
+
+    asyncio.run(run())
+
+
+def test_what_others_write_is_seen_again_after_any_failure():
+    """Errors that nobody foresaw must not end the task that looks: others' events would stay unseen."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    async def run():
+        store = Holding(failures=2)
+        with ThreadPoolExecutor(1) as threads:
+            live = Live(store, threads, 10, 0.05)
+            with capture_logs() as logs:
+                following = asyncio.create_task(live.follow())
+                while store.asked < 5:
+                    assert not following.done()
+                    await asyncio.sleep(0.02)
+                await live.of("a")
+                while live.at_hand("a") is not None:  # the store says that a changed, each time
+                    await asyncio.sleep(0.02)
+                following.cancel()
+        assert [line["event"] for line in logs] == ["changes in the event store not seen"]
+
+    asyncio.run(asyncio.wait_for(run(), 20))
 
 
 def test_a_read_that_began_before_a_write_is_not_remembered():

@@ -51,6 +51,13 @@ BODIES = {
     "not UTF-8": b'{"user": "\xff"}',
     "nan": b'{"variety": NaN}',
     "infinity": b'{"variety": Infinity}',
+    "variety text": b'{"variety": "0.5"}',
+    "variety true": b'{"variety": true}',
+    "freshness text": b'{"freshness": "1"}',
+    "freshness false": b'{"freshness": false}',
+    "value text": b'{"history": [{"item": "a", "value": "4"}]}',
+    "value true": b'{"history": [{"item": "a", "value": true}]}',
+    "min text": b'{"where": {"year": {"min": "1990"}}}',
     "1e999": b'{"history": [{"item": "a", "value": 1e999}]}',
     "k 0": b'{"k": 0}',
     "k 1001": b'{"k": 1001}',
@@ -98,7 +105,7 @@ EVENT = {"id": "1", "user": "u", "item": "i"}
         {"id": ""}, {"user": ""}, {"item": ""}, {"id": "a" * 513}, {"kind": "steal"}, {"value": "x"},
         {"time": -1}, {"time": 10**12}, {"time": "yesterday"}, {"time": "9999-99-99"}, {"value": 1e300},
         {"user": None}, {"user": "\x00"}, {"extra": 1}, {"time": 1.5}, {"request_id": ""},
-        {"time": "0001-01-01T00:00:00Z"},
+        {"time": "0001-01-01T00:00:00Z"}, {"value": "4"}, {"value": True}, {"time": True},
     ],
 )  # fmt: skip
 def test_a_bad_event_stores_nothing_of_its_batch(shared, change):
@@ -436,6 +443,19 @@ def test_wrong_and_revoked_keys(tmp_path):
         app.service.store.keys.revoke(key.split("_")[1])
         time.sleep(0.6)
         is_problem(asking(app, with_key(key))[0], 401)
+
+
+def test_a_key_that_another_process_revoked_ends_within_staleness(tmp_path):
+    key = keyed(tmp_path)["read"]
+    asked = ("GET", "/v1/map", {"headers": {"x-api-key": key}})
+    with (
+        running_app(tmp_path, keys=True, staleness=0.4) as app,
+        EventStore.open(str(tmp_path / "events.db")) as other,
+    ):
+        assert asking(app, asked)[0].status_code == 200
+        other.keys.revoke(key.split("_")[1])
+        time.sleep(0.45)
+        is_problem(asking(app, asked)[0], 401)
 
 
 def test_guessing_keys_has_a_rate_too(tmp_path):

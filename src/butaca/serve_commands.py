@@ -71,7 +71,7 @@ def serve(
         float, typer.Option(min=0, help="Seconds until what other processes write is noticed.")
     ] = 2.0,
     cached_users: Annotated[
-        int, typer.Option(min=1, help="People whose events are kept in memory.")
+        int, typer.Option(min=1, help="People whose events stay in memory, ten each on average.")
     ] = 50_000,
     log_lists: Annotated[
         bool,

@@ -26,7 +26,7 @@ from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as to_bytes
 
 from butaca.data.histories import Histories
-from butaca.errors import BundleError, SettingError
+from butaca.errors import BundleError
 from butaca.recommend.contents import (
     as_arrays,
     cold_as_json,
@@ -147,7 +147,29 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     if seal != found:
         raise _damaged(path, "its contents do not match its checksum")
+    lacking = _lacking(manifest)
+    if lacking:
+        raise BundleError(
+            "A model folder's manifest says by whom it was written, of what, and in which files",
+            f"{path} without {', '.join(lacking)}",
+            "Fit again with this butaca",
+        )
     return manifest
+
+
+def _lacking(manifest: Mapping[str, Any]) -> list[str]:
+    """What every version of butaca writes into a manifest, and this one does not have."""
+    kinds = {"butaca": str, "about": dict, "files": dict}
+    lacking = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
+    if "files" not in lacking:
+        files = {"arrays": {}, "entities": {}} | manifest["files"]
+        lacking += [
+            f"{part} of {role}"
+            for role, entry in files.items()
+            for part in ("name", "sha256", "bytes")
+            if part not in entry
+        ]
+    return lacking
 
 
 def version_of(manifest: Mapping[str, Any]) -> str:
@@ -191,7 +213,7 @@ def load_bundle(folder: Path) -> Recommender:
             ranker=_ranker_from(manifest.get("ranker"), content),
             version=version_of(manifest),
         )
-    except (SafetensorError, KeyError, ValueError, TypeError, SettingError) as error:
+    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise _damaged(folder, f"its parts do not fit together ({error})") from error
 
 

@@ -36,16 +36,17 @@ def scope_of(method: str, path: str) -> str | None:
 
 
 class Keys:
-    """Checks keys against the store, and remembers the answers for `staleness` seconds.
+    """Checks keys against the store, and remembers the answers for a moment.
 
     Args:
-        verify: the store's check, which gives a key with `scopes`, or None.
+        verify: the store's check, which gives a key with `scopes`, or None. Its second argument is how
+            many seconds old its own copy of the keys may be.
         threads: where it runs.
-        staleness: how long an answer holds.
+        staleness: seconds until a key that another process revoked is refused. Half of it is the store's.
     """
 
-    def __init__(self, verify: Callable[[str], Any], threads: Executor, staleness: float) -> None:
-        self._verify, self._threads, self._staleness = verify, threads, max(staleness, 0.5)
+    def __init__(self, verify: Callable[[str, float], Any], threads: Executor, staleness: float) -> None:
+        self._verify, self._threads, self._half = verify, threads, max(staleness, 0.05) / 2
         self._known: OrderedDict[bytes, tuple[Any, float]] = OrderedDict()
 
     async def find(self, plaintext: str) -> Any | None:
@@ -55,8 +56,10 @@ class Keys:
         now = time.monotonic()
         if found is not None and found[1] > now:
             return found[0]
-        key = await asyncio.get_running_loop().run_in_executor(self._threads, self._verify, plaintext)
-        self._known[digest] = (key, now + self._staleness)
+        key = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._verify, plaintext, self._half
+        )
+        self._known[digest] = (key, now + self._half)
         self._known.move_to_end(digest)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)

@@ -22,6 +22,9 @@ from butaca.serve.telemetry import log
 #: Events of one person that count, the latest.
 HISTORY_MAX = 1_000
 
+#: Events remembered for each person that may be, taken together: few have many. One is about 200 bytes.
+EACH = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -66,16 +69,31 @@ def person_of(events: Iterable[Event], erased: bool) -> Person:
     return Person(had, less, words if less else (), erased)
 
 
+def _events_of(person: Person) -> int:
+    return len(person.had) + len(person.less)
+
+
 class Live:
-    """A bounded memory of people's events, in front of the store."""
+    """A bounded memory of people's events, in front of the store.
+
+    Args:
+        store: what is remembered of.
+        threads: where it is read, if that takes long.
+        size: people remembered, with `EACH` events for each of them taken together; the longest remembered
+            are forgotten first.
+        staleness: seconds until what another process wrote is seen.
+
+    Attributes:
+        events: remembered, of all people.
+    """
 
     def __init__(self, store: Store, threads: Executor, size: int, staleness: float) -> None:
         self._store, self._threads = store, threads
-        self._local = (
-            store.local
-        )  # a fifth of a millisecond in a file; a thread would wait for the interpreter
+        self._local = store.local  # a fifth of a millisecond in a file; a thread would wait for its turn
         self._size, self._staleness = size, max(staleness, 0.05)
+        self._most_events = max(size * EACH, HISTORY_MAX)
         self._people: OrderedDict[str, Person] = OrderedDict()
+        self.events = 0
         self._reading: dict[str, asyncio.Future[Person]] = {}
 
     def __len__(self) -> int:
@@ -112,16 +130,22 @@ class Live:
         self._keep(user, done.result())
 
     def _keep(self, user: str, person: Person) -> Person:
+        self._drop(user)
         self._people[user] = person
-        self._people.move_to_end(user)
-        while len(self._people) > self._size:
-            self._people.popitem(last=False)
+        self.events += _events_of(person)
+        while len(self._people) > self._size or self.events > self._most_events:
+            self._drop(next(iter(self._people)))
         return person
+
+    def _drop(self, user: str) -> None:
+        person = self._people.pop(user, None)
+        if person is not None:
+            self.events -= _events_of(person)
 
     def forget(self, users: Iterable[str] | None) -> None:
         """Read these people again, or everyone: something of theirs was written."""
         for user in (*self._people, *self._reading) if users is None else users:
-            self._people.pop(user, None)
+            self._drop(user)
             self._reading.pop(user, None)
 
     async def follow(self) -> None:
@@ -140,5 +164,9 @@ class Live:
             except ButacaError as error:  # what is remembered stands until the store is back
                 if not failing:
                     log.error("changes in the event store not seen", error=str(error))
+                failing = True
+            except Exception:  # whatever it was, others' events must not stay unseen until a restart
+                if not failing:
+                    log.exception("changes in the event store not seen")
                 failing = True
             await asyncio.sleep(self._staleness)

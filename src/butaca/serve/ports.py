@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from butaca.serve.store.attribution import ArmCounts
+from butaca.serve.store.attribution import ArmCounts, Names
 from butaca.serve.store.changes import Changes, Mark
 from butaca.serve.store.records import Added, Erased, Event, Shown
 
@@ -36,7 +36,10 @@ class Store(Protocol):
         ...
 
     def experiment(
-        self, since: int | None = None, models: Mapping[str, str] | None = None
+        self,
+        since: int | None = None,
+        models: Mapping[str, str] | None = None,
+        names: Names | None = None,
     ) -> Mapping[str, ArmCounts]:
         """What each arm showed, and what came of it."""
         ...

@@ -141,7 +141,7 @@ class Registry:
             }
         for name, folder in self.folders.items():
             try:
-                version = version_in(folder)
+                manifest = read_manifest(folder)
             except BundleError as error:
                 found[name, ""] = {
                     "name": name,
@@ -153,15 +153,15 @@ class Registry:
                     "damaged": str(error),
                 }
                 continue
+            version = version_of(manifest)
             if (name, version) not in found:
-                about = read_manifest(folder)["about"]
                 found[name, version] = {
                     "name": name,
                     "version": version,
                     "active": False,
                     "loaded": False,
                     "loaded_at": None,
-                    "about": about,
+                    "about": manifest["about"],
                 }
         return list(found.values())
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from butaca.errors import SettingError
 from butaca.recommend.recommender import Recommender
 from butaca.serve.answering import same_id
 from butaca.serve.routing import PathId, TheService, body_of, json_response, problems
@@ -18,6 +20,9 @@ from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer
 from butaca.serve.store.records import Event
 
 router = APIRouter(prefix="/v1")
+
+#: Seconds that an event's time may lie ahead of this machine's clock: clocks differ, and so do time zones.
+AHEAD = 86_400
 
 
 @router.post(
@@ -36,7 +41,7 @@ async def add_events(service: TheService, request: Request) -> Response:
     """
     asked = parse(EventsRequest, await request.body())
     now = int(time.time())
-    batch = [_event(event, now) for event in asked.events]
+    batch = [_event(event, now, at) for at, event in enumerate(asked.events)]
     users = {event.user for event in batch}
     try:
         added = await service.in_thread(service.store.add, batch)
@@ -47,12 +52,23 @@ async def add_events(service: TheService, request: Request) -> Response:
     return json_response({"accepted": added.new, "known": added.known})
 
 
-def _event(event: EventIn, now: int) -> Event:
+def _event(event: EventIn, now: int, at: int) -> Event:
+    """As it is stored; `at` is its place in the batch.
+
+    Raises:
+        SettingError: it has yet to happen. As the latest of its person's events it would stay so for years.
+    """
     when = event.time
     if when is None:
         when = now
     elif not isinstance(when, int):
-        when = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+        when = math.floor((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    if when > now + AHEAD:
+        raise SettingError(
+            f"The time of event {at} of the batch is at most a day ahead of the service's clock",
+            f"{event.time}, while the clock says {datetime.fromtimestamp(now, UTC)}",
+            "Send seconds since 1970-01-01 UTC (milliseconds: divide by 1000), or leave it out for now",
+        )
     return Event(event.id, str(event.user), str(event.item), event.kind, event.value, when, event.request_id)
 
 
@@ -64,7 +80,7 @@ def _event(event: EventIn, now: int) -> Event:
     summary="What is known of a person",
 )
 async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
-    """What the model was trained on and the events since, latest first; empty for someone new."""
+    """What the model was trained on and the last 1,000 events since, latest first; empty for someone new."""
     recommender = service.registry.serving.default.recommender
     titles, ids = recommender.catalogue.titles, recommender.items.ids
     events = await service.in_thread(service.store.history, id)
@@ -84,6 +100,7 @@ async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
         )
     if not erased:
         entries += _trained(recommender, id)
+    entries.sort(key=lambda entry: -1 if entry["time"] is None else entry["time"], reverse=True)  # stable
     return json_response({"user": id, "erased": erased, "items": entries})
 
 

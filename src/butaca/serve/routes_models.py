@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from butaca.errors import BundleError, UnknownEntityError
+from butaca.recommend.catalogue import Catalogue
 from butaca.serve.problems import of_error
 from butaca.serve.routing import TheService, body_of, json_response, problems
 from butaca.serve.schemas import Nothing, parse
@@ -87,7 +89,8 @@ def _experiment(service: Service) -> dict[str, Any]:
     registry = service.registry
     serving = registry.serving
     models = {name: serving.active[name].version for name in registry.split}
-    counts = dict(service.store.experiment(models=models)) if registry.split else {}
+    names = {name: _named(serving.active[name].recommender.catalogue) for name in registry.split}
+    counts = dict(service.store.experiment(models=models, names=names)) if registry.split else {}
     empty = ArmCounts(0, 0, 0, 0, 0.0)
     arms = []
     for name, share in registry.split.items():
@@ -120,6 +123,16 @@ def _experiment(service: Service) -> dict[str, Any]:
             }
         )
     return {"arms": arms, "differences": differences}
+
+
+def _named(catalogue: Catalogue) -> Callable[[str], str]:
+    """What finds an item's id as lists have it: an event may call it by its title."""
+
+    def id_of(item: str) -> str:
+        code = catalogue.known(item)
+        return item if code is None else str(catalogue.ids[code])
+
+    return id_of
 
 
 def _finite(value: float) -> float | None:

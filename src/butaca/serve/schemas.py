@@ -23,7 +23,7 @@ TextId = Annotated[
 ]
 NumberId = Annotated[int, Field(ge=-(2**63), lt=2**63, strict=True), BeforeValidator(_whole)]
 Id = TextId | NumberId
-Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
 Label = Annotated[str, StringConstraints(max_length=TEXT_MAX)] | Finite | bool
 
@@ -103,8 +103,10 @@ class RecommendRequest(Strict):
     exclude_seen: bool = Field(True, strict=True, description="Leave out what the person had.")
     explain: bool = Field(False, strict=True, description="Say which of the history each item is because of.")
     model: Name | None = Field(None, description="A model's name or version, instead of the split's choice.")
-    variety: float = Field(0.0, ge=0, le=1, description="How much to avoid items that resemble each other.")
-    freshness: float = Field(0.0, ge=0, le=10, description="How much to favour recent items.")
+    variety: float = Field(
+        0.0, strict=True, ge=0, le=1, description="How much to avoid items that resemble each other."
+    )
+    freshness: float = Field(0.0, strict=True, ge=0, le=10, description="How much to favour recent items.")
     rank: bool = Field(
         True, strict=True, description="Let the second stage order the list, where the model has one."
     )
@@ -121,7 +123,9 @@ class EventIn(Strict):
     )
     value: Finite | None = Field(None, description="A rating or weight.")
     time: Seconds | Moment | None = Field(
-        None, description="Seconds since 1970, or ISO 8601; now if left out."
+        None,
+        description="Seconds since 1970, or ISO 8601 (UTC unless it says otherwise), at most a day ahead; "
+        "now if left out.",
     )
     request_id: TextId | None = Field(None, description="Of the list that led to it.")
 

@@ -12,7 +12,10 @@ class Reason(BaseModel):
 
     id: str | int
     title: str
-    share: float = Field(description="Of the score, exactly; the shares of all of the history add up.")
+    share: float = Field(
+        description="Its part of what the towers say (`retrieval_score`, or `score` without what freshness "
+        "adds), exactly: the shares of the whole history and what the item has without it add up."
+    )
 
 
 class Moved(BaseModel):

@@ -43,7 +43,7 @@ class Service:
         self.telemetry = Telemetry()
         self.live = Live(store, self.threads, settings.cached_users, settings.staleness)
         self.shown = ShownLog(store, self.telemetry, settings.log_queue, settings.log_lists)
-        self.keys = Keys(store.keys.verify, self.threads, settings.staleness / 2) if keys else None
+        self.keys = Keys(store.keys.verify, self.threads, settings.staleness) if keys else None
         self.experiment: tuple[float, dict[str, Any]] = (0.0, {})
         self.running: Callable[[], int] = lambda: 0
         self.count_models()

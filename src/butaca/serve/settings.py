@@ -40,7 +40,7 @@ class ServeSettings:
         timeout: seconds for one request, its body included.
         staleness: seconds until what another process wrote to the event store is noticed here, and
             until a revoked key stops working.
-        cached_users: people whose events are kept in memory.
+        cached_users: people whose events are kept in memory, up to ten each on average (live.EACH).
         log_lists: whether every list that was shown is logged with its request_id, so that later events
             can point at it. Needed by the online comparison.
         log_queue: lists waiting to be logged; more are dropped and counted in the metrics.

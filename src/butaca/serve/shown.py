@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from butaca.errors import ButacaError
+from butaca.errors import ButacaError, SettingError
 from butaca.serve.ports import Store
 from butaca.serve.store.records import Shown
 from butaca.serve.telemetry import Telemetry, log
@@ -67,11 +67,24 @@ class ShownLog:
         while self._queue:
             rows = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             try:
-                self._store.log_recommendations(rows)
-                self._telemetry.logged.inc(len(rows))
-            except ButacaError as error:
-                self._telemetry.unlogged.inc(len(rows))
-                log.error("lists not logged", lists=len(rows), error=str(error))
-            except Exception:
-                self._telemetry.unlogged.inc(len(rows))
-                log.exception("lists not logged", lists=len(rows))
+                self._write(rows)
+            except SettingError:  # a row that no store takes, as of an item whose id is too long
+                for row in rows:
+                    try:
+                        self._write([row])
+                    except SettingError as error:
+                        self._lost([row], error)
+
+    def _write(self, rows: list[Shown]) -> None:
+        try:
+            self._store.log_recommendations(rows)
+            self._telemetry.logged.inc(len(rows))
+        except SettingError:
+            raise
+        except Exception as error:
+            self._lost(rows, error)
+
+    def _lost(self, rows: list[Shown], error: Exception) -> None:
+        self._telemetry.unlogged.inc(len(rows))
+        cause = None if isinstance(error, ButacaError) else error
+        log.error("lists not logged", lists=len(rows), error=str(error), exc_info=cause)

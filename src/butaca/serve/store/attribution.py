@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, false, func, or_, select
 
 from butaca.serve.store.records import POSITIVE_KINDS
 from butaca.serve.store.schema import events, recommendations
+
+#: The id of an item as an arm's model lists it, by whatever an event calls it.
+Names = Mapping[str, Callable[[str], str]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class ArmCounts:
 
 
 def count_arms(
-    connection: Connection, since: int | None, models: Mapping[str, str] | None = None
+    connection: Connection,
+    since: int | None,
+    models: Mapping[str, str] | None = None,
+    names: Names | None = None,
 ) -> dict[str, ArmCounts]:
     """Counts of every arm, by name, of the recommendations logged since a time.
 
@@ -45,6 +51,8 @@ def count_arms(
         connection: to read by.
         since: seconds, or None for all.
         models: of each arm that counts, the version whose lists do; None counts every arm and version.
+        names: of each arm, what finds an item's id by what an event calls it, such as its title; without,
+            events name items by the ids that were shown.
     """
     shown, e = recommendations.c, events.c
     period = [shown.arm.is_not(None)] + ([shown.time >= since] if since is not None else [])
@@ -63,7 +71,8 @@ def count_arms(
         .where(*period, e.kind.in_(POSITIVE_KINDS))
     )
     for request, arm, user, items, item in connection.execution_options(yield_per=10_000).execute(joined):
-        if item in json.loads(items):
+        listed = json.loads(items)
+        if item in listed or (names is not None and arm in names and names[arm](item) in listed):
             attributed[arm] += 1
             if request not in seen:
                 seen.add(request)

@@ -57,13 +57,14 @@ class Key:
 
 
 class Keys:
-    """The keys of a store. Verifying costs microseconds, from a copy in memory that `STALE` bounds."""
+    """The keys of a store. Verifying costs microseconds, from a copy in memory of a bounded age."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[str, tuple[Key, bytes]] = {}
         self._used: dict[str, int] = {}
-        self._fresh_until = self._noted = 0.0
+        self._read_at: float | None = None  # when the copy was read, or last tried to be
+        self._noted = 0.0
         self._refreshing = threading.Lock()
 
     def create(self, name: str, scopes: Iterable[str] = ("read",)) -> str:
@@ -93,13 +94,14 @@ class Keys:
         self._load()
         return f"{PREFIX}_{key}_{secret}"
 
-    def verify(self, plaintext: str) -> Key | None:
+    def verify(self, plaintext: str, within: float | None = None) -> Key | None:
         """The key that a text is, or None: unknown, wrong, revoked or no key at all.
 
-        A key revoked by another process passes for up to `STALE` seconds more. While the database can't
-        be read, the copy in memory stands; before it was ever read, the StoreError is raised.
+        A key revoked by another process passes for up to `within` seconds more, `STALE` if not given. While
+        the database can't be read, the copy in memory stands; before it was ever read, the StoreError is
+        raised.
         """
-        self._refresh()
+        self._refresh(STALE if within is None else within)
         prefix, _, rest = plaintext.partition("_")
         key_id, _, secret = rest.partition("_")
         key, digest = self._known.get(key_id, (None, _NOBODY))
@@ -144,15 +146,15 @@ class Keys:
             for key, at in sorted(used.items()):
                 connection.execute(update(api_keys).where(api_keys.c.id == key).values(last_used=at))
 
-    def _refresh(self) -> None:
-        first = not self._fresh_until
-        if time.monotonic() <= self._fresh_until or not self._refreshing.acquire(blocking=first):
+    def _refresh(self, within: float) -> None:
+        first = self._read_at is None
+        if not self._older_than(within) or not self._refreshing.acquire(blocking=first):
             return
         try:
-            if first and self._fresh_until:
+            if first and self._read_at is not None:
                 return  # another thread read them while this one waited
             if not first:
-                self._fresh_until = time.monotonic() + STALE
+                self._read_at = time.monotonic()
             self._load()
         except StoreError:
             if first:
@@ -160,7 +162,11 @@ class Keys:
         finally:
             self._refreshing.release()
 
+    def _older_than(self, seconds: float) -> bool:
+        return self._read_at is None or time.monotonic() > self._read_at + seconds
+
     def _load(self) -> None:
+        at = time.monotonic()
         with self._database.read() as connection:
             rows = connection.execute(select(api_keys).order_by(api_keys.c.created, api_keys.c.id)).all()
         self._known = {
@@ -170,7 +176,7 @@ class Keys:
             )
             for row in rows
         }
-        self._fresh_until = time.monotonic() + STALE
+        self._read_at = at
 
 
 def _digest(secret: str) -> bytes:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from butaca.errors import SettingError, StoreError
 from butaca.serve.store import migrate
-from butaca.serve.store.attribution import ArmCounts, count_arms
+from butaca.serve.store.attribution import ArmCounts, Names, count_arms
 from butaca.serve.store.changes import Changes, Mark, read_changes
 from butaca.serve.store.database import Database
 from butaca.serve.store.erasures import Erasures
@@ -230,11 +230,14 @@ class EventStore:
         return gone
 
     def experiment(
-        self, since: int | None = None, models: Mapping[str, str] | None = None
+        self,
+        since: int | None = None,
+        models: Mapping[str, str] | None = None,
+        names: Names | None = None,
     ) -> dict[str, ArmCounts]:
         """What each arm showed and what came of it, for `experiments.py`; see `attribution.count_arms`."""
         with self._database.read() as connection:
-            return count_arms(connection, since, models)
+            return count_arms(connection, since, models, names)
 
     def erase(self, user: str) -> Erased:
         """Erases a person: events and logged recommendations go, a keyed hash of the id stays.
