@@ -89,8 +89,8 @@ def _experiment(service: Service) -> dict[str, Any]:
     registry = service.registry
     serving = registry.serving
     models = {name: serving.active[name].version for name in registry.split}
-    names = {name: _named(serving.active[name].recommender.catalogue) for name in registry.split}
-    counts = dict(service.store.experiment(models=models, names=names)) if registry.split else {}
+    called = {name: _named(serving.active[name].recommender.catalogue) for name in registry.split}
+    counts = dict(service.store.experiment(models=models, names=called)) if registry.split else {}
     empty = ArmCounts(0, 0, 0, 0, 0.0)
     arms = []
     for name, share in registry.split.items():
