@@ -1,23 +1,27 @@
 """Takes the pictures of the page: `python docs/page_pictures.py URL` beside a running `butaca serve`.
 
-Needs chromium on PATH and the dev extra. Writes docs/page.png, docs/page-map.png and docs/page-phone.png.
+Needs chromium on PATH and the dev extra. Writes docs/page.png, docs/page-map.png and docs/page-phone.png;
+with `--ranked`, beside a model of two stages (`butaca fit ml-100k --rank`), docs/page-ranked.png instead.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 FOLDER = Path(__file__).parent
 FILMS = "/?film=Fargo+%281996%29&film=Toy+Story+%281995%29&film=Aladdin+%281992%29&less=Top+Gun+%281986%29"
+RANKED = "/?film=Alien+%281979%29&film=Psycho+%281960%29&film=Shining%2C+The+%281980%29&view=both"
 
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}, "device_scale_factor": 1.5}
+TALL = {"width": 1280, "height": 940}  # ten rows and the line below them
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 2,
@@ -34,27 +38,42 @@ def keep(page: Page, name: str) -> None:
     few.save(FOLDER / name, optimize=True)
 
 
-def main(url: str) -> None:
+def one_stage(browser: Browser, url: str) -> None:
+    """The list, the map, and the list on a phone."""
+    page = browser.new_context(locale="en-US", **DESKTOP).new_page()
+    page.goto(url + FILMS)
+    page.wait_for_timeout(1500)
+    keep(page, "page.png")
+    page.locator("#map").evaluate("(node) => scrollTo({ top: node.offsetTop, behavior: 'instant' })")
+    page.wait_for_timeout(2500)
+    keep(page, "page-map.png")
+    page = browser.new_context(locale="es-ES", **PHONE).new_page()
+    page.goto(url + FILMS.partition("&less")[0])
+    page.wait_for_timeout(1500)
+    top = "(node) => scrollTo({ top: node.offsetTop + 8, behavior: 'instant' })"
+    page.locator(".programme").evaluate(top)
+    page.wait_for_timeout(500)
+    keep(page, "page-phone.png")
+
+
+def two_stages(browser: Browser, url: str) -> None:
+    """The list before and after ranking."""
+    page = browser.new_context(locale="en-US", **DESKTOP | {"viewport": TALL}).new_page()
+    page.goto(url + RANKED)
+    page.locator("#compare .after li").first.wait_for()
+    page.wait_for_timeout(1000)
+    keep(page, "page-ranked.png")
+
+
+def main(url: str, take: Callable[[Browser, str], None]) -> None:
     """Take them."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_context(locale="en-US", **DESKTOP).new_page()
-        page.goto(url + FILMS)
-        page.wait_for_timeout(1500)
-        keep(page, "page.png")
-        page.locator("#map").evaluate("(node) => scrollTo({ top: node.offsetTop, behavior: 'instant' })")
-        page.wait_for_timeout(2500)
-        keep(page, "page-map.png")
-        page = browser.new_context(locale="es-ES", **PHONE).new_page()
-        page.goto(url + FILMS.partition("&less")[0])
-        page.wait_for_timeout(1500)
-        top = "(node) => scrollTo({ top: node.offsetTop + 8, behavior: 'instant' })"
-        page.locator(".programme").evaluate(top)
-        page.wait_for_timeout(500)
-        keep(page, "page-phone.png")
+        take(browser, url)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1].rstrip("/"))
+    arguments = [argument for argument in sys.argv[1:] if argument != "--ranked"]
+    main(arguments[0].rstrip("/"), two_stages if "--ranked" in sys.argv else one_stage)

@@ -94,11 +94,9 @@ const places = (items) => new Map(items.map((item, i) => [item.id, i + 1]));
 function told() {
   const { now, before } = drawn;
   const had = places(before);
-  const stayed = now.items.filter((item) => had.has(item.id));
-  const at = places(now.items);
-  const count = (key, some) => some.length > 0 && t(key, { n: some.length });
-  const moves = [count("films up", stayed.filter((item) => at.get(item.id) < item.place)), count("films down", stayed.filter((item) => at.get(item.id) > item.place)),
-    count("films new", now.items.filter((item) => !had.has(item.id)))].filter(Boolean);
+  const from = now.items.map((item, i) => (had.get(item.id) ?? NaN) - i - 1); // rows up; NaN: new
+  const count = (key, test) => from.some(test) && t(key, { n: from.filter(test).length });
+  const moves = [count("films up", (by) => by > 0), count("films down", (by) => by < 0), count("films new", Number.isNaN)].filter(Boolean);
   return t("stages.told", { moves: moves.join(", ") || t("films same") });
 }
 
@@ -111,21 +109,25 @@ function draw() {
   box.replaceChildren(h("p", { class: "small" }, told()),
     half("before", before.map((item, i) => entry(item, i + 1, gone(i + 1, right.get(item.id))))),
     lines(now.items, before, left, right),
-    half("after", now.items.map((item, i) => entry(item, i + 1, came(i + 1, item, left.has(item.id)), true))));
+    half("after", now.items.map((item, i) => entry(item, i + 1, came(i + 1, item, left.get(item.id), before.length), true))));
   if (focused) (box.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? box.querySelectorAll(`.${side} li`)[Math.min(place, now.items.length - 1)]?.querySelector("button") ?? $("programme")).focus({ preventScroll: true });
 }
 
 const half = (side, rows) => h("section", { class: side, "aria-labelledby": `${side}-title` },
   h("h3", { id: `${side}-title` }, t(`stages.${side}`)), h("ol", {}, rows));
 
-/** How a film moved: its class, the words for the eye, what moved it, and the words for the ear. */
-function came(at, item, stayed) {
-  const from = item.place;
-  if (from === at && stayed) return ["", "", "", t("stays")];
-  const reasons = why(item.moved, from > at).join(", ");
-  const ear = [t("was", { place: from }), reasons].filter(Boolean).join(": ");
-  if (!stayed) return ["up new", t("came", { place: from }), reasons, ear];
-  return from > at ? ["up", t("up", { n: from - at }), reasons, ear] : ["down", t("down", { n: at - from }), reasons, ear];
+/**
+ * How a film moved, by the list before: its class, the words for the eye, what moved it most, and the words for the ear.
+ * Where it was below that list, its place among the candidates; of whom nothing is known the list before is what is
+ * popular, which is not the candidates' order, so a new film may have a place that the list itself denies.
+ */
+function came(at, item, from, shownBefore) {
+  if (from === at) return ["", "", "", t("stays")];
+  const reasons = why(item.moved, !(from < at));
+  const more = (words) => [words, reasons.join(", ")].filter(Boolean).join(": ");
+  if (from) return [from > at ? "up" : "down", t(from > at ? "up" : "down", { n: Math.abs(from - at) }), reasons[0], more(t("was", { place: from }))];
+  const told = item.place > shownBefore ? t("came", { place: item.place }) : t("came.in");
+  return ["up new", told, reasons[0], more(told)];
 }
 
 function gone(at, to) {
@@ -133,7 +135,7 @@ function gone(at, to) {
   return ["", "", "", to === at ? t("stays") : t("now.at", { place: to })];
 }
 
-function entry(item, at, [kind, moved, reasons, ear], after = false) {
+function entry(item, at, [kind, moved, reason, ear], after = false) {
   const { name: title, year } = shown(film(item.id));
   const side = after ? "after" : "before";
   const id = `${side}-${at}`;
@@ -141,7 +143,7 @@ function entry(item, at, [kind, moved, reasons, ear], after = false) {
     h("span", { class: "n", "aria-hidden": "true" }, at),
     h("button", { type: "button", class: "name", "data-key": `${side} ${item.id}`, "aria-label": t("similar.to", { title }), "aria-describedby": id, onclick: () => openSimilar(item.id) },
       h("span", {}, title, year && h("small", {}, ` ${year}`)),
-      moved && h("span", { class: "moved" }, h("b", {}, moved), reasons && h("i", {}, `: ${reasons}`))),
+      moved && h("span", { class: "moved" }, h("b", {}, moved), reason && h("i", {}, `: ${reason}`))),
     h("span", { class: "away", id }, t("place", { title: plain(film(item.id)), place: at, then: ear })),
     after && h("button", { type: "button", class: "plus", "data-key": `add ${item.id}`, "aria-label": t("add", { title }), title: t("add.short"), onclick: () => add(item.id) }, icon(PLUS)));
 }
