@@ -180,6 +180,7 @@ import numpy as np
 sys.path.insert(0, {tests!r})
 from conftest import checkerboard
 import butaca, jax, optax
+from butaca.model import losses
 from butaca.train import step
 from butaca.two_tower import TwoTower
 assert len(jax.devices()) == 4
@@ -189,6 +190,7 @@ for name, settings in {cases!r}.items():
     history, gathered = settings.pop("history", None), settings.pop("gathered", False)
     optimizer = optax.adagrad(settings.pop("rate", 0.5))
     step.FILLED = 0 if gathered else 50
+    losses.HELD_LOGITS = 0 if settings.pop("tiled", False) else 1 << 24
     step.make_step.cache_clear()
     first = butaca.Id("user_id") if history is None else butaca.History(**history)
     board = checkerboard()
@@ -242,6 +244,8 @@ def test_one_and_four_devices_end_with_the_same_parameters():
         "history, full": {"softmax": "full", "history": {}, "start": "spectral", **unit},
         "history, in-batch": {"softmax": "in_batch", "history": {"dropout": 0.3}, **unit},
         "history, sampled": {"softmax": "sampled", "samples": 12, "history": {}, **unit},
+        "history, tiled": {"softmax": "full", "history": {}, "start": "spectral", "tiled": True, **unit},
+        "tiled": {"softmax": "full", "tiled": True},
         "history, weighted": {"history": {"by_rating": True, "by_recency": True}, "prior": "recent"},
         # At a rate of 0.5 layers magnify the last digit of a sum a thousandfold in each epoch.
         "history, layers": {"softmax": "full", "history": {}, "hidden": (6,), "mask": "known", "rate": 0.05},

@@ -33,10 +33,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from butaca.model.tiles import tiled_softmax
+
 Mask: TypeAlias = Literal["none", "accidental", "known"]
 
 #: Log-weight of a candidate that is in the batch only as somebody's positive: exp gives 0.
 ABSENT = -1e30
+
+#: Up to this many logits the matrix of queries by candidates is held; beyond, it is never whole (tiles.py).
+HELD_LOGITS = 1 << 24
 
 
 class Positives(NamedTuple):
@@ -90,6 +95,12 @@ def softmax_loss(
         raise TypeError("mask 'known' and the known pairs go together")
     if axis is not None:  # each device sees its own share of the gradient; JAX adds them up
         queries = lax.pcast(queries, axis, to="varying")
+    n_slots = candidates.shape[0]
+    if mask == "none" and not add_positive and queries.shape[0] * n_slots > HELD_LOGITS:
+        own, slot = _own_slots(positives.slot, n_slots, axis)
+        added = log_weight if bias is None else bias + log_weight
+        at = jnp.where(own, slot, n_slots)
+        return tiled_softmax(axis, queries, candidates, added, positives.query, at, positives.weight)
     rule = _Rule(mask, add_positive, axis)
     return _softmax(rule, queries, candidates, bias, log_weight, positives, known)
 
