@@ -291,6 +291,7 @@ def test_a_list_before_that_is_refused_is_told_and_asked_again(visit: Visit) -> 
     page.get_by_role("button", name="Antes y después").click()
     expect(page.get_by_role("alert")).to_contain_text("Demasiadas peticiones a la vez.")
     expect(page.locator("#list > li").first).to_be_visible()
+    page.get_by_role("button", name="Reintentar").click()
     before, _ = lists(page)
     expect(before).to_have_count(10)
     expect(page.get_by_role("alert")).to_be_hidden()
