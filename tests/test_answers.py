@@ -18,7 +18,7 @@ from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import SpectralSettings
 from butaca.recommend.catalogue import Catalogue
 from butaca.recommend.filters import Filters
-from butaca.recommend.person import Given, as_given
+from butaca.recommend.person import Given, as_given, extended
 from butaca.recommend.reorder import varied
 from butaca.recommend.titles import Titles
 
@@ -327,6 +327,43 @@ def test_less_of_an_item_moves_away_from_it_and_leaves_it_out(rec):
     person, _, _ = rec._person("u1", None, (), ["m007"], False)
     shares = rec._shares(person, np.array([int(i[1:]) for i in ids(after)]))
     np.testing.assert_allclose(shares.total(), [i.score for i in after.items], rtol=2e-4, atol=2e-4)
+
+
+def test_what_is_wanted_less_of_weighs_as_far_as_the_history_is_trusted(rec):
+    """A history of one item where six are trusted: 0.5 * (1/6) ** 0.75 of the vector of the other item alone.
+
+    That is its trained row at length 4 (the scale), beside its closed-form row at length 2.5.
+    """
+    tower = rec.query_tower
+    trained, beside = tower.history.table[7], tower.head[7]
+    alone = np.concatenate([4.0 * trained / np.linalg.norm(trained), 2.5 * beside / np.linalg.norm(beside)])
+    asked = {"history": ["m004"], "allow": ["m010", "m020"], "exclude_seen": False}
+    before = {i.id: i.score for i in rec.recommend(k=2, **asked).items}
+    after = {i.id: i.score for i in rec.recommend(k=2, less=["m007"], **asked).items}
+    for code in (10, 20):
+        want = 0.5 * (1 / 6) ** 0.75 * float(rec.item_vectors[code] @ alone)
+        name = f"m{code:03d}"
+        assert before[name] - after[name] == pytest.approx(want, rel=1e-3)
+
+
+def test_what_is_stored_of_an_item_is_kept_where_it_is_given_again():
+    """User 0 had item 5 (rated 4 at time 20) and item 2; 5 is given again, rated otherwise."""
+    seen = Histories.from_pairs(
+        np.zeros(2, np.int32), np.array([5, 2]), 1, np.array([4.0, 1.0], np.float32), np.array([20, 10])
+    )
+    row = extended(seen, 0, {5: Given(5, 1.0), 9: Given(9, 3.0, 15), 7: Given(7)})
+    assert row.items.tolist() == [2, 5, 7, 9]
+    np.testing.assert_array_equal(row.value, [1.0, 4.0, np.nan, 3.0])
+    assert row.time.tolist() == [10, 20, 20, 15]  # without a time, as late as the latest
+
+
+def test_a_list_for_freshness_or_without_rank_is_the_towers_alone(rec):
+    """A second stage that fails when it is asked."""
+    ranked = replace(rec, ranker=object())
+    with pytest.raises(AttributeError):
+        ranked.recommend("u1", 5)
+    assert ranked.recommend("u1", 5, freshness=0.5) == rec.recommend("u1", 5, freshness=0.5)
+    assert ranked.recommend("u1", 5, rank=False) == rec.recommend("u1", 5)
 
 
 def test_variety_is_maximal_marginal_relevance_by_hand():

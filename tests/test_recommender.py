@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -337,6 +338,41 @@ def test_a_flipped_byte_in_any_file_is_refused(folder):
                 Recommender.load(folder)
         path.write_bytes(whole)
     Recommender.load(folder)
+
+
+def test_a_manifest_is_refused_whichever_byte_of_it_is_another(folder):
+    """What it tells of the model too, which nothing but its seal protects."""
+    whole = (folder / MANIFEST).read_bytes()
+    for at in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1
+        (folder / MANIFEST).write_bytes(bytes(damaged))
+        with pytest.raises(BundleError):
+            read_manifest(folder)
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name_and_its_name_before_the_next(
+    recommender, tmp_path, monkeypatch
+):
+    """Else a power cut could leave a manifest whose files are empty."""
+    done, synced, real, move = [], set(), os.fsync, os.replace
+
+    def fsync(descriptor):
+        real(descriptor)
+        about = os.fstat(descriptor)
+        synced.add(about.st_ino)
+        if stat.S_ISDIR(about.st_mode):
+            done.append("folder")
+
+    def replaced(source, target):
+        assert os.stat(source).st_ino in synced
+        move(source, target)
+        done.append(os.path.basename(target).split("-")[0])
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replaced)
+    recommender.save(tmp_path / "synced")
+    assert done == ["arrays", "folder", "entities", "folder", MANIFEST, "folder"]
 
 
 def test_a_truncated_or_missing_file_is_refused_with_the_reason(folder):

@@ -260,11 +260,16 @@ def test_a_history_is_latest_first_whether_by_training_or_since(tmp_path):
     """The board's times count up from 0; u03's are 21 to 27."""
     events = [
         {"id": "old", "user": "u03", "item": "i00", "time": 0},
-        {"id": "new", "user": "u03", "item": "i02", "time": 1_000},
+        {"id": "new", "user": "u03", "item": "film 2", "time": 1_000},
     ]
     with running_app(tmp_path) as app:
         _, answer = asking(app, post("/v1/events", {"events": events}), ("GET", "/v1/users/u03/history"))
-    told = [(entry["from"], entry["time"]) for entry in answer.json()["items"]]
+    entries = answer.json()["items"]
+    assert (entries[0]["id"], entries[0]["title"]) == (
+        "film 2",
+        "Film 2 (1952)",
+    )  # as it came, and what it is
+    told = [(entry["from"], entry["time"]) for entry in entries]
     assert told == [
         ("events", 1_000),
         *(("training", time) for time in range(27, 20, -1)),

@@ -82,16 +82,16 @@ def _event(event: EventIn, now: int, at: int) -> Event:
 async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
     """What the model was trained on and the last 1,000 events since, latest first; empty for someone new."""
     recommender = service.registry.serving.default.recommender
-    titles, ids = recommender.catalogue.titles, recommender.items.ids
+    titles, known = recommender.catalogue.titles, recommender.catalogue.known
     events = await service.in_thread(service.store.history, id)
     erased = await service.in_thread(service.store.erased, id)
     entries = []
     for event in reversed(events):
-        code = ids.code(event.item)
+        code = known(event.item)
         entries.append(
             {
                 "id": event.item,
-                "title": event.item if code == ids.unknown else titles[code],
+                "title": event.item if code is None else titles[code],
                 "kind": event.kind,
                 "value": event.value,
                 "time": event.time,
