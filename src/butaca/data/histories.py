@@ -62,6 +62,14 @@ class Histories:
         >>> Histories.from_pairs(*again, 1, np.array([4.0, 1.0]), np.array([20, 10])).value.tolist()
         [4.0]
         """
+        if _in_order(user, item):  # prepared data, which stay on the disk
+            begin = np.searchsorted(user, np.arange(n_users + 1)).astype(np.int64)
+            return cls(
+                item.astype(np.int32, copy=False),
+                begin,
+                None if value is None else value.astype(np.float32, copy=False),
+                None if time is None else time.astype(np.int64, copy=False),
+            )
         # Sorts are stable: the last of equal pairs is the last row, and of the latest if sorted by time.
         pair = user.astype(np.int64) << 32 | item.astype(np.int64)
         order = np.argsort(pair, kind="stable")
@@ -112,3 +120,11 @@ class Histories:
         """All items of a batch of users: row into `users` int64 [m], item int32 [m]."""
         rows, at = self.rows(users)
         return rows, self.items[at]
+
+
+def _in_order(user: Codes, item: Codes) -> bool:
+    """Whether pairs come by user and within a user by item, each once."""
+    if not len(user) or user[0] > user[-1]:
+        return False
+    later = (user[1:] > user[:-1]) | ((user[1:] == user[:-1]) & (item[1:] > item[:-1]))
+    return bool(later.all())

@@ -33,6 +33,7 @@ import scipy.sparse as sp
 from jax import Array, lax
 
 from butaca.errors import SettingError
+from butaca.model import subspace
 from butaca.types import Codes, Floats, Ints, Times
 
 #: Up to this many items K is one dense matrix; beyond, it is applied through overlapping windows.
@@ -111,20 +112,28 @@ def decompose(
         seed: of the first random subspace.
     """
     span = settings.span if time is not None else np.inf
-    order = np.lexsort((item, user) if time is None else (item, time, user))
-    u, i = user[order], item[order]
-    count = np.bincount(u, minlength=1)
-    weight = count[u] ** (-2.0 * settings.user_power)  # [n]
-    degree = np.bincount(i, minlength=n_items).astype(np.float32)
+    count = np.bincount(user, minlength=1)
+    degree = np.bincount(item, minlength=n_items).astype(np.float32)
     scale = (np.maximum(degree, 1.0) ** -settings.item_power).astype(np.float32)
     k = min(dim + OVERSAMPLE, n_items)
     power = settings.user_power
     rng = np.random.default_rng([seed, 3])
     first = rng.normal(size=(n_items, k)).astype(np.float32)
+    whole = span > 1000 * int(count.max())  # flat to a thousandth
+    in_place = whole and n_items > DENSE_ITEMS and _is_sorted(user, item)
+    if not in_place:
+        order = np.lexsort((item, user) if time is None else (item, time, user))
+        user, item = user[order], item[order]
     if n_items <= DENSE_ITEMS:
-        values, vectors = _dense(u, i, weight.astype(np.float32), scale, span, power, first)
+        weight = count[user] ** (-2.0 * power)  # [n]
+        values, vectors = _dense(user, item, weight.astype(np.float32), scale, span, power, first)
     else:
-        values, vectors = _windowed(u, i, count, scale, span, power, first)
+        blocks = (
+            subspace.histories(item, np.append(0, np.cumsum(count)), n_items, power)
+            if whole
+            else subspace.in_blocks(windows(user, item, count, n_items, span, power))
+        )
+        values, vectors = subspace.leading(blocks, scale, first, PASSES)
     return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree)
 
 
@@ -196,19 +205,10 @@ def _iterate(gram: Array, scale: Array, first: Array) -> tuple[Array, Array]:
     return values[::-1], vectors[:, ::-1]
 
 
-def _windowed(
-    user: Codes, item: Codes, count: Ints, scale: Floats, span: float, power: float, first: Floats
-) -> tuple[Floats, Floats]:
-    """The same where K is too large to hold: K = W^T W over overlapping windows of the histories."""
-    rows = windows(user, item, count, len(scale), span, power)
-    rows = (rows @ sp.diags_array(scale)).tocsr().astype(np.float32)
-    across = rows.T.tocsr()
-    basis = np.linalg.qr(first)[0]
-    for _ in range(PASSES):
-        basis = np.linalg.qr(across @ (rows @ basis))[0]
-    part = rows @ basis
-    values, turn = np.linalg.eigh(part.T @ part)
-    return values[::-1], np.ascontiguousarray((basis @ turn)[:, ::-1], dtype=np.float32)
+def _is_sorted(user: Codes, item: Codes) -> bool:
+    """Whether interactions come by user and, within a user, by item, as prepared data do."""
+    same = user[1:] == user[:-1]
+    return bool(((user[1:] > user[:-1]) | (same & (item[1:] >= item[:-1]))).all())
 
 
 def windows(user: Codes, item: Codes, count: Ints, n_items: int, span: float, power: float) -> sp.csr_matrix:

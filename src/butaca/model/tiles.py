@@ -4,10 +4,10 @@ The loss is that of losses.py without a mask, in value and gradient:
 
     sum over positives  w * ( log sum_c exp(s_qc + a_c)  -  s_pos )
 
-The first pass over the tiles adds up the exponentials, each query's largest logit carried along (Milakov and
-Gimelshein 2018); the second computes a tile's logits again, now as probabilities, and from them its part of
-both gradients. A tile is a few megabytes and stays in the cache: no matrix of queries by candidates is ever in
-memory. That is four matrix products where three would do with the matrix held.
+The first pass over the tiles adds up the exponentials, each query's largest logit carried along (Milakov
+and Gimelshein 2018); the second computes a tile's logits again, now as probabilities, and from them its part
+of both gradients. A tile is a few megabytes and stays in the cache: no matrix of queries by candidates is
+ever in memory. That is four matrix products where three would do with the matrix held.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-#: Logits of a tile: 8 MB, of which a few are in use at a time; measured in docs/decisions/016-training-at-scale.md.
+#: Logits of a tile: 8 MB; docs/decisions/016-training-at-scale.md has what other sizes take.
 TILE_LOGITS = 1 << 21
 
 

@@ -151,17 +151,19 @@ class Prepared:
         return self._entities("item")
 
     def dataset(self, name: str = "train") -> Dataset:
-        """A side as a Dataset, in memory: for data that fit."""
+        """A side as a Dataset whose columns stay on the disk, but for the users' codes, 4 bytes each.
+
+        What reads it a batch of users at a time, as training does, needs memory for a batch.
+        """
         side = {"train": self.train, "test": self.test}[name]
-        user = np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(side.start))
         names = self.manifest["names"]
         return Dataset(
             users=self.users,
             items=self.items,
-            user=user,
-            item=np.array(side.item),
-            value=None if side.value is None else np.array(side.value),
-            timestamp=None if side.time is None else np.array(side.time),
+            user=np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(side.start)),
+            item=side.item,
+            value=side.value,
+            timestamp=side.time,
             value_name=names.get("value", "value"),
             time_name=names.get("time", "timestamp"),
             name=self.folder.name,

@@ -118,10 +118,10 @@ class Batches:
         self.user, self.item, self.plan, self.histories = user, item, plan, histories
         self.n_users, self.n_items, self.n_shards = n_users, n_items, n_shards
         self.rows_per_shard = rows_per_shard or n_items + 1
-        by_user = np.argsort(user, kind="stable")
-        self._known_items = item[by_user]
-        self._known_start = np.searchsorted(user[by_user], np.arange(n_users + 1))
-        self._by_user = by_user
+        # Pairs that come sorted by user, as prepared data do, stay where they are: on the disk, perhaps.
+        self._by_user = None if (np.diff(user) >= 0).all() else np.argsort(user, kind="stable")
+        self._known_items = item if self._by_user is None else item[self._by_user]
+        self._known_start = np.append(0, np.cumsum(np.bincount(user, minlength=n_users)))
         self._active = np.flatnonzero(np.diff(self._known_start))
         per_user = max(round(plan.size * len(self._active) / max(len(user), 1)), 1)
         self._users_per_batch = min(per_user, max(len(self._active), 1))
@@ -165,24 +165,23 @@ class Batches:
 
     def _rows_of(self, users: Codes | Ints) -> Ints:
         """Rows of all interactions of some users, user after user."""
-        start, end = self._known_start[users], self._known_start[users + 1]
-        return self._by_user[spans(start, end)]
+        at = spans(self._known_start[users], self._known_start[users + 1])
+        return at if self._by_user is None else self._by_user[at]
 
     def _capacities(self, counts: Ints) -> tuple[int, int, int]:
         """Room for unique queries, for slots per shard and for known pairs in any batch."""
         plan = self.plan
         degree = np.diff(self._known_start)
-        largest = np.sort(degree)[::-1]
         if plan.by == "user":
             n_queries = self._users_per_batch
-            self._n_positives = int(largest[:n_queries].sum())
+            self._positives = Room.of(degree[self._active], n_queries)
         else:
-            self._n_positives = min(plan.size, len(self.user))
-            n_queries = min(self._n_positives, len(self._active))
-        size = self._n_positives
+            size = min(plan.size, len(self.user))
+            self._positives = Room(size, size, 1)
+            n_queries = min(size, len(self._active))
+        size = self._positives.most
         if self.histories is not None:
-            lengths = np.sort(np.diff(self.histories.start))[::-1]
-            self._n_history = -(-int(lengths[:n_queries].sum()) // 1024) * 1024  # few different shapes
+            self._histories = Room.of(np.diff(self.histories.start)[self._active], n_queries, 1024)
         fixed = plan.shuffle == "once" and plan.candidates == "in_batch"
         if plan.candidates == "full":
             n_slots = self.rows_per_shard
@@ -194,7 +193,7 @@ class Batches:
             n_slots = min(size + drawn, self.rows_per_shard, int((counts > 0).sum()) + drawn)
         n_known = 0
         if plan.mask == "known":
-            n_known = int(largest[:n_queries].sum())
+            n_known = int(np.sort(degree)[::-1][:n_queries].sum())
         return n_queries, -(-n_slots // 16) * 16 if plan.candidates != "full" else n_slots, n_known
 
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
@@ -214,7 +213,7 @@ class Batches:
             candidates, weight = self._candidates(item, epoch, step)
             candidate_rows, log_weight = self._place(candidates, weight, slot_of)
 
-        size = self._n_positives
+        size = self._positives.for_(len(user))
         known_query = known_slot = None
         if plan.mask == "known":
             known_query, known_slot = self._known(queries, slot_of, len(log_weight))
@@ -271,7 +270,8 @@ class Batches:
         if rows is None:
             return None
         start, end = rows.start[queries], rows.start[queries + 1]
-        at, size = spans(start, end), self._n_history
+        at = spans(start, end)
+        size = self._histories.for_(len(at))
         beyond = self.n_shards * self.rows_per_shard
         query = np.repeat(np.arange(len(queries), dtype=np.int32), end - start)
         weight = np.zeros(size, dtype=np.float32)
@@ -287,6 +287,42 @@ class Batches:
             None if rows.bins is None else _fill(rows.bins[at], size, 0),
             age,
         )
+
+
+class Room(NamedTuple):
+    """Rows that batches of users take: one size for nearly all of them, so that few shapes are compiled.
+
+    Where histories differ much in length, the longest that could meet in one batch take several times what
+    a batch drawn at random does: room for that each time would be padding that every step computes.
+    """
+
+    usual: int
+    most: int
+    grain: int
+
+    @classmethod
+    def of(cls, lengths: Ints, n_queries: int, multiple: int = 1) -> Room:
+        """Room for any n_queries users of these lengths.
+
+        Args:
+            lengths: rows of each user.
+            n_queries: users of a batch.
+            multiple: that sizes are rounded up to.
+        """
+        most = int(np.sort(lengths)[::-1][:n_queries].sum())
+        mean = n_queries * float(lengths.mean()) if len(lengths) else 0.0
+        grain = max(int(mean / 8), 1024)
+        most = -(-most // multiple) * multiple
+        return cls(min(most, -(-int(1.06 * mean) // grain) * grain), most, grain)
+
+    def for_(self, rows: int) -> int:
+        """The size for so many rows.
+
+        >>> room = Room(usual=2048, most=6000, grain=1024)
+        >>> room.for_(100), room.for_(2049), room.for_(6000)
+        (2048, 3072, 6000)
+        """
+        return max(self.usual, min(-(-rows // self.grain) * self.grain, self.most))
 
 
 class UserRows(NamedTuple):

@@ -1,0 +1,112 @@
+"""Leading eigenvectors of diag(s) W^T W diag(s), with the sparse rows of W a block at a time.
+
+Subspace iteration (Halko, Martinsson and Tropp 2011). A pass reads every block once and multiplies by it
+twice while it is at hand, W_b^T (W_b Q), so that blocks may lie on the disk and nothing as large as the
+interactions is copied. Blocks are summed in a fixed number of groups, whatever the cores: the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+
+from butaca.types import Codes, Floats, Ints
+
+#: Gives some rows of W, sparse [r, N].
+Rows: TypeAlias = Callable[[], sp.csr_matrix]
+
+#: Groups that blocks are summed in, and as many threads at most; entries of a block.
+GROUPS, BLOCK = 4, 1 << 20
+
+
+def leading(blocks: Sequence[Rows], scale: Floats, first: Floats, passes: int) -> tuple[Floats, Floats]:
+    """Eigenvalues falling [k] and eigenvectors [N, k], float32.
+
+    Args:
+        blocks: all rows of W.
+        scale: s [N].
+        first: the subspace to begin with [N, k].
+        passes: of the iteration; the blocks are read once more to turn its result into eigenvectors.
+    """
+    groups = [blocks[at::GROUPS] for at in range(GROUPS)]
+    with ThreadPoolExecutor(min(GROUPS, os.cpu_count() or 1)) as threads:
+
+        def product(basis: Floats) -> Floats:
+            scaled = scale[:, None] * basis
+            total = np.zeros_like(scaled)
+            for part in threads.map(lambda group: _sum(group, scaled), groups):
+                total += part
+            total *= scale[:, None]
+            return total
+
+        basis = orthonormal(first)
+        for _ in range(passes):
+            basis = orthonormal(product(basis))
+        values, turn = np.linalg.eigh(basis.T @ product(basis))
+    return values[::-1].astype(np.float32), np.ascontiguousarray((basis @ turn)[:, ::-1], dtype=np.float32)
+
+
+def histories(item: Codes, start: Ints, n_items: int, power: float) -> list[Rows]:
+    """Blocks of whole histories: a row per user, each entry n ** -power for a history of n items.
+
+    Args:
+        item: of each interaction, user after user [n]; memory-mapped, perhaps.
+        start: where each user's begin [U + 1].
+        n_items: N.
+        power: of the length.
+    """
+
+    def rows(a: int, b: int) -> sp.csr_matrix:
+        begin = start[a : b + 1]
+        lengths = np.diff(begin)
+        weight = np.maximum(lengths, 1).astype(np.float32) ** np.float32(-power)
+        entries = (np.repeat(weight, lengths), np.asarray(item[begin[0] : begin[-1]]), begin - begin[0])
+        return sp.csr_matrix(entries, shape=(b - a, n_items))
+
+    return [partial(rows, a, b) for a, b in _cuts(start)]
+
+
+def in_blocks(matrix: sp.csr_matrix) -> list[Rows]:
+    """A sparse matrix in memory by its rows."""
+
+    def rows(a: int, b: int) -> sp.csr_matrix:
+        return matrix[a:b].astype(np.float32)
+
+    return [partial(rows, a, b) for a, b in _cuts(matrix.indptr)]
+
+
+def orthonormal(vectors: Floats) -> Floats:
+    """An orthonormal basis of the columns' span, [N, k]: what a QR decomposition gives, up to a rotation.
+
+    By the k x k products of the columns, twice (Stathopoulos and Wu 2002): at 50,000 x 272 a tenth of QR's
+    time. Directions that the columns lack come out as zero.
+    """
+    for _ in range(2):
+        gram = vectors.T @ vectors
+        values, turn = np.linalg.eigh(gram.astype(np.float64))
+        kept = values > max(float(values[-1]), 1e-300) * 1e-10
+        inverse = np.where(kept, 1.0 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+        vectors = vectors @ (turn * inverse).astype(vectors.dtype)
+    return vectors
+
+
+def _sum(group: Sequence[Rows], basis: Floats) -> Floats:
+    total = np.zeros_like(basis)
+    for rows in group:
+        block = rows()
+        total += block.T @ (block @ basis)
+    return total
+
+
+def _cuts(start: Ints) -> list[tuple[int, int]]:
+    """Stretches of rows with about BLOCK entries each."""
+    marks = np.searchsorted(start, np.arange(0, int(start[-1]), BLOCK), side="right") - 1
+    cuts = np.unique(np.append(marks, len(start) - 1)).tolist()
+    return [(a, b) for a, b in pairwise(cuts) if start[b] > start[a]]
