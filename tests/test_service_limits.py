@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from butaca import cli
 from butaca.errors import ButacaError, SettingError, UnknownEntityError
+from butaca.serve import access
 from butaca.serve.access import presented, scope_of
 from butaca.serve.limits import Buckets
 from butaca.serve.problems import Problem, shown
@@ -106,6 +108,8 @@ EVENT = {"id": "1", "user": "u", "item": "i"}
         {"time": -1}, {"time": 10**12}, {"time": "yesterday"}, {"time": "9999-99-99"}, {"value": 1e300},
         {"user": None}, {"user": "\x00"}, {"extra": 1}, {"time": 1.5}, {"request_id": ""},
         {"time": "0001-01-01T00:00:00Z"}, {"value": "4"}, {"value": True}, {"time": True},
+        {"time": "1700000000"}, {"time": "1700000000000"}, {"time": "20231114"}, {"time": "2023-11-14"},
+        {"time": "1969-12-31T23:59:59.5Z"},
     ],
 )  # fmt: skip
 def test_a_bad_event_stores_nothing_of_its_batch(shared, change):
@@ -456,6 +460,22 @@ def test_a_key_that_another_process_revoked_ends_within_staleness(tmp_path):
         other.keys.revoke(key.split("_")[1])
         time.sleep(0.45)
         is_problem(asking(app, asked)[0], 401)
+
+
+def test_guesses_of_keys_are_remembered_in_bounds(monkeypatch):
+    monkeypatch.setattr(access, "REMEMBERED", 3)
+    asked = []
+
+    async def run():
+        with ThreadPoolExecutor(1) as threads:
+            keys = access.Keys(lambda text, within: asked.append(text), threads, 60.0)
+            for n in range(10):
+                for _ in range(2):
+                    assert await keys.find(f"guess {n}") is None
+            assert len(keys._known) == 3
+
+    asyncio.run(run())
+    assert asked == [f"guess {n}" for n in range(10)]
 
 
 def test_guessing_keys_has_a_rate_too(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,6 +18,13 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _moment(value: Any) -> Any:
+    """Text of a date and a time: of digits alone, "20231114" would be read as seconds, 13 as milliseconds."""
+    if not (isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]", value)):
+        raise ValueError("A time is whole seconds, or text such as 2026-11-25T20:00:00Z")
+    return value
+
+
 #: An id as the tables have it. Numbers are taken too, and kept as text.
 TextId = Annotated[
     str, StringConstraints(min_length=1, max_length=ID_MAX, pattern=r"^[^\x00]+$", strict=True)
@@ -29,7 +37,7 @@ Label = Annotated[str, StringConstraints(max_length=TEXT_MAX)] | Finite | bool
 
 
 Seconds = Annotated[int, Field(ge=0, le=MAX_TIME, strict=True), BeforeValidator(_whole)]
-Moment = Annotated[datetime, Field(strict=True)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class Strict(BaseModel):
