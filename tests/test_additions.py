@@ -51,6 +51,20 @@ def test_new_items_are_found_by_who_likes_what_they_are_like(made):
     assert longer.recommend(where={"year": 1961}, k=50).items[-1].id == "new odd"
 
 
+def test_every_part_of_a_new_item_comes_from_what_it_is_like(made):
+    """Its term, and its rows in both halves of the history: those of even films, for an even one."""
+    recommender, board = made
+    longer, _ = with_items(recommender, table(("x", ["even", "film"], 1960)))
+    tower, even = longer.query_tower, np.arange(len(board.items)) % 2 == 0
+    for rows in (longer.item_vectors, tower.history.table, tower.head):
+        known, new = rows[:-1], rows[-1]
+        cosine = known @ new / (np.linalg.norm(known, axis=1) * np.linalg.norm(new))
+        assert cosine[even].mean() > cosine[~even].mean() + 0.5
+    assert longer.item_bias.shape == (len(board.items) + 1,)
+    assert longer.item_bias[-1] != 0
+    assert recommender.item_bias.min() - 1 < longer.item_bias[-1] < recommender.item_bias.max() + 1
+
+
 def test_what_was_there_stays_to_the_bit(made):
     recommender, _ = made
     longer, _ = with_items(recommender, table(("x", ["even"], 1970)))
@@ -70,6 +84,7 @@ def test_saved_loaded_and_added_again(made, tmp_path):
     assert loaded.version
     again, became = with_items(loaded, table(("x", ["even"], 1970), ("y", ["odd"], 1971)))
     assert (became.new, became.known) == (("y",), ("x",))
+    assert again.version == ""  # no longer the folder's
     direct, _ = with_items(longer, table(("y", ["odd"], 1971)))
     np.testing.assert_array_equal(again.item_vectors, direct.item_vectors)
     assert [i.id for i in again.recommend("u07", 9).items] == [i.id for i in direct.recommend("u07", 9).items]

@@ -208,14 +208,18 @@ def test_a_post_is_json_so_that_no_form_of_another_site_can_send_one(tmp_path):
 
 def test_routes_and_methods_that_are_not_there(tmp_path):
     with running_app(tmp_path) as app:
-        missing, method, script, options = asking(
+        missing, method, script, options, put, patch = asking(
             app,
             ("GET", "/v1/nope"),
             ("GET", "/v1/recommend"),
             ("GET", "/<script>alert(1)</script>"),
             ("OPTIONS", "/v1/recommend", {"headers": {"origin": "https://evil.example"}}),
+            ("PUT", "/v1/events", {"content": b"{}", "headers": {"content-type": "text/plain"}}),
+            ("PATCH", "/v1/events", {"content": b"{}", "headers": JSON}),
         )
     is_problem(missing, 404)
+    is_problem(put, 415)
+    is_problem(patch, 405)
     assert is_problem(method, 405)["cure"] == "Use POST"
     assert method.headers["allow"] == "POST"
     is_problem(script, 404)
@@ -293,11 +297,14 @@ def test_headers_that_every_answer_has(tmp_path):
     ],
 )
 def test_a_name_that_resolves_here_is_not_enough(shared, host, good):
-    answer = asking(shared, ("GET", "/health/live", {"headers": {"host": host}}))[0]
+    headers = {"headers": {"host": host}}
+    answer, options = asking(shared, ("GET", "/health/live", headers), ("OPTIONS", "/v1/map", headers))
     if good:
         assert answer.status_code == 200
+        is_problem(options, 405)
     else:
         is_problem(answer, 400)
+        is_problem(options, 400)
 
 
 def test_beyond_this_machine_any_name_will_do_unless_some_are_given(tmp_path):
