@@ -19,7 +19,7 @@ from butaca.model.spectral import SpectralSettings
 from butaca.recommend.catalogue import Catalogue
 from butaca.recommend.filters import Filters
 from butaca.recommend.person import Given, as_given, extended
-from butaca.recommend.reorder import varied
+from butaca.recommend.reorder import fresh, varied
 from butaca.recommend.titles import Titles
 
 N, U, D, K = 40, 6, 5, 4
@@ -412,6 +412,11 @@ def test_settings_out_of_range_are_refused(rec, setting):
         rec.recommend("u1", **setting)
 
 
+def test_freshness_halves_every_ten_years_and_is_nothing_where_the_year_is_missing():
+    new = fresh(Filters(films()))  # 1980 to 2018, the last one not known
+    assert new[[38, 28, 18, 39]].tolist() == pytest.approx([1.0, 0.5, 0.25, 0.0])
+
+
 def test_freshness_needs_a_year(rec):
     items = Entities("movie_id", rec.items.ids, {"title": rec.items.columns["movie_title"]})
     with pytest.raises(SettingError, match="column of years"):
@@ -444,6 +449,18 @@ def test_search_as_people_type(typed, wanted):
 def test_a_trailing_article_is_forgiven():
     titles = Titles(TITLES, np.zeros(5, np.float32))
     assert [titles.find(t) for t in ("lion king", "The Lion King", "the lion king (1994)")] == [2, 2, 2]
+
+
+def test_a_title_that_fits_several_films_is_none_of_them():
+    """Two called Heat: an event on "heat" counts for neither; leaving "heat" out leaves out both."""
+    names = ["Heat (1986)", "Heat (1995)", "Ran (1985)"]
+    items = Entities("movie_id", Vocabulary.of(["a", "b", "c"]), {"title": np.array(names, dtype=object)})
+    catalogue = Catalogue(items, np.zeros(3, np.float32))
+    assert catalogue.known("heat") is None
+    assert catalogue.known("heat (1995)") == 1
+    assert catalogue.known("ran") == 2
+    assert catalogue.known("c") == 2
+    assert catalogue.matches(["heat"]).tolist() == [0, 1]
 
 
 def test_similar_keeps_conditions(rec):

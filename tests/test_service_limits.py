@@ -409,6 +409,50 @@ def test_a_request_has_its_time(tmp_path):
     assert took < 3
 
 
+def test_an_activation_may_take_its_time_and_nothing_else_may(tmp_path):
+    """A person may be called x/activate."""
+    with running_app(tmp_path, timeout=0.1) as app:
+        activate, erase = app.service.registry.activate, app.service.store.erase
+
+        def slowly(do):
+            def wait(*arguments):
+                time.sleep(0.4)
+                return do(*arguments)
+
+            return wait
+
+        app.service.registry.activate = slowly(activate)
+        app.service.store.erase = slowly(erase)
+        activated, erased = asking(
+            app,
+            post("/v1/models/memory-small/activate", {}),
+            ("DELETE", "/v1/users/x%2Factivate"),
+        )
+    assert activated.status_code == 200
+    is_problem(erased, 503)
+
+
+def test_whatever_becomes_of_a_request_it_leaves_once(tmp_path):
+    """Those that wait for their turn are counted until then; one that never left would be shed for ever."""
+    with running_app(tmp_path, max_in_flight=1) as app:
+        left = []
+        app.leave = lambda: left.append(len(left))
+        answers = asking(
+            app,
+            post("/v1/recommend", {}),
+            post("/v1/recommend", {"k": 0}),
+            ("GET", "/v1/nope"),
+            ("GET", "/health/live"),
+            ("GET", "/v1/map", {"headers": {"host": "evil.example"}}),
+        )
+        assert [answer.status_code for answer in answers] == [200, 422, 404, 200, 400]
+        assert len(left) == 5
+        assert app.service.telemetry.latency.count == 1  # of lists that were made
+        app.in_flight = lambda: 1
+        is_problem(asking(app, post("/v1/recommend", {}))[0], 503)
+        assert len(left) == 6
+
+
 def keyed(tmp_path):
     with EventStore.open(str(tmp_path / "events.db")) as store:
         return {scope: store.keys.create(scope, [scope]) for scope in ("read", "write", "admin")}

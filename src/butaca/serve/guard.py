@@ -90,7 +90,7 @@ class Guard:
                 async with asyncio.timeout(self.service.settings.timeout) as limit:
                     body = await self._read(receive, headers) if method not in {"GET", "HEAD"} else b""
                     answer = self.direct.get(path) if method == "POST" else None
-                    if answer is None and path.endswith("/activate"):
+                    if method == "POST" and path.endswith("/activate"):
                         limit.reschedule(None)  # a large model takes longer to load
                     if answer is not None:
                         route = path
