@@ -72,8 +72,8 @@ def fit(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small), or a CSV, Parquet or JSON lines file. "
-            "May be left out with --from-events.",
+            help="ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small), a CSV, Parquet or JSON lines file, or a "
+            "folder of `butaca data prepare`, which comes split. May be left out with --from-events.",
             metavar="SOURCE",
             show_default=False,
         ),
@@ -138,7 +138,14 @@ def fit(
     columns = loading.Columns(user_column, item_column, value_column, time_column, items, users)
     if source is None and from_events is None:
         raise SettingError("fit learns from a table", "none", "Name a SOURCE, or pass --from-events")
-    data = None if source is None else loading.load(source, columns)
+    sides = None if source is None else loading.prepared(source)
+    if sides is not None and (rank or from_events is not None):
+        raise SettingError(
+            "Prepared data train the towers alone, from the disk",
+            "--rank or --from-events with a folder of `butaca data prepare`",
+            "Leave it out, or pass the table itself",
+        )
+    data = None if source is None else loading.load(source, columns) if sides is None else sides.train
     if from_events is not None:
         data = loading.with_events(data, from_events, columns)
     assert data is not None
@@ -157,6 +164,7 @@ def fit(
         callbacks,
         checkpoint if resume else None,
         rank,
+        sides,
     )
     fitted.recommender.save(out_folder)
     for note in fitted.notes:

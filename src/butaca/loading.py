@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from butaca.data.dataset import Dataset
+from butaca.data.folders import kind_of
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
 from butaca.errors import StoreError, TableError
 from butaca.recommend.catalogue import Catalogue
@@ -20,6 +21,22 @@ Split: TypeAlias = Literal["random", "temporal", "last", "user", "none"]
 
 #: Names that `fit` takes for MovieLens.
 MOVIELENS = ("ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "ml-latest-small")
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Data that come split.
+
+    Attributes:
+        train, test: the sides; test is None where nothing is held out.
+        how, share, seed: how they were split.
+    """
+
+    train: Dataset
+    test: Dataset | None
+    how: Split
+    share: float
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,19 @@ def load(source: str, columns: Columns | None = None) -> Dataset:
         value_column=columns.value,
         time_column=columns.time,
     )
+
+
+def prepared(source: str) -> Sides | None:
+    """The sides of a folder that `butaca data prepare` wrote, from the disk; None for anything else."""
+    from butaca.scale.prepared import KIND, Prepared
+
+    folder = Path(source).expanduser()
+    if kind_of(folder) != KIND:
+        return None
+    found = Prepared.open(folder)
+    of_split = found.manifest["split"]
+    test = found.dataset("test") if len(found.test) else None
+    return Sides(found.dataset("train"), test, of_split["kind"], of_split["test"], of_split["seed"])
 
 
 def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset:

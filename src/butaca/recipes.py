@@ -25,6 +25,10 @@ from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHisto
 from butaca.train.settings import TwoTowerSettings
 from butaca.two_tower import TwoTower
 
+#: Above so many interactions a recipe's few epochs all run: nothing is held out to stop early, and prepared
+#: data stay where they are.
+EARLY_STOPPING_PAIRS = 5_000_000
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -43,7 +47,7 @@ class Recipe:
             closed-form tower's dimensions grow with the data's size against it: with its cube root, and
             with two thirds of it where that is more (from 1.8 times on), up to 256.
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
-            stops early.
+            stops early. `for_data` sets it to 0 above 5 million interactions.
     """
 
     name: str
@@ -84,11 +88,13 @@ class Recipe:
                 grown = round(model.spectral.dim * max(times ** (1 / 3), times / 1.5))
                 dim = max(min(grown, smaller // 4, 256), 2)
                 model = replace(model, spectral=replace(model.spectral, dim=dim))
-        epochs = self.epochs
+        epochs, held_out = self.epochs, self.held_out
         if self.steps:
             per_epoch = max(math.ceil(len(data) / self.batch_size), 1)
             epochs = max(math.ceil(self.steps / per_epoch), 4)
-        return replace(self, model=model, epochs=epochs)
+        if len(data) > EARLY_STOPPING_PAIRS:
+            held_out = 0
+        return replace(self, model=model, epochs=epochs, held_out=held_out)
 
     def fit(
         self, train: Dataset, callbacks: Sequence[Callback] = (), resume: str | Path | None = None

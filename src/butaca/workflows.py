@@ -29,7 +29,7 @@ from butaca.evaluate.judged import Judged, nullable
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import MEASURES, verdict
-from butaca.loading import Split, split
+from butaca.loading import Sides, Split, split
 from butaca.recommend.catalogue import item_titles
 from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
@@ -58,6 +58,9 @@ SOFTMAX = {
 #: A split by user gives this share of each held-out user's interactions as history; the rest test.
 GIVEN = 0.8
 
+#: Test pairs are all judged up to so many scores, and of so many users in any case.
+JUDGED_SCORES, JUDGED_USERS = 1e9, 10_000
+
 
 @dataclass
 class Fitted:
@@ -81,6 +84,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     resume: str | Path | None = None,
     rank: bool = False,
+    sides: Sides | None = None,
 ) -> Fitted:
     """Split, train, judge; nothing is written but what callbacks write.
 
@@ -90,8 +94,16 @@ def fit(
 
     With `rank` a second stage is trained on the same data, and judged beside the first; where it hurts, it is
     left out of the model, and the notes say so.
+
+    With `sides`, prepared data, `data` is their training side and they say how they were split.
     """
-    train, test = split(data, how, test_share, seed)
+    if sides is None:
+        train, test = split(data, how, test_share, seed)
+        n_interactions = len(data)
+    else:
+        how, test_share, seed = sides.how, sides.share, sides.seed
+        train, test = sides.train, sides.test
+        n_interactions = len(train) + (0 if test is None else len(test))
     given = None
     if how == "user" and test is not None:
         given, test = stratified_split(test, 1 - GIVEN, seed, by="user")
@@ -106,14 +118,19 @@ def fit(
     recommender = Recommender.build(model, train if given is None else _joined(train, given), test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
-    judged = None if test is None else judge(recommender, train, test, how=how, given=given)
+    of_split: dict[str, Any] = {"how": "none"}
+    judged = None
+    if test is not None:
+        of_split = {"how": how, "test": test_share, "seed": seed}
+        n_users = len(np.unique(test.user))
+        test = judged_on(test, seed)
+        if (sampled := len(np.unique(test.user))) < n_users:
+            of_split |= {"judged_users": sampled, "test_users": n_users}
+        judged = judge(recommender, train, test, how=how, given=given)
     ranking = None
     if rank:
         recommender = replace(recommender, ranker=second_stage(recipe, model, train, how))
         ranking = None if test is None else judge_stages(recommender, test)
-    of_split: dict[str, Any] = {"how": "none"}
-    if test is not None:
-        of_split = {"how": how, "test": test_share, "seed": seed}
     if given is not None:
         of_split["given"] = GIVEN
     about: dict[str, Any] = {
@@ -124,7 +141,7 @@ def fit(
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint(),
-            "interactions": len(data),
+            "interactions": n_interactions,
             "users": len(data.users),
             "items": len(data.items),
         },
@@ -141,6 +158,19 @@ def fit(
     if recommender.ranker is not None:
         about["ranker"] = dict(recommender.ranker.about)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
+
+
+def judged_on(test: Dataset, seed: int) -> Dataset:
+    """The test pairs of a draw of their users where scoring all would take minutes, else all.
+
+    Up to JUDGED_SCORES scores, and JUDGED_USERS users in any case, nothing is drawn.
+    """
+    users = np.unique(test.user)
+    most = max(JUDGED_USERS, int(JUDGED_SCORES / max(len(test.items), 1)))
+    if len(users) <= most:
+        return test
+    drawn = np.random.default_rng([seed, 4]).choice(users, most, replace=False)
+    return test.take(np.flatnonzero(np.isin(test.user, drawn)))
 
 
 def second_stage(recipe: Recipe, model: TwoTower, train: Dataset, how: Split) -> Ranker:
@@ -169,6 +199,11 @@ def protocol(about: Mapping[str, Any]) -> list[str]:
     """What a reader must know of how a model was trained and judged, a line each."""
     of_split, softmax = about.get("split", {}), str(about.get("softmax", ""))
     notes = [SOFTMAX[softmax]] if softmax in SOFTMAX else []
+    if "judged_users" in of_split:
+        notes.append(
+            f"Judged on {of_split['judged_users']:,} users drawn from the {of_split['test_users']:,} with "
+            "held-out interactions, each against the whole catalogue."
+        )
     if "given" not in of_split:
         return notes
     return [

@@ -45,7 +45,7 @@ def check_free(folder: Path, kind: str) -> None:
     Raises:
         TableError: it holds something other than data of this kind.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and _kind(folder) != kind)):
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and kind_of(folder) != kind)):
         raise TableError(
             f"{kind.capitalize()} data are written to a new folder, or over other {kind} data",
             f"{folder}, which holds something else",
@@ -91,6 +91,14 @@ def writing(folder: Path, kind: str) -> Iterator[Draft]:
         os.close(lock)
 
 
+def kind_of(folder: Path) -> str | None:
+    """What a folder says it holds, "grown" or "prepared"; None where it says nothing."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_bytes())["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def read_manifest(folder: Path, kind: str, made_by: str) -> dict[str, Any]:
     """What a folder of this kind says of itself.
 
@@ -102,7 +110,7 @@ def read_manifest(folder: Path, kind: str, made_by: str) -> dict[str, Any]:
     Raises:
         TableError: it is no such folder, a file is missing or has another size.
     """
-    if _kind(folder) != kind:
+    if kind_of(folder) != kind:
         raise TableError(
             f"A folder of {kind} data holds a {MANIFEST} that says so",
             f"{folder}, which {'has none' if folder.is_dir() else 'is not a folder'}",
@@ -153,13 +161,6 @@ def _seal(draft: Draft, kind: str) -> None:
     path.write_text(text + "\n", encoding="utf-8")
     _sync(path)
     _sync(draft.path)
-
-
-def _kind(folder: Path) -> str | None:
-    try:
-        return str(json.loads((folder / MANIFEST).read_bytes())["kind"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _clear(folder: Path) -> None:
