@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def test_what_was_shown_and_what_came_of_it(store):
     # a: 1 of 4, ana 1 of 3, bea 0 of 1: (1 - 3/4)^2 + (1/4)^2 = 1/8. b: 1 of 1.
     assert store.experiment() == {"a": ArmCounts(4, 1, 2, 2, 0.125), "b": ArmCounts(1, 1, 1, 1, 0.0)}
     assert store.experiment(since=11) == {}
+
+
+def test_everyone_who_gives_no_name_is_somebody_else(store):
+    """Three lists, one of which led to an event: three people, (1 - 1/3)^2 + 2 (1/3)^2 = 2/3."""
+    store.log_recommendations([shown("r1", None), shown("r2", None), shown("r3", None)])
+    store.add([watch(11, request_id="r1")])
+    (counts,) = store.experiment().values()
+    assert (counts.recommendations, counts.with_event, counts.users) == (3, 1, 3)
+    assert counts.squares == pytest.approx(2 / 3)
 
 
 def test_items_are_compared_whole(store):
@@ -73,6 +83,19 @@ def test_erasing_removes_a_person_and_nobody_else(store):
     assert store.erased_among(["bea", "ana", "cleo"]) == {"ana"}
     assert store.erase("never seen") == Erased(0, 0)
     assert store.erased("never seen")
+
+
+def test_an_event_that_is_being_written_meanwhile_is_erased_too(postgres_server):
+    """Another process has not committed it yet: the erasure waits for it. (SQLite has one writer.)"""
+    address = postgres_server.fresh()
+    with EventStore.open(address) as store, EventStore.open(address) as other, ThreadPoolExecutor(1) as pool:
+        with other._database.write() as connection:
+            other._insert(connection, [watch(1)])
+            erasing = pool.submit(store.erase, "ana")
+            with pytest.raises(TimeoutError):
+                erasing.result(0.3)
+        assert erasing.result(20) == Erased(1, 0)
+        assert store.history("ana") == []
 
 
 def test_later_events_are_a_new_persons_and_a_retry_brings_nothing_back(store):

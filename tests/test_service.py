@@ -23,7 +23,8 @@ from typer.main import get_command
 
 from butaca import cli
 from butaca.data.vocabulary import Vocabulary
-from butaca.errors import BundleError, SettingError
+from butaca.errors import BundleError, SettingError, UnknownEntityError
+from butaca.serve import registry as registry_module
 from butaca.serve.access import scope_of
 from butaca.serve.answering import NOBODY, ask, same_id
 from butaca.serve.errors import logged
@@ -228,16 +229,18 @@ def test_another_process_writes_and_is_noticed(tmp_path):
 
 def test_history_and_erasure(tmp_path):
     event = {"id": "1", "user": "u03", "item": "i04", "kind": "rate", "value": 4.5, "time": 1_700_000_000}
-    with running_app(tmp_path) as app:
-        _, before, erased, after, unlearned, once_more = asking(
+    with running_app(tmp_path, log_lists=False) as app:
+        _, known, before, erased, after, unlearned, once_more = asking(
             app,
             post("/v1/events", {"events": [event]}),
+            post("/v1/recommend", {"user": "u03"}),
             ("GET", "/v1/users/u03/history"),
             ("DELETE", "/v1/users/u03"),
             ("GET", "/v1/users/u03/history"),
             post("/v1/recommend", {"user": "u03"}),
             ("DELETE", "/v1/users/u03"),
         )
+    assert known.json()["source"] == "user"  # and is remembered
     first, *rest = before.json()["items"]
     assert first == {
         "id": "i04",
@@ -405,6 +408,22 @@ def test_an_event_counts_for_its_list_by_any_name_of_the_item(tmp_path):
     assert (arm["recommendations"], arm["with_event"], arm["events"]) == (4, 3, 3)
 
 
+def test_lists_beyond_the_queue_are_dropped_and_counted_and_the_rest_written_at_the_end():
+    class Store:
+        rows: ClassVar[list] = []
+
+        def log_recommendations(self, rows):
+            self.rows += rows
+
+    shown = ShownLog(Store(), Telemetry(), 3)
+    for n in range(5):
+        shown.put(Shown(f"r{n}", None, 1, "m", None, "popularity", ("i00",)))
+    assert (len(shown), shown._telemetry.dropped._value.get()) == (3, 2)
+    shown.start()
+    shown.close()
+    assert [row.request_id for row in Store.rows] == ["r0", "r1", "r2"]
+
+
 def test_a_list_that_can_not_be_logged_takes_no_other_with_it():
     """An item's id longer than the store takes: 513 letters."""
 
@@ -468,6 +487,31 @@ def test_without_a_split_activating_decides_who_answers(folders):
     registry.activate(other)
     assert registry.serving.default.version == other
     assert [v["active"] for v in registry.versions()] == [False, True]
+
+
+def test_with_a_split_activating_leaves_the_first_model_first(folders):
+    registry = Registry({"a": folders / "one", "b": folders / "two"}, {"a": 0.5, "b": 0.5})
+    small(2).save(folders / "two")
+    (fresh,) = (v["version"] for v in registry.versions() if not v["loaded"])
+    assert registry.activate(fresh).name == "b"
+    assert registry.serving.active["b"].version == fresh
+    assert registry.serving.default.name == "a"
+
+
+def test_a_folder_that_changes_while_it_is_loaded_is_not_taken_for_the_version_asked(folders, monkeypatch):
+    registry = Registry({"m": folders / "one"})
+    before, load = registry.serving, registry_module._load
+    small(1).save(folders / "one")
+    version = registry.versions()[1]["version"]
+
+    def slow(name, folder):
+        small(2).save(folders / "one")
+        return load(name, folder)
+
+    monkeypatch.setattr(registry_module, "_load", slow)
+    with pytest.raises(UnknownEntityError, match="GET /v1/models"):
+        registry.activate(version)
+    assert registry.serving is before
 
 
 def test_a_damaged_folder_is_refused_and_the_old_model_stays(folders, tmp_path):
@@ -549,8 +593,8 @@ class Holding:
 
     local = True
 
-    def __init__(self, each: int = 0, failures: int = 0) -> None:
-        self.each, self.failures, self.asked = each, failures, 0
+    def __init__(self, each: int = 0) -> None:
+        self.each, self.asked, self.failing = each, 0, False
 
     def history(self, user, limit):
         return [Event(f"{user}-{n}", user, f"i{n}", time=n) for n in range(min(self.each, limit))]
@@ -560,7 +604,7 @@ class Holding:
 
     def changes(self, since=None):
         self.asked += 1
-        if 1 < self.asked <= 1 + self.failures:
+        if self.failing:
             raise RuntimeError("not an error of ours")
         return Changes(frozenset({"a"}), Mark(self.asked))
 
@@ -587,22 +631,49 @@ def test_events_in_memory_are_bounded_though_few_people_have_them_all():
     asyncio.run(run())
 
 
+def test_what_a_person_said_is_in_the_order_of_the_last_words():
+    """i04 by two names; the second word on it comes after the one on i05."""
+    codes = {"i04": 4, "Film 4": 4, "i05": 5}
+    person = person_of([Event("1", "u", "i04"), Event("2", "u", "i05"), Event("3", "u", "i04")], False)
+    assert [given.item for given in person.had] == ["i05", "i04"]
+    events = [("Film 4", "dislike"), ("i05", "watch"), ("i04", "like"), ("i06", "skip")]
+    person = person_of([Event(str(n), "u", item, kind) for n, (item, kind) in enumerate(events)], False)
+    had, less = person.in_catalogue(codes.get)
+    assert [given.item for given in had] == ["i05", "i04"]
+    assert less == ("i06",)
+
+
 def test_what_others_write_is_seen_again_after_any_failure():
     """Errors that nobody foresaw must not end the task that looks: others' events would stay unseen."""
     from concurrent.futures import ThreadPoolExecutor
 
     async def run():
-        store = Holding(failures=2)
+        store = Holding()
         with ThreadPoolExecutor(1) as threads:
             live = Live(store, threads, 10, 0.05)
-            with capture_logs() as logs:
-                following = asyncio.create_task(live.follow())
-                while store.asked < 5:
+
+            async def some_more_looks():
+                wanted = store.asked + 3
+                while store.asked < wanted:
                     assert not following.done()
                     await asyncio.sleep(0.02)
+
+            with capture_logs() as logs:
+                await live.of("b")  # before anything tells what changed: may be old
+                following = asyncio.create_task(live.follow())
+                await some_more_looks()
+                assert live.at_hand("b") is None
+                await live.of("b")
+                await some_more_looks()
+                assert live.at_hand("b") is not None
+                store.failing = True
+                await some_more_looks()
+                store.failing = False
+                await some_more_looks()
+                assert live.at_hand("b") is None  # whoever changed meanwhile
                 await live.of("a")
-                while live.at_hand("a") is not None:  # the store says that a changed, each time
-                    await asyncio.sleep(0.02)
+                await some_more_looks()
+                assert live.at_hand("a") is None  # the store says so, each time
                 following.cancel()
         assert [line["event"] for line in logs] == ["changes in the event store not seen"]
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from butaca.errors import SettingError, StoreError
+from butaca.serve.store import changes
 from butaca.serve.store.group_commit import GroupCommit
 from butaca.serve.store.interactions import events_table
 from butaca.serve.store.records import KINDS, MAX_TIME, Added, Event
@@ -164,6 +165,37 @@ def test_changes_name_the_users_of_new_events(store):
     assert after.users >= {"bea"}
     store.erase("bea")
     assert store.changes(after.mark).users is None
+
+
+def test_changes_of_very_many_are_everyones(store, monkeypatch):
+    monkeypatch.setattr(changes, "MOST", 2)
+    mark = store.changes().mark
+    store.add([watch(1, "ana"), watch(2, "bea")])
+    after = store.changes(mark)
+    assert after.users == {"ana", "bea"}
+    store.add([watch(3, "cleo")] + [watch(n, f"u{n}") for n in (4, 5)])
+    assert store.changes(after.mark).users is None
+
+
+def test_what_a_transaction_of_half_a_minute_may_have_missed_is_told_again(store, monkeypatch):
+    """Asked at 0, 20 and 40 s, ana's event in between, then bea's. At 45 s a transaction from 16 s may end:
+    all since the last time asked before that, which is 0."""
+    clock = [0.0]
+    monkeypatch.setattr(changes.time, "monotonic", lambda: clock[0])
+
+    def ask(since, at):
+        clock[0] = at
+        with store._database._readers.connect() as connection:
+            return changes.read_changes(connection, since, overlap=True)
+
+    mark = ask(None, 0.0).mark
+    store.add([watch(1, "ana")])
+    mark = ask(mark, 20.0).mark
+    store.add([watch(2, "bea")])
+    mark = ask(mark, 40.0).mark
+    told = ask(mark, 45.0)
+    assert told.users == {"ana", "bea"}
+    assert ask(ask(told.mark, 80.0).mark, 81.0).users == set()
 
 
 def test_an_erasure_that_changes_tell_of_is_known(database, store):

@@ -105,6 +105,7 @@ def test_commits_are_durable_in_sqlite(tmp_path):
     with EventStore.open(str(tmp_path / "events.db")) as store, store._database.write() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+        assert connection.execute(text("PRAGMA secure_delete")).scalar() == 1  # what goes is overwritten
 
 
 def test_commits_are_durable_in_postgresql_where_the_default_is_not(postgres_server):
