@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -498,6 +499,24 @@ def test_with_a_split_activating_leaves_the_first_model_first(folders):
     assert registry.serving.default.name == "a"
 
 
+def test_two_activations_at_once_both_hold(folders, monkeypatch):
+    registry = Registry({"a": folders / "one", "b": folders / "two"}, {"a": 0.5, "b": 0.5})
+    small(2).save(folders / "one")
+    small(3).save(folders / "two")
+    fresh = [v["version"] for v in registry.versions() if not v["loaded"]]
+    load = registry_module._load
+
+    def slow(name, folder):
+        loaded = load(name, folder)
+        time.sleep(0.2)
+        return loaded
+
+    monkeypatch.setattr(registry_module, "_load", slow)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(registry.activate, fresh))
+    assert [registry.serving.active[name].version for name in "ab"] == fresh
+
+
 def test_a_folder_that_changes_while_it_is_loaded_is_not_taken_for_the_version_asked(folders, monkeypatch):
     registry = Registry({"m": folders / "one"})
     before, load = registry.serving, registry_module._load
@@ -645,7 +664,6 @@ def test_what_a_person_said_is_in_the_order_of_the_last_words():
 
 def test_what_others_write_is_seen_again_after_any_failure():
     """Errors that nobody foresaw must not end the task that looks: others' events would stay unseen."""
-    from concurrent.futures import ThreadPoolExecutor
 
     async def run():
         store = Holding()
@@ -695,8 +713,6 @@ def test_a_read_that_began_before_a_write_is_not_remembered():
             return False
 
     async def run():
-        from concurrent.futures import ThreadPoolExecutor
-
         with ThreadPoolExecutor(2) as threads:
             live = Live(Slow(), threads, 10, 1.0)
             reading = asyncio.create_task(live.of("a"))
