@@ -70,5 +70,9 @@ class BundleError(ButacaError, ValueError):
     """A model folder that is missing, damaged, truncated or newer than this version reads."""
 
 
+class ClusterError(ButacaError, RuntimeError):
+    """A Ray cluster that can't be reached, or whose workers don't finish."""
+
+
 class StoreError(ButacaError, OSError):
     """The event store can't be opened, read or written; what was not acknowledged was not stored."""

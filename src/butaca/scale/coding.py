@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -15,12 +16,19 @@ from butaca.scale.reading import Budget, spilling
 
 
 def write_ids(
-    role: Role, key: str, is_text: bool, work: Path, out: Path, table: str | None, budget: Budget
+    role: Role,
+    key: str,
+    is_text: bool,
+    met: Sequence[Path],
+    work: Path,
+    out: Path,
+    table: str | None,
+    budget: Budget,
 ) -> None:
     """Writes work/<role>s.parquet (v, code) and out/<role>s.parquet, a row per code: the id, its features.
 
-    A code is the rank of an id among all of the interactions and the table, as in `data.tables`. The
-    features keep their kinds; in text files a column of numbers becomes numbers.
+    A code is the rank of an id among all of the interactions (the files `met`) and the table, as in
+    `data.tables`. The features keep their kinds; in text files a column of numbers becomes numbers.
 
     Raises:
         TableError: a table with a wrong or repeated id, or without any id of the interactions; or
@@ -29,8 +37,8 @@ def write_ids(
     side = f"{role}s"
     coded, features = work / f"{side}.parquet", out / f"{side}.parquet"
     with spilling(budget) as con:
-        met = quoted(str(work / side / "*.parquet"))
-        con.execute(f"CREATE TEMP TABLE met AS FROM read_parquet({met}) SELECT DISTINCT v")
+        files = ", ".join(quoted(str(path)) for path in met)
+        con.execute(f"CREATE TEMP TABLE met AS FROM read_parquet([{files}]) SELECT DISTINCT v")
         if _one(con, "FROM met SELECT count(*)") < 2:
             raise TableError(
                 "A recommender learns from at least two users and two items",

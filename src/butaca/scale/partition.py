@@ -2,6 +2,9 @@
 
 Pure functions of a partition, the second half of preparing. Between them stand the few facts that need all
 of the data: vocabularies, the moment of a temporal split, where each user's rows begin.
+
+No function removes what it reads, and none writes where another attempt of it does, but for `place`, which
+writes the same numbers to the same places however often it runs.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from butaca.data.formats import quoted
-from butaca.scale.reading import Budget, spilling
+from butaca.scale.reading import Budget, own_folder, spilling
 from butaca.types import Bools, Codes, Ints, Times, Values
 
 SplitName: TypeAlias = Literal["random", "temporal", "none"]
@@ -63,6 +66,8 @@ class PartTask:
         rule: the split.
         span: the earliest and the latest time.
         budget: of DuckDB.
+        files: the partition's rows, as read.
+        folder: the sorted columns, once `sort` wrote them.
         out: where the columns are, for `place`.
         bucket: times looked at closely, for `moments`.
     """
@@ -73,22 +78,22 @@ class PartTask:
     rule: Rule
     span: tuple[int, int]
     budget: Budget
+    files: tuple[Path, ...] = ()
+    folder: Path | None = None
     out: Path | None = None
     bucket: int = -1
 
-    def part(self, name: str) -> Path:
-        """The file of a sorted column."""
-        return self.work / "sorted" / f"{self.number:05d}.{name}.npy"
-
     def column(self, name: str) -> Values:
         """A sorted column, from the disk."""
-        return load(self.part(name))
+        assert self.folder is not None
+        return load(self.folder / f"{name}.npy")
 
 
 @dataclass(frozen=True, eq=False)
 class Sorted:
-    """What `sort` found: rows that stay, rows dropped as repeats, interactions by bucket of time."""
+    """What `sort` wrote, where, and found: rows that stay, repeats dropped, rows by bucket of time."""
 
+    folder: Path
     rows: int
     repeats: int
     histogram: Ints
@@ -104,12 +109,11 @@ class Counted:
 
 def sort(task: PartTask) -> Sorted:
     """Codes a partition, keeps the latest row of each pair, sorts by user and item, writes the columns."""
-    files = sorted((task.work / "rows" / f"p={task.number}").glob("*.parquet"))
     columns: dict[str, Values] = {"user": np.empty(0, np.int32), "item": np.empty(0, np.int32)}
     columns |= {name: np.empty(0, DTYPES[name]) for name in task.names}
     columns["ord"] = np.empty(0, np.int64)
-    if files:
-        listed = ", ".join(quoted(str(f)) for f in files)
+    if task.files:
+        listed = ", ".join(quoted(str(f)) for f in task.files)
         users, items = (quoted(str(task.work / f"{side}.parquet")) for side in ("users", "items"))
         short = "".join(f", read.{name[0]} AS {name}" for name in task.names)
         with spilling(task.budget) as con:
@@ -121,14 +125,13 @@ def sort(task: PartTask) -> Sorted:
             ).fetchnumpy()
     key = columns["user"].astype(np.int64) << 32 | columns["item"]
     order = latest(key, columns.get("time"), columns["ord"])
+    folder = own_folder(task.work / "sorted", f"{task.number:05d}-")
     for name in ("user", "item", *task.names):
-        np.save(task.part(name), columns[name][order])
-    for file in files:
-        file.unlink()
+        np.save(folder / f"{name}.npy", columns[name][order])
     histogram = np.zeros(BUCKETS, dtype=np.int64)
     if "time" in task.names:
         histogram = np.bincount(bucket_of(columns["time"][order], task.span), minlength=BUCKETS)
-    return Sorted(len(order), len(key) - len(order), histogram)
+    return Sorted(folder, len(order), len(key) - len(order), histogram)
 
 
 def latest(key: Ints, time: Times | None, place: Ints) -> Ints:
@@ -182,8 +185,6 @@ def place(task: PartTask) -> None:
             whole = np.load(task.out / side / f"{name}.npy", mmap_mode="r+")
             whole[target] = task.column(name)[rows]
             whole.flush()
-    for name in ("user", "item", *task.names):
-        task.part(name).unlink()
 
 
 def load(path: Path) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,9 +21,11 @@ class Runner(Protocol):
 
     Attributes:
         workers: how many tasks run at the same time.
+        one_machine: whether they share its cores and its memory, and may write to the same page of a file.
     """
 
     workers: int
+    one_machine: bool
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
         """The results in the order of the tasks; the first error is raised."""
@@ -33,6 +36,7 @@ class Here:
     """One task after the other, in this process."""
 
     workers = 1
+    one_machine = True
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
         """The results in the order of the tasks."""
@@ -41,6 +45,8 @@ class Here:
 
 class Pool:
     """Processes of this machine."""
+
+    one_machine = True
 
     def __init__(self, executor: ProcessPoolExecutor, workers: int) -> None:
         self._executor, self.workers = executor, workers
@@ -55,6 +61,11 @@ class Pool:
                 "one that the system ended, most likely for want of memory",
                 "Lower --memory, which asks for smaller parts, or --workers",
             ) from error
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
@@ -43,7 +44,7 @@ from butaca.scale.partition import (
     sort,
     with_cut,
 )
-from butaca.scale.pool import Runner, local_runner
+from butaca.scale.pool import Runner, cores, local_runner
 from butaca.scale.prepared import FORMAT, KIND, Prepared
 from butaca.scale.reading import Budget, Read, ReadTask, read
 from butaca.types import Ints
@@ -158,12 +159,12 @@ def _write(
 ) -> dict[str, Any]:
     """All the stages; returns the facts of the manifest."""
     work = out / "work"
-    for name in ("rows", "users", "items", "sorted", "spill"):
+    for name in ("read", "sorted", "spill"):
         (work / name).mkdir(parents=True)
     each = bytes_of(settings.memory) // runner.workers
     partitions = settings.partitions or _partitions(files, int(each * FOR_ROWS), runner.workers)
     budget = Budget(int(each * FOR_DUCKDB), 1, work / "spill")
-    wide = replace(budget, threads=max(runner.workers // len(files), 1))
+    wide = replace(budget, threads=max(runner.workers // len(files), 1) if runner.one_machine else 1)
     asked: dict[Role, str | None] = {
         "user": settings.user_column,
         "item": settings.item_column,
@@ -175,7 +176,8 @@ def _write(
     first = _alike(reads, settings)
     tables: dict[Role, str | None] = {"user": settings.users, "item": settings.items}
     for role, table in tables.items():
-        write_ids(role, first.names[role], first.is_text[role], work, out, table, budget)
+        met = [one.folder / f"{role}s.parquet" for one in reads]
+        write_ids(role, first.names[role], first.is_text[role], met, work, out, table, budget)
     sizes = {side: _length(work / f"{side}.parquet") for side in ("users", "items")}
     names = tuple(name for name in ("value", "time") if name in first.names)
     with_times = [r for r in reads if r.times]
@@ -184,9 +186,21 @@ def _write(
         max((r.latest for r in with_times), default=0),
     )
     rule = Rule(settings.split, settings.test, settings.seed)
-    parts = [PartTask(n, work, names, rule, span, budget, out) for n in range(partitions)]
-    found = list(_counted(runner.map(sort, parts), "sorting", partitions, told))
+    rows_of = [tuple(f for one in reads for f in one.parts.get(n, ())) for n in range(partitions)]
+    parts = [PartTask(n, work, names, rule, span, budget, rows_of[n], out=out) for n in range(partitions)]
+    found = []
+    for part, one in zip(parts, _counted(runner.map(sort, parts), "sorting", partitions, told), strict=True):
+        found.append(one)
+        for path in part.files:
+            path.unlink()
+    parts = [replace(part, files=(), folder=f.folder) for part, f in zip(parts, found, strict=True)]
     rows = sum(f.rows for f in found)
+    if rows + sum(f.repeats for f in found) != sum(one.rows for one in reads):
+        raise TableError(
+            "Every row that was read is in one partition",
+            f"{sum(one.rows for one in reads):,} rows read and {rows:,} sorted",
+            "Check that all workers see the same folder, and prepare again",
+        )
     if settings.split == "temporal":
         cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test)
         parts = [with_cut(part, cut) for part in parts]
@@ -207,7 +221,10 @@ def _write(
             np.lib.format.open_memmap(out / side / f"{name}.npy", "w+", DTYPES[name], (n,)) if n else np.save(
                 out / side / f"{name}.npy", np.empty(0, DTYPES[name])
             )
-    list(_counted(runner.map(place, parts), "placing", partitions, told))
+    with nullcontext(runner) if runner.one_machine else local_runner(min(runner.workers, cores())) as near:
+        for part, _ in zip(parts, _counted(near.map(place, parts), "placing", partitions, told), strict=True):
+            assert part.folder is not None
+            shutil.rmtree(part.folder)
     shutil.rmtree(work)
     paths = sorted(p for p in out.rglob("*") if p.is_file())
     sums = _counted(runner.map(sha256, paths), "checksums", len(paths), told)

@@ -2,10 +2,15 @@
 
 The first pure function of preparing: one task a file. Columns are found, and cells checked, as in
 `data.tables`, in a DuckDB that spills to the work folder when it has less memory than it wants.
+
+A task writes to a folder that no other task or attempt knows, and its result says where: of a task that was
+killed, and runs again, only what the finished attempt wrote is ever read.
 """
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +52,8 @@ class Read:
 
     Attributes:
         path: the file.
+        folder: where users.parquet and items.parquet hold its ids.
+        parts: the files of its rows, by partition.
         rows: how many.
         names: of the columns, by role.
         is_text: by role, whether the ids are text.
@@ -55,6 +62,8 @@ class Read:
     """
 
     path: str
+    folder: Path
+    parts: Mapping[int, tuple[Path, ...]]
     rows: int
     names: Mapping[Role, str]
     is_text: Mapping[Role, bool]
@@ -65,23 +74,32 @@ class Read:
 
 @contextmanager
 def spilling(budget: Budget) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB that keeps to a budget."""
-    budget.spill.mkdir(parents=True, exist_ok=True)
-    with session() as con:
-        con.execute(f"SET memory_limit = '{max(budget.memory, SMALLEST)}B'")
-        con.execute(f"SET threads = {budget.threads}")
-        con.execute(f"SET temp_directory = {quoted(str(budget.spill))}")
-        yield con
+    """A DuckDB that keeps to a budget, and spills to a folder of its own: machines may share the budget's."""
+    spill = own_folder(budget.spill, "")
+    try:
+        with session() as con:
+            con.execute(f"SET memory_limit = '{max(budget.memory, SMALLEST)}B'")
+            con.execute(f"SET threads = {budget.threads}")
+            con.execute(f"SET temp_directory = {quoted(str(spill))}")
+            yield con
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def own_folder(parent: Path, prefix: str) -> Path:
+    """A new folder that no other task, attempt or machine has."""
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
 def read(task: ReadTask) -> Read:
-    """Checks a file, and writes work/rows/p=*/ (u, i, v, t, ord), work/users/ and work/items/ (v).
+    """Checks a file, and writes its rows (u, i, v, t, ord) by partition, and the ids of both sides (v).
 
     `ord` is the row's place in the whole source: of two rows of a pair at the same time the later stays.
 
     Raises:
         TableError: a cell that is wrong; the message names file, row and column.
     """
+    folder = own_folder(task.work / "read", f"{task.number:06d}-")
     with spilling(task.budget) as con:
         opened = open_table(con, task.path, "interactions", [n for n in task.asked.values() if n])
         choice = choose(opened.fields, opened.label, task.asked, None, opened.has_names)
@@ -99,18 +117,23 @@ def read(task: ReadTask) -> Read:
         selected += [f"{task.number << 40} + rowid AS ord", f"(hash({user.sql}) % {task.partitions}) AS p"]
         con.execute("SET preserve_insertion_order = false")
         with opened.errors():
-            target = quoted(str(task.work / "rows"))
+            target = quoted(str(folder / "rows"))
             con.execute(
                 f"COPY (FROM {opened.table} SELECT {', '.join(selected)}) TO {target} "
-                f"(FORMAT parquet, PARTITION_BY (p), OVERWRITE_OR_IGNORE, "
-                f"FILENAME_PATTERN 'f{task.number:06d}_{{i}}')"
+                "(FORMAT parquet, PARTITION_BY (p))"
             )
             for role, sql in (("users", user.sql), ("items", item.sql)):
-                target = quoted(str(task.work / role / f"f{task.number:06d}.parquet"))
+                target = quoted(str(folder / f"{role}.parquet"))
                 distinct = f"FROM {opened.table} SELECT DISTINCT {sql} AS v"
                 con.execute(f"COPY ({distinct}) TO {target} (FORMAT parquet)")
+    parts = {
+        int(part.name.removeprefix("p=")): tuple(sorted(part.iterdir()))
+        for part in (folder / "rows").iterdir()
+    }
     return Read(
         task.path,
+        folder,
+        parts,
         rows,
         {role: field.name for role, field in choice.fields.items()},
         {"user": user.is_text, "item": item.is_text},
