@@ -1,19 +1,22 @@
-"""Data in bulk: `butaca data grow` and `butaca data prepare`."""
+"""Data in bulk: `butaca data grow`, `butaca data prepare` and `butaca batch`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from butaca.data.folders import check_free
+from butaca.errors import SettingError
 from butaca.screen import plain
+
+if TYPE_CHECKING:
+    from butaca.scale.pool import Runner, Told
 
 out = Console()
 
@@ -25,11 +28,23 @@ ValueColumn = Annotated[str | None, typer.Option(help="Column of the rating; an 
 TimeColumn = Annotated[str | None, typer.Option(help="Column of the time; an empty name: none.")]
 ItemTable = Annotated[str | None, typer.Option("--items-table", help="A table of item features.")]
 UserTable = Annotated[str | None, typer.Option("--users-table", help="A table of user features.")]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="Who works: processes of this machine, or a Ray cluster. The result is the same."),
+]
+Workers = Annotated[
+    int, typer.Option(min=0, help="Tasks at the same time; 0: one for each core. The result is the same.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="HOST:PORT of a Ray cluster that this machine is part of; else one is started here."),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to butaca's."""
     app.add_typer(data, name="data")
+    app.command()(batch)
 
 
 @data.command()
@@ -106,9 +121,9 @@ def prepare(
     ] = "random",
     test: Annotated[float, typer.Option(help="Share that is held out.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of the random split.")] = 42,
-    workers: Annotated[
-        int, typer.Option(min=0, help="Processes; 0: one for each core. The result is the same.")
-    ] = 0,
+    engine: Engine = "local",
+    workers: Workers = 0,
+    address: Address = None,
     memory: Annotated[
         str, typer.Option(help="What the workers keep to, together; with less they spill to the disk.")
     ] = "3GB",
@@ -130,7 +145,6 @@ def prepare(
         split=split,
         test=test,
         seed=seed,
-        workers=workers or len(os.sched_getaffinity(0)),
         memory=memory,
         partitions=partitions,
         user_column=user_column,
@@ -140,15 +154,8 @@ def prepare(
         items=items_table,
         users=users_table,
     )
-    with _progress() as bar:
-        tasks = {}
-
-        def told(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=done)
-
-        prepared = run(source, out_folder, settings, told=told)
+    with _runner(engine, workers, address) as runner, _stages() as told:
+        prepared = run(source, out_folder, settings, runner=runner, told=told)
     repeats = prepared.manifest["repeats"]
     more = f" {repeats:,} repeated pairs dropped, the latest of each kept." if repeats else ""
     out.print(
@@ -156,6 +163,66 @@ def prepare(
         f"{prepared.n_users:,} users, {prepared.n_items:,} items in [bold]{plain(str(out_folder))}[/].{more}",
         highlight=False,
     )
+
+
+def batch(
+    model: Annotated[
+        Path, typer.Argument(help="A model folder, as `butaca fit --out` wrote it.", metavar="MODEL")
+    ],
+    out_folder: Annotated[Path, typer.Option("--out", help="A new folder, or one of lists.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="Items per list.")] = 100,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Keep what the users already had.")
+    ] = False,
+    first_stage: Annotated[
+        bool, typer.Option("--first-stage", help="Leave out the second stage, where the model has one.")
+    ] = False,
+    engine: Engine = "local",
+    workers: Workers = 0,
+    address: Address = None,
+) -> None:
+    """Write the best items of every user to Parquet: user_id, rank, item_id, score."""
+    from butaca.scale.batch import KIND, Batch, write_lists
+
+    check_free(out_folder, KIND)
+    asked = Batch(k, not include_seen, not first_stage)
+    with _runner(engine, workers, address) as runner, _stages() as told:
+        done = write_lists(model, out_folder, asked, runner=runner, told=told)
+    out.print(
+        f"{done['n_rows']:,} rows for {done['n_users']:,} users in [bold]{plain(str(out_folder))}[/].",
+        highlight=False,
+    )
+
+
+@contextmanager
+def _runner(engine: str, workers: int, address: str | None) -> Iterator[Runner]:
+    """Who runs the tasks."""
+    if engine == "ray":
+        from butaca.scale.ray_runner import ray_runner
+
+        with ray_runner(address, workers) as tasks:
+            yield tasks
+        return
+    if address is not None:
+        raise SettingError("--address is of a Ray cluster", f"{address} for local", "Add --engine ray")
+    from butaca.scale.pool import cores, local_runner
+
+    with local_runner(workers or cores()) as processes:
+        yield processes
+
+
+@contextmanager
+def _stages() -> Iterator[Told]:
+    """Bars, one a stage, and what moves them."""
+    with _progress() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done)
+
+        yield told
 
 
 @contextmanager

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from butaca.errors import ClusterError, SettingError
 from butaca.scale.pool import cores
 
-ANSWERS_WITHIN, JOINS_WITHIN = 5, 40  # seconds: a connection to the head; a driver that has joined
+ANSWERS_WITHIN, JOINS_WITHIN = 5, 30  # seconds: a connection to the head; a driver that has joined
 STORE = 256 << 20  # bytes of shared memory for results, on a cluster of our own
 
 _JOIN = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR'); ray.shutdown()"
@@ -63,7 +64,12 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[Joined]:
     import ray
 
     if ray.is_initialized():
-        yield Joined(address, workers or _cores_of_cluster())
+        joined = ray.get_runtime_context().gcs_address
+        if address not in (None, joined):
+            raise ClusterError(
+                "A process drives one cluster at a time", f"{address} beside {joined}", "Leave that one first"
+            )
+        yield Joined(address, workers or max(cores_of_cluster(), 1))
         return
     try:
         if address is None:
@@ -84,15 +90,17 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[Joined]:
             raise
         raise _refused(address, str(error)) from error
     try:
-        yield Joined(address, workers or _cores_of_cluster())
+        yield Joined(address, workers or max(cores_of_cluster(), 1))
     finally:
         ray.shutdown()
 
 
-def _cores_of_cluster() -> int:
+def cores_of_cluster() -> int:
+    """Cores of the machines that are in the cluster now."""
     import ray
 
-    return max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    resources: Any = ray.cluster_resources  # untyped
+    return int(resources().get("CPU", 0))
 
 
 def _probe(address: str) -> None:
@@ -115,7 +123,7 @@ def _probe(address: str) -> None:
         raise _refused(address, str(error)) from error
     try:
         command = [sys.executable, "-c", _JOIN, address]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=JOINS_WITHIN)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=JOINS_WITHIN)  # noqa: S603
     except subprocess.TimeoutExpired as error:
         raise _refused(address, f"no answer of Ray's within {JOINS_WITHIN} seconds") from error
     if done.returncode:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from butaca.errors import SettingError, TableError
 
 T = TypeVar("T")
 R = TypeVar("R")
+Told: TypeAlias = Callable[[str, int, int], None]  # stage, tasks done, tasks in all
 
 
 class Runner(Protocol):

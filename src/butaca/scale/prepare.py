@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 
@@ -44,13 +44,12 @@ from butaca.scale.partition import (
     sort,
     with_cut,
 )
-from butaca.scale.pool import Runner, cores, local_runner
+from butaca.scale.pool import Runner, Told, cores, local_runner
 from butaca.scale.prepared import FORMAT, KIND, Prepared
 from butaca.scale.reading import Budget, Read, ReadTask, read
 from butaca.types import Ints
 
 T = TypeVar("T")
-Told: TypeAlias = Callable[[str, int, int], None]  # stage, tasks done, tasks in all
 
 FOR_DUCKDB, FOR_ROWS = 0.45, 0.35  # shares of a worker's memory
 ROW_BYTES = 130  # what sorting takes, a row

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from butaca.errors import ClusterError
-from butaca.scale.cluster import cluster
+from butaca.scale.cluster import cluster, cores_of_cluster
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,9 +41,7 @@ class RayRunner:
         """
         import ray
 
-        remote = ray.remote(function).options(  # type: ignore[attr-defined]
-            num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD"
-        )
+        remote = ray.remote(function).options(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")
         running: dict[Any, int] = {}
         done: dict[int, R] = {}
         started = given = 0
@@ -70,7 +68,7 @@ class RayRunner:
             ready, _ = ray.wait(refs, timeout=LOOKS_EVERY)
             if ready:
                 return list(ready)
-            if ray.cluster_resources().get("CPU", 0) >= 1:
+            if cores_of_cluster():
                 seen = time.monotonic()
             elif time.monotonic() - seen > self.patience:
                 raise ClusterError(
