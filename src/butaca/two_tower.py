@@ -29,6 +29,7 @@ from butaca.train.batches import Batches, BatchPlan, Candidates
 from butaca.train.build import build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.loop import TrainingRun
+from butaca.train.processes import gathered
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.vectors import (
@@ -352,9 +353,10 @@ class TwoTower:
 
     def _answering(self, fitted: _Fitted, towers: Towers) -> Vectors:
         """These towers as numpy arrays."""
-        features = learned_features(fitted.run.features, fitted.seen, fitted.users.key)
+        features = learned_features(gathered(fitted.run.features), fitted.seen, fitted.users.key)
+        towers, n_items = gathered(towers), len(fitted.items)
         return answering_vectors(
-            self.settings, towers, features, fitted.seen, len(fitted.items), fitted.bins, fitted.spectrum
+            self.settings, towers, features, fitted.seen, n_items, fitted.bins, fitted.spectrum
         )
 
     def _with_cold(self, fitted: _Fitted, vectors: Vectors) -> Vectors:

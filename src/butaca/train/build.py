@@ -16,6 +16,7 @@ from butaca.model.query import RatingBins, ages
 from butaca.model.spectral import SpectralSettings, Spectrum, decompose, start_vectors
 from butaca.model.towers import HistoryTable, as_tower, init_tower
 from butaca.train.batches import UserRows
+from butaca.train.processes import first_says
 from butaca.train.settings import Prior, TwoTowerSettings
 from butaca.train.step import Features, Towers
 from butaca.types import Floats
@@ -27,7 +28,12 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
     dim = max(settings.dim if settings.start == "spectral" else 0, spectral.dim)
     if not dim:
         return None
-    return decompose(train.user, train.item, train.timestamp, len(train.items), dim, spectral, settings.seed)
+
+    def found() -> Spectrum:
+        columns = train.user, train.item, train.timestamp
+        return decompose(*columns, len(train.items), dim, spectral, settings.seed)
+
+    return Spectrum(*first_says(found))
 
 
 def build_towers(

@@ -224,6 +224,7 @@ class EarlyStopping(Callback):
         self.best = -math.inf if values["best"] is None else float(values["best"])
         self.best_epoch, self.wait = int(values["best_epoch"]), int(values["wait"])
         self._best_parameters = dict(arrays)
+        self.run.stop_training |= 0 < self.wait >= self.patience  # it had stopped
 
 
 class Checkpoint(Callback):

@@ -101,6 +101,16 @@ def read_checkpoint(folder: Path) -> Saved:
     return Saved(arrays, meta["epoch"], meta["step"], meta["callbacks"], meta["run"])
 
 
+def position(folder: Path) -> tuple[int, int] | None:
+    """Epoch and step of the next batch by the checkpoint there, None without one; its arrays are not read."""
+    try:
+        with safe_open(folder / FILE, framework="numpy") as file:
+            meta = json.loads((file.metadata() or {})["butaca"])
+    except (SafetensorError, KeyError, ValueError, OSError):
+        return None
+    return int(meta["epoch"]), int(meta["step"])
+
+
 def check_same_run(saved: Saved, run: Mapping[str, Any], folder: Path) -> None:
     """Refuse to continue another run.
 

@@ -16,15 +16,16 @@ from butaca.errors import CheckpointError
 from butaca.train.batches import Batch, Batches
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.checkpoints import Saved, check_same_run, read_checkpoint, write_checkpoint
+from butaca.train.processes import first_says, is_first, put, whole
 from butaca.train.step import (
     Features,
     LossSettings,
     StepLoss,
     Towers,
+    batch_specs,
     make_init,
     make_step,
     place,
-    tower_specs,
 )
 
 Validate = Callable[[Towers], Mapping[str, float]]
@@ -54,7 +55,7 @@ class TrainingRun:
     ) -> None:
         self.towers, self.features, self.batches, self.mesh = towers, features, batches, mesh
         self.settings, self.validate, self.description = settings, validate, dict(description or {})
-        self.optimizer_state = make_init(optimizer)(towers)
+        self.optimizer_state = make_init(optimizer, mesh, settings.key)(towers)
         self._step = make_step(settings, mesh, optimizer)
         self._seen_batches: dict[int, tuple[Batch, Batch]] = {}
         self.history = FitHistory()
@@ -96,7 +97,9 @@ class TrainingRun:
                 callback.on_train_batch_end(at, {"loss": losses.loss})
         logs = loss_logs(losses)
         if self.validate is not None:
-            logs |= {f"val_{name}": float(v) for name, v in self.validate(self.towers).items()}
+            metrics = self.validate(self.towers)
+            values = first_says(lambda: [np.array([float(v) for v in metrics.values()])])[0]
+            logs |= {f"val_{name}": v for name, v in zip(metrics, values.tolist(), strict=True)}
         self.epoch, self.step = epoch + 1, 0
         self._tell(lambda c: c.on_epoch_end(epoch, logs))
         return logs
@@ -106,10 +109,15 @@ class TrainingRun:
         for batch in batches:
             held = self._seen_batches.get(id(batch))
             if held is None:
-                held = (batch, cast(Batch, jax.tree.map(jnp.asarray, batch)))
+                held = (batch, self._placed(batch))
                 if self.batches.repeats:
                     self._seen_batches[id(batch)] = held
             yield held[1]
+
+    def _placed(self, batch: Batch) -> Batch:
+        if self.mesh.is_multi_process:
+            return cast(Batch, place(batch, batch_specs(batch), self.mesh))
+        return cast(Batch, jax.tree.map(jnp.asarray, batch))
 
     def _tell(self, event: Callable[[Callback], None]) -> None:
         for callback in self.callbacks:
@@ -123,11 +131,10 @@ class TrainingRun:
 
     def restore(self, parameters: Mapping[str, np.ndarray]) -> None:
         """Put parameters back, on the mesh."""
-        towers = with_leaves(self.towers, parameters)
-        self.towers = place(towers, tower_specs(towers, self.settings.key), self.mesh)
+        self.towers = with_leaves(self.towers, parameters, self.batches.n_items + 1)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint of everything."""
+        """Write a checkpoint of everything: of several processes all call this, and the first one writes."""
         arrays = {f"towers/{n}": a for n, a in named_leaves(self.towers).items()}
         arrays |= {f"optimizer/{n}": a for n, a in named_leaves(self.optimizer_state).items()}
         states = []
@@ -138,7 +145,8 @@ class TrainingRun:
         epoch, step = self.epoch, self.step
         if step == self.steps_per_epoch:
             epoch, step = epoch + 1, 0
-        write_checkpoint(folder, Saved(arrays, epoch, step, states, self.description))
+        if is_first():
+            write_checkpoint(folder, Saved(arrays, epoch, step, states, self.description))
 
     def _load(self, folder: Path) -> None:
         saved = read_checkpoint(folder)
@@ -157,9 +165,8 @@ class TrainingRun:
         ):
             callback.load_state(state["values"], _under(saved.arrays, f"callback/{i}/"))
         self.restore(_under(saved.arrays, "towers/"))
-        placed = self.optimizer_state
-        loaded = with_leaves(placed, _under(saved.arrays, "optimizer/"))
-        self.optimizer_state = jax.tree.map(lambda x, old: jax.device_put(x, old.sharding), loaded, placed)
+        state = _under(saved.arrays, "optimizer/")
+        self.optimizer_state = with_leaves(self.optimizer_state, state, self.batches.n_items + 1)
         self.epoch, self.step = saved.epoch, saved.step
 
 
@@ -172,11 +179,17 @@ def loss_logs(losses: StepLoss) -> dict[str, float]:
 def named_leaves(tree: Any) -> dict[str, np.ndarray]:
     """The arrays of a tree by path: "query/tables/user_id"."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {"/".join(map(_plain, path)): np.asarray(leaf) for path, leaf in leaves}
+    return {"/".join(map(_plain, path)): whole(leaf) for path, leaf in leaves}
 
 
-def with_leaves(tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The tree with its arrays replaced by name.
+def with_leaves(tree: Any, arrays: Mapping[str, np.ndarray], n_rows: int) -> Any:
+    """The tree with its arrays replaced by name, each where the old one lies.
+
+    Args:
+        tree: of arrays on a mesh.
+        arrays: by path, of a run on as many devices or on others.
+        n_rows: of tables that are split over devices; rows beyond are padding, as many as the devices ask
+            for, and stay as they are.
 
     Raises:
         CheckpointError: an array is missing or has another shape.
@@ -185,15 +198,22 @@ def with_leaves(tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     def replaced(path: Any, old: Any) -> Any:
         name = "/".join(map(_plain, path))
         new = arrays.get(name)
+        if new is not None and _but_for_padding(new.shape, old.shape, n_rows):
+            new = np.concatenate([new[:n_rows], whole(old)[n_rows:]])
         if new is None or new.shape != old.shape:
             raise CheckpointError(
                 "A checkpoint holds every array of the run that resumes it",
                 f"{name}: {'nothing' if new is None else new.shape} for {old.shape}",
-                "Resume with the same optimizer, features and number of devices",
+                "Resume with the same optimizer and features",
             )
-        return jnp.asarray(new, dtype=old.dtype)
+        return put(new.astype(old.dtype, copy=False), old.sharding)
 
     return jax.tree_util.tree_map_with_path(replaced, tree)
+
+
+def _but_for_padding(new: tuple[int, ...], old: tuple[int, ...], n_rows: int) -> bool:
+    """Whether two shapes differ in rows beyond n_rows alone."""
+    return new != old and new[1:] == old[1:] and min(new[:1] + old[:1]) >= n_rows
 
 
 def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

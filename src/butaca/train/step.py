@@ -24,6 +24,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from butaca.model.losses import Known, Mask, Positives, l2_penalty, softmax_loss
 from butaca.model.towers import HistoryTable, Inputs, Tower, unit
 from butaca.train.batches import Batch, HistoryRows
+from butaca.train.processes import put
 from butaca.types import AnyArray
 
 AXIS = "items"
@@ -75,7 +76,7 @@ class StepLoss(NamedTuple):
 
 
 def item_mesh(n_devices: int | None = None) -> Mesh:
-    """A mesh over this process's devices (all of them, or the first n) with the one axis `items`."""
+    """A mesh with the one axis `items` over all devices, those of other processes too, or the first n."""
     devices = jax.devices()[:n_devices]
     return Mesh(np.array(devices), (AXIS,))
 
@@ -93,7 +94,7 @@ def tower_specs(towers: Towers, key: str | None) -> Towers:
 
 def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
     """Arrays on the mesh's devices by their specs."""
-    return jax.tree.map(lambda x, spec: jax.device_put(x, NamedSharding(mesh, spec)), tree, specs)
+    return jax.tree.map(lambda x, spec: put(x, NamedSharding(mesh, spec)), tree, specs)
 
 
 def batch_loss(
@@ -235,15 +236,42 @@ def make_step(
     ) -> tuple[Towers, Any, StepLoss]:
         grads, parts = jax.grad(objective, has_aux=True)(towers, features, batch, count)
         updates, state = optimizer.update(grads, state, towers)
-        return optax.apply_updates(towers, updates), state, parts
+        towers, state = _lying(optimizer, mesh, settings.key, optax.apply_updates(towers, updates), state)
+        return towers, state, parts
 
     return jax.jit(step, donate_argnums=(0, 1))
 
 
 @functools.lru_cache(maxsize=32)
-def make_init(optimizer: optax.GradientTransformation) -> Callable[[Towers], Any]:
-    """The compiled start of an optimizer's state, kept by optimizer."""
-    return jax.jit(optimizer.init)
+def make_init(
+    optimizer: optax.GradientTransformation, mesh: Mesh, key: str | None
+) -> Callable[[Towers], Any]:
+    """The compiled start of an optimizer's state, kept by optimizer; `key` as in LossSettings."""
+
+    def init(towers: Towers) -> Any:
+        return _lying(optimizer, mesh, key, towers, optimizer.init(towers))[1]
+
+    return jax.jit(init)
+
+
+def state_specs(optimizer: optax.GradientTransformation, state: Any, specs: Towers) -> Any:
+    """How an optimizer's state lies on the mesh: what belongs to a parameter as that does, the rest whole."""
+    return optax.tree_map_params(
+        optimizer, lambda _, spec: spec, state, specs, transform_non_params=lambda _: WHOLE
+    )
+
+
+def _lying(
+    optimizer: optax.GradientTransformation, mesh: Mesh, key: str | None, towers: Towers, state: Any
+) -> tuple[Towers, Any]:
+    """Towers and optimizer state kept where their specs say, not where XLA would rather have them."""
+    if mesh.size == 1:
+        return towers, state
+    specs = tower_specs(towers, key)
+    kept = (towers, state), (specs, state_specs(optimizer, state, specs))
+    constrain: Any = lax.with_sharding_constraint
+    lying: tuple[Towers, Any] = jax.tree.map(lambda x, spec: constrain(x, NamedSharding(mesh, spec)), *kept)
+    return lying
 
 
 def _n_rows(inputs: Inputs) -> int:
