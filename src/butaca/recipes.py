@@ -20,7 +20,7 @@ from butaca.data.splits import random_split
 from butaca.errors import SettingError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id
-from butaca.model.spectral import SpectralSettings
+from butaca.model.spectral import DENSE_ITEMS, SpectralSettings
 from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
 from butaca.train.settings import TwoTowerSettings
 from butaca.two_tower import TwoTower
@@ -28,6 +28,20 @@ from butaca.two_tower import TwoTower
 #: Above so many interactions a recipe's few epochs all run: nothing is held out to stop early, and prepared
 #: data stay where they are.
 EARLY_STOPPING_PAIRS = 5_000_000
+
+
+#: Beyond DENSE_ITEMS items: whole histories, of which blocks can be read from the disk one after another,
+#: where sittings take four times the work. Chosen on validation slices of ML-100K grown to 6,728 and 53,824
+#: items (docs/decisions/016-training-at-scale.md).
+WHOLE_HISTORIES = SpectralSettings(
+    span=math.inf,
+    user_power=0.3,
+    item_power=0.35,
+    ridge=0.7,
+    leave_out=0.3,
+    history_power=0.3,
+    candidate_power=0.1,
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +58,9 @@ class Recipe:
         steps: if above 0, `for_data` sets the epochs to take about as many steps, and at least four.
         features_of_new: whether `for_data` lets items without interactions be known by their features.
         tuned_on: interactions of the data that the settings were tuned on; if above 0, `for_data` lets the
-            closed-form tower's dimensions grow with the data's size against it: with its cube root, and
-            with two thirds of it where that is more (from 1.8 times on), up to 256.
+            closed-form tower compare whole histories beyond 4,096 items, and its dimensions grow with the
+            data's size against it: with its cube root, and with two thirds of it where that is more (from
+            1.8 times on), up to 256.
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
             stops early. `for_data` sets it to 0 above 5 million interactions.
     """
@@ -81,6 +96,8 @@ class Recipe:
         if self.features_of_new and not model.cold_features:
             model = replace(model, cold_features=features_of(data.items))
         smaller = max(min(len(data.users), len(data.items)), 1)
+        if self.tuned_on and model.spectral == SpectralSettings() and len(data.items) > DENSE_ITEMS:
+            model = replace(model, spectral=WHOLE_HISTORIES)
         if self.tuned_on:
             model = replace(model, dim=min(model.dim, max(4, smaller // 2)))
             if model.spectral is not None and model.spectral.dim:

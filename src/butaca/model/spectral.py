@@ -42,6 +42,10 @@ DENSE_ITEMS = 4096
 #: Vectors beyond those asked for, and passes of subspace iteration (Halko, Martinsson and Tropp 2011).
 OVERSAMPLE, PASSES = 16, 6
 
+#: Passes over histories that may lie on the disk: every fourth block, every second, and all of them twice
+#: (docs/decisions/016-training-at-scale.md has what that costs).
+READING_PASSES = (4, 2, 1, 1)
+
 
 @dataclass(frozen=True)
 class SpectralSettings:
@@ -133,7 +137,9 @@ def decompose(
             if whole
             else subspace.in_blocks(windows(user, item, count, n_items, span, power))
         )
-        values, vectors = subspace.leading(blocks, scale, first, PASSES)
+        values, vectors = subspace.leading(
+            blocks, scale, first, READING_PASSES if in_place and len(blocks) >= 8 else (1,) * PASSES
+        )
     return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree)
 
 

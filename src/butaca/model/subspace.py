@@ -26,30 +26,34 @@ Rows: TypeAlias = Callable[[], sp.csr_matrix]
 GROUPS, BLOCK = 4, 1 << 20
 
 
-def leading(blocks: Sequence[Rows], scale: Floats, first: Floats, passes: int) -> tuple[Floats, Floats]:
+def leading(
+    blocks: Sequence[Rows], scale: Floats, first: Floats, strides: Sequence[int]
+) -> tuple[Floats, Floats]:
     """Eigenvalues falling [k] and eigenvectors [N, k], float32.
 
     Args:
         blocks: all rows of W.
         scale: s [N].
         first: the subspace to begin with [N, k].
-        passes: of the iteration; the blocks are read once more to turn its result into eigenvectors.
+        strides: a pass of the iteration each, over every such block: the first passes need not see all. The
+            blocks are all read once more to turn the result into eigenvectors.
     """
-    groups = [blocks[at::GROUPS] for at in range(GROUPS)]
     with ThreadPoolExecutor(min(GROUPS, os.cpu_count() or 1)) as threads:
 
-        def product(basis: Floats) -> Floats:
+        def product(basis: Floats, stride: int) -> Floats:
             scaled = scale[:, None] * basis
             total = np.zeros_like(scaled)
+            used = blocks[::stride]
+            groups = [used[at::GROUPS] for at in range(GROUPS)]
             for part in threads.map(lambda group: _sum(group, scaled), groups):
                 total += part
             total *= scale[:, None]
             return total
 
         basis = orthonormal(first)
-        for _ in range(passes):
-            basis = orthonormal(product(basis))
-        values, turn = np.linalg.eigh(basis.T @ product(basis))
+        for stride in strides:
+            basis = orthonormal(product(basis, stride))
+        values, turn = np.linalg.eigh(basis.T @ product(basis, 1))
     return values[::-1].astype(np.float32), np.ascontiguousarray((basis @ turn)[:, ::-1], dtype=np.float32)
 
 
