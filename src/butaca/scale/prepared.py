@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -139,6 +141,11 @@ class Prepared:
     def n_items(self) -> int:
         """Items, with interactions or known from a table."""
         return int(self.manifest["n_items"])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, checksums of all files included: equal digest, equal data."""
+        return hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def users(self) -> Entities:
