@@ -107,6 +107,13 @@ def fit(
     given = None
     if how == "user" and test is not None:
         given, test = stratified_split(test, 1 - GIVEN, seed, by="user")
+    of_split: dict[str, Any] = {"how": "none"}
+    if test is not None:
+        of_split = {"how": how, "test": test_share, "seed": seed}
+        n_users = len(np.unique(test.user))
+        test = judged_on(test, seed)
+        if (drawn := len(np.unique(test.user))) < n_users:
+            of_split |= {"judged_users": drawn, "test_users": n_users}
     recipe = recipe.for_data(train, future=how in {"temporal", "last"})
     if how == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
@@ -118,15 +125,7 @@ def fit(
     recommender = Recommender.build(model, train if given is None else _joined(train, given), test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
-    of_split: dict[str, Any] = {"how": "none"}
-    judged = None
-    if test is not None:
-        of_split = {"how": how, "test": test_share, "seed": seed}
-        n_users = len(np.unique(test.user))
-        test = judged_on(test, seed)
-        if (sampled := len(np.unique(test.user))) < n_users:
-            of_split |= {"judged_users": sampled, "test_users": n_users}
-        judged = judge(recommender, train, test, how=how, given=given)
+    judged = None if test is None else judge(recommender, train, test, how=how, given=given)
     ranking = None
     if rank:
         recommender = replace(recommender, ranker=second_stage(recipe, model, train, how))
