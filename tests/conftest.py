@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from butaca.data.dataset import Bags, Dataset, Entities
 from butaca.data.splits import random_split
 from butaca.data.vocabulary import Vocabulary
 from postgres import database, postgres_server, store  # noqa: F401  (fixtures)
+
+settings.register_profile(
+    "butaca", deadline=None
+)  # two files run at the same time: a slow example says nothing
+settings.load_profile("butaca")
 
 
 def checkerboard(n_users: int = 20, n_items: int = 16, name: str = "checkerboard") -> Dataset:
