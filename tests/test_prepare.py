@@ -22,7 +22,8 @@ from butaca.data.histories import Histories
 from butaca.data.splits import temporal_split
 from butaca.data.tables import read_table
 from butaca.errors import SettingError, SplitError, TableError
-from butaca.scale.partition import Rule, latest
+from butaca.scale.partition import Rule, latest, sort
+from butaca.scale.placing import UNIT, Stripe, _span, stripes
 from butaca.scale.pool import Here, local_runner
 from butaca.scale.prepare import Preparing, prepare
 from butaca.scale.prepared import Prepared
@@ -102,6 +103,59 @@ def test_same_bytes_whatever_the_partitions_and_the_workers(big, tmp_path, split
     one = contents(tmp_path / "one")
     assert len(one) == 11
     assert one == contents(tmp_path / "seven") == contents(tmp_path / "two")
+
+
+def test_stripes_are_whole_whoever_writes_which(big, tmp_path, monkeypatch):
+    """Of 2 and of many, cut within users, the bytes of one."""
+    prepare(big, tmp_path / "one", replace(ALONE, partitions=3))
+    monkeypatch.setattr("butaca.scale.placing.UNIT", 4096)
+    most = []
+    told = lambda stage, done, total: most.append(total) if stage == "placing" else None  # noqa: E731
+    for partitions in (2, 9):
+        prepare(big, tmp_path / "many", replace(ALONE, partitions=partitions), told=told)
+        assert most[-1] == {2: 4, 9: 17}[partitions]  # of both sides; the test side has 16 units, 2 a stripe
+        assert contents(tmp_path / "many") == contents(tmp_path / "one")
+
+
+def test_no_page_of_a_file_has_two_writers(tmp_path):
+    n = 3 * UNIT + 5
+    for name, dtype in (("item", np.int32), ("time", np.int64)):
+        np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", dtype, (n,))
+        path, after = tmp_path / f"{name}.npy", 0
+        for first, last in stripes(n, 9):
+            begin, end = _span(Stripe("train", first, last, (), tmp_path, (), ALONE, tmp_path), path, n)
+            assert begin == after
+            after = end
+            if first:  # 128 bytes of header, then rows
+                assert (128 + begin * np.dtype(dtype).itemsize) % (1 << 20) == 0
+        assert after == n
+
+
+def test_a_row_that_is_lost_is_noticed(tmp_path):
+    class Forgetful(Here):
+        def map(self, function, tasks):
+            if function is sort:
+                tasks = [replace(tasks[0], files=()), *tasks[1:]]
+            return map(function, tasks)
+
+    with pytest.raises(TableError, match=r"Every row that was read .* Received: 34 rows read"):
+        prepare(small(tmp_path / "t.csv"), tmp_path / "p", replace(ALONE, partitions=2), runner=Forgetful())
+
+
+class Twice(Here):
+    """Every task is run, and run again as if its first worker had died before it could tell."""
+
+    def map(self, function, tasks):
+        for task in tasks:
+            function(task)
+            yield function(task)
+
+
+def test_a_task_that_runs_again_changes_nothing(big, tmp_path):
+    asked = replace(ALONE, split="temporal", partitions=3)
+    prepare(big, tmp_path / "once", asked)
+    prepare(big, tmp_path / "twice", asked, runner=Twice())
+    assert contents(tmp_path / "once") == contents(tmp_path / "twice")
 
 
 def test_another_runner_will_do(tmp_path):

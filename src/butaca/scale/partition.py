@@ -1,10 +1,8 @@
-"""The rows of one partition of the users -> codes, sorted, counted and put in their place.
+"""The rows of one partition of the users -> codes, sorted and counted.
 
-Pure functions of a partition, the second half of preparing. Between them stand the few facts that need all
-of the data: vocabularies, the moment of a temporal split, where each user's rows begin.
-
-No function removes what it reads, and none writes where another attempt of it does, but for `place`, which
-writes the same numbers to the same places however often it runs.
+Pure functions of a partition, the middle of preparing. Between them stand the few facts that need all of the
+data: vocabularies, the moment of a temporal split, where each user's rows begin. None removes what it reads,
+and none writes where another attempt of it does.
 """
 
 from __future__ import annotations
@@ -68,7 +66,6 @@ class PartTask:
         budget: of DuckDB.
         files: the partition's rows, as read.
         folder: the sorted columns, once `sort` wrote them.
-        out: where the columns are, for `place`.
         bucket: times looked at closely, for `moments`.
     """
 
@@ -80,7 +77,6 @@ class PartTask:
     budget: Budget
     files: tuple[Path, ...] = ()
     folder: Path | None = None
-    out: Path | None = None
     bucket: int = -1
 
     def column(self, name: str) -> Values:
@@ -168,23 +164,6 @@ def count(task: PartTask) -> Counted:
     tests = np.append(0, np.cumsum(is_test))
     n_test = tests[ends] - tests[first]
     return Counted(users, np.stack([ends - first - n_test, n_test]))
-
-
-def place(task: PartTask) -> None:
-    """Writes the rows of the partition's users where they belong in the columns of each side."""
-    assert task.out is not None
-    user, is_test = _sides(task)
-    for side, rows in zip(SIDES, (np.flatnonzero(~is_test), np.flatnonzero(is_test)), strict=True):
-        if not len(rows):
-            continue
-        mine = user[rows]
-        begins = np.flatnonzero(np.append(True, mine[1:] != mine[:-1]))
-        within = np.arange(len(mine)) - np.repeat(begins, np.diff(np.append(begins, len(mine))))
-        target = load(task.out / side / "start.npy")[mine] + within
-        for name in ("item", *task.names):
-            whole = np.load(task.out / side / f"{name}.npy", mmap_mode="r+")
-            whole[target] = task.column(name)[rows]
-            whole.flush()
 
 
 def load(path: Path) -> Values:

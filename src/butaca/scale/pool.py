@@ -22,7 +22,7 @@ class Runner(Protocol):
 
     Attributes:
         workers: how many tasks run at the same time.
-        one_machine: whether they share its cores and its memory, and may write to the same page of a file.
+        one_machine: whether one task may use the cores of others that are not there.
     """
 
     workers: int

@@ -4,7 +4,7 @@
     code    the sorted distinct ids of users and items, joined with what is known of them
     sort    a task per partition: codes, latest row of each pair, sort                   (partition.py)
     count   a task per partition: each user's interactions on both sides
-    place   a task per partition: rows to their place in the columns
+    place   a task per stripe of the columns: its rows from all partitions                 (placing.py)
 
 No task holds more than a file's or a partition's rows, and the number of partitions follows from the memory
 allowed. What comes out is the same, byte for byte, whatever that number and whoever runs the tasks: codes
@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
@@ -40,11 +39,11 @@ from butaca.scale.partition import (
     SplitName,
     count,
     moments,
-    place,
     sort,
     with_cut,
 )
-from butaca.scale.pool import Runner, Told, cores, local_runner
+from butaca.scale.placing import Stripe, place, stripes
+from butaca.scale.pool import Runner, Told, local_runner
 from butaca.scale.prepared import FORMAT, KIND, Prepared
 from butaca.scale.reading import Budget, Read, ReadTask, read
 from butaca.types import Ints
@@ -186,7 +185,7 @@ def _write(
     )
     rule = Rule(settings.split, settings.test, settings.seed)
     rows_of = [tuple(f for one in reads for f in one.parts.get(n, ())) for n in range(partitions)]
-    parts = [PartTask(n, work, names, rule, span, budget, rows_of[n], out=out) for n in range(partitions)]
+    parts = [PartTask(n, work, names, rule, span, budget, rows_of[n]) for n in range(partitions)]
     found = []
     for part, one in zip(parts, _counted(runner.map(sort, parts), "sorting", partitions, told), strict=True):
         found.append(one)
@@ -220,10 +219,13 @@ def _write(
             np.lib.format.open_memmap(out / side / f"{name}.npy", "w+", DTYPES[name], (n,)) if n else np.save(
                 out / side / f"{name}.npy", np.empty(0, DTYPES[name])
             )
-    with nullcontext(runner) if runner.one_machine else local_runner(min(runner.workers, cores())) as near:
-        for part, _ in zip(parts, _counted(near.map(place, parts), "placing", partitions, told), strict=True):
-            assert part.folder is not None
-            shutil.rmtree(part.folder)
+    folders = tuple(f.folder.name for f in found)
+    placed = [
+        Stripe(side, first, last, folders, work, names, parts[0].rule, out)
+        for side, n in zip(SIDES, (n_train, n_test), strict=True)
+        for first, last in stripes(n, partitions)
+    ]
+    list(_counted(runner.map(place, placed), "placing", len(placed), told))
     shutil.rmtree(work)
     paths = sorted(p for p in out.rglob("*") if p.is_file())
     sums = _counted(runner.map(sha256, paths), "checksums", len(paths), told)
