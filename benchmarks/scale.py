@@ -1,11 +1,12 @@
-"""One machine, 25 million interactions: growing them and preparing them.
+"""One machine, 25 million interactions: growing them, preparing them, training from the disk.
 
-    make bench-scale            25 million; SMALL=1: a tenth
+    make bench-scale            25 million, and 100 million prepared; SMALL=1: a tenth, and not these
 
-Prints a table and, last, one line of JSON with `grow_s`, `grow_gb`, `prepare_s`, `prepare_gb`,
-`prepare_1gb_s`, `prepare_1gb_gb` (with --memory 1GB) and `blocks_per_s`, the interactions that a pass over
-the prepared training side in blocks of users reads in a second, from the page cache. Data go to a temporary
-folder and are removed.
+Prints tables and, last, one line of JSON with `grow_s`, `grow_gb`, `prepare_s`, `prepare_gb`,
+`prepare_1gb_s`, `prepare_1gb_gb` (with --memory 1GB), `prepare_100m_s`, `prepare_100m_gb` (with --memory 6GB),
+`blocks_per_s`, the interactions that a pass over the prepared training side in blocks of users reads in a
+second, from the page cache, and what scale_training.py and scale_index.py print. Data go to a temporary folder
+and are removed.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import scale_training
 from benchmarks.command import run
 from benchmarks.scale_data import Measured, command, counts, facts, gini, original, plot
 from butaca.data.movielens import load_movielens
 from butaca.scale.prepared import Prepared
 
 PLOT = Path(__file__).parents[1] / "docs" / "scale-curves.png"
-FULL, SMALL = (160, 32), (16, 32)
+FULL, SMALL, HUGE = (160, 32), (16, 32), (640, 32)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Results:
     less: Measured
     blocks_per_s: float
     ginis: dict[str, tuple[float, float]]
+    training: scale_training.Results
+    huge: Measured | None
 
 
 def measure(progress: Console, times: tuple[int, int], picture: Path | None, folder: str | None) -> Results:
@@ -64,8 +68,18 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
         began = time.perf_counter()
         read = sum(len(block.items) for _, block in Prepared.open(out).train.blocks())
         rate = read / (time.perf_counter() - began)
+        progress.print("training")
+        command("data", "prepare", str(big), "--out", str(out), "--split", "random")
+        training = scale_training.measure(out, 3000, True, progress)
+        huge = None
+        if picture is not None:
+            scale_training.plot(training, scale_training.PLOT)
+            progress.print("100 million")
+            users, items = map(str, HUGE)
+            command("data", "grow", "ml-100k", "--users", users, "--items", items, "--out", str(big))
+            huge = command(*asked, "--memory", "6GB")
     ginis = {name: (gini(before), gini(after)) for name, (before, after) in curves.items()}
-    return Results(sizes, grown, prepared, less, rate, ginis)
+    return Results(sizes, grown, prepared, less, rate, ginis, training, huge)
 
 
 def show(console: Console, found: Results) -> None:
@@ -78,12 +92,16 @@ def show(console: Console, found: Results) -> None:
         ("grow", found.grow),
         ("prepare, --memory 3GB", found.prepare),
         ("prepare, --memory 1GB", found.less),
+        ("100 million, prepare, --memory 6GB", found.huge),
     ):
+        if m is None:
+            continue
         table.add_row(name, f"{m.seconds:.1f}", f"{m.gb:.2f}")
     console.print(table)
     console.print(f"Blocks of users: {found.blocks_per_s:,.0f} interactions/s")
     for name, (before, after) in found.ginis.items():
         console.print(f"{name}: Gini {before:.3f}, grown {after:.3f}")
+    scale_training.show(console, found.training)
 
 
 def as_json(found: Results) -> dict[str, Any]:
@@ -97,6 +115,9 @@ def as_json(found: Results) -> dict[str, Any]:
         "prepare_1gb_gb": round(found.less.gb, 3),
         "blocks_per_s": round(found.blocks_per_s),
         "gini": {name: [round(g, 4) for g in pair] for name, pair in found.ginis.items()},
+        "prepare_100m_s": None if found.huge is None else round(found.huge.seconds, 1),
+        "prepare_100m_gb": None if found.huge is None else round(found.huge.gb, 2),
+        **scale_training.as_json(found.training),
     }
 
 
