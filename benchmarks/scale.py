@@ -3,10 +3,10 @@
     make bench-scale            25 million, and 100 million prepared; SMALL=1: a tenth, and not these
 
 Prints tables and, last, one line of JSON with `grow_s`, `grow_gb`, `prepare_s`, `prepare_gb`,
-`prepare_1gb_s`, `prepare_1gb_gb` (with --memory 1GB), `prepare_100m_s`, `prepare_100m_gb` (with --memory 6GB),
-`blocks_per_s`, the interactions that a pass over the prepared training side in blocks of users reads in a
-second, from the page cache, and what scale_training.py and scale_index.py print. Data go to a temporary folder
-and are removed.
+`prepare_1gb_s`, `prepare_1gb_gb` (with --memory 1GB), `prepare_100m_s`, `prepare_100m_gb` (with --memory
+6GB), `blocks_per_s`, the interactions that a pass over the prepared training side in blocks of users reads in
+a second, from the page cache, and what scale_training.py and scale_index.py print. Data go to a temporary
+folder and are removed.
 """
 
 from __future__ import annotations
