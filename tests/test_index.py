@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from butaca.errors import SettingError
 from butaca.index import exact
-from butaca.index.exact import ExactIndex, best
+from butaca.index.exact import ExactIndex
+from butaca.index.interface import Index, TopK
+from butaca.index.selection import best, best_of
 
 
 @settings(max_examples=200, deadline=None)
@@ -55,6 +57,63 @@ def test_bias_is_added_and_chunks_change_nothing(monkeypatch):
     np.testing.assert_allclose(whole.scores[0], np.sort(vectors @ queries[0] + bias)[::-1][:4], rtol=1e-5)
     monkeypatch.setattr(exact, "CHUNK", 9)
     assert ExactIndex(vectors, bias).top_k(queries, 4).items.tolist() == whole.items.tolist()
+
+
+def test_best_of_pairs():
+    """Two rows; of row 0 the values 5 and 7, of row 1 the two equal ones in their order."""
+    row = np.array([1, 0, 1, 0, 0, 1])
+    items, values = best_of(row, np.array([4, 5, 6, 7, 8, 9]), np.array([2, 5, 1, 3, 7, 2], np.float32), 2, 2)
+    assert items.tolist() == [[8, 5], [4, 9]]
+    assert values.tolist() == [[7, 5], [2, 2]]
+
+
+def by_sorting(vectors, bias, queries, k, exclude, allowed):
+    """The list as anyone would make it: sort all that is left by score, then by code."""
+    items = np.full((len(queries), k), -1)
+    for row, query in enumerate(queries):
+        scores = vectors @ query + bias
+        left = [i for i in range(len(vectors)) if allowed[i] and i not in set(exclude[row].tolist())]
+        best_first = sorted(left, key=lambda i: (-scores[i], i))[:k]
+        items[row, : len(best_first)] = best_first
+    return items
+
+
+@st.composite
+def asked(draw):
+    """Small whole numbers, so that many scores are equal and all are exact."""
+    n, d, b = draw(st.integers(1, 40)), draw(st.integers(1, 3)), draw(st.integers(1, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    vectors, queries = (rng.integers(-2, 3, size=(m, d)).astype(np.float32) for m in (n, b))
+    bias = rng.integers(-1, 2, size=n).astype(np.float32)
+    exclude = [rng.choice(n, rng.integers(0, n + 1), replace=False) for _ in range(b)]
+    allowed = rng.random(n) < draw(st.sampled_from([0.0, 0.2, 0.7, 1.0]))
+    return vectors, bias, queries, draw(st.integers(1, n)), exclude, allowed
+
+
+@settings(max_examples=200, deadline=None)
+@given(asked(), st.sampled_from([1, 7, 20, 1 << 22]), st.sampled_from([1, 2, 64]))
+def test_lists_are_those_of_a_full_sort_whatever_the_tiles(asked, chunk, rows):
+    vectors, bias, queries, k, exclude, allowed = asked
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "CHUNK", chunk)
+        patch.setattr(exact, "ROWS", rows)
+        top = ExactIndex(vectors, bias).top_k(queries, k, exclude, allowed)
+    assert top.items.tolist() == by_sorting(vectors, bias, queries, k, exclude, allowed).tolist()
+    assert ((top.scores == -np.inf) == (top.items == -1)).all()
+
+
+def test_a_catalogue_of_equals_comes_back_by_code_from_tiles(monkeypatch):
+    monkeypatch.setattr(exact, "CHUNK", 64)
+    top = ExactIndex(np.ones((1000, 2), np.float32)).top_k(np.ones((3, 2), np.float32), 5)
+    assert top.items.tolist() == [[0, 1, 2, 3, 4]] * 3
+
+
+def test_exact_says_so():
+    index = ExactIndex(np.eye(2, dtype=np.float32))
+    assert isinstance(index, Index)
+    assert not index.approximate
+    assert not index.top_k(np.ones((1, 2), np.float32), 1).approximate
+    assert not TopK(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32)).approximate
 
 
 def test_wrong_calls():

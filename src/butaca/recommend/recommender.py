@@ -13,7 +13,9 @@ import numpy as np
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import SettingError, UnknownEntityError
-from butaca.index.exact import ExactIndex, TopK, best
+from butaca.index.exact import ExactIndex
+from butaca.index.interface import TopK
+from butaca.index.selection import best
 from butaca.model.cold import ColdItems
 from butaca.model.query import QueryTower, unit
 from butaca.recommend.answers import Item, Reason, Recommendation, Source

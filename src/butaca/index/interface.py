@@ -1,0 +1,85 @@
+"""What every index answers, exact or approximate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from butaca.errors import SettingError
+from butaca.types import Bools, Codes, Floats, Ints
+
+
+@dataclass(frozen=True)
+class TopK:
+    """The best items of each query, best first.
+
+    Attributes:
+        items: int32 [B, k]; -1 where fewer than k items are left.
+        scores: float32 [B, k]; -inf there.
+        approximate: whether an item that belongs in a list may be missing. The scores are those of the items.
+    """
+
+    items: Codes
+    scores: Floats
+    approximate: bool = False
+
+
+@runtime_checkable
+class Index(Protocol):
+    """Top-k by score = query . vector + bias; what is left out is so before the top is taken.
+
+    k come back if k exist. Equal scores are ordered by item code.
+    """
+
+    @property
+    def approximate(self) -> bool:
+        """Whether lists may miss an item; the list's own `TopK.approximate` says whether it may."""
+        ...
+
+    @property
+    def vectors(self) -> Floats:
+        """Of the items, float32 [N, d]."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def scores(self, queries: Floats) -> Floats:
+        """Exact scores of all items: [B, d] -> [B, N]."""
+        ...
+
+    def top_k(
+        self,
+        queries: Floats,
+        k: int,
+        exclude: Sequence[Codes | Ints] | None = None,
+        allowed: Bools | None = None,
+    ) -> TopK:
+        """The k best items of each query.
+
+        Args:
+            queries: float32 [B, d].
+            k: at least 1; more than N gives N.
+            exclude: for each query the item codes to leave out.
+            allowed: items that may come back for any query, [N]; None: all.
+
+        Raises:
+            SettingError: k below 1, or as many exclusions as queries are not given.
+        """
+        ...
+
+
+def check(queries: Floats, k: int, exclude: Sequence[Codes | Ints] | None) -> None:
+    """Refuse what no index can answer.
+
+    Raises:
+        SettingError: k below 1, or as many exclusions as queries are not given.
+    """
+    if k < 1:
+        raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
+    if exclude is not None and len(exclude) != len(queries):
+        raise SettingError(
+            "Exclusions are given for every query",
+            f"{len(exclude)} for {len(queries)} queries",
+            "Pass one array per query, empty where nothing is excluded",
+        )
