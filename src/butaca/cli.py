@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -17,6 +19,11 @@ from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K
 from butaca.recommend.bundle import check_free
 from butaca.recommend.recommender import Recommender
+
+if TYPE_CHECKING:  # these load JAX
+    from butaca.recipes import Recipe
+    from butaca.train.callbacks import FitHistory
+    from butaca.two_tower import TwoTower
 
 out = Console()
 err = Console(stderr=True)
@@ -114,6 +121,17 @@ def fit(
     ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint.")] = False,
     settings: Annotated[Path | None, typer.Option(help="What `butaca tune` found, as JSON.")] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Where prepared data train: in this process, or by workers of a Ray cluster."),
+    ] = "local",
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Processes that train together on Ray, a core each; 0: all cores of the cluster."
+        ),
+    ] = 0,
+    address: data_commands.Address = None,
 ) -> None:
     """Train on a table of who had what, say how good it is, and save it."""
     from butaca import recipes
@@ -150,6 +168,23 @@ def fit(
         data = loading.with_events(data, from_events, columns)
     assert data is not None
     screen.data_summary(out, data)
+    trainer = None
+    if engine == "ray":
+        if sides is None or tensorboard is not None:
+            raise SettingError(
+                "Ray trains the towers on prepared data, and writes no TensorBoard logs",
+                "--engine ray with a table or --tensorboard",
+                "Run `butaca data prepare SOURCE --out FOLDER` first and pass FOLDER, or use --engine local",
+            )
+        kept = checkpoint or out_folder.absolute().parent / f".{out_folder.name}.checkpoint"
+        trainer = partial(
+            _fit_on_ray, str(source), workers=workers, checkpoint=kept, address=address,
+            every_steps=checkpoint_every, resume=resume,
+        )  # fmt: skip
+    elif address is not None or workers:
+        raise SettingError(
+            "--address and --workers are of a Ray cluster", "--engine local", "Add --engine ray"
+        )
     callbacks: list[Callback] = [Progress(out)]
     if tensorboard is not None:
         callbacks.append(TensorBoard(tensorboard))
@@ -165,8 +200,11 @@ def fit(
         checkpoint if resume else None,
         rank,
         sides,
+        trainer,
     )
     fitted.recommender.save(out_folder)
+    if engine == "ray" and checkpoint is None:
+        shutil.rmtree(kept)
     for note in fitted.notes:
         out.print(note, highlight=False, markup=False)
     if fitted.judged is not None:
@@ -176,6 +214,23 @@ def fit(
     else:
         out.print("Trained on everything; nothing was held out to judge it by.")
     out.print(f"Saved to [bold]{out_folder}[/]. Next: butaca recommend {out_folder} --user ID -k 3")
+
+
+def _fit_on_ray(folder: str, recipe: Recipe, **how: Any) -> tuple[TwoTower, FitHistory]:
+    """Train on a cluster, and say what happens there."""
+    from butaca.scale.ray_training import Event, fit_on_ray
+
+    def told(event: Event) -> None:
+        at = "the beginning" if event.position is None else "epoch {}, step {}".format(*event.position)
+        if event.kind == "started":
+            text = f"{len(event.places)} workers train from {at}; checkpoints go to {how['checkpoint']}"
+        elif event.kind == "lost":
+            text = f"A worker was lost, and all begin again from {at}. {event.reason}"
+        else:
+            return
+        out.print(text, highlight=False, markup=False)
+
+    return fit_on_ray(folder, recipe, told=told, **how)
 
 
 @app.command()

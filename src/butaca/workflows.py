@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:  # these load JAX, or a database
     from butaca.recipes import Recipe
     from butaca.train.callbacks import Callback, FitHistory
     from butaca.two_tower import TwoTower
+
+    Trainer: TypeAlias = Callable[[Recipe], tuple[TwoTower, FitHistory]]
 
 #: The notebook's printed result (cell 106) and TFRS 0.7.7 re-run: top-1, 5, 10, 50, 100, last batch's loss.
 NOTEBOOK_PRINTED = {1: 0.00005, 5: 0.0009, 10: 0.00355, 50: 0.07435, 100: 0.18775, "loss": 29655.32}
@@ -85,6 +87,7 @@ def fit(
     resume: str | Path | None = None,
     rank: bool = False,
     sides: Sides | None = None,
+    trainer: Trainer | None = None,
 ) -> Fitted:
     """Split, train, judge; nothing is written but what callbacks write.
 
@@ -96,6 +99,8 @@ def fit(
     left out of the model, and the notes say so.
 
     With `sides`, prepared data, `data` is their training side and they say how they were split.
+
+    A `trainer` trains the recipe somewhere else, on a cluster, and looks after checkpoints itself.
     """
     if sides is None:
         train, test = split(data, how, test_share, seed)
@@ -121,7 +126,7 @@ def fit(
             "--split user with a query tower of user ids",
             "Use --recipe default, which reads histories, or --split random or temporal",
         )
-    model, history = recipe.fit(train, callbacks, resume)
+    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume)
     recommender = Recommender.build(model, train if given is None else _joined(train, given), test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
