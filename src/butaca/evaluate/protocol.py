@@ -7,7 +7,9 @@ a test pair whose own item is among them can't be hit and ranks last.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,6 +19,7 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.evaluate.metrics import PER_USER, PerUser, in_batch_loss, top_k_accuracy
+from butaca.index.selection import best_rows
 from butaca.types import Bools, Codes, Floats, Ints, Scorer
 
 #: The k of the notebook's cell 106.
@@ -24,6 +27,12 @@ NOTEBOOK_K = (1, 5, 10, 50, 100)
 
 #: Scores held at once: 4 M floats, 16 MB.
 CHUNK = 1 << 22
+
+#: From so many chunks on, several are ranked at the same time.
+THREADED_CHUNKS = 8
+
+#: Up to so many pairs of a user, counting what scores at least as much takes less time than sorting.
+COUNTED_PAIRS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +178,8 @@ def evaluate_scorer(
 def rank_pairs(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None = None) -> Ints:
     """Exact rank of each pair in the full catalogue: codes [P], [P] -> int64 [P].
 
-    Users are scored once each, in chunks that bound memory, and ranked by binary search in their
-    sorted scores: U N log N for any number of pairs. A score that is not a number ranks last.
+    Users are scored once each, in chunks that bound memory, several chunks at the same time where there
+    are many. A score that is not a number ranks last.
     """
     return _rank(scorer, user, item, seen, 0)[0]
 
@@ -189,8 +198,7 @@ def top_lists(scorer: Scorer, users: Codes, seen: Histories | None, k: int) -> C
     step = max(CHUNK // max(scorer.n_items, 1), 1)
     for at in range(0, len(users), step):
         scores, _ = _scores(scorer, users[at : at + step], seen)
-        threshold = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
-        out[at : at + step] = _best(scores, threshold, k)
+        out[at : at + step] = _best(scores, k)
     return out
 
 
@@ -203,23 +211,34 @@ def _rank(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None, k: i
     lists = np.empty((len(users), k), dtype=np.int32)
     bounds = np.append(start, len(user))
     step = max(CHUNK // max(n, 1), 1)
-    for at in range(0, len(users), step):
+
+    def rank_chunk(at: int) -> None:
+        """Fills in the ranks and lists of `step` users."""
         chunk = users[at : at + step]
         rows = order[bounds[at] : bounds[min(at + step, len(users))]]
         row_of = np.searchsorted(chunk, user[rows])
         scores, hidden = _scores(scorer, chunk, seen)
-        ordered = np.sort(scores, axis=1)
         own = scores[row_of, item[rows]]
         pair_start = np.searchsorted(row_of, np.arange(len(chunk) + 1))
         found = np.empty(len(rows), dtype=np.int64)
         for r in range(len(chunk)):
             a, b = pair_start[r], pair_start[r + 1]
-            found[a:b] = n - np.searchsorted(ordered[r], own[a:b], side="left") - 1
+            found[a:b] = _at_least(scores[r], own[a:b]) - 1
         if hidden is not None:
             found[hidden[row_of, item[rows]]] = n
         ranks[rows] = found
         if k:
-            lists[at : at + step] = _best(scores, ordered[:, n - k], k)
+            lists[at : at + step] = _best(scores, k)
+
+    chunks = range(0, len(users), step)
+    if len(chunks) < THREADED_CHUNKS:
+        for at in chunks:
+            rank_chunk(at)
+    else:  # numpy sorts and multiplies beside other threads; every chunk fills places of its own
+        scorer.score(users[:1])  # what a scorer prepares at its first answer, it prepares once
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            for _ in threads.map(rank_chunk, chunks):
+                pass
     return ranks, lists
 
 
@@ -239,13 +258,18 @@ def _scores(scorer: Scorer, users: Codes, seen: Histories | None) -> tuple[Float
     return scores, hidden
 
 
-def _best(scores: Floats, threshold: Floats, k: int) -> Codes:
-    """The k best items of each row, ties by code, from the k-th largest score of each: -> [B, k]."""
-    row, item = np.nonzero((scores >= threshold[:, None]) & (scores > -np.inf))
-    order = np.lexsort((item, -scores[row, item], row))
-    row, item = row[order], item[order]
-    place = np.arange(len(row)) - np.searchsorted(row, row)
-    kept = place < k
-    lists = np.full((len(scores), k), -1, dtype=np.int32)
-    lists[row[kept], place[kept]] = item[kept]
-    return lists
+def _at_least(scores: Floats, own: Floats) -> Ints:
+    """How many scores [N] are at least each of a user's own [P'].
+
+    Counted one by one for a few pairs, else by binary search in the sorted scores.
+    """
+    if len(own) <= COUNTED_PAIRS:
+        return np.array([np.count_nonzero(scores >= score) for score in own], dtype=np.int64)
+    found: Ints = len(scores) - np.searchsorted(np.sort(scores), own, side="left")
+    return found
+
+
+def _best(scores: Floats, k: int) -> Codes:
+    """The k best items of each row, ties by code, -1 where fewer are left: -> [B, k]."""
+    items, values = best_rows(scores, k)
+    return np.where(values > -np.inf, items, -1).astype(np.int32)
