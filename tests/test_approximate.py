@@ -1,0 +1,90 @@
+"""The approximate index: exact scores, filters that hold, k where k exist, lists that say what they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from butaca.errors import SettingError
+from butaca.index.approximate import ApproximateIndex
+from butaca.index.codes import Codebook, placed
+from butaca.index.exact import ExactIndex
+from butaca.index.interface import Index
+
+
+@pytest.fixture(scope="module")
+def both():
+    """Vectors of very different lengths, and a bias that matters."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((40_000, 16), dtype=np.float32) * rng.lognormal(0, 0.5, (40_000, 1))
+    vectors, bias = vectors.astype(np.float32), rng.standard_normal(40_000, dtype=np.float32)
+    return (
+        ExactIndex(vectors, bias),
+        ApproximateIndex(vectors, bias),
+        rng.standard_normal((20, 16), np.float32),
+    )
+
+
+def test_nearly_the_exact_lists_with_exact_scores(both):
+    exact, index, queries = both
+    got, want = index.top_k(queries, 20), exact.top_k(queries, 20)
+    shared = [len(set(a) & set(b)) / 20 for a, b in zip(got.items.tolist(), want.items.tolist(), strict=True)]
+    assert np.mean(shared) >= 0.99
+    assert got.approximate
+    assert isinstance(index, Index)
+    scores = np.take_along_axis(exact.scores(queries), got.items.astype(np.int64), axis=1)
+    np.testing.assert_allclose(got.scores, scores, rtol=1e-4)
+    assert (np.diff(got.scores, axis=1) <= 0).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-4, 0.01, 0.3, 0.9]), st.integers(1, 60))
+def test_filters_and_exclusions_hold_and_k_come_back(both, seed, share, k):
+    _, index, queries = both
+    rng = np.random.default_rng(seed)
+    allowed = rng.random(len(index)) < share
+    exclude = [rng.choice(len(index), 50), np.zeros(0, np.int64)]
+    top = index.top_k(queries[:2], k, exclude, allowed)
+    for row, out in enumerate(exclude):
+        left = set(np.flatnonzero(allowed).tolist()) - set(out.tolist())
+        items = top.items[row][top.items[row] >= 0].tolist()
+        assert len(items) == len(set(items)) == min(k, len(left))
+        assert set(items) <= left
+
+
+def test_a_filter_against_the_query_is_answered_exactly(both):
+    """Only what scores low may come back, so none of what looks best is left."""
+    exact, index, queries = both
+    allowed = exact.scores(queries[:1])[0] < 0
+    top = index.top_k(queries[:1], 10, None, allowed)
+    assert not top.approximate
+    assert top.items.tolist() == exact.top_k(queries[:1], 10, None, allowed).items.tolist()
+
+
+def test_more_than_codes_can_tell_is_exact(both):
+    exact, index, queries = both
+    top = index.top_k(queries[:1], 2_000)
+    assert not top.approximate
+    assert top.items[0, :50].tolist() == exact.top_k(queries[:1], 50).items[0].tolist()
+
+
+def test_levels_of_sixteen_values_are_the_values():
+    values = np.arange(16, dtype=np.float32).repeat(3)
+    assert placed(values).tolist() == list(range(16))
+
+
+def test_turned_products_stay_what_they_were():
+    rng = np.random.default_rng(1)
+    vectors, bias = rng.standard_normal((50, 5), np.float32), rng.standard_normal(50, np.float32)
+    book = Codebook.fit(vectors, bias, 0)
+    assert book.codes(vectors, bias).shape == (50, 3)
+    turned = np.concatenate([vectors, bias[:, None]], axis=1) @ book.rotation
+    query = rng.standard_normal((1, 5), np.float32)
+    np.testing.assert_allclose(turned @ book.turned(query)[0], vectors @ query[0] + bias, atol=1e-4)
+
+
+def test_wrong_calls(both):
+    with pytest.raises(SettingError, match="k=0"):
+        both[1].top_k(both[2], 0)
