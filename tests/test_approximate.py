@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from butaca.data.dataset import Entities
+from butaca.data.histories import Histories
+from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
 from butaca.index.approximate import ApproximateIndex
 from butaca.index.codes import Codebook, placed
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index
+from butaca.recommend.recommender import Recommender
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +94,25 @@ def test_turned_products_stay_what_they_were():
 def test_wrong_calls(both):
     with pytest.raises(SettingError, match="k=0"):
         both[1].top_k(both[2], 0)
+
+
+def test_a_saved_model_answers_approximately_when_asked_and_says_so(tmp_path):
+    """Its folder is the same either way."""
+    rng = np.random.default_rng(2)
+    n = 20_000
+    given = Recommender(
+        users=Entities("user_id", Vocabulary(np.arange(3))),
+        items=Entities("item_id", Vocabulary(np.arange(n))),
+        user_vectors=rng.standard_normal((4, 8), np.float32),
+        item_vectors=rng.standard_normal((n, 8), np.float32),
+        seen=Histories.from_pairs(np.arange(3, dtype=np.int32), np.arange(3, dtype=np.int32), 3),
+        popularity=np.ones(n, np.float32),
+    )
+    given.save(tmp_path / "m")
+    exact, near = (Recommender.load(tmp_path / "m", index) for index in ("exact", "approximate"))
+    a, b = exact.recommend(1, 10), near.recommend(1, 10)
+    assert (a.approximate, b.approximate) == (False, True)
+    assert len({i.id for i in a.items} & {i.id for i in b.items}) >= 9
+    assert near.version == exact.version
+    with pytest.raises(SettingError, match="'annoy'"):
+        replace(exact, index="annoy")

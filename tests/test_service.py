@@ -506,8 +506,8 @@ def test_two_activations_at_once_both_hold(folders, monkeypatch):
     fresh = [v["version"] for v in registry.versions() if not v["loaded"]]
     load = registry_module._load
 
-    def slow(name, folder):
-        loaded = load(name, folder)
+    def slow(name, folder, index):
+        loaded = load(name, folder, index)
         time.sleep(0.2)
         return loaded
 
@@ -523,9 +523,9 @@ def test_a_folder_that_changes_while_it_is_loaded_is_not_taken_for_the_version_a
     small(1).save(folders / "one")
     version = registry.versions()[1]["version"]
 
-    def slow(name, folder):
+    def slow(name, folder, index):
         small(2).save(folders / "one")
-        return load(name, folder)
+        return load(name, folder, index)
 
     monkeypatch.setattr(registry_module, "_load", slow)
     with pytest.raises(UnknownEntityError, match="GET /v1/models"):

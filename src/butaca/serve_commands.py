@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -79,6 +79,10 @@ def serve(
     ] = True,
     log_queue: Annotated[int, typer.Option(min=1, help="Lists that may wait to be logged.")] = 10_000,
     access_log: Annotated[bool, typer.Option("--access-log", help="Log every request.")] = False,
+    index: Annotated[
+        Literal["exact", "approximate"],
+        typer.Option(help="approximate: quicker from about a million items on (extra ann)."),
+    ] = "exact",
 ) -> None:
     """Serve models: the HTTP API, the page, metrics."""
     from butaca.serve.app import create_app
@@ -107,7 +111,7 @@ def serve(
         log_queue=log_queue,
         access_log=access_log,
     )
-    registry = Registry(named_folders(models), settings.split)
+    registry = Registry(named_folders(models), settings.split, index)
     store = EventStore.open(events)
     try:
         has_keys = any(key.revoked is None for key in store.keys.list())

@@ -63,6 +63,7 @@ class Recommendation:
             (nothing is known: what most people chose), or "similar".
         history: titles of what was given as history.
         unknown: what was given as history, and skipped, because no item is called so.
+        approximate: whether an item that belongs in the list may be missing; see butaca.index.approximate.
     """
 
     asked: Any
@@ -70,3 +71,4 @@ class Recommendation:
     source: Source
     history: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    approximate: bool = False

@@ -19,7 +19,7 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
@@ -177,7 +177,7 @@ def version_of(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(_json(manifest)).hexdigest()[:12]
 
 
-def load_bundle(folder: Path) -> Recommender:
+def load_bundle(folder: Path, index: Literal["exact", "approximate"] = "exact") -> Recommender:
     """Read and verify a model folder, with numpy alone.
 
     Raises:
@@ -212,6 +212,7 @@ def load_bundle(folder: Path) -> Recommender:
             cold=cold_from(manifest.get("cold"), arrays),
             ranker=_ranker_from(manifest.get("ranker"), content),
             version=version_of(manifest),
+            index=index,
         )
     except (SafetensorError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise _damaged(folder, f"its parts do not fit together ({error})") from error

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.index.exact import ExactIndex
-from butaca.index.interface import TopK
+from butaca.index.interface import Index, TopK
 from butaca.index.selection import best
 from butaca.model.cold import ColdItems
 from butaca.model.query import QueryTower, unit
@@ -57,6 +57,8 @@ class Recommender:
         ranker: the second stage, or None.
         cold: makes vectors of items that are known by their features alone, or None.
         version: what tells this model from others, the start of its folder's digest; "" until saved.
+        index: "exact", or "approximate" for catalogues of about a million items and more (extra `ann`);
+            it is built anew with the object, and no part of the folder.
     """
 
     users: Entities
@@ -73,18 +75,19 @@ class Recommender:
     cold: ColdItems | None = None
     ranker: Ranker | None = None
     version: str = ""
+    index: Literal["exact", "approximate"] = "exact"
 
     def __post_init__(self) -> None:
         derived = {
             "catalogue": Catalogue(self.items, self.popularity),
-            "_index": ExactIndex(self.item_vectors, self.item_bias),
+            "_index": index_of(self.index, self.item_vectors, self.item_bias),
             "_popular": ExactIndex(self.popularity[:, None]),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
     catalogue: Catalogue = field(init=False, repr=False)
-    _index: ExactIndex = field(init=False, repr=False)
+    _index: Index = field(init=False, repr=False)
     _popular: ExactIndex = field(init=False, repr=False)
 
     @classmethod
@@ -173,8 +176,8 @@ class Recommender:
         titles = tuple(self.catalogue.titles[i] for i in given)
         if self.ranker is not None and rank and not freshness:
             query = self.user_vectors[-1:] if query is None else query
-            items = self._ranked(self.ranker, person, query, k, excluded, allowed, variety, explain)
-            return Recommendation(user, items, source, titles, unknown)
+            items, near = self._ranked(self.ranker, person, query, k, excluded, allowed, variety, explain)
+            return Recommendation(user, items, source, titles, unknown, near)
         if query is None:
             top = self._popular.top_k(np.ones((1, 1), np.float32), k, [excluded], allowed)
             return self._answer(user, top, 0, source, "popularity", unknown=unknown)
@@ -195,8 +198,11 @@ class Recommender:
         allowed: Bools | None,
         variety: float,
         explain: bool,
-    ) -> tuple[Item, ...]:
-        """A list in the second stage's order; what lies beyond its candidates follows as retrieved."""
+    ) -> tuple[tuple[Item, ...], bool]:
+        """A list in the second stage's order; what lies beyond its candidates follows as retrieved.
+
+        With it, whether the candidates are approximate.
+        """
         from butaca.recommend.ranking import ordered
 
         n = ranker.settings.candidates
@@ -229,7 +235,7 @@ class Recommender:
         for place, (code, score) in enumerate(rest, start=n + 1):
             floor = float(np.nextafter(np.float32(floor), np.float32(-np.inf)))
             out.append(Item(ids[code], titles[code], floor, "retrieval", (), score, place))
-        return tuple(out)
+        return tuple(out), found.approximate
 
     def two_stage(self) -> Scorer:
         """Both stages as a Scorer; this model itself where it has no second one."""
@@ -464,7 +470,7 @@ class Recommender:
             for n, (i, s) in enumerate(pairs)
             if i >= 0
         )
-        return Recommendation(user, items, source, history, unknown)
+        return Recommendation(user, items, source, history, unknown, top.approximate)
 
     def save(self, folder: str | Path) -> Path:
         """Write the model folder; see butaca.recommend.bundle."""
@@ -473,8 +479,23 @@ class Recommender:
         return save_bundle(self, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path) -> Recommender:
+    def load(cls, folder: str | Path, index: Literal["exact", "approximate"] = "exact") -> Recommender:
         """Read a model folder; see butaca.recommend.bundle."""
         from butaca.recommend.bundle import load_bundle
 
-        return load_bundle(Path(folder))
+        return load_bundle(Path(folder), index)
+
+
+def index_of(kind: str, vectors: Floats, bias: Floats | None) -> Index:
+    """The index called so over these vectors [N, d] and their bias [N].
+
+    Raises:
+        SettingError: there is none, or faiss is not installed.
+    """
+    if kind == "exact":
+        return ExactIndex(vectors, bias)
+    if kind != "approximate":
+        raise SettingError("An index is exact or approximate", repr(kind), "Leave it out for exact")
+    from butaca.index.approximate import ApproximateIndex
+
+    return ApproximateIndex(vectors, bias)

@@ -95,6 +95,7 @@ class Answering:
             "user": user,
             "history": answer.history,
             "unknown": answer.unknown,
+            "approximate": answer.approximate,
             "items": items_json(answer, model.showcase if explained else None),
         }
         return orjson.dumps(content)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from butaca.errors import BundleError, SettingError, UnknownEntityError
 from butaca.recommend.bundle import load_bundle, read_manifest, version_of
@@ -86,16 +86,22 @@ class Registry:
     Args:
         folders: by name, in order; the first answers those that name no model.
         split: share of the users of each name; empty for none.
+        index: of every model, see `Recommender`.
     """
 
-    def __init__(self, folders: Mapping[str, Path], split: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        folders: Mapping[str, Path],
+        split: Mapping[str, float] | None = None,
+        index: Literal["exact", "approximate"] = "exact",
+    ) -> None:
         if not folders:
             raise SettingError("A service has a model", "none", "butaca serve model/")
-        self.folders = dict(folders)
+        self.folders, self.index = dict(folders), index
         self.split = dict(split or {})
         self._check_split(set(self.folders))
         self._lock = threading.Lock()  # of activations: one at a time
-        loaded = {name: _load(name, folder) for name, folder in folders.items()}
+        loaded = {name: _load(name, folder, index) for name, folder in folders.items()}
         self.serving = Serving(next(iter(loaded)), MappingProxyType(loaded))
 
     @classmethod
@@ -201,7 +207,7 @@ class Registry:
             try:
                 found = version_in(folder)
                 if found == version:
-                    model = _load(name, folder)
+                    model = _load(name, folder, self.index)
                     if model.version == version:  # else it was replaced meanwhile
                         return model
                 seen.append(found)
@@ -216,8 +222,8 @@ class Registry:
         )
 
 
-def _load(name: str, folder: Path) -> Loaded:
-    recommender = load_bundle(folder)
+def _load(name: str, folder: Path, index: Literal["exact", "approximate"]) -> Loaded:
+    recommender = load_bundle(folder, index)
     loaded = Loaded(name, recommender.version, recommender, folder)
     loaded.showcase.warm()
     return loaded

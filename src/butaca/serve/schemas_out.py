@@ -53,6 +53,7 @@ class RecommendAnswer(BaseModel):
     user: str | None
     history: list[str] = Field(description="Titles of the history that was given.")
     unknown: list[str] = Field(description="What of it was passed over: no item is called so.")
+    approximate: bool = Field(False, description="Whether an item that belongs here may be missing.")
     items: list[RecommendedItem]
 
 
