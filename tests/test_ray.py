@@ -38,13 +38,15 @@ from test_prepare import csv
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers don't have the tests
 
 NODE = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
-WAITS = 30.0  # seconds, at most
+WAITS = 60.0  # seconds, at most
 
 
 @pytest.fixture(scope="module")
 def raylets():
     """Three raylets of one core each, which this process has joined."""
-    three = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    soon = {"health_check_period_ms": 1000, "health_check_failure_threshold": 3}  # else 15 s to miss a raylet
+    head = {**NODE, "include_dashboard": False, "_system_config": soon}
+    three = Cluster(initialize_head=True, head_node_args=head)
     try:
         for _ in range(2):
             three.add_node(wait=False, **NODE)
@@ -85,47 +87,58 @@ def prepared(source, tmp_path_factory):
 ASKED = Preparing(split="temporal", partitions=4)
 
 
-class Killing:
-    """A function whose worker is killed, once for each stage: SIGKILL, sent by the worker to itself.
+HALVES = {  # what is there when some of a task's work is
+    "read": "read/*/rows/p=*/*",
+    "sort": "sorted/{:05d}-*/item.npy",
+    "lists": "{:05d}-*/*",
+}
 
-    `when` is "over", where its work is done and only the answer is missing, or "midway": some of what it
-    writes is there, some not.
+
+class Killing:
+    """A function of which two tasks lose their worker once: SIGKILL, sent by the worker to itself.
+
+    One midway, where some of what it writes is there and some is not; one with its work done and only the
+    answer missing. Files say that it happened.
     """
 
-    def __init__(self, function, folder, when):
-        self.function, self.folder, self.when = function, folder, when
+    def __init__(self, function, folder):
+        self.function, self.folder = function, folder
         self.__name__ = self.__qualname__ = function.__name__
 
     def __call__(self, task):
-        try:
-            os.open(self.folder / self.__name__, os.O_CREAT | os.O_EXCL)
-        except FileExistsError:
-            return self.function(task)
-        if self.when == "midway" and self.__name__ in ("read", "sort", "lists"):
-            sys.setprofile(lambda frame, event, of: self._half(task) if event == "c_return" else None)
-        self.function(task)
-        return os.kill(os.getpid(), signal.SIGKILL)
+        if self.__name__ in HALVES and self.first("midway"):
+            sys.setprofile(lambda frame, event, of: self.half(task) if event == "c_return" else None)
+            self.function(task)
+            raise AssertionError("it was not killed")
+        if self.first("over"):
+            self.function(task)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.function(task)
 
-    def _half(self, task):
-        halves = {
-            "read": "read/*/rows/p=*/*",
-            "sort": f"sorted/{task.number:05d}-*/item.npy",
-            "lists": f"{task.number:05d}-*/*",
-        }
-        if list(task.work.glob(halves[self.__name__])):
-            (self.folder / f"{self.__name__}.half").touch()
+    def first(self, when):
+        try:
+            os.close(os.open(self.folder / f"{self.__name__} {when}", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return False
+        return True
+
+    def half(self, task):
+        if list(task.work.glob(HALVES[self.__name__].format(task.number))):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Deadly(RayRunner):
-    """Ray's tasks, one of each stage killed."""
+    """Ray's tasks, two of each stage that writes killed, and one that counts."""
 
-    def __init__(self, folder, when):
+    def __init__(self, folder):
         super().__init__(3)
-        self.folder, self.when = folder, when
+        folder.mkdir()
+        self.folder = folder
 
     def map(self, function, tasks):
-        killing = Killing(function, self.folder, self.when)
+        if function.__name__ in ("moments", "sha256"):  # these only read
+            return super().map(function, tasks)
+        killing = Killing(function, self.folder)
 
         def run(task):
             return killing(task)
@@ -149,23 +162,22 @@ def test_preparing_gives_the_bytes_of_one_process(raylets, source, prepared, tmp
     assert all_contents(tmp_path / "p") == prepared
 
 
-@pytest.mark.parametrize("when", ["midway", "over"])
-def test_preparing_with_a_worker_killed_in_each_stage(raylets, source, prepared, tmp_path, when):
-    (tmp_path / "killed").mkdir()
-    prepare(source, tmp_path / "p", ASKED, runner=Deadly(tmp_path / "killed", when))
+def test_preparing_with_workers_killed_in_each_stage(raylets, source, prepared, tmp_path):
+    prepare(source, tmp_path / "p", ASKED, runner=Deadly(tmp_path / "killed"))
     assert all_contents(tmp_path / "p") == prepared
-    killed = {path.name for path in (tmp_path / "killed").iterdir()}
-    assert killed >= {"read", "sort", "moments", "count", "place"}
-    assert ({"read.half", "sort.half"} <= killed) == (when == "midway")
+    stages = {"read", "sort", "count", "place"}
+    assert {path.name for path in (tmp_path / "killed").iterdir()} == {
+        *(f"{stage} over" for stage in stages),
+        "read midway",
+        "sort midway",
+    }
 
 
-@pytest.mark.parametrize("when", ["midway", "over"])
-def test_lists_with_a_worker_killed(raylets, model, tmp_path, when):
+def test_lists_with_workers_killed(raylets, model, tmp_path):
     asked = Batch(6, part=9)
     write_lists(model, tmp_path / "here", asked, runner=Here())
-    (tmp_path / "killed").mkdir()
-    write_lists(model, tmp_path / "ray", asked, runner=Deadly(tmp_path / "killed", when))
-    assert (tmp_path / "killed" / ("lists.half" if when == "midway" else "lists")).exists()
+    write_lists(model, tmp_path / "ray", asked, runner=Deadly(tmp_path / "killed"))
+    assert {path.name for path in (tmp_path / "killed").iterdir()} == {"lists midway", "lists over"}
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
     assert list(rows_of(tmp_path / "ray")) == [f"u{u:02d}" for u in range(60)]
 
@@ -196,12 +208,16 @@ def test_a_task_whose_worker_always_dies_is_an_error(raylets, monkeypatch):
         list(RayRunner(3).map(dies, [1]))
 
 
+def sleeps(task):
+    time.sleep(task)
+
+
 def test_a_cluster_without_a_core_is_an_error_in_time(raylets, monkeypatch):
     monkeypatch.setattr(running, "LOOKS_EVERY", 0.1)
     monkeypatch.setattr(running, "cores_of_cluster", lambda: 0)
     began = time.monotonic()
     with pytest.raises(ClusterError, match="Tasks run on the cores"):
-        list(RayRunner(3, patience=0.3).map(lambda task: time.sleep(task), [WAITS]))
+        list(RayRunner(3, patience=0.3).map(sleeps, [4]))
     assert time.monotonic() - began < 10
 
 
