@@ -110,8 +110,9 @@ def serve(
         log_lists=log_lists,
         log_queue=log_queue,
         access_log=access_log,
+        index=index,
     )
-    registry = Registry(named_folders(models), settings.split, index)
+    registry = Registry(named_folders(models), settings.split, settings.index)
     store = EventStore.open(events)
     try:
         has_keys = any(key.revoked is None for key in store.keys.list())

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from butaca.errors import SettingError
 
@@ -45,6 +46,8 @@ class ServeSettings:
             can point at it. Needed by the online comparison.
         log_queue: lists waiting to be logged; more are dropped and counted in the metrics.
         access_log: whether every request is logged, beside those that fail.
+        index: exact, or approximate: quicker from about a million items on; answers say so. Needs the
+            extra `ann`.
     """
 
     host: str = "127.0.0.1"
@@ -64,6 +67,7 @@ class ServeSettings:
     log_lists: bool = True
     log_queue: int = 10_000
     access_log: bool = False
+    index: Literal["exact", "approximate"] = "exact"
 
     def __post_init__(self) -> None:
         least = {"max_body": 1024, "max_in_flight": 1, "burst": 1, "cached_users": 1, "log_queue": 1}
