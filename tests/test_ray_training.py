@@ -15,6 +15,7 @@ import pytest
 
 import butaca
 from butaca.data.dataset import Dataset
+from butaca.data.histories import Histories
 from butaca.errors import ClusterError, SettingError
 from butaca.recipes import Recipe, recipe
 from butaca.scale.prepare import Preparing, prepare
@@ -22,7 +23,9 @@ from butaca.scale.prepared import Prepared
 from butaca.scale.ray_training import Event, Patience, fit_on_ray, run
 from butaca.scale.ray_worker import Job, Place, Worker
 from butaca.scale.traffic import bytes_sent, collective_bytes
+from butaca.train.batches import Batches, BatchPlan, UserRows
 from butaca.train.checkpoints import position
+from butaca.train.shares import SharedBatches
 from conftest import checkerboard
 
 STARTS = 60.0  # seconds, on a busy machine
@@ -81,6 +84,7 @@ class Measuring(Worker):
             batch = next(iter(step._on_devices(step.batches.epoch(0))))
             lowered = step._step.lower(step.towers, step.optimizer_state, step.features, batch, np.uint32(0))
             between = np.diff(count.sent)
+            assert isinstance(step.batches, SharedBatches)
             out[folder.name] = [collective_bytes(lowered.compile().as_text()), float(np.median(between))]
         if jax.process_index() == 0:
             Path(self.job.checkpoint).write_text(json.dumps(out), encoding="utf-8")
@@ -202,6 +206,54 @@ def test_processes_that_nothing_joins_are_refused(board, cluster, tmp_path):
         fit_on_ray(board.folder, small(board.dataset()), 2, tmp_path, patience=PATIENT, worker=Apart)
 
 
+def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board):
+    """Three processes' item codes, one after another, are the whole batch's; all else is the whole's."""
+    data = board.dataset()
+    seen = Histories.of(data)
+    plan = BatchPlan(size=90, candidates="full", by="user", seed=3)
+    assert SharedBatches.can(plan, data.item, seen.items)
+    assert not SharedBatches.can(plan, data.item.copy(), seen.items)
+    assert not SharedBatches.can(replace(plan, candidates="sampled"), data.item, seen.items)
+    whole = data.user, data.item, 60, 24, plan, 3, 9, UserRows(seen.items, seen.start)
+    parts = [SharedBatches(*whole, process=p, n_processes=3) for p in range(3)]
+    read: list[int] = []
+    for part in parts:
+        part.item = Reading(data.item, read)
+    n_batches = 0
+    for batch, *shares in zip(Batches(*whole).epoch(1), *(part.epoch(1) for part in parts), strict=True):
+        n_batches += 1
+        for name in ("positive_slot", "item"):
+            of = batch if name == "positive_slot" else batch.history
+            wanted = getattr(of, name)
+            got = [getattr(s if name == "positive_slot" else s.history, name) for s in shares]
+            assert {len(g) for g in got} == {-(-len(wanted) // 3)}
+            np.testing.assert_array_equal(np.concatenate(got)[: len(wanted)], wanted)
+        for share in shares:
+            for name in ("query_rows", "log_weight", "positive_query", "positive_weight"):
+                np.testing.assert_array_equal(
+                    getattr(share, name)[: len(getattr(batch, name))], getattr(batch, name)
+                )
+            np.testing.assert_array_equal(
+                share.history.query[: len(batch.history.query)], batch.history.query
+            )
+            np.testing.assert_array_equal(
+                share.history.weight[: len(batch.history.weight)], batch.history.weight
+            )
+    assert n_batches == 8
+    assert sum(read) == 2 * len(data)  # once as positives, once as histories; by whole batches, thrice that
+
+
+class Reading:
+    """An array that counts what is read of it."""
+
+    def __init__(self, values: np.ndarray, read: list[int]) -> None:
+        self.values, self.read = values, read
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        self.read.append(len(rows))
+        return self.values[rows]
+
+
 def test_a_mesh_is_not_cut_to_some_devices(board, tmp_path):
     found = small(board.dataset())
     found = replace(found, model=replace(found.model, devices=2))
@@ -272,12 +324,14 @@ def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):
         if event.kind == "saved" and not gone:
             gone.append(time.monotonic())
             lose(raylets, places[0][-1].node)
+            object.__setattr__(patience, "start_within", 8.0)  # in vain, this time
 
+    patience = Patience(start_within=STARTS)
     said = f"{cores - 2} of {cores} that started within 8 seconds, on a cluster of"
     with pytest.raises(ClusterError, match=said):
         fit_on_ray(
             board.folder, small(board.dataset()), cores, tmp_path, every_steps=2,
-            patience=Patience(start_within=8), told=interfere, worker=Slow,
+            patience=patience, told=interfere, worker=Slow,
         )  # fmt: skip
     assert time.monotonic() - gone[0] < 60
     assert position(tmp_path) is not None

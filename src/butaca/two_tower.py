@@ -31,6 +31,7 @@ from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.loop import TrainingRun
 from butaca.train.processes import gathered
 from butaca.train.settings import TwoTowerSettings
+from butaca.train.shares import SharedBatches
 from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.vectors import (
     Answering,
@@ -168,7 +169,11 @@ class TwoTower:
             settings.seed,
             "user" if settings.history else "pair",
         )
-        batches = Batches(
+        make: Callable[..., Batches] = Batches
+        if mesh.is_multi_process and SharedBatches.can(plan, train.item, seen.items):
+            processes = {"process": jax.process_index(), "n_processes": jax.process_count()}
+            make = functools.partial(SharedBatches, **processes)
+        batches = make(
             train.user,
             train.item,
             len(users),

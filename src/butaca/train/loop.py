@@ -17,15 +17,14 @@ from butaca.train.batches import Batch, Batches
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.checkpoints import Saved, check_same_run, read_checkpoint, write_checkpoint
 from butaca.train.processes import first_says, is_first, put, whole
+from butaca.train.shares import place_batch
 from butaca.train.step import (
     Features,
     LossSettings,
     StepLoss,
     Towers,
-    batch_specs,
     make_init,
     make_step,
-    place,
 )
 
 Validate = Callable[[Towers], Mapping[str, float]]
@@ -116,7 +115,7 @@ class TrainingRun:
 
     def _placed(self, batch: Batch) -> Batch:
         if self.mesh.is_multi_process:
-            return cast(Batch, place(batch, batch_specs(batch), self.mesh))
+            return place_batch(batch, self.batches, self.mesh)
         return cast(Batch, jax.tree.map(jnp.asarray, batch))
 
     def _tell(self, event: Callable[[Callback], None]) -> None:

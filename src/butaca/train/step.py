@@ -234,6 +234,7 @@ def make_step(
     def step(
         towers: Towers, state: Any, features: Features, batch: Batch, count: Array
     ) -> tuple[Towers, Any, StepLoss]:
+        batch = _gathered(mesh, batch)
         grads, parts = jax.grad(objective, has_aux=True)(towers, features, batch, count)
         updates, state = optimizer.update(grads, state, towers)
         towers, state = _lying(optimizer, mesh, settings.key, optax.apply_updates(towers, updates), state)
@@ -259,6 +260,17 @@ def state_specs(optimizer: optax.GradientTransformation, state: Any, specs: Towe
     return optax.tree_map_params(
         optimizer, lambda _, spec: spec, state, specs, transform_non_params=lambda _: WHOLE
     )
+
+
+def _gathered(mesh: Mesh, batch: Batch) -> Batch:
+    """The batch with item codes whole on every device, where they came as shares (train/shares.py)."""
+    if mesh.size == 1:
+        return batch
+    keep: Any = functools.partial(lax.with_sharding_constraint, shardings=NamedSharding(mesh, WHOLE))
+    history = batch.history
+    history = None if history is None else history._replace(item=keep(history.item))
+    gathered: Batch = batch._replace(positive_slot=keep(batch.positive_slot), history=history)
+    return gathered
 
 
 def _lying(
