@@ -152,11 +152,12 @@ def test_it_is_three_machines_on_loopback(raylets):
     assert {node["NodeManagerAddress"] for node in nodes} == {"127.0.0.1"}
 
 
-def test_preparing_gives_the_bytes_of_one_process(raylets, source, prepared, tmp_path):
+def test_preparing_gives_the_bytes_of_one_process(raylets, source, prepared, tmp_path, monkeypatch):
+    monkeypatch.chdir(source.parent)  # the raylets were started elsewhere
     asked = ["--split", "temporal", "--partitions", "4", "--engine", "ray", "--workers", "2"]
     done = CliRunner().invoke(
         app,
-        ["data", "prepare", str(source), "--out", str(tmp_path / "p"), *asked, "--address", raylets.address],
+        ["data", "prepare", source.name, "--out", str(tmp_path / "p"), *asked, "--address", raylets.address],
     )
     assert done.exit_code == 0, done.output
     assert all_contents(tmp_path / "p") == prepared
@@ -279,6 +280,24 @@ def test_a_raylet_that_is_lost_in_mid_work(raylets, model, tmp_path):
 def test_another_cluster_while_this_one_is_joined_is_refused(raylets):
     with pytest.raises(ClusterError, match="one cluster at a time"), cluster("127.0.0.1:1"):
         pass
+
+
+def test_without_an_address_it_starts_on_loopback_and_ends():
+    """In a process of its own, which nothing told how."""
+    code = (
+        "from butaca.scale.prepare import bytes_of\n"
+        "from butaca.scale.ray_runner import ray_runner\n"
+        "with ray_runner(None, 1) as runner:\n"
+        "    import ray\n"
+        "    (node,) = ray.nodes()\n"
+        "    print(node['NodeManagerAddress'], runner.workers, *runner.map(bytes_of, ['3GB', '1GB']))\n"
+        "assert not ray.is_initialized()\n"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean, capture_output=True, text=True, timeout=WAITS, check=True
+    )
+    assert done.stdout.split() == ["127.0.0.1", "1", "3000000000", "1000000000"]
 
 
 def test_an_address_where_nobody_answers(model, tmp_path):

@@ -169,6 +169,8 @@ def _write(
         "value": settings.value_column,
         "time": settings.time_column,
     }
+    if not runner.one_machine:  # whose processes stand in other folders
+        files = [path.absolute() for path in files]
     tasks = [ReadTask(str(path), n, asked, partitions, work, wide) for n, path in enumerate(files)]
     reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), told))
     first = _alike(reads, settings)
