@@ -1,10 +1,11 @@
-"""Training by 1, 2 and 4 processes on Ray: steps a second, and bytes that each process sends per step.
+"""Training by 1, 2 and 4 processes on Ray: seconds a step, and bytes that a process sends for it.
 
     python -m benchmarks.ray_training PREPARED [PREPARED ...] [--steps 12] [--workers 1 2 4]
 
 Each PREPARED is a folder of `butaca data prepare`. A process is an actor of a Ray that starts on this machine
 (with a core of its own if there are so many). Steps are those of the default recipe; the first, which
-compiles, is left out, and the median of the others is given. Bytes are what Linux counts on each process's
+compiles, is left out, and the median of the others is given; cpu_s is the first process's own CPU time, which
+other programs on the machine change little. Bytes are what Linux counts on each process's
 connections (`butaca.scale.traffic`), Ray's own among them. The last line is JSON, a row per folder and number
 of processes.
 """
@@ -39,7 +40,7 @@ class Measured(Worker):
 
         from butaca.train.callbacks import Callback
 
-        marks: list[tuple[float, int]] = []
+        marks: list[tuple[float, float, int]] = []
         limit = self.job.every_steps
 
         class Enough(Exception):  # noqa: N818
@@ -48,7 +49,7 @@ class Measured(Worker):
         class Mark(Callback):
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
                 jax.block_until_ready((vars(self.run)["towers"], logs))  # type: ignore[no-untyped-call]
-                marks.append((time.perf_counter(), bytes_sent()))
+                marks.append((time.perf_counter(), time.process_time(), bytes_sent()))
                 if len(marks) > limit:
                     raise Enough
 
@@ -57,7 +58,8 @@ class Measured(Worker):
         pairs = list(pairwise(marks))[1:]
         found = {
             "step_s": median(b[0] - a[0] for a, b in pairs),
-            "sent": median(b[1] - a[1] for a, b in pairs),
+            "cpu_s": median(b[1] - a[1] for a, b in pairs),
+            "sent": median(b[2] - a[2] for a, b in pairs),
         }
         if jax.process_index() == 0:
             Path(self.job.checkpoint).write_text(json.dumps(found), encoding="utf-8")

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import butaca
+from butaca.cli import app
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import ClusterError, SettingError
@@ -199,6 +201,33 @@ def test_early_stopping_is_the_same_decision_in_every_process(board, cluster, tm
     model, history = fit_on_ray(board.folder, found, 2, tmp_path, patience=PATIENT)
     assert history.epoch == one.epoch == [0, 1, 2]
     assert_same(parameters(model), parameters(alone), 2e-4)
+
+
+def test_the_command_trains_the_model_that_it_trains_alone(board, cluster, tmp_path):
+    lists = []
+    for name, how in (("alone", []), ("ray", ["--engine", "ray", "--workers", "2"])):
+        out = tmp_path / name
+        done = CliRunner().invoke(app, ["fit", str(board.folder), "--epochs", "1", "--out", str(out), *how])
+        assert done.exit_code == 0, done.output
+        assert ("2 workers train from the beginning" in done.output) == bool(how)
+        made = butaca.Recommender.load(out).recommend(user="u0007", k=5)
+        lists.append({item.id: item.score for item in made.items})
+    assert list(lists[0]) == list(lists[1])
+    assert lists[0] == pytest.approx(lists[1], abs=1e-3)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["alone", "ray"]  # no checkpoint is left
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--workers", "2"], "--address and --workers are of a Ray cluster"),
+        (["--engine", "ray", "--tensorboard", "logs"], "writes no TensorBoard logs"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(board, tmp_path, asked, said):
+    done = CliRunner().invoke(app, ["fit", str(board.folder), "--out", str(tmp_path / "model"), *asked])
+    assert isinstance(done.exception, SettingError)
+    assert said in str(done.exception)
 
 
 def test_processes_that_nothing_joins_are_refused(board, cluster, tmp_path):
