@@ -107,6 +107,9 @@ def test_two_stages_as_recommend_unless_the_first_is_asked_for(tmp_path):
         answer = recommender.recommend(user, 6)
         assert two[user] == [(item.id, pytest.approx(item.score, rel=1e-6)) for item in answer.items]
         assert [i for i, _ in one[user]] == [i.id for i in recommender.recommend(user, 6, rank=False).items]
+    people = [*recommender.users.ids.values.tolist()[:12], "nobody"]
+    for user, many in zip(people, recommender.recommend_many(people, 6), strict=True):
+        assert many.items == recommender.recommend(user, 6).items  # as `butaca recommend --user` asks
 
 
 def test_same_bytes_whoever_writes(model, tmp_path):

@@ -379,7 +379,11 @@ class Recommender:
     def recommend_many(
         self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True
     ) -> Iterator[Recommendation]:
-        """Lists for any number of users, in their order, in blocks that bound memory."""
+        """The lists of `recommend` for any number of users, in their order, in blocks that bound memory."""
+        if self.ranker is not None:  # it orders one person's candidates at a time
+            for user in users:
+                yield self.recommend(user, k, exclude_seen=exclude_seen)
+            return
         for at in range(0, len(users), BLOCK):
             block = list(users[at : at + BLOCK])
             codes = self.users.ids.encode(block)
