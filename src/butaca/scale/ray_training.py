@@ -235,6 +235,6 @@ def _error(ref: Any) -> Exception | None:
         return error.cause if isinstance(error.cause, Exception) else error
     except RayError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        ends = dict.fromkeys([*lines[:1], *lines[-1:]])  # what died, and why
-        return _LostError(" ".join(ends) or type(error).__name__)
+        ends = " ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))  # what died, and why
+        return _LostError(ends.partition(" Some common causes")[0] or type(error).__name__)
     return None
