@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scale_training
+from benchmarks import scale_index, scale_training
 from benchmarks.command import run
 from benchmarks.scale_data import Measured, command, counts, facts, gini, original, plot
 from butaca.data.movielens import load_movielens
@@ -43,6 +43,7 @@ class Results:
     blocks_per_s: float
     ginis: dict[str, tuple[float, float]]
     training: scale_training.Results
+    index: scale_index.Results
     huge: Measured | None
 
 
@@ -71,6 +72,8 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
         progress.print("training")
         command("data", "prepare", str(big), "--out", str(out), "--split", "random")
         training = scale_training.measure(out, 3000, True, progress)
+        progress.print("a million items")
+        index = scale_index.in_a_child(picture is None)
         huge = None
         if picture is not None:
             scale_training.plot(training, scale_training.PLOT)
@@ -79,7 +82,7 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
             command("data", "grow", "ml-100k", "--users", users, "--items", items, "--out", str(big))
             huge = command(*asked, "--memory", "6GB")
     ginis = {name: (gini(before), gini(after)) for name, (before, after) in curves.items()}
-    return Results(sizes, grown, prepared, less, rate, ginis, training, huge)
+    return Results(sizes, grown, prepared, less, rate, ginis, training, index, huge)
 
 
 def show(console: Console, found: Results) -> None:
@@ -102,6 +105,7 @@ def show(console: Console, found: Results) -> None:
     for name, (before, after) in found.ginis.items():
         console.print(f"{name}: Gini {before:.3f}, grown {after:.3f}")
     scale_training.show(console, found.training)
+    scale_index.show(console, found.index)
 
 
 def as_json(found: Results) -> dict[str, Any]:
@@ -118,6 +122,7 @@ def as_json(found: Results) -> dict[str, Any]:
         "prepare_100m_s": None if found.huge is None else round(found.huge.seconds, 1),
         "prepare_100m_gb": None if found.huge is None else round(found.huge.gb, 2),
         **scale_training.as_json(found.training),
+        **scale_index.as_json(found.index),
     }
 
 
