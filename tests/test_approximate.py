@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -46,9 +48,10 @@ def test_nearly_the_exact_lists_with_exact_scores(both):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-4, 0.01, 0.3, 0.9]), st.integers(1, 60))
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-4, 0.01, 0.3, 0.9, 1.0]), st.integers(1, 60))
 def test_filters_and_exclusions_hold_and_k_come_back(both, seed, share, k):
-    _, index, queries = both
+    """Codes answer where nine tenths may come back and k is small; other lists are the exact ones."""
+    exact, index, queries = both
     rng = np.random.default_rng(seed)
     allowed = rng.random(len(index)) < share
     exclude = [rng.choice(len(index), 50), np.zeros(0, np.int64)]
@@ -58,6 +61,15 @@ def test_filters_and_exclusions_hold_and_k_come_back(both, seed, share, k):
         items = top.items[row][top.items[row] >= 0].tolist()
         assert len(items) == len(set(items)) == min(k, len(left))
         assert set(items) <= left
+        scores = exact.scores(queries[row : row + 1])[0, items]
+        np.testing.assert_allclose(top.scores[row][: len(items)], scores, rtol=1e-4, atol=1e-5)
+        assert (np.diff(top.scores[row][: len(items)]) <= 0).all()
+    if share < 0.9 or k > 53:
+        assert not top.approximate
+    elif k <= 40:
+        assert top.approximate
+    if not top.approximate:
+        assert top.items.tolist() == exact.top_k(queries[:2], k, exclude, allowed).items.tolist()
 
 
 def test_a_filter_against_the_query_is_answered_exactly(both):
@@ -116,3 +128,52 @@ def test_a_saved_model_answers_approximately_when_asked_and_says_so(tmp_path):
     assert near.version == exact.version
     with pytest.raises(SettingError, match="'annoy'"):
         replace(exact, index="annoy")
+
+
+def test_every_list_says_whether_it_may_miss_an_item(both):
+    """A batch of one query that codes answer and one that they can't: the batch may miss an item."""
+    _, index, queries = both
+    scores = index.scores(queries[:1])[0]
+    low = scores < np.quantile(scores, 0.8)  # a share that codes can answer, and none of what looks best
+    assert not index.top_k(queries[:1], 10, None, low).approximate
+    assert not index.top_k(np.zeros((0, 16), np.float32), 10).approximate
+    assert index.top_k(-queries[:1], 10, None, low).approximate
+    assert index.top_k(np.stack([queries[0], -queries[0]]), 10, None, low).approximate
+
+
+def test_equal_scores_are_ordered_by_code():
+    """Every vector stands there four times, so that scores come in fours."""
+    rng = np.random.default_rng(3)
+    vectors = np.tile(rng.standard_normal((5_000, 8), np.float32), (4, 1))
+    top = ApproximateIndex(vectors).top_k(rng.standard_normal((3, 8), np.float32), 12)
+    assert top.approximate
+    for items, scores in zip(top.items.tolist(), top.scores.tolist(), strict=True):
+        assert items == [i for _, i in sorted(zip((-s for s in scores), items, strict=True))]
+        assert [i % 5_000 for i in items[::4]] == [i % 5_000 for i in items[3::4]]
+        assert items[0] < items[1] < items[2] < items[3]
+
+
+def test_without_faiss_the_cure_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(SettingError, match=r"pip install 'butaca\[ann\]'"):
+        ApproximateIndex(np.eye(4, dtype=np.float32))
+
+
+def test_one_item():
+    query = np.ones((1, 2), np.float32)
+    one = ApproximateIndex(np.ones((1, 2), np.float32)).top_k(query, 5)
+    assert (one.items.tolist(), one.scores.tolist(), one.approximate) == ([[0]], [[2.0]], False)
+
+
+def test_faiss_beside_jax_and_numpy_with_warnings_as_errors():
+    """Three libraries with thread pools of their own, in a process that has seen none of them."""
+    code = """
+import numpy as np, jax.numpy as jnp
+from butaca.index.approximate import ApproximateIndex
+vectors = np.random.default_rng(0).standard_normal((20_000, 8), dtype=np.float32)
+first = ApproximateIndex(vectors).top_k(vectors[:4], 5)
+assert float(jnp.sum(jnp.asarray(vectors[:4]) @ vectors.T)) != 0
+again = ApproximateIndex(vectors).top_k(vectors[:4], 5)
+assert first.approximate and first.items.tolist() == again.items.tolist()
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
