@@ -20,6 +20,9 @@ from butaca.index.codes import Codebook, placed
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index
 from butaca.recommend.recommender import Recommender
+from butaca.serve.registry import Registry
+from serving import running_app
+from test_service import asking, post
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +111,11 @@ def test_wrong_calls(both):
         both[1].top_k(both[2], 0)
 
 
-def test_a_saved_model_answers_approximately_when_asked_and_says_so(tmp_path):
-    """Its folder is the same either way."""
+def large():
+    """Twenty thousand items: enough for codes to answer."""
     rng = np.random.default_rng(2)
     n = 20_000
-    given = Recommender(
+    return Recommender(
         users=Entities("user_id", Vocabulary(np.arange(3))),
         items=Entities("item_id", Vocabulary(np.arange(n))),
         user_vectors=rng.standard_normal((4, 8), np.float32),
@@ -120,6 +123,11 @@ def test_a_saved_model_answers_approximately_when_asked_and_says_so(tmp_path):
         seen=Histories.from_pairs(np.arange(3, dtype=np.int32), np.arange(3, dtype=np.int32), 3),
         popularity=np.ones(n, np.float32),
     )
+
+
+def test_a_saved_model_answers_approximately_when_asked_and_says_so(tmp_path):
+    """Its folder is the same either way."""
+    given = large()
     given.save(tmp_path / "m")
     exact, near = (Recommender.load(tmp_path / "m", index) for index in ("exact", "approximate"))
     a, b = exact.recommend(1, 10), near.recommend(1, 10)
@@ -177,3 +185,15 @@ again = ApproximateIndex(vectors).top_k(vectors[:4], 5)
 assert first.approximate and first.items.tolist() == again.items.tolist()
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("index", ["exact", "approximate"])
+def test_the_api_says_whether_a_list_is_approximate(tmp_path, index):
+    folder = large().save(tmp_path / "m")
+    served = Registry({"m": folder}, None, index).serving.default
+    known, filtered = {"user": "1"}, {"user": "1", "allow": [5, 7, 11], "k": 2}
+    with running_app(tmp_path, {"m": served.recommender}) as app:
+        known, few = asking(app, post("/v1/recommend", known), post("/v1/recommend", filtered))
+    assert known.json()["approximate"] is (index == "approximate")
+    assert few.json()["approximate"] is False
+    assert {i["id"] for i in few.json()["items"]} < {5, 7, 11}
