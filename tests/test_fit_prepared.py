@@ -66,10 +66,12 @@ def test_training_from_the_disk_ends_with_the_bits_of_memory(folder, whole, monk
         assert disk.tobytes() == memory.tobytes()
 
 
-def test_the_command_trains_judges_and_saves(folder, tmp_path):
+def test_the_command_trains_judges_and_saves(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(recipes, "DENSE_ITEMS", 8)  # whole histories, whose span is infinite
     run = CliRunner().invoke(app, ["fit", str(folder), "--out", str(tmp_path / "m"), "--epochs", "2"])
     assert run.exit_code == 0, run.output
     model, data = Recommender.load(tmp_path / "m"), Prepared.open(folder)
+    assert model.about["model"]["spectral"]["span"] is None
     assert model.about["split"] == {"how": "random", "test": 0.25, "seed": 42}
     assert model.about["data"]["interactions"] == len(data.train) + len(data.test)
     assert sorted(model.test[1].tolist()) == sorted(data.test.item.tolist())  # all are judged

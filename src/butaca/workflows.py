@@ -347,7 +347,10 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "prior_power": model.prior_power,
         "prior_half_life": model.prior_half_life,
         "start": model.start,
-        "spectral": None if model.spectral is None else asdict(model.spectral),
+        # A span of whole histories is infinite, which JSON lacks: null.
+        "spectral": None
+        if model.spectral is None
+        else {name: nullable(value) for name, value in asdict(model.spectral).items()},
         "trusted_from": model.trusted_from,
         "trust_power": model.trust_power,
         "cold_features": [repr(f) for f in model.cold_features],
