@@ -54,9 +54,13 @@ def command(*words: str) -> Measured:
 
 
 def _watch(pid: int, peak: list[int]) -> None:
-    while (now := sum(_bytes(p) for p in _tree(pid))) or not peak[0]:
+    while True:
+        began = time.perf_counter()
+        now = sum(_bytes(p) for p in _tree(pid))
+        if not now and peak[0]:
+            return
         peak[0] = max(peak[0], now)
-        time.sleep(EVERY)
+        time.sleep(max(EVERY, 30 * (time.perf_counter() - began)))  # looking at a large process holds it up
         if not os.path.exists(f"/proc/{pid}"):
             return
 
