@@ -93,6 +93,7 @@ def test_the_closed_form_stays_out_where_it_was_left_out():
         (101, 100, 40, 20),  # two
         (1000, 100, 45, 5),  # ten steps an epoch: 4.5, rounded up
         (1000, 100, 30, 4),  # at least four
+        (6_000_000, 100_000, 40, 1),  # an epoch of sixty steps, beyond five million interactions
         (10, 100, 0, 7),  # no number of steps: the epochs as they are
     ],
 )

@@ -25,9 +25,9 @@ from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHisto
 from butaca.train.settings import TwoTowerSettings
 from butaca.two_tower import TwoTower
 
-#: Above so many interactions a recipe's few epochs all run: nothing is held out to stop early, and prepared
-#: data stay where they are.
-EARLY_STOPPING_PAIRS = 5_000_000
+#: Above so many interactions an epoch is more steps than a recipe asks for, so one will do, and nothing is
+#: held out to stop early: prepared data stay where they are.
+FEW_EPOCHS_PAIRS = 5_000_000
 
 
 #: Beyond DENSE_ITEMS items: whole histories, of which blocks can be read from the disk one after another,
@@ -55,7 +55,8 @@ class Recipe:
         learning_rate: its step size.
         batch_size: pairs per step.
         epochs: passes over the training pairs.
-        steps: if above 0, `for_data` sets the epochs to take about as many steps, and at least four.
+        steps: if above 0, `for_data` sets the epochs to take about as many steps, and at least four,
+            or one above 5 million interactions.
         features_of_new: whether `for_data` lets items without interactions be known by their features.
         tuned_on: interactions of the data that the settings were tuned on; if above 0, `for_data` lets the
             closed-form tower compare whole histories beyond 4,096 items, and its dimensions grow with the
@@ -108,8 +109,8 @@ class Recipe:
         epochs, held_out = self.epochs, self.held_out
         if self.steps:
             per_epoch = max(math.ceil(len(data) / self.batch_size), 1)
-            epochs = max(math.ceil(self.steps / per_epoch), 4)
-        if len(data) > EARLY_STOPPING_PAIRS:
+            epochs = max(math.ceil(self.steps / per_epoch), 4 if len(data) <= FEW_EPOCHS_PAIRS else 1)
+        if len(data) > FEW_EPOCHS_PAIRS:
             held_out = 0
         return replace(self, model=model, epochs=epochs, held_out=held_out)
 
