@@ -49,7 +49,8 @@ $(VENV)/.browser: | $(VENV)/.dev
 	else echo "The page's tests need chromium (Debian: apt install chromium)" >&2; exit 1; fi
 
 test: $(VENV)/.dev $(VENV)/.browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

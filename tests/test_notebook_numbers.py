@@ -119,6 +119,7 @@ def test_three_titles_for_user_21(ml_split, notebook_model, tmp_path):
     assert butaca.Recommender.load(tmp_path / "model").recommend(user="21", k=3) == answer
 
 
+@pytest.mark.alone
 def test_demo_does_it_all_in_under_two_minutes(ml, tmp_path):
     command = Path(sys.executable).with_name("butaca")
     begin = time.perf_counter()
