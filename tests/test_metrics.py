@@ -262,7 +262,7 @@ def test_intra_list_similarity_is_the_mean_cosine_of_the_pairs(monkeypatch):
         want += (
             [np.mean([unit[a] @ unit[b] for n, a in enumerate(had) for b in had[:n]])] if len(had) > 1 else []
         )
-    monkeypatch.setattr(beyond, "CHUNK", 8)  # two lists at once
+    monkeypatch.setattr(beyond, "ENTRIES", 32)  # two lists of four items of four numbers at once
     assert beyond.intra_list_similarity(lists, vectors) == pytest.approx(np.mean(want), rel=1e-5)
 
 

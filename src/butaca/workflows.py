@@ -16,7 +16,7 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.data.splits import stratified_split
 from butaca.errors import SettingError
-from butaca.evaluate.beyond import beyond_accuracy
+from butaca.evaluate.beyond import beyond_accuracy, user_columns
 from butaca.evaluate.collapse import collapse
 from butaca.evaluate.honesty import (
     cut_above_catalogue,
@@ -281,10 +281,10 @@ def _judge(
     ours = evaluate_scorer(scorer, test, seen, lists=LISTS)
     baselines = {name: evaluate_scorer(b, test, seen, lists=10) for name, b in scorers.items()}
     left = {"seen left out": ours, **baselines}
-    beyond = {}
+    beyond, columns = {}, user_columns(seen, ours.n_items)
     for name, row in left.items():
         assert row.lists is not None
-        beyond[name] = beyond_accuracy(row.lists, row.users, seen, row.n_items)
+        beyond[name] = beyond_accuracy(row.lists, row.users, seen, row.n_items, columns=columns)
     assert ours.lists is not None
     notices = (
         random_split_of_timed_data(how, train.timestamp is not None),

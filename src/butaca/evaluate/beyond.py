@@ -18,8 +18,8 @@ from butaca.types import Codes, Floats, Ints
 
 Shares = NDArray[np.float64]
 
-#: List places looked at once by intra_list_similarity.
-CHUNK = 1 << 14
+#: Entries of sparse rows added up at once.
+ENTRIES = 1 << 22
 
 
 def item_shares(seen: Histories, n_items: int) -> Shares:
@@ -131,9 +131,10 @@ def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> f
     unit = sparse.diags_array(1 / norms) @ table
     own = (norms < np.inf).astype(np.float64)  # an item's cosine with itself
     found = []
-    step = max(CHUNK // max(lists.shape[1], 1), 1)
-    for at in range(0, len(lists), step):
-        part = lists[at : at + step]
+    entries = np.append(np.diff(unit.indptr), 0)[lists].sum(
+        axis=1
+    )  # of the rows that a list adds up; -1: none
+    for part in np.split(lists, _cuts(entries)):
         row, place = np.nonzero(part >= 0)
         item = part[row, place]
         member = sparse.csr_array((np.ones(len(row)), (row, item)), shape=(len(part), unit.shape[0]))
@@ -144,6 +145,13 @@ def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> f
         several = n > 1
         found.append((squared - alone)[several] / (n * (n - 1))[several])
     return _mean(np.concatenate(found) if found else np.zeros(0))
+
+
+def _cuts(entries: Ints) -> Ints:
+    """Where to cut lists so that the rows of each part have about ENTRIES entries, or those of one list."""
+    part = (np.cumsum(entries, dtype=np.int64) - entries) // ENTRIES
+    cuts: Ints = np.flatnonzero(np.diff(part)) + 1
+    return cuts
 
 
 def user_columns(seen: Histories, n_items: int) -> sparse.csr_array:
@@ -180,7 +188,14 @@ class Beyond:
     overlap: float
 
 
-def beyond_accuracy(lists: Codes, users: Codes, seen: Histories, n_items: int, k: int = 10) -> Beyond:
+def beyond_accuracy(
+    lists: Codes,
+    users: Codes,
+    seen: Histories,
+    n_items: int,
+    k: int = 10,
+    columns: sparse.csr_array | None = None,
+) -> Beyond:
     """All of the above for the first k of the lists [U, >= k] of `users` [U].
 
     Args:
@@ -189,6 +204,7 @@ def beyond_accuracy(lists: Codes, users: Codes, seen: Histories, n_items: int, k
         seen: training histories.
         n_items: size of the catalogue.
         k: how much of the lists to look at.
+        columns: `user_columns` of the same, for those who ask for several scorers.
     """
     lists = lists[:, :k]
     share = item_shares(seen, n_items)
@@ -199,7 +215,7 @@ def beyond_accuracy(lists: Codes, users: Codes, seen: Histories, n_items: int, k
         popularity_share(lists, share),
         history_popularity_share(seen, users, share),
         gini(lists, n_items),
-        intra_list_similarity(lists, user_columns(seen, n_items)),
+        intra_list_similarity(lists, user_columns(seen, n_items) if columns is None else columns),
         overlap(lists),
     )
 
