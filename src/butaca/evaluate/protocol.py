@@ -31,8 +31,9 @@ CHUNK = 1 << 22
 #: From so many chunks on, several are ranked at the same time.
 THREADED_CHUNKS = 8
 
-#: Up to so many pairs of a user, counting what scores at least as much takes less time than sorting.
-COUNTED_PAIRS = 100
+#: A user with at most a pair for so many items is ranked by counting what scores at least as much as each;
+#: with more pairs, or fewer items, sorting takes less time.
+ITEMS_PER_COUNT = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +264,7 @@ def _at_least(scores: Floats, own: Floats) -> Ints:
 
     Counted one by one for a few pairs, else by binary search in the sorted scores.
     """
-    if len(own) <= COUNTED_PAIRS:
+    if len(own) * ITEMS_PER_COUNT <= len(scores):
         return np.array([np.count_nonzero(scores >= score) for score in own], dtype=np.int64)
     found: Ints = len(scores) - np.searchsorted(np.sort(scores), own, side="left")
     return found
