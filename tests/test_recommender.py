@@ -282,6 +282,15 @@ def test_a_model_of_ids_says_that_it_reads_no_history(recommender):
 # The folder.
 
 
+def test_a_manifest_that_json_lacks_leaves_nothing_behind(recommender, tmp_path):
+    wrong = replace(recommender, about={"metric": float("nan")}, popularity=recommender.popularity + 1)
+    for folder in (tmp_path / "new", recommender.save(tmp_path / "old")):
+        before = sorted(p.name for p in folder.iterdir()) if folder.exists() else None
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            wrong.save(folder)
+        assert (sorted(p.name for p in folder.iterdir()) if folder.exists() else None) == before
+
+
 def test_saved_and_loaded_answers_the_same(recommender, folder):
     again = Recommender.load(folder)
     users = [f"u{u:02d}" for u in range(20)] + ["nobody"]

@@ -19,7 +19,7 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
@@ -27,6 +27,7 @@ from safetensors.numpy import save as to_bytes
 
 from butaca.data.histories import Histories
 from butaca.errors import BundleError
+from butaca.index.kinds import IndexKind
 from butaca.recommend.contents import (
     as_arrays,
     cold_as_json,
@@ -80,16 +81,17 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         manifest["ranker"] = numbers
         files["ranker"] = ("safetensors", to_bytes(arrays))
         files |= {name: ("txt", text.encode()) for name, text in texts.items()}
+    for role, (suffix, content) in files.items():
+        digest = hashlib.sha256(content).hexdigest()
+        name = f"{role}-{digest[:12]}.{suffix}"
+        manifest["files"][role] = {"name": name, "sha256": digest, "bytes": len(content)}
+    seal = hashlib.sha256(_json(manifest)).hexdigest()
+    sealed = _json({"manifest": manifest, "sha256": seal}, indent=1)  # before a file is written: it may fail
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for role, (suffix, content) in files.items():
-            digest = hashlib.sha256(content).hexdigest()
-            name = f"{role}-{digest[:12]}.{suffix}"
-            manifest["files"][role] = {"name": name, "sha256": digest, "bytes": len(content)}
-            _write(folder / name, content)
-        body = _json(manifest)
-        seal = hashlib.sha256(body).hexdigest()
-        _write(folder / MANIFEST, _json({"manifest": manifest, "sha256": seal}, indent=1))
+        for role, (_, content) in files.items():
+            _write(folder / manifest["files"][role]["name"], content)
+        _write(folder / MANIFEST, sealed)
         kept = {MANIFEST} | {entry["name"] for entry in manifest["files"].values()}
         for path in folder.iterdir():
             if path.name not in kept and path.name.startswith(
@@ -177,7 +179,7 @@ def version_of(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(_json(manifest)).hexdigest()[:12]
 
 
-def load_bundle(folder: Path, index: Literal["exact", "approximate"] = "exact") -> Recommender:
+def load_bundle(folder: Path, index: IndexKind = "exact") -> Recommender:
     """Read and verify a model folder, with numpy alone.
 
     Raises:
