@@ -52,6 +52,7 @@ from butaca.types import Codes, Floats
 
 SCRIPT = Path(__file__).parent / "peers" / "scale_peers.py"
 PLOT = Path(__file__).parents[1] / "docs" / "scale-quality.png"
+JUDGED = 10_000  # users, of whom judging is timed
 SNAPSHOTS = (0, 1, 2, 5, 10, 20, 40, 70, 100)  # steps of the first epoch; then once an epoch
 K = 20
 
@@ -90,6 +91,12 @@ class Judge:
         """Of the users' query vectors [len(users), d] and all candidates [N, d]."""
         scorer = _Products(self.users, queries, items, bias)
         return evaluate_scorer(scorer, self.test, self.seen).metric("recall", K)
+
+    def seconds(self, queries: Floats, items: Floats, bias: Floats | None) -> float:
+        """How long it takes, lists of 100 included."""
+        began = time.perf_counter()
+        evaluate_scorer(_Products(self.users, queries, items, bias), self.test, self.seen, lists=100)
+        return time.perf_counter() - began
 
     def own(self) -> Histories:
         """The users' histories, in their order."""
@@ -161,15 +168,19 @@ class Watch(Callback):
     def _now(self) -> float:
         return time.perf_counter() - self.began - self._paused
 
+    def vectors(self, histories: Histories) -> Vectors:
+        """The model as it is now, over these histories."""
+        fitted = self.model._fitted
+        assert fitted is not None
+        return answering_vectors(
+            self.model.settings, self.training.towers, self.training.features, histories, len(fitted.items),
+            fitted.bins, fitted.spectrum,
+        )  # fmt: skip
+
     def _snapshot(self) -> None:
         jax.block_until_ready(self.training.towers)  # type: ignore[no-untyped-call]
         now, paused = self._now(), time.perf_counter()
-        fitted = self.model._fitted
-        assert fitted is not None
-        vectors: Vectors = answering_vectors(
-            self.model.settings, self.training.towers, self.training.features, self.own, len(fitted.items),
-            fitted.bins, fitted.spectrum,
-        )  # fmt: skip
+        vectors = self.vectors(self.own)
         self.curve.seconds.append(round(now, 2))
         self.curve.recall.append(self.judge(vectors.users[:-1], vectors.items, vectors.bias))
         self.progress.print(f"  {now:6.1f} s  Recall@{K} {self.curve.recall[-1]:.4f}")
@@ -205,6 +216,7 @@ class Results:
     slots: int
     dim: int
     peak: float
+    judging: float
     fit: Measured | None
 
     @property
@@ -255,6 +267,8 @@ def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> 
     watch.began = time.perf_counter()
     model.fit(train, recipe.epochs, recipe.batch_size, recipe.make_optimizer(), [watch])
     peak = max(peak, peak_rate())
+    many = Judge.of(data, JUDGED)
+    vectors = watch.vectors(many.own())
     counts = np.bincount(train.item, minlength=data.n_items).astype(np.float32)
     return Results(
         {"interactions": len(data.train) + len(data.test), "users": data.n_users, "items": data.n_items},
@@ -268,6 +282,7 @@ def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> 
         data.n_items,
         recipe.model.dim,
         peak,
+        many.seconds(vectors.users[:-1], vectors.items, vectors.bias),
         fit,
     )
 
@@ -320,7 +335,7 @@ def show(console: Console, found: Results) -> None:
     console.print(
         f"Popularity {found.popularity:.4f}. Spectral start {found.spectral:.1f} s. A step of "
         f"{found.queries:,} users: {found.step:.3f} s, {found.rate / 1e9:.0f} of {found.peak / 1e9:.0f} "
-        "GFLOP/s."
+        f"GFLOP/s. Judging {JUDGED:,} users: {found.judging:.1f} s."
     )
 
 
@@ -332,6 +347,7 @@ def as_json(found: Results) -> dict[str, Any]:
         "train_gb": None if found.fit is None else round(found.fit.gb, 2),
         "train_s": None if found.fit is None else round(found.fit.seconds, 1),
         "spectral_s": round(found.spectral, 2),
+        "judge_10000_s": round(found.judging, 2),
         "step_s": round(found.step, 4),
         "peak_gflops": round(found.peak / 1e9, 1),
         "popularity_recall": round(found.popularity, 4),

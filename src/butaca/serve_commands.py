@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from butaca.errors import SettingError
+from butaca.index.kinds import IndexKind
 
 out = Console()
 
@@ -80,7 +81,7 @@ def serve(
     log_queue: Annotated[int, typer.Option(min=1, help="Lists that may wait to be logged.")] = 10_000,
     access_log: Annotated[bool, typer.Option("--access-log", help="Log every request.")] = False,
     index: Annotated[
-        Literal["exact", "approximate"],
+        IndexKind,
         typer.Option(help="approximate: quicker from about a million items on (extra ann)."),
     ] = "exact",
 ) -> None:

@@ -62,7 +62,7 @@ class Histories:
         >>> Histories.from_pairs(*again, 1, np.array([4.0, 1.0]), np.array([20, 10])).value.tolist()
         [4.0]
         """
-        if _in_order(user, item):  # prepared data, which stay on the disk
+        if in_order(user, item):  # prepared data, which stay on the disk
             begin = np.searchsorted(user, np.arange(n_users + 1)).astype(np.int64)
             return cls(
                 item.astype(np.int32, copy=False),
@@ -122,7 +122,7 @@ class Histories:
         return rows, self.items[at]
 
 
-def _in_order(user: Codes, item: Codes) -> bool:
+def in_order(user: Codes, item: Codes) -> bool:
     """Whether pairs come by user and within a user by item, each once."""
     if not len(user) or user[0] > user[-1]:
         return False

@@ -27,13 +27,13 @@ only [Q]-shaped maxima and sums cross between them.
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from butaca.model.tiles import tiled_softmax
+from butaca.model.tiles import apart, tiled_softmax
 
 Mask: TypeAlias = Literal["none", "accidental", "known"]
 
@@ -134,7 +134,7 @@ def _forward(
     known: Known | None,
 ) -> tuple[Array, tuple[Any, ...]]:
     n_slots = candidates.shape[0]
-    logits = _apart(queries @ candidates.T)  # [Q, C]
+    logits = apart(queries @ candidates.T)  # [Q, C]
     if bias is not None:
         logits = logits + bias
     own, slot = _own_slots(positives.slot, n_slots, rule.axis)
@@ -150,7 +150,7 @@ def _forward(
         top = jnp.where(jnp.isneginf(log_weight), -jnp.inf, logits + jnp.maximum(log_weight, 0.0))
     largest = _max_over(top.max(axis=1), rule.axis)  # [Q]
     largest = jnp.where(jnp.isneginf(largest), 0.0, largest)
-    exps = _apart(jnp.exp(weighted - largest[:, None]))  # [Q, C], computed once
+    exps = apart(jnp.exp(weighted - largest[:, None]))  # [Q, C], computed once
     total = _sum_over(exps.sum(axis=1), rule.axis)  # [Q]
 
     shift = largest[positives.query]  # [P]
@@ -184,7 +184,7 @@ def _backward(rule: _Rule, residuals: tuple[Any, ...], g: Array) -> tuple[Any, .
     grad = (exps * rate[:, None]).at[query, slot].add(at_positive)  # [Q, C]
     d_queries = g * (grad @ candidates)
     # As (queries^T grad)^T, kept apart by barriers: XLA on CPUs takes twice as long for grad^T queries.
-    transposed = _apart(_apart(queries.T) @ grad)  # [d, C]
+    transposed = apart(apart(queries.T) @ grad)  # [d, C]
     d_bias = None if bias is None else g * grad.sum(axis=0)
     return d_queries, g * transposed.T, d_bias, None, None, None
 
@@ -197,11 +197,6 @@ def _own_slots(slot: Array, n_slots: int, axis: str | None) -> tuple[Array, Arra
     local = slot if axis is None else slot - lax.axis_index(axis) * n_slots
     own = (local >= 0) & (local < n_slots)
     return own, jnp.where(own, local, 0)
-
-
-def _apart(x: Array) -> Array:
-    """Keep XLA from merging what comes before with what comes after."""
-    return cast(Array, lax.optimization_barrier(x))  # type: ignore[no-untyped-call]
 
 
 def _sum_over(x: Array, axis: str | None) -> Array:

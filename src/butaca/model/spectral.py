@@ -32,6 +32,7 @@ import numpy as np
 import scipy.sparse as sp
 from jax import Array, lax
 
+from butaca.data.histories import in_order
 from butaca.errors import SettingError
 from butaca.model import subspace
 from butaca.types import Codes, Floats, Ints, Times
@@ -124,7 +125,7 @@ def decompose(
     rng = np.random.default_rng([seed, 3])
     first = rng.normal(size=(n_items, k)).astype(np.float32)
     whole = span > 1000 * int(count.max())  # flat to a thousandth
-    in_place = whole and n_items > DENSE_ITEMS and _is_sorted(user, item)
+    in_place = whole and n_items > DENSE_ITEMS and in_order(user, item)
     if not in_place:
         order = np.lexsort((item, user) if time is None else (item, time, user))
         user, item = user[order], item[order]
@@ -209,12 +210,6 @@ def _iterate(gram: Array, scale: Array, first: Array) -> tuple[Array, Array]:
     values, turn = jnp.linalg.eigh(basis.T @ (gram @ basis))
     vectors: Array = basis @ turn
     return values[::-1], vectors[:, ::-1]
-
-
-def _is_sorted(user: Codes, item: Codes) -> bool:
-    """Whether interactions come by user and, within a user, by item, as prepared data do."""
-    same = user[1:] == user[:-1]
-    return bool(((user[1:] > user[:-1]) | (same & (item[1:] >= item[:-1]))).all())
 
 
 def windows(user: Codes, item: Codes, count: Ints, n_items: int, span: float, power: float) -> sp.csr_matrix:

@@ -71,7 +71,7 @@ def _forward(
 
     def add(carry: tuple[Array, Array], tile: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
         largest, total = carry
-        logits = _apart(queries @ tile[0].T) + tile[1]  # [Q, T]
+        logits = apart(queries @ tile[0].T) + tile[1]  # [Q, T]
         top = jnp.maximum(largest, logits.max(axis=1))
         here = jnp.exp(logits - top[:, None]).sum(axis=1)
         return (top, total * jnp.exp(largest - top) + here), None
@@ -106,13 +106,13 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
         g = lax.pcast(g, axis, to="varying")
     # d loss / d logit = rate * exp(logit - log_sum): the rate goes into the exponent.
     shift = jnp.where(rate > 0.0, jnp.log(jnp.maximum(rate, 1e-30)), -jnp.inf) - log_sum  # [Q]
-    across = _apart(queries.T)
+    across = apart(queries.T)
 
     def add(d_queries: Array, tile: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
         vectors, term = tile
-        grad = _apart(jnp.exp(_apart(queries @ vectors.T) + term + shift[:, None]))  # [Q, T]
+        grad = apart(jnp.exp(apart(queries @ vectors.T) + term + shift[:, None]))  # [Q, T]
         # As (queries^T grad)^T: XLA on CPUs takes longer for grad^T queries.
-        return d_queries + grad @ vectors, (_apart(across @ grad), grad.sum(axis=0))
+        return d_queries + grad @ vectors, (apart(across @ grad), grad.sum(axis=0))
 
     d_queries, (columns, d_added) = lax.scan(add, jnp.zeros_like(queries), _tiles(queries, candidates, added))
     n_slots, dim = candidates.shape
@@ -135,6 +135,6 @@ def _tiles(queries: Array, candidates: Array, added: Array) -> tuple[Array, Arra
     return vectors, jnp.pad(added, (0, beyond), constant_values=-jnp.inf).reshape(n_tiles, size)
 
 
-def _apart(x: Array) -> Array:
+def apart(x: Array) -> Array:
     """Keep XLA from merging what comes before with what comes after."""
     return cast(Array, lax.optimization_barrier(x))  # type: ignore[no-untyped-call]

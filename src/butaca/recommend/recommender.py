@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index, TopK
+from butaca.index.kinds import IndexKind, index_of
 from butaca.index.selection import best
 from butaca.model.cold import ColdItems
 from butaca.model.query import QueryTower, unit
@@ -75,7 +76,7 @@ class Recommender:
     cold: ColdItems | None = None
     ranker: Ranker | None = None
     version: str = ""
-    index: Literal["exact", "approximate"] = "exact"
+    index: IndexKind = "exact"
 
     def __post_init__(self) -> None:
         derived = {
@@ -483,23 +484,8 @@ class Recommender:
         return save_bundle(self, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path, index: Literal["exact", "approximate"] = "exact") -> Recommender:
+    def load(cls, folder: str | Path, index: IndexKind = "exact") -> Recommender:
         """Read a model folder; see butaca.recommend.bundle."""
         from butaca.recommend.bundle import load_bundle
 
         return load_bundle(Path(folder), index)
-
-
-def index_of(kind: str, vectors: Floats, bias: Floats | None) -> Index:
-    """The index called so over these vectors [N, d] and their bias [N].
-
-    Raises:
-        SettingError: there is none, or faiss is not installed.
-    """
-    if kind == "exact":
-        return ExactIndex(vectors, bias)
-    if kind != "approximate":
-        raise SettingError("An index is exact or approximate", repr(kind), "Leave it out for exact")
-    from butaca.index.approximate import ApproximateIndex
-
-    return ApproximateIndex(vectors, bias)

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from butaca.errors import BundleError, SettingError, UnknownEntityError
+from butaca.index.kinds import IndexKind
 from butaca.recommend.bundle import load_bundle, read_manifest, version_of
 from butaca.recommend.recommender import Recommender
 from butaca.serve.showcase import Showcase
@@ -93,7 +94,7 @@ class Registry:
         self,
         folders: Mapping[str, Path],
         split: Mapping[str, float] | None = None,
-        index: Literal["exact", "approximate"] = "exact",
+        index: IndexKind = "exact",
     ) -> None:
         if not folders:
             raise SettingError("A service has a model", "none", "butaca serve model/")
@@ -222,7 +223,7 @@ class Registry:
         )
 
 
-def _load(name: str, folder: Path, index: Literal["exact", "approximate"]) -> Loaded:
+def _load(name: str, folder: Path, index: IndexKind) -> Loaded:
     recommender = load_bundle(folder, index)
     loaded = Loaded(name, recommender.version, recommender, folder)
     loaded.showcase.warm()

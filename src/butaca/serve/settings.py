@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
 from butaca.errors import SettingError
+from butaca.index.kinds import IndexKind
 
 #: What a request may hold at most; fixed, so that the OpenAPI document can say so.
 K_MAX, LIST_MAX, BATCH_MAX, ID_MAX, TEXT_MAX = 1_000, 1_000, 1_000, 512, 200
@@ -67,7 +67,7 @@ class ServeSettings:
     log_lists: bool = True
     log_queue: int = 10_000
     access_log: bool = False
-    index: Literal["exact", "approximate"] = "exact"
+    index: IndexKind = "exact"
 
     def __post_init__(self) -> None:
         least = {"max_body": 1024, "max_in_flight": 1, "burst": 1, "cached_users": 1, "log_queue": 1}
