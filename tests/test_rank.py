@@ -107,7 +107,7 @@ def test_a_leak_of_every_kind_is_caught():
     data = rated()
     fold = folds_of(data, n=3)[0]
     assert len(planted(fold))
-    with pytest.raises(LeakError, match="facts count what was known"):  # popularity counts the held out
+    with pytest.raises(LeakError, match="users_of learned elsewhere"):  # popularity counts the held out
         planted(fold, facts=learn_facts(data))
     with pytest.raises(LeakError, match="the histories"):
         planted(fold, histories=Histories.of(data))

@@ -62,7 +62,7 @@ def out_of_fold(
                 f"a fold without {', '.join(missing)}",
                 "Give more data",
             )
-        parts.append(examples_of(fold, part_first, part_facts, features, s.candidates))
+        parts.append(examples_of(fold, part_first, part_facts, features, s.candidates, settings=s.facts))
     return joined(parts)
 
 

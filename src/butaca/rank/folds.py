@@ -16,9 +16,11 @@ import numpy as np
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
+from butaca.rank.fact_check import check_facts
 from butaca.rank.facts import Facts
 from butaca.rank.features import RankFeature, candidates_of, matrix
-from butaca.rank.leaks import check_facts, check_first_stage, check_histories, check_pairs
+from butaca.rank.leaks import check_first_stage, check_histories, check_pairs, check_when
+from butaca.rank.learn import FactSettings
 from butaca.rank.people import People
 from butaca.types import Codes, Floats, Ints
 
@@ -146,6 +148,7 @@ def examples_of(
     features: Sequence[RankFeature],
     n: int,
     histories: Histories | None = None,
+    settings: FactSettings | None = None,
 ) -> Examples:
     """The candidates of everyone who has something to be found, with outcomes; what was had is left out.
 
@@ -156,6 +159,7 @@ def examples_of(
         features: declared.
         n: candidates of a person.
         histories: of `fold.known`; None makes them.
+        settings: that `facts` were learned with.
 
     Raises:
         LeakError: one of these holds what is to be found.
@@ -164,7 +168,8 @@ def examples_of(
     check_pairs(fold.known, fold.label)
     check_histories(histories, fold.label)
     check_first_stage(first, fold.known, fold.label)
-    check_facts(facts, fold.known)
+    check_when(fold.known, fold.label, fold.when)
+    check_facts(facts, fold.known, fold.label, settings)
     parts = [
         _some(fold, first, facts, features, n, histories, users)
         for users in _blocks(np.unique(fold.label.user), 256)

@@ -1,4 +1,7 @@
-"""The leak guard: no training example's history, facts or first stage may hold its positive."""
+"""The leak guard: no training example's history or first stage may hold its positive.
+
+Its facts are rank/fact_check.py's.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import numpy as np
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.rank.facts import Facts
 from butaca.types import Ints
 
 CURE = "Fit it on the fold's known interactions alone"
@@ -53,35 +55,24 @@ def check_first_stage(first: Any, known: Dataset, label: Dataset) -> None:
         )
 
 
-def check_facts(facts: Facts, known: Dataset) -> None:
-    """Facts count what is known, and nothing of what is to be found: users, times, who has what.
+def check_when(known: Dataset, label: Dataset, when: float | None) -> None:
+    """Of a fold in time: all that is known lies before the time of asking, and nothing to be found does.
 
-    What is compared are counts: facts whose neighbours or ratings were learned elsewhere, under the right
-    counts, are not told.
+    Raises:
+        LeakError: names how many do not, and the first.
     """
-    seen = Histories.of(known)
-    users_of = np.bincount(seen.items, minlength=len(known.items))
-    off = np.flatnonzero(facts.users_of != users_of)
-    if len(off):
-        item = int(off[0])
-        raise LeakError(
-            "A training example's facts count what was known before it, and nothing else",
-            f"{facts.users_of[item]:g} users of {known.items.ids.values[item]!r} where {users_of[item]} are "
-            f"known, and {len(off) - 1} more items",
-            CURE,
-        )
-    if facts.counts is not None and seen.time is not None:
-        total = facts.counts[-1]
-        if not np.array_equal(total, users_of):
+    if when is None:
+        return
+    for data, what in ((known, "known"), (label, "to be found")):
+        if data.timestamp is None:
+            raise LeakError("A fold in time has a time for every interaction", f"{what} without", CURE)
+        late = data.timestamp >= when
+        rows = np.flatnonzero(late if data is known else ~late)
+        if len(rows):
             raise LeakError(
-                "Counts over time add up to the users that are known",
-                f"{total.sum():,.0f} of {users_of.sum():,}",
-                CURE,
-            )
-        if facts.times is not None and len(seen.time) and facts.times[-1] > float(seen.time.max()) + 1.0:
-            raise LeakError(
-                "Facts end with the last known time",
-                f"{facts.times[-1]:.0f} after {int(seen.time.max())}",
+                "What is known comes before a fold's time of asking, what is to be found no sooner",
+                f"{len(rows)} interactions {what} on the wrong side of {when:.0f}, the first at "
+                f"{int(data.timestamp[rows[0]])}",
                 CURE,
             )
 

@@ -48,13 +48,19 @@ class FactSettings:
             )
 
 
-def learn_facts(known: Dataset, vectors: Floats | None = None, settings: FactSettings | None = None) -> Facts:
+def learn_facts(
+    known: Dataset,
+    vectors: Floats | None = None,
+    settings: FactSettings | None = None,
+    neighbours: bool = True,
+) -> Facts:
     """Facts of these interactions and nothing else.
 
     Args:
         known: what counts as known.
         vectors: of the items, [N, d], learned from the same; None leaves likeness out.
         settings: what is kept.
+        neighbours: whether item-to-item models are learned, which take most of the time.
     """
     s = settings or FactSettings()
     seen, n = Histories.of(known), len(known.items)
@@ -74,7 +80,7 @@ def learn_facts(known: Dataset, vectors: Floats | None = None, settings: FactSet
         users_of,
         int(np.count_nonzero(seen.lengths)),
         (vectors / np.maximum(length, 1e-12)).astype(np.float32),
-        _neighbours(seen, user, n, s),
+        _neighbours(seen, user, n, s) if neighbours else {},
         **fields,
     )
 
