@@ -1,4 +1,4 @@
-"""One suite for every Scorer: towers before and after saving, and baselines."""
+"""One suite for every Scorer: towers before and after saving, two stages likewise, and baselines."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from butaca.baselines.popularity import Popularity, RecentPopularity
 from butaca.data.histories import Histories
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.model.spectral import SpectralSettings
+from butaca.rank.fit import fit_ranker
+from butaca.rank.settings import RankSettings
+from butaca.rank.two_stage import TwoStage
 from butaca.recommend.recommender import Recommender
 from butaca.two_tower import TwoTower
 from conftest import checkerboard, left_out
@@ -24,8 +27,8 @@ ADAM = optax.adam(0.05)
 CLOSED = SpectralSettings(dim=3)
 
 
-def tower(**settings):
-    board = checkerboard()
+def tower(data=None, **settings):
+    board = data or checkerboard()
     model = TwoTower([butaca.Id("user_id")], [butaca.Id("item_id")], dim=8, **settings)
     model.fit(board, epochs=60, batch_size=64)
     return model
@@ -51,6 +54,26 @@ def saved(model, tmp_path_factory):
     return Recommender.load(folder)
 
 
+def small_ranker(fit, first, board, **settings):
+    settings = {"rounds": 10, "least": 2, "n_folds": 3, "held_out": 0.0, "candidates": 8} | settings
+    return fit_ranker(board, fit, first, RankSettings(**settings))
+
+
+def two_over(fit, data=None, **settings):
+    """A first stage and a small ranker, trained on the suite's data."""
+    board = data or checkerboard()
+    first = fit(board)
+    return TwoStage(first, small_ranker(fit, first, board, **settings), Histories.of(board))
+
+
+def two_saved(tmp_path_factory):
+    board, folder = checkerboard(), tmp_path_factory.mktemp("two")
+    model = history_tower()
+    ranker = small_ranker(lambda part: history_tower(data=part), model, board)
+    replace(Recommender.build(model, board), ranker=ranker).save(folder)
+    return Recommender.load(folder).two_stage()
+
+
 SCORERS = {
     "full softmax": lambda _: tower(softmax="full"),
     "full softmax, known masked": lambda _: tower(softmax="full", mask="known"),
@@ -71,6 +94,13 @@ SCORERS = {
     "item-kNN, few neighbours": lambda _: ItemKNN(neighbours=3, shrinkage=1).fit(checkerboard()),
     "EASE": lambda _: EASE().fit(checkerboard()),
     "iALS": lambda _: IALS(dim=4, epochs=10).fit(checkerboard()),
+    "two stages over item-kNN": lambda _: two_over(lambda part: ItemKNN().fit(part)),
+    "two stages over EASE, graded, in time": lambda _: two_over(
+        lambda part: EASE().fit(part), rated_board(), target="graded", folds="time", label=0.2
+    ),
+    "two stages over history towers": lambda _: two_over(lambda part: history_tower(data=part)),
+    "two stages over towers of ids": lambda _: two_over(lambda part: tower(part, softmax="full")),
+    "two stages, saved": two_saved,
 }
 SAME_FOR_ALL = ("popularity", "recent popularity")
 LEARNERS = [name for name in SCORERS if name not in SAME_FOR_ALL]
