@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,8 +21,8 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.verdict import Comparison
-from butaca.rank.facts import Facts
-from butaca.rank.features import candidates_of, default_features, matrix, names_of
+from butaca.rank.facts import Facts, Neighbours
+from butaca.rank.features import Neighbourhood, candidates_of, default_features, matrix, names_of
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
 from butaca.rank.judge import judge_ranking, ranking_hurts
@@ -29,6 +30,7 @@ from butaca.rank.leaks import LeakError
 from butaca.rank.learn import learn_facts
 from butaca.rank.people import People
 from butaca.rank.ranker import Ranker
+from butaca.rank.scene import Scene
 from butaca.rank.settings import RankSettings
 from butaca.rank.two_stage import TwoStage
 from conftest import checkerboard
@@ -71,6 +73,61 @@ def test_training_and_serving_see_the_same_rows():
         np.testing.assert_array_equal(rows, trained.features[at : at + size])
         at += size
     assert at == len(trained) > 100
+
+
+def test_only_examples_that_are_learned_from_are_computed_and_they_are_the_same():
+    """The first four candidates, all that was watched, and everything of two people."""
+    fold = folds_of(rated(), n=3)[0]
+    first, facts = knn(fold.known), learn_facts(fold.known)
+    features = default_features(facts)
+    every = examples_of(fold, first, facts, features, 10)
+    whole = np.array([3, 11], np.int32)
+    some = examples_of(fold, first, facts, features, 10, best=4, whole=whole)
+    place = np.concatenate([np.arange(size) for size in every.group])
+    kept = (place < 4) | every.watched | np.isin(every.user, whole)
+    assert (every.watched & (place >= 4)).sum() > 0
+    assert len(some) == kept.sum() < len(every)
+    np.testing.assert_array_equal(some.features, every.features[kept])
+    np.testing.assert_array_equal(some.item, every.item[kept])
+    np.testing.assert_array_equal(some.watched, every.watched[kept])
+    assert some.group.tolist() == [int(kept[every.user == user].sum()) for user in np.unique(every.user)]
+
+
+def test_of_random_folds_as_many_are_made_as_are_used():
+    folds = folds_of(rated(), n=5, used=2)
+    assert len(folds) == 2
+    assert [len(fold.label) for fold in folds] == [len(rated()) // 5] * 2
+    assert len(folds_of(rated(), "time", n=4, label=0.2, used=2)) == 4  # cuts in time are all of use
+
+
+def test_trees_are_the_same_with_any_number_of_threads_and_the_environment_is_left_alone():
+    trees = {n: fit_ranker(rated(), knn, knn(rated()), replace(SMALL, threads=n)).trees for n in (1, 2, 3)}
+    order = {n: text.split("end of trees")[0] for n, text in trees.items()}  # what follows names the setting
+    assert order[1] == order[2] == order[3]
+    assert "GOMP_SPINCOUNT" not in os.environ
+
+
+def test_early_stopping_keeps_fewer_trees_where_asked_for():
+    patient = replace(SMALL, rounds=60, patience=1)
+    assert fit_ranker(rated(), knn, knn(rated()), SMALL).about["rounds"] == 8
+    assert fit_ranker(rated(), knn, knn(rated()), patient).about["rounds"] < 60
+
+
+def test_neighbours_by_hand():
+    """Two of item 0's three neighbours are in the history, one of them speaks against it; item 1 has none."""
+    items = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2]], np.int32)
+    weights = np.array([[0.5, 0.25, -0.25], [0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 2, 1]], np.float32)
+    facts = Facts(
+        np.ones(5, np.float32), 2, np.zeros((5, 0), np.float32), {"linear": Neighbours(items, weights)}
+    )
+    seen = Histories.from_pairs(np.array([0, 0]), np.array([2, 3]), 2, time=np.array([5, 9]))
+    people = People.of(np.array([0, 1], np.int32), seen)
+    both = np.array([[0, 4], [0, 1]], np.int32)
+    columns = Neighbourhood("linear").columns(Scene(facts, people, both, np.zeros((2, 2), np.float32)))
+    older = np.exp(-1 / 8)  # item 2 was had before item 3, the latest
+    np.testing.assert_allclose(columns[0], [0.0, 1.0, 0, 0])
+    np.testing.assert_allclose(columns[2], [0.25 * older - 0.25, older, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(columns[3], [0.25, 1.0, 0, 0])
 
 
 def test_values_by_hand():

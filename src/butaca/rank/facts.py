@@ -6,6 +6,7 @@ training example whose facts come from before it sees nothing of itself. Serving
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,12 @@ class Facts:
     def n_items(self) -> int:
         """Size of the catalogue."""
         return len(self.users_of)
+
+    @functools.cached_property
+    def totals(self) -> Doubles:
+        """Interactions of all items before each of `times`, [T + 1]."""
+        counts = np.zeros((1, 0)) if self.counts is None else self.counts
+        return np.asarray(counts.sum(axis=1, dtype=np.float64))
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """Every array by name; see `from_arrays`."""

@@ -7,15 +7,17 @@ them side by side, for any number of persons; training and serving call nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from butaca.model.query import DAY
+from butaca.rank.boosting import cores
 from butaca.rank.facts import Doubles, Facts
 from butaca.rank.people import People
 from butaca.rank.scene import Scene
-from butaca.types import Codes, Floats, Ints
+from butaca.types import Bools, Codes, Floats, Ints
 
 #: Persons that are computed at once; neighbours of their candidates stay in the processor's cache.
 BLOCK = 16
@@ -55,7 +57,7 @@ class Retrieval(RankFeature):
         rank = np.empty_like(order)
         np.put_along_axis(rank, order, np.arange(order.shape[1])[None], axis=1)
         standard = off / np.maximum(deviation, 1e-9)
-        return [standard[scene.real], share[scene.real], np.log1p(rank)[scene.real]]
+        return [standard[scene.rows], share[scene.rows], np.log1p(rank)[scene.rows]]
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,22 @@ class Neighbourhood(RankFeature):
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
         found = scene.facts.neighbours[self.model]
-        other, weight = found.items[scene.item], found.weights[scene.item]  # [R, K]
-        at = scene.row[:, None] * scene.facts.n_items + other
-        spoken = scene.dense().ravel()[at] * weight
-        liked = scene.dense(scene.liked).ravel()[at] * weight
-        late = scene.dense(scene.late).ravel()[at] * weight
-        total, size = spoken.sum(axis=1), np.abs(spoken).sum(axis=1)
-        columns = [total, liked.sum(axis=1) / (size + 0.05), late.sum(axis=1), spoken.max(axis=1, initial=0)]
-        return [c.astype(np.float64) for c in columns]
+        n = len(scene.item)
+        at = found.items.take(scene.item, axis=0)  # [R, K]
+        if len(scene.people) > 1:
+            at = at + (scene.row * scene.facts.n_items)[:, None]
+        entry = scene.entry_of.ravel().take(at.ravel(), mode="clip")
+        had = np.flatnonzero(entry >= 0)  # few of the neighbours are in a history: only these count
+        entry, row = entry.take(had), had // at.shape[1]
+        weight = found.weights.take(scene.item, axis=0).ravel().take(had).astype(np.float64)
+        size = np.bincount(row, np.abs(weight), n)
+        liked = np.bincount(row, weight * scene.liked.take(entry), n) / (size + 0.05)
+        late = np.bincount(row, weight * scene.late.take(entry), n)
+        strongest = np.zeros(n)
+        if len(row):
+            begin = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
+            strongest[row[begin]] = np.maximum(np.maximum.reduceat(weight, begin), 0.0)
+        return [np.bincount(row, weight, n), liked, late, strongest]
 
 
 @dataclass(frozen=True)
@@ -122,27 +132,32 @@ class Recent(RankFeature):
         span = facts.times[-1] - facts.times[0]
         when = np.nan_to_num(scene.people.when, nan=float(facts.times[-1]))
         when = np.clip(when, facts.times[0], facts.times[-1])
-        total = facts.counts[-1]
-        everyone = total / max(float(total.sum()), 1.0)
+        everyone = facts.counts[-1, scene.item] / max(float(facts.totals[-1]), 1.0)  # [R]
+        usual = np.log(everyone + 1e-7)
         windows, trends = [], []
         for s in self.shares:
-            count = _before(facts, when + s * span) - _before(facts, when - s * span)  # [B, N]
-            share = (count + 200.0 * everyone) / (count.sum(axis=1, keepdims=True) + 200.0)
-            recent = np.log(share[scene.row, scene.item] + 1e-7)
+            after, all_after = self._before(scene, when + s * span)
+            before, all_before = self._before(scene, when - s * span)
+            of_all = (all_after - all_before)[scene.row]
+            recent = np.log((after - before + 200.0 * everyone) / (of_all + 200.0) + 1e-7)
             windows.append(recent)
-            trends.append(recent - np.log(everyone[scene.item] + 1e-7))
+            trends.append(recent - usual)
         return windows + trends
 
-
-def _before(facts: Facts, moments: Doubles) -> Doubles:
-    """Interactions of each item before moments [B], between edges in proportion: [B, N]."""
-    assert facts.times is not None
-    assert facts.counts is not None
-    step = facts.times[1] - facts.times[0]
-    place = np.clip((moments - facts.times[0]) / step, 0, len(facts.times) - 1)
-    low = np.minimum(place.astype(np.int64), len(facts.times) - 2)
-    part = (place - low)[:, None]
-    return np.asarray(facts.counts[low] * (1 - part) + facts.counts[low + 1] * part, dtype=np.float64)
+    @staticmethod
+    def _before(scene: Scene, moments: Doubles) -> tuple[Doubles, Doubles]:
+        """Interactions before moments [B], between edges in proportion: of a row's item [R], of all [B]."""
+        facts = scene.facts
+        assert facts.times is not None
+        assert facts.counts is not None
+        step = facts.times[1] - facts.times[0]
+        place = np.clip((moments - facts.times[0]) / step, 0, len(facts.times) - 1)
+        low = np.minimum(place.astype(np.int64), len(facts.times) - 2)
+        part = place - low
+        edge, by_row = low[scene.row], part[scene.row]
+        counts = facts.counts
+        mine = counts[edge, scene.item] * (1 - by_row) + counts[edge + 1, scene.item] * by_row
+        return mine, facts.totals[low] * (1 - part) + facts.totals[low + 1] * part
 
 
 @dataclass(frozen=True)
@@ -334,7 +349,12 @@ def names_of(features: Sequence[RankFeature], facts: Facts) -> tuple[str, ...]:
 
 
 def matrix(
-    features: Sequence[RankFeature], facts: Facts, people: People, candidates: Codes, scores: Floats
+    features: Sequence[RankFeature],
+    facts: Facts,
+    people: People,
+    candidates: Codes,
+    scores: Floats,
+    asked: Bools | None = None,
 ) -> Floats:
     """All features of every candidate, float32 [R, F]: a person's after another's, -1 left out.
 
@@ -344,18 +364,29 @@ def matrix(
         people: the persons [B].
         candidates: int32 [B, C]; -1 fills short lists.
         scores: the first stage's of these, float32 [B, C].
+        asked: candidates that get a row, bool [B, C]; None: all. The others still count among the candidates.
     """
-    ends = np.concatenate([[0], np.cumsum((candidates >= 0).sum(axis=1))])
+    rows = candidates >= 0 if asked is None else (candidates >= 0) & asked
+    ends = np.concatenate([[0], np.cumsum(rows.sum(axis=1))])
     out = np.empty((int(ends[-1]), len(names_of(features, facts))), dtype=np.float32)
-    for at in range(0, len(people), BLOCK):
+
+    def fill(at: int) -> None:
         part = slice(at, at + BLOCK)
-        scene = Scene(facts, people.take(part), candidates[part], scores[part])
-        rows = out[ends[at] : ends[min(at + BLOCK, len(people))]]
+        scene = Scene(facts, people.take(part), candidates[part], scores[part], rows[part])
+        block = out[ends[at] : ends[min(at + BLOCK, len(people))]]
         column = 0
         for feature in features:
             for values in feature.columns(scene):
-                rows[:, column] = values
+                block[:, column] = values
                 column += 1
+
+    starts = range(0, len(people), BLOCK)
+    if len(starts) < 2:
+        for at in starts:
+            fill(at)
+    else:
+        with ThreadPoolExecutor(cores()) as threads:  # numpy lets go of the interpreter; blocks stand alone
+            list(threads.map(fill, starts))
     return out
 
 

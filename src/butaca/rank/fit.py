@@ -9,13 +9,14 @@ import numpy as np
 
 from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
+from butaca.rank import boosting
 from butaca.rank.facts import Doubles, Facts
 from butaca.rank.features import RankFeature, default_features, names_of
 from butaca.rank.folds import Examples, FirstStage, FitFirst, examples_of, folds_of, joined
 from butaca.rank.learn import learn_facts
 from butaca.rank.ranker import Ranker, base_rating
 from butaca.rank.settings import RankSettings
-from butaca.types import Bools, Floats, Ints
+from butaca.types import Bools, Codes, Floats, Ints
 
 #: Bins of the calibration.
 BINS = 20
@@ -52,7 +53,9 @@ def out_of_fold(
 ) -> Examples:
     """The folds' examples, after the leak guard; their columns are those of the whole data's facts."""
     wanted, parts = names_of(features, facts), []
-    for fold in folds_of(train, s.folds, s.n_folds, s.seed, s.label):
+    folds = folds_of(train, s.folds, s.n_folds, s.seed, s.label, s.used)
+    whole = held_out_people(np.concatenate([fold.label.user for fold in folds]), s)
+    for fold in folds:
         part_first = fit_first(fold.known)
         part_facts = learn_facts(fold.known, vectors_of(part_first), s.facts)
         if names_of(features, part_facts) != wanted:
@@ -62,7 +65,18 @@ def out_of_fold(
                 f"a fold without {', '.join(missing)}",
                 "Give more data",
             )
-        parts.append(examples_of(fold, part_first, part_facts, features, s.candidates, settings=s.facts))
+        parts.append(
+            examples_of(
+                fold,
+                part_first,
+                part_facts,
+                features,
+                s.candidates,
+                settings=s.facts,
+                best=s.trained,
+                whole=whole,
+            )
+        )
     return joined(parts)
 
 
@@ -71,7 +85,7 @@ def train_ranker(
 ) -> Ranker:
     """Trees over examples."""
     names = names_of(features, facts)
-    held_out = _held_out(found, s)
+    held_out = np.isin(found.user, held_out_people(found.user, s))
     learned = _first_places(found, s.trained)
     start = found.features[:, names.index("retrieval_share")].astype(np.float64)
     label = _labels(found, s, names, facts.mean_rating)
@@ -80,7 +94,10 @@ def train_ranker(
     trees = booster.model_to_string(num_iteration=rounds)
     calibrated = held_out if held_out.any() else np.ones(len(found), dtype=bool)
     raw = start[calibrated] + s.weight * booster.predict(
-        found.features[calibrated], raw_score=True, num_iteration=rounds, num_threads=s.threads
+        found.features[calibrated],
+        raw_score=True,
+        num_iteration=rounds,
+        num_threads=boosting.threads(s.threads),
     )
     gain = booster.feature_importance("gain", iteration=rounds)
     about: dict[str, Any] = {"rounds": rounds, "examples": len(found), "people": len(found.group)}
@@ -116,7 +133,7 @@ def _parameters(s: RankSettings) -> dict[str, Any]:
         "lambda_l2": s.l2,
         "feature_fraction": s.share,
         "max_bin": 127,
-        "num_threads": s.threads,
+        "num_threads": boosting.threads(s.threads),
         "seed": s.seed,
         "deterministic": True,
         "force_row_wise": True,
@@ -134,20 +151,18 @@ def _order(
     names: Sequence[str],
 ) -> tuple[Any, int]:
     """LambdaMART, and how many of its trees are kept."""
-    import lightgbm
-
     group = np.repeat(np.arange(len(found.group)), found.group)
 
     def data(rows: Bools, of: Any = None) -> Any:
         sizes = np.bincount(group[rows], minlength=len(found.group))
-        return lightgbm.Dataset(
+        return boosting.lightgbm().Dataset(
             found.features[rows],
             label=label[rows],
             group=sizes[sizes > 0],
             init_score=start[rows],
             feature_name=list(names),
             reference=of,
-            params={"max_bin": 127, "num_threads": s.threads, "verbose": -1},
+            params={"max_bin": 127, "num_threads": boosting.threads(s.threads), "verbose": -1},
         )
 
     parameters = _parameters(s) | {
@@ -158,14 +173,14 @@ def _order(
         "eval_at": [10],
     }
     main = data(fit_on)
-    if not check_on.any() or not found.watched[check_on].any():
-        return lightgbm.train(parameters, main, s.rounds), s.rounds
-    booster = lightgbm.train(
+    if not s.patience or not check_on.any() or not found.watched[check_on].any():
+        return boosting.lightgbm().train(parameters, main, s.rounds), s.rounds
+    booster = boosting.lightgbm().train(
         parameters,
         main,
         s.rounds,
         valid_sets=[data(check_on, main)],
-        callbacks=[lightgbm.early_stopping(s.patience, verbose=False)],
+        callbacks=[boosting.lightgbm().early_stopping(s.patience, verbose=False)],
     )
     return booster, max(int(booster.best_iteration), 1)
 
@@ -180,12 +195,11 @@ def _labels(found: Examples, s: RankSettings, names: Sequence[str], mean: float)
     return label
 
 
-def _held_out(found: Examples, s: RankSettings) -> Bools:
-    """Rows of the people that early stopping watches: the same people in every fold."""
-    people = np.unique(found.user)
+def held_out_people(users: Codes, s: RankSettings) -> Codes:
+    """Of the people of some examples, those that early stopping watches: the same in every fold."""
+    people = np.unique(users)
     n = int(len(people) * s.held_out)
-    chosen = np.random.default_rng([s.seed, 6]).permutation(people)[:n]
-    return np.isin(found.user, chosen)
+    return np.random.default_rng([s.seed, 6]).permutation(people)[:n]
 
 
 def _first_places(found: Examples, n: int) -> Bools:
@@ -198,25 +212,25 @@ def _ratings(
     found: Examples, names: Sequence[str], mean: float, held_out: Bools, s: RankSettings
 ) -> tuple[str, dict[str, Any]]:
     """Trees that predict ratings, and their error on the held-out people."""
-    import lightgbm
-
     rated = np.isfinite(found.value)
     if rated.sum() < 20 or not np.isfinite(mean):
         return "", {}
     base = base_rating(found.features, names, mean)
     fit_on, check_on = rated & ~held_out, rated & held_out
     off = found.value - base
-    main = lightgbm.Dataset(
+    main = boosting.lightgbm().Dataset(
         found.features[fit_on],
         label=off[fit_on],
         feature_name=list(names),
-        params={"max_bin": 127, "num_threads": s.threads, "verbose": -1},
+        params={"max_bin": 127, "num_threads": boosting.threads(s.threads), "verbose": -1},
     )
     parameters = _parameters(s) | {"objective": "regression", "min_data_in_leaf": min(s.least, 100)}
-    booster = lightgbm.train(parameters, main, 80)
+    booster = boosting.lightgbm().train(parameters, main, 80)
     figures: dict[str, Any] = {}
     if check_on.any():
-        predicted = base[check_on] + booster.predict(found.features[check_on], num_threads=s.threads)
+        predicted = base[check_on] + booster.predict(
+            found.features[check_on], num_threads=boosting.threads(s.threads)
+        )
         low, high = found.value[rated].min(), found.value[rated].max()
         error = np.clip(predicted, low, high) - found.value[check_on]
         figures = {"rmse": float(np.sqrt(np.square(error).mean())), "mae": float(np.abs(error).mean())}

@@ -61,7 +61,7 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Candidates with their features and outcomes, one person's after another's.
+    """Candidates with their features and outcomes, one person's after another's, best first.
 
     Attributes:
         features: float32 [R, F].
@@ -83,16 +83,23 @@ class Examples:
 
 
 def folds_of(
-    train: Dataset, how: How = "random", n: int = 5, seed: int = 0, label: float = 0.1
+    train: Dataset,
+    how: How = "random",
+    n: int = 5,
+    seed: int = 0,
+    label: float = 0.1,
+    used: int | None = None,
 ) -> list[Fold]:
     """Folds of training data.
 
     Args:
         train: what all may be learned from; the test takes no part.
-        how: "random" hides each interaction once; "time" makes cuts, each followed by what is to be found.
+        how: "random" hides each interaction in one of the folds; "time" makes cuts, each followed by what is
+            to be found.
         n: folds.
         seed: of the random ones.
         label: in time, the share of the interactions that each cut is followed by.
+        used: of the random ones, how many are made; None: all.
 
     Raises:
         SettingError: fewer interactions than folds, or no times.
@@ -108,7 +115,7 @@ def folds_of(
         part = np.random.default_rng([seed, 5]).permutation(len(train)) % n
         return [
             Fold(train.take(np.flatnonzero(part != f)), train.take(np.flatnonzero(part == f)))
-            for f in range(n)
+            for f in range(n if used is None else min(used, n))
         ]
     time = train.timestamp
     if time is None:
@@ -149,6 +156,8 @@ def examples_of(
     n: int,
     histories: Histories | None = None,
     settings: FactSettings | None = None,
+    best: int | None = None,
+    whole: Codes | None = None,
 ) -> Examples:
     """The candidates of everyone who has something to be found, with outcomes; what was had is left out.
 
@@ -160,6 +169,8 @@ def examples_of(
         n: candidates of a person.
         histories: of `fold.known`; None makes them.
         settings: that `facts` were learned with.
+        best: examples are the first so many candidates and all that were watched; None: all candidates.
+        whole: users of whom all candidates are examples, whatever `best` says.
 
     Raises:
         LeakError: one of these holds what is to be found.
@@ -170,8 +181,9 @@ def examples_of(
     check_first_stage(first, fold.known, fold.label)
     check_when(fold.known, fold.label, fold.when)
     check_facts(facts, fold.known, fold.label, settings)
+    best, whole = n if best is None else best, np.zeros(0, np.int32) if whole is None else whole
     parts = [
-        _some(fold, first, facts, features, n, histories, users)
+        _some(fold, first, facts, features, n, histories, users, best, whole)
         for users in _blocks(np.unique(fold.label.user), 256)
     ]
     return joined(parts)
@@ -191,22 +203,25 @@ def _some(
     n: int,
     histories: Histories,
     users: Codes,
+    best: int,
+    whole: Codes,
 ) -> Examples:
     people = People.of(users, histories, when=fold.when)
     candidates, scores = candidates_of(first.score(users), [histories[int(u)] for u in users], n)
-    rows = matrix(features, facts, people, candidates, scores)
-    real = candidates >= 0
     place = np.full((len(users), len(fold.label.items)), -1, dtype=np.int64)
     mine = np.flatnonzero(np.isin(fold.label.user, users))
     place[np.searchsorted(users, fold.label.user[mine]), fold.label.item[mine]] = mine
-    row = np.repeat(np.arange(len(users)), real.sum(axis=1))
-    item = candidates[real]
-    found = place[row, item]
+    outcome = np.take_along_axis(place, np.maximum(candidates, 0), axis=1)
+    asked = (np.arange(candidates.shape[1]) < best) | (outcome >= 0) | np.isin(users, whole)[:, None]
+    asked &= candidates >= 0
+    rows = matrix(features, facts, people, candidates, scores, asked)
+    row = np.repeat(np.arange(len(users)), asked.sum(axis=1))
+    item, found = candidates[asked], outcome[asked]
     watched = found >= 0
     value = np.full(len(found), np.nan, dtype=np.float32)
     if fold.label.value is not None:
         value[watched] = fold.label.value[found[watched]]
-    return Examples(rows, watched, value, users[row], item, real.sum(axis=1))
+    return Examples(rows, watched, value, users[row], item, asked.sum(axis=1))
 
 
 def _blocks(codes: Codes, size: int) -> Iterator[Codes]:

@@ -12,12 +12,16 @@ import numpy as np
 
 from butaca.errors import SettingError
 from butaca.rank import features as kinds
+from butaca.rank.boosting import booster, cores
 from butaca.rank.facts import Doubles, Facts
 from butaca.rank.features import RankFeature, matrix, names_of
 from butaca.rank.learn import FactSettings
 from butaca.rank.people import People
 from butaca.rank.settings import RankSettings
 from butaca.types import Codes, Floats, Times
+
+#: Rows from which on LightGBM predicts with all cores.
+MANY = 4096
 
 
 class Moved(NamedTuple):
@@ -109,7 +113,8 @@ class Ranker:
         if not len(rows):
             return np.zeros(0)
         start = rows[:, self.names.index("retrieval_share")].astype(np.float64)
-        trees: Doubles = self._trees.predict(rows, raw_score=True, num_threads=1)
+        threads = 1 if len(rows) < MANY else cores()
+        trees: Doubles = self._trees.predict(rows, raw_score=True, num_threads=threads)
         return start + self.settings.weight * trees
 
     def contributions(
@@ -176,11 +181,11 @@ class Ranker:
 
     @functools.cached_property
     def _trees(self) -> Any:
-        return _booster(self.trees)
+        return booster(self.trees)
 
     @functools.cached_property
     def _ratings(self) -> Any:
-        return _booster(self.ratings)
+        return booster(self.ratings)
 
     def _check(self, people: People, candidates: Codes, scores: Floats) -> None:
         if candidates.shape != scores.shape or len(candidates) != len(people) or candidates.ndim != 2:
@@ -239,13 +244,3 @@ def _feature(stored: Mapping[str, Any]) -> RankFeature:
         raise SettingError("A stored feature is one that this version computes", repr(stored["kind"]))
     made: RankFeature = kind(**fields)
     return made
-
-
-def _booster(text: str) -> Any:
-    try:
-        import lightgbm
-    except ImportError as error:
-        raise SettingError(
-            "The second stage needs LightGBM", str(error), "Install the extra: pip install 'butaca[rank]'"
-        ) from error
-    return lightgbm.Booster(model_str=text)

@@ -13,7 +13,7 @@ import numpy as np
 
 from butaca.rank.facts import Doubles, Facts
 from butaca.rank.people import People
-from butaca.types import Codes, Floats, Ints
+from butaca.types import Bools, Codes, Floats, Ints
 
 #: Positions from the latest over which an item of the history counts e times less as late.
 LATE = 8.0
@@ -31,27 +31,34 @@ class Scene:
         people: the persons [B].
         candidates: int32 [B, C]; -1 fills short lists.
         scores: the first stage's, float32 [B, C].
+        asked: which places have a row, bool [B, C]; None: all that hold a candidate.
     """
 
     facts: Facts
     people: People
     candidates: Codes
     scores: Floats
+    asked: Bools | None = None
 
     @functools.cached_property
-    def real(self) -> np.ndarray:
+    def real(self) -> Bools:
         """Which places hold a candidate, bool [B, C]."""
         return self.candidates >= 0
 
     @functools.cached_property
     def row(self) -> Ints:
         """Person of each row, [R]."""
-        return np.repeat(np.arange(len(self.people)), self.real.sum(axis=1))
+        return np.repeat(np.arange(len(self.people)), self.rows.sum(axis=1))
+
+    @functools.cached_property
+    def rows(self) -> Bools:
+        """Which places have a row, bool [B, C]."""
+        return self.real if self.asked is None else self.real & self.asked
 
     @functools.cached_property
     def item(self) -> Codes:
         """Candidate of each row, [R]."""
-        item: Codes = self.candidates[self.real]
+        item: Codes = self.candidates[self.rows]
         return item
 
     # Histories, flat: one entry for each item of each person.
@@ -120,10 +127,11 @@ class Scene:
         """How much each entry counts as late, [m]."""
         return np.exp(-self.place / LATE)
 
-    def dense(self, values: Doubles | None = None) -> Floats:
-        """Entries as a table of persons by items, float32 [B, N]; 1 for None."""
-        out = np.zeros((len(self.people), self.facts.n_items), dtype=np.float32)
-        out[self.entries[0], self.had] = 1.0 if values is None else values
+    @functools.cached_property
+    def entry_of(self) -> Codes:
+        """The entry of each item in each one's history, int32 [B, N]; -1 for what was not had."""
+        out = np.full((len(self.people), self.facts.n_items), -1, dtype=np.int32)
+        out[self.entries[0], self.had] = np.arange(len(self.had), dtype=np.int32)
         return out
 
     def by_person(self, entries: Doubles) -> Doubles:

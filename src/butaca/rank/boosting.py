@@ -1,0 +1,47 @@
+"""LightGBM, loaded when first used, with threads that sleep while they wait."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from butaca.errors import SettingError
+
+#: Turns that a waiting thread of GNU's OpenMP spins before it sleeps. Its own default spins for milliseconds:
+#: beside other work two threads then take five times as long as one.
+SPINS = "1000"
+
+
+def lightgbm() -> Any:
+    """The library.
+
+    Raises:
+        SettingError: it is not installed.
+    """
+    before = os.environ.get("GOMP_SPINCOUNT")
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read once, when the library is loaded
+    try:
+        import lightgbm as library
+    except ImportError as error:
+        raise SettingError(
+            "The second stage needs LightGBM", str(error), "Install the extra: pip install 'butaca[rank]'"
+        ) from error
+    finally:
+        if before is None:
+            os.environ.pop("GOMP_SPINCOUNT", None)
+    return library
+
+
+def booster(text: str) -> Any:
+    """Trees from LightGBM's text model."""
+    return lightgbm().Booster(model_str=text)
+
+
+def threads(wanted: int) -> int:
+    """Threads to train with: those asked for, or the processor's cores for 0."""
+    return wanted or cores()
+
+
+def cores() -> int:
+    """Of the processor, those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
