@@ -105,6 +105,13 @@ def fit(
     rank: Annotated[
         bool, typer.Option("--rank", help="Train a second stage that orders what the towers retrieve.")
     ] = False,
+    rank_target: Annotated[
+        Literal["watched", "graded"] | None,
+        typer.Option(
+            help="With --rank, what is learned: watched, or graded, where a liked item is worth more.",
+            show_default="watched",
+        ),
+    ] = None,
     items: Annotated[str | None, typer.Option(help="A table of item features.")] = None,
     users: Annotated[str | None, typer.Option(help="A table of user features.")] = None,
     user_column: UserColumn = None,
@@ -139,6 +146,8 @@ def fit(
 
     if resume and checkpoint is None:
         raise SettingError("--resume continues a checkpoint", "no --checkpoint", "Name its folder")
+    if rank_target is not None and not rank:
+        raise SettingError("--rank-target is of a second stage", "no --rank", "Add --rank")
     check_free(out_folder)
     chosen = recipes.recipe(recipe)
     if settings is not None:
@@ -199,6 +208,7 @@ def fit(
         callbacks,
         checkpoint if resume else None,
         rank,
+        rank_target or "watched",
         sides,
         trainer,
     )
@@ -305,15 +315,19 @@ def evaluate(
     if test is None and not as_json:
         for note in workflows.protocol(recommender.about):
             out.print(note, highlight=False, markup=False)
+    ranking = None
+    if test is None and recommender.test is not None:
+        pairs = Dataset(recommender.users, recommender.items, *recommender.test)
+        ranking = workflows.judge_stages(recommender, pairs)
+    elif given is not None:
+        ranking = workflows.judge_stages(recommender, given)
     if as_json:
-        model_commands.print_json(judged.as_json(ks))
+        told = {} if ranking is None else {"ranking": ranking.as_json()}
+        model_commands.print_json(judged.as_json(ks) | told)
     else:
         _print_judged(judged, str(recommender.about.get("recipe", "model")), ks, details=True)
-        if test is None and recommender.test is not None:
-            pairs = Dataset(recommender.users, recommender.items, *recommender.test)
-            ranking = workflows.judge_stages(recommender, pairs)
-            if ranking is not None:
-                out.print(screen.ranking_table(ranking))
+        if ranking is not None:
+            out.print(screen.ranking_table(ranking))
 
 
 @app.command()

@@ -72,10 +72,11 @@ def ranking_table(found: RankVerdict) -> Table:
     """The first stage beside both, and what the first allows at most."""
     ceiling = ", ".join(f"{share:.1%} among {k}" for k, share in found.ceiling.items())
     title = f"The second stage orders what the first retrieves (of the test pairs {ceiling})"
-    table = _table(title, [c.label for c in found.gains])
-    table.add_row("first", *(_share(c.theirs) for c in found.gains))
-    table.add_row("both", *(_share(c.ours) for c in found.gains))
-    table.add_row("gain", *(_difference(c) for c in found.gains))
+    gains = found.gains if found.graded is None else (*found.gains, found.graded)
+    table = _table(title, [c.label for c in gains])
+    table.add_row("first", *(_share(c.theirs) for c in gains))
+    table.add_row("both", *(_share(c.ours) for c in gains))
+    table.add_row("gain", *(_difference(c) for c in gains))
     return table
 
 

@@ -43,6 +43,9 @@ if TYPE_CHECKING:  # these load JAX, or a database
 
     Trainer: TypeAlias = Callable[[Recipe], tuple[TwoTower, FitHistory]]
 
+#: What a second stage learns: rank/settings.py.
+Target: TypeAlias = Literal["watched", "graded"]
+
 #: The notebook's printed result (cell 106) and TFRS 0.7.7 re-run: top-1, 5, 10, 50, 100, last batch's loss.
 NOTEBOOK_PRINTED = {1: 0.00005, 5: 0.0009, 10: 0.00355, 50: 0.07435, 100: 0.18775, "loss": 29655.32}
 
@@ -86,6 +89,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     resume: str | Path | None = None,
     rank: bool = False,
+    target: Target = "watched",
     sides: Sides | None = None,
     trainer: Trainer | None = None,
 ) -> Fitted:
@@ -96,7 +100,7 @@ def fit(
     and the rest is to be found.
 
     With `rank` a second stage is trained on the same data, and judged beside the first; where it hurts, it is
-    left out of the model, and the notes say so.
+    left out of the model, and the notes say so. Its `target` is what was watched, or also liked.
 
     With `sides`, prepared data, `data` is their training side and they say how they were split.
 
@@ -119,6 +123,12 @@ def fit(
         test = judged_on(test, seed)
         if (drawn := len(np.unique(test.user))) < n_users:
             of_split |= {"judged_users": drawn, "test_users": n_users}
+    if rank and target == "graded" and (train.value is None or len(np.unique(train.value)) < 2):
+        raise SettingError(
+            "The graded target tells what is liked by ratings",
+            f"{data.name!r}, which has none that differ",
+            'Name their column, or learn the target "watched"',
+        )
     recipe = recipe.for_data(train, future=how in {"temporal", "last"})
     if how == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
@@ -133,7 +143,7 @@ def fit(
     judged = None if test is None else judge(recommender, train, test, how=how, given=given)
     ranking = None
     if rank:
-        recommender = replace(recommender, ranker=second_stage(recipe, model, train, how))
+        recommender = replace(recommender, ranker=second_stage(recipe, model, train, how, target))
         ranking = None if test is None else judge_stages(recommender, test)
     if given is not None:
         of_split["given"] = GIVEN
@@ -160,7 +170,7 @@ def fit(
             recommender = replace(recommender, ranker=None)
             notes.append(f"The second stage was left out. {ranking.notice}")
     if recommender.ranker is not None:
-        about["ranker"] = dict(recommender.ranker.about)
+        about["ranker"] = second_about(recommender.ranker)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
 
 
@@ -177,7 +187,9 @@ def judged_on(test: Dataset, seed: int) -> Dataset:
     return test.take(np.flatnonzero(np.isin(test.user, drawn)))
 
 
-def second_stage(recipe: Recipe, model: TwoTower, train: Dataset, how: Split) -> Ranker:
+def second_stage(
+    recipe: Recipe, model: TwoTower, train: Dataset, how: Split, target: Target = "watched"
+) -> Ranker:
     """A ranker for a fitted model; it learns from first stages that did not train on what it learns."""
     from butaca.rank.fit import fit_ranker
     from butaca.rank.settings import RankSettings
@@ -185,18 +197,31 @@ def second_stage(recipe: Recipe, model: TwoTower, train: Dataset, how: Split) ->
     folds: Literal["time", "random"] = "time" if how in {"temporal", "last"} else "random"
     if folds == "time" and train.timestamp is None:
         folds = "random"
-    settings = RankSettings(folds=folds, seed=recipe.model.seed)
+    settings = RankSettings(target=target, folds=folds, seed=recipe.model.seed)
     return fit_ranker(train, lambda part: recipe.fit(part)[0], model, settings)
 
 
+def second_about(ranker: Ranker) -> dict[str, Any]:
+    """What is told of a second stage: figures of its training, and what it learned from what."""
+    s = ranker.settings
+    told = {"target": s.target, "folds": s.folds, "candidates": s.candidates, "features": len(ranker.names)}
+    return dict(ranker.about) | told
+
+
 def judge_stages(recommender: Recommender, test: Dataset) -> RankVerdict | None:
-    """What the second stage gains on test pairs in the model's codes; None where the model has none."""
+    """What the second stage gains on test pairs in the model's codes; None where the model has none.
+
+    On the pairs that a folder kept, which have no ratings, what needs these is as it was in `fit`.
+    """
     if recommender.ranker is None:
         return None
-    from butaca.rank.judge import judge_ranking
+    from butaca.rank.judge import judge_ranking, with_kept
     from butaca.rank.two_stage import TwoStage
 
-    return judge_ranking(TwoStage(recommender, recommender.ranker, recommender.seen), test)
+    verdict = judge_ranking(TwoStage(recommender, recommender.ranker, recommender.seen), test)
+    told = recommender.about.get("metrics", {}).get("ranking")
+    own = recommender.test is not None and test.user is recommender.test[0] and test.value is None
+    return with_kept(verdict, told) if told and own else verdict
 
 
 def protocol(about: Mapping[str, Any]) -> list[str]:

@@ -89,6 +89,25 @@ def ndcg(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     return np.bincount(row, gain, minlength=n) / best
 
 
+def graded_ndcg(ranks: Ints, row: Ints, n: int, k: int, gain: PerUser) -> PerUser:
+    """`ndcg` where finding one item is worth more than finding another: `gain` [P], above 0.
+
+        sum over hits of gain / log2(rank + 2)  /  the same of the list with the largest gains first
+
+    With equal gains it is `ndcg`.
+
+    >>> at, row = np.array([0, 2]), np.array([0, 0])  # (1 + 1.5/2) / (1.5 + 1/log2(3))
+    >>> graded_ndcg(at, row, n=1, k=3, gain=np.array([1.0, 1.5])).round(4)
+    array([0.8212])
+    """
+    found = np.where(ranks < k, gain / np.log2(ranks + 2.0), 0.0)
+    order = np.lexsort((-gain, row))
+    sorted_row = row[order]
+    place = np.arange(len(row)) - np.searchsorted(sorted_row, sorted_row)
+    ideal = np.where(place < k, gain[order] / np.log2(place + 2.0), 0.0)
+    return np.bincount(row, found, minlength=n) / np.bincount(sorted_row, ideal, minlength=n)
+
+
 def average_precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     """Mean of the precision at each hit (its mean over users is MAP@k).
 

@@ -177,7 +177,10 @@ def label_of(metric: str, k: int | None) -> str:
     """
     if metric == "top_k_accuracy":
         return f"top-{k}"
-    name = metric.upper() if metric in {"ndcg", "map", "mrr"} else metric.replace("_", " ").capitalize()
+    if metric == "graded_ndcg":
+        name = "graded NDCG"
+    else:
+        name = metric.upper() if metric in {"ndcg", "map", "mrr"} else metric.replace("_", " ").capitalize()
     return name if k is None else f"{name}@{k}"
 
 

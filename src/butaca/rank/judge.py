@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from butaca.data.dataset import Dataset
@@ -12,6 +12,8 @@ from butaca.evaluate.honesty import Notice
 from butaca.evaluate.protocol import Evaluation, evaluate_scorer
 from butaca.evaluate.slices import Slice, by_slice
 from butaca.evaluate.verdict import MEASURES, Comparison, compare_many
+from butaca.rank.graded import K, compare_graded, worth_of
+from butaca.rank.ranker import Ranker
 from butaca.rank.two_stage import TwoStage
 
 #: Where the ceiling is measured.
@@ -31,6 +33,10 @@ class RankVerdict:
         liked: the same gain at top-10 over the pairs that were rated above the mean of the test's
             ratings; None without ratings.
         notice: a warning, where ranking hurts and is better left out.
+        graded: the gain at graded NDCG@10, where a liked item is worth `worth` times one that was only
+            watched (rank/graded.py); None without ratings.
+        worth: of a liked item.
+        target: that the ranker learned, "watched" or "graded"; "" where nobody said.
     """
 
     first: Evaluation
@@ -40,6 +46,9 @@ class RankVerdict:
     slices: tuple[tuple[Slice, Slice], ...]
     liked: Comparison | None
     notice: Notice | None
+    graded: Comparison | None = None
+    worth: float = 1.0
+    target: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Figures by label, as the report keeps them."""
@@ -47,6 +56,8 @@ class RankVerdict:
             "ceiling": {f"recall@{k}": value for k, value in self.ceiling.items()},
             "gains": {c.label: _numbers(c) for c in self.gains},
             "liked": None if self.liked is None else _numbers(self.liked),
+            "graded": None if self.graded is None else _numbers(self.graded) | {"worth": self.worth},
+            "target": self.target,
             "slices": {
                 a.name: {"pairs": a.n_pairs, "first": dict(a.metrics), "both": dict(b.metrics)}
                 for a, b in self.slices
@@ -65,13 +76,23 @@ def judge_ranking(two: TwoStage, test: Dataset, seen: Histories | None = None) -
         seen: left out; None: what `two` has seen.
     """
     seen = two.seen if seen is None else seen
-    return compare_stages(
-        evaluate_scorer(two.first, test, seen), evaluate_scorer(two, test, seen), test, seen
-    )
+    first, both = evaluate_scorer(two.first, test, seen), evaluate_scorer(two, test, seen)
+    return compare_stages(first, both, test, seen, two.ranker)
 
 
-def compare_stages(first: Evaluation, both: Evaluation, test: Dataset, seen: Histories) -> RankVerdict:
-    """The verdict from two evaluations of the same pairs."""
+def compare_stages(
+    first: Evaluation, both: Evaluation, test: Dataset, seen: Histories, ranker: Ranker | None = None
+) -> RankVerdict:
+    """The verdict from two evaluations of the same pairs.
+
+    Args:
+        first: of the first stage alone.
+        both: of both stages.
+        test: the pairs.
+        seen: what people had before.
+        ranker: that ordered, for the graded measure; None leaves it out. One that learned the graded target
+            is warned of by that measure too.
+    """
     measures = [(metric, k) for metric, k, _ in MEASURES]
     gains = compare_many(both, {"first": first}, measures)["first"]
     liked = None
@@ -79,6 +100,10 @@ def compare_stages(first: Evaluation, both: Evaluation, test: Dataset, seen: His
         likes = test.value > float(test.value[test.value == test.value].mean())
         if likes.any():
             liked = compare_many(both.only(likes), {"": first.only(likes)}, [("top_k_accuracy", 10)])[""][0]
+    worth = None if ranker is None else worth_of(ranker, seen, test)
+    graded = None if worth is None else compare_graded(both, first, worth)
+    target = "" if ranker is None else ranker.settings.target
+    aimed = (graded,) if graded is not None and target == "graded" else ()
     return RankVerdict(
         first,
         both,
@@ -86,7 +111,10 @@ def compare_stages(first: Evaluation, both: Evaluation, test: Dataset, seen: His
         {k: first.top_k(k) for k in CEILINGS},
         tuple(zip(by_slice(first, seen), by_slice(both, seen), strict=True)),
         liked,
-        ranking_hurts(gains),
+        ranking_hurts((*gains, *aimed)),
+        graded,
+        1.0 if ranker is None else ranker.settings.liked,
+        target,
     )
 
 
@@ -100,6 +128,23 @@ def ranking_hurts(gains: tuple[Comparison, ...]) -> Notice | None:
         "A second stage earns its place by better lists",
         "; ".join(f"{c.label} {c.difference:+.4f} ({c.low:+.4f} to {c.high:+.4f})" for c in lost),
         "Leave it out: the first stage's order is better",
+    )
+
+
+def kept_comparison(metric: str, k: int | None, row: Mapping[str, Any]) -> Comparison:
+    """A row of `RankVerdict.as_json` as the comparison that it was; nan for null."""
+    names = ("both", "first", "gain", "low", "high")
+    ours, theirs, gain, low, high = (float("nan") if row[n] is None else float(row[n]) for n in names)
+    return Comparison(metric, k, ours, theirs, gain, low, high, row["word"])
+
+
+def with_kept(verdict: RankVerdict, told: Mapping[str, Any]) -> RankVerdict:
+    """What needs ratings of the test, from the verdict of the fit: a folder keeps the pairs alone."""
+    liked, graded = told.get("liked"), told.get("graded")
+    return replace(
+        verdict,
+        liked=verdict.liked or (liked and kept_comparison("top_k_accuracy", 10, liked)),
+        graded=verdict.graded or (graded and kept_comparison("graded_ndcg", K, graded)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from butaca.errors import SettingError
 from butaca.evaluate.protocol import Evaluation
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import MEASURES, Comparison, compare_many
-from butaca.rank.judge import RankVerdict
+from butaca.rank.judge import RankVerdict, kept_comparison
 from butaca.recommend.recommender import Recommender
 from butaca.types import Bools
 from butaca.workflows import judge_stages
@@ -54,6 +54,9 @@ class Ranking:
         liked: over the pairs rated above the mean, or None.
         parts: by slice, those with pairs.
         hurts: whether a warning stands.
+        graded: at graded NDCG@10, or None without ratings.
+        worth: of a liked item, in it.
+        target: that the ranker learned, "watched" or "graded"; "" where nobody said.
     """
 
     ceiling: Mapping[int, float]
@@ -62,6 +65,9 @@ class Ranking:
     liked: Comparison | None
     parts: tuple[Part, ...]
     hurts: bool
+    graded: Comparison | None = None
+    worth: float = 1.0
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,7 @@ def gather_second(recommender: Recommender) -> Second | None:
         except SettingError:  # without LightGBM the manifest's figures stand
             verdict = None
         if verdict is not None:
-            kept = None if ranking is None else ranking.liked  # the folder keeps no ratings of the test
             ranking = of_verdict(verdict, recommender.seen, ranker.settings.candidates)
-            ranking = replace(ranking, liked=ranking.liked or kept)
     about = ranker.about
     bounds = about.get("rating_range")
     return Second(
@@ -134,29 +138,30 @@ def of_verdict(verdict: RankVerdict, seen: Histories, candidates: int) -> Rankin
         verdict.liked,
         tuple(parts),
         verdict.notice is not None,
+        verdict.graded,
+        verdict.worth,
+        verdict.target,
     )
 
 
 def of_manifest(told: Mapping[str, Any]) -> Ranking:
     """The verdict as `RankVerdict.as_json` kept it."""
     gains = told.get("gains", {})
-    liked = told.get("liked")
+    liked, graded = told.get("liked"), told.get("graded")
     return Ranking(
         {int(name.split("@")[-1]): _real(value) for name, value in told.get("ceiling", {}).items()},
         {},
-        tuple(_comparison(m, k, gains[label]) for m, k, label in MEASURES if label in gains),
-        None if liked is None else _comparison("top_k_accuracy", 10, liked),
+        tuple(kept_comparison(m, k, gains[label]) for m, k, label in MEASURES if label in gains),
+        None if liked is None else kept_comparison("top_k_accuracy", 10, liked),
         tuple(
             Part(name, "", int(row["pairs"]), row["first"], row["both"], None)
             for name, row in told.get("slices", {}).items()
         ),
         told.get("notice") is not None,
+        None if graded is None else kept_comparison("graded_ndcg", 10, graded),
+        1.0 if graded is None else float(graded["worth"]),
+        str(told.get("target", "")),
     )
-
-
-def _comparison(metric: str, k: int | None, row: Mapping[str, Any]) -> Comparison:
-    both, first, gain, low, high = (_real(row[name]) for name in ("both", "first", "gain", "low", "high"))
-    return Comparison(metric, k, both, first, gain, low, high, row["word"])
 
 
 def _real(value: Any) -> float:

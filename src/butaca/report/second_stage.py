@@ -35,7 +35,8 @@ def second_section(second: Second, words: Words) -> str:
 def _warning(second: Second, ranking: Ranking, words: Words) -> str:
     if not ranking.hurts:
         return ""
-    lost = [_told(c, words) for c in ranking.gains if c.word == "loses" and c.k is not None and c.k <= 20]
+    measures = [c for _, c in _measures(ranking, words) if c is not ranking.liked]
+    lost = [_told(c, words) for c in measures if c.word == "loses" and c.k is not None and c.k <= 20]
     told = words("hurts text", lost=words.listed(lost)) if lost else ""
     cure = words("hurts gone" if second.left_out else "hurts cure")
     return (
@@ -47,7 +48,10 @@ def _warning(second: Second, ranking: Ranking, words: Words) -> str:
 def _told(c: Comparison, words: Words) -> str:
     ends = {"difference": c.difference, "low": c.low, "high": c.high}
     return words(
-        "gain row", name=c.label, word=words(c.word), **{k: words.signed(v, 4) for k, v in ends.items()}
+        "gain row",
+        name=_named(c, words),
+        word=words(c.word),
+        **{k: words.signed(v, 4) for k, v in ends.items()},
     )
 
 
@@ -77,13 +81,34 @@ def _reach(second: Second, ranking: Ranking, words: Words) -> str:
 
 
 def _gains(ranking: Ranking, words: Words) -> str:
-    rows = [(c.label, c) for c in ranking.gains]
+    rows = _measures(ranking, words)
+    drawn = charts.forest(words("gains"), rows, words, "gain row", 4)
+    notes = [words("liked note")] if ranking.liked is not None else []
+    if ranking.graded is not None:
+        notes.append(words("graded note", worth=words.figure(ranking.worth, 1)))
+    if ranking.target:
+        notes.append(words(f"target {ranking.target}"))
+    if notes:
+        drawn += f'<p class="under">{escape(" ".join(notes))}</p>'
+    return figure(words.html("gains") + f'<span class="soft">{words.html("interval")}</span>', drawn)
+
+
+def _measures(ranking: Ranking, words: Words) -> list[tuple[str, Comparison]]:
+    """Gains by name: the graded NDCG below the plain one, pairs that were liked last."""
+    rows = []
+    for c in ranking.gains:
+        rows.append((c.label, c))
+        if c.metric == "ndcg" and ranking.graded is not None:
+            rows.append((_named(ranking.graded, words), ranking.graded))
+    if ranking.graded is not None and not any(c is ranking.graded for _, c in rows):
+        rows.append((_named(ranking.graded, words), ranking.graded))
     if ranking.liked is not None:
         rows.append((words("liked", label=ranking.liked.label), ranking.liked))
-    drawn = charts.forest(words("gains"), rows, words, "gain row", 4)
-    if ranking.liked is not None:
-        drawn += f'<p class="under">{words.html("liked note")}</p>'
-    return figure(words.html("gains") + f'<span class="soft">{words.html("interval")}</span>', drawn)
+    return rows
+
+
+def _named(c: Comparison, words: Words) -> str:
+    return words("graded") if c.metric == "graded_ndcg" else c.label
 
 
 def _parts(ranking: Ranking, words: Words) -> str:
@@ -119,26 +144,14 @@ def _parts(ranking: Ranking, words: Words) -> str:
     labels = [label for *_, label in MEASURES]
     whole = [
         [
-            f"{c.label}",
+            name,
             words.figure(c.theirs),
             words.figure(c.ours),
             words.signed(c.difference, 4),
             _ends(c, words),
         ]
-        for c in ranking.gains
+        for name, c in _measures(ranking, words)
     ]
-    if ranking.liked is not None:
-        c = ranking.liked
-        name = words("liked", label=c.label)
-        whole.append(
-            [
-                name,
-                words.figure(c.theirs),
-                words.figure(c.ours),
-                words.signed(c.difference, 4),
-                _ends(c, words),
-            ]
-        )
     head = [words("measure"), words("first stage"), words("both stages"), words("gain"), words("interval")]
     cells = [
         [
