@@ -19,21 +19,22 @@ from butaca.index.approximate import ApproximateIndex
 from butaca.index.codes import Codebook, placed
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index
+from butaca.index.scan import Scan
 from butaca.recommend.recommender import Recommender
 from butaca.serve.registry import Registry
 from serving import running_app
 from test_service import asking, post
 
 
-@pytest.fixture(scope="module")
-def both():
-    """Vectors of very different lengths, and a bias that matters."""
+@pytest.fixture(scope="module", params=[1 << 19, 15_000], ids=["whole", "parts"])
+def both(request):
+    """Vectors of very different lengths, and a bias that matters; scanned at once, and in three parts."""
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((40_000, 16), dtype=np.float32) * rng.lognormal(0, 0.5, (40_000, 1))
     vectors, bias = vectors.astype(np.float32), rng.standard_normal(40_000, dtype=np.float32)
     return (
         ExactIndex(vectors, bias),
-        ApproximateIndex(vectors, bias),
+        ApproximateIndex(vectors, bias, part=request.param),
         rng.standard_normal((20, 16), np.float32),
     )
 
@@ -48,6 +49,26 @@ def test_nearly_the_exact_lists_with_exact_scores(both):
     scores = np.take_along_axis(exact.scores(queries), got.items.astype(np.int64), axis=1)
     np.testing.assert_allclose(got.scores, scores, rtol=1e-4)
     assert (np.diff(got.scores, axis=1) <= 0).all()
+
+
+def test_parts_find_what_the_whole_finds():
+    """Candidates of five parts, the last of one item alone, are those of one scan but for ties at the end."""
+    rng = np.random.default_rng(1)
+    vectors = rng.standard_normal((40_001, 16), dtype=np.float32)
+    vectors[-1] = 100  # the last part's only item is everyone's best
+    book = Codebook.fit(vectors, None, 0)
+    codes, queries = book.codes(vectors, None), np.abs(rng.standard_normal((10, 16), dtype=np.float32))
+    turned = book.turned(queries)
+    whole, parts = Scan(book, codes).search(turned, 300), Scan(book, codes, 10_000).search(turned, 300)
+    assert parts.shape == (10, 300)
+    for a, b in zip(whole, parts, strict=True):
+        assert len(np.unique(b)) == 300
+        assert len(np.intersect1d(a, b)) >= 295
+        assert 40_000 in b
+    few = Scan(book, codes, 10_000).search(turned, 40_100)
+    for row in few:
+        assert (row < 0).sum() == 99
+        np.testing.assert_array_equal(np.sort(row)[99:], np.arange(40_001))
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,20 +6,18 @@ too; what may go wrong is that an item that belongs in a list did not look well 
 many candidates to choose from, or the answer is exact.
 
 The scan is a product quantiser of one number per code (Jégou et al. 2011), its tables of products held in
-registers (André et al. 2017); what it needs of faiss is IndexPQFastScan.
+registers (André et al. 2017); what it needs of faiss is IndexPQFastScan (scan.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from butaca.errors import SettingError
-from butaca.index.codes import LEVELS, Codebook
+from butaca.index.codes import Codebook
 from butaca.index.interface import TopK, check
+from butaca.index.scan import PART, Scan
 from butaca.index.selection import best
 from butaca.types import Bools, Codes, Floats, Ints
 
@@ -45,6 +43,7 @@ class ApproximateIndex:
         oversample: candidates scored exactly for each item of a list.
         least: the least candidates.
         seed: of the rotation; the same seed and vectors, the same lists.
+        part: codes that a core scans at once.
 
     Raises:
         SettingError: faiss is not installed.
@@ -59,12 +58,13 @@ class ApproximateIndex:
         oversample: int = OVERSAMPLE,
         least: int = LEAST,
         seed: int = 0,
+        part: int = PART,
     ) -> None:
         self.vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         self.bias = None if bias is None else np.asarray(bias, dtype=np.float32)
         self.oversample, self.least = oversample, least
         self._book = Codebook.fit(self.vectors, self.bias, seed)
-        self._scan = _fast_scan(self._book, self._book.codes(self.vectors, self.bias))
+        self._scan = Scan(self._book, self._book.codes(self.vectors, self.bias), part)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -106,7 +106,7 @@ class ApproximateIndex:
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         near: Ints | None = None
         if len(queries) and fetched <= max(n * MOST, self.least):
-            near = self._scan.search(self._book.turned(queries), fetched)[1]
+            near = self._scan.search(self._book.turned(queries), fetched)
         approximate = False
         for row, query in enumerate(queries):
             out = None if exclude is None or not len(exclude[row]) else exclude[row]
@@ -146,28 +146,8 @@ class ApproximateIndex:
         else:
             out = np.empty(len(codes), dtype=np.float32)
             for at in range(0, len(codes), BLOCK):
-                out[at : at + BLOCK] = self.vectors[codes[at : at + BLOCK]] @ query
+                # No BLAS: after a product its threads spin, where the next scan would be.
+                out[at : at + BLOCK] = np.einsum("cd,d->c", self.vectors[codes[at : at + BLOCK]], query)
         if self.bias is not None:
             out += self.bias if codes is None else self.bias[codes]
         return out
-
-
-def _fast_scan(book: Codebook, codes: NDArray[np.uint8]) -> Any:
-    """Faiss's scan over codes made here.
-
-    Raises:
-        SettingError: faiss is not installed.
-    """
-    try:
-        import faiss
-    except ImportError as error:
-        raise SettingError(
-            "The approximate index needs faiss", str(error), "Install the extra: pip install 'butaca[ann]'"
-        ) from error
-    library: Any = faiss  # its own annotations know one constructor of several
-    m = len(book.levels)
-    plain = library.IndexPQ(m, m, LEVELS.bit_length() - 1, library.METRIC_INNER_PRODUCT)
-    library.copy_array_to_vector(np.ascontiguousarray(book.levels).ravel(), plain.pq.centroids)
-    library.copy_array_to_vector(codes.ravel(), plain.codes)
-    plain.is_trained, plain.ntotal = True, len(codes)
-    return library.IndexPQFastScan(plain)

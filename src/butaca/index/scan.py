@@ -1,0 +1,90 @@
+"""Scan: faiss's four-bit scan over parts of a catalogue, a core each."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from butaca.errors import SettingError
+from butaca.index.codes import LEVELS, Codebook
+from butaca.types import Floats, Ints
+
+#: Codes in a part. Parts depend on the catalogue alone: the same lists on any number of cores.
+PART = 1 << 19
+
+
+class Scan:
+    """What looks best of a catalogue, from its codes.
+
+    faiss scans for one query on one core. So parts of the catalogue are scanned side by side, the first by
+    the caller, who need not be woken, and each with faiss's own threading off: its waiting threads would
+    keep a core busy.
+
+    Args:
+        book: how vectors became codes.
+        codes: uint8 [N, M / 2].
+        part: codes in a part.
+
+    Raises:
+        SettingError: faiss is not installed.
+    """
+
+    def __init__(self, book: Codebook, codes: NDArray[np.uint8], part: int = PART) -> None:
+        starts = range(0, max(len(codes), 1), part)
+        self._start = np.array(starts, dtype=np.int64)
+        self._parts = [_fast_scan(book, codes[at : at + part]) for at in starts]
+        self._threads: ThreadPoolExecutor | None = None
+        if len(self._parts) > 1:
+            workers = min(len(self._parts), os.cpu_count() or 1) - 1
+            self._threads = ThreadPoolExecutor(max(workers, 1), "butaca-scan")
+
+    def search(self, turned: Floats, n: int) -> Ints:
+        """The n codes of each turned query [B, M] that look best, best first: int64 [B, n], -1: fewer."""
+        if self._threads is None:
+            alone: Ints = _alone(self._parts[0], turned, n)[1]
+            return alone
+        others = [self._threads.submit(_alone, part, turned, n) for part in self._parts[1:]]
+        found = [_alone(self._parts[0], turned, n), *(other.result() for other in others)]
+        looks = np.concatenate([scores for scores, _ in found], axis=1)
+        codes = np.concatenate([at for _, at in found], axis=1)
+        codes += np.where(codes >= 0, np.repeat(self._start, n), 0)
+        best = np.argsort(-looks, axis=1, kind="stable")[:, :n]  # merges: each part is in order
+        out: Ints = np.take_along_axis(codes, best, axis=1)
+        return out
+
+
+def _alone(part: Any, turned: Floats, n: int) -> tuple[Floats, Ints]:
+    """Scores and codes of a part, found without further threads."""
+    library = _faiss()
+    before = library.omp_get_max_threads()  # a thread's own setting
+    library.omp_set_num_threads(1)
+    try:
+        found: tuple[Floats, Ints] = part.search(turned, n)
+    finally:
+        library.omp_set_num_threads(before)
+    return found
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
+    except ImportError as error:
+        raise SettingError(
+            "The approximate index needs faiss", str(error), "Install the extra: pip install 'butaca[ann]'"
+        ) from error
+    return faiss  # its own annotations know one constructor of several
+
+
+def _fast_scan(book: Codebook, codes: NDArray[np.uint8]) -> Any:
+    """Faiss's scan over codes made here."""
+    library = _faiss()
+    m = len(book.levels)
+    plain = library.IndexPQ(m, m, LEVELS.bit_length() - 1, library.METRIC_INNER_PRODUCT)
+    library.copy_array_to_vector(np.ascontiguousarray(book.levels).ravel(), plain.pq.centroids)
+    library.copy_array_to_vector(codes.ravel(), plain.codes)
+    plain.is_trained, plain.ntotal = True, len(codes)
+    return library.IndexPQFastScan(plain)
