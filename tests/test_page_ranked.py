@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from browser import DESKTOP, PHONE, Served, Visit, browser, serving, visit  # noqa: F401
 from butaca.baselines.item_knn import ItemKNN
@@ -302,3 +302,22 @@ def test_the_state_page_tells_what_the_second_stage_gained(visit: Visit) -> None
     told = "Segunda etapa\nordena lo que recuperan las torres; top-10 +0,013 (−0,001 a +0,026)"
     expect(page.locator("#facts")).to_contain_text(told.replace("\n", ""))
     expect(page.locator("#facts")).not_to_contain_text("top-100")
+
+
+def test_the_state_page_tells_of_a_second_stage_that_was_not_judged(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("unjudged") / "model"
+    replace(two_stages(), about={"recipe": "small"}).save(folder)
+    with serving(folder) as other:
+        page = browser.new_page(locale="en-US")
+        page.goto(f"{other.url}/state")
+        facts = page.locator("#facts")
+        expect(facts).to_contain_text("orders what the towers retrieve; 30 candidates; ")
+        expect(facts).to_contain_text("learned what is watched; not judged: nothing was held out")
+        second = page.request.get(f"{other.url}/v1/models").json()["models"][0]["second_stage"]
+        page.close()
+    assert (second["candidates"], second["target"], second["judged"]) == (30, "watched", False)
+    ranker = two_stages().ranker
+    assert ranker is not None
+    assert second["features"] == len(ranker.names)

@@ -170,6 +170,8 @@ def fit(
             recommender = replace(recommender, ranker=None)
             notes.append(f"The second stage was left out. {ranking.notice}")
     if recommender.ranker is not None:
+        from butaca.rank.told import second_about
+
         about["ranker"] = second_about(recommender.ranker)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
 
@@ -199,13 +201,6 @@ def second_stage(
         folds = "random"
     settings = RankSettings(target=target, folds=folds, seed=recipe.model.seed)
     return fit_ranker(train, lambda part: recipe.fit(part)[0], model, settings)
-
-
-def second_about(ranker: Ranker) -> dict[str, Any]:
-    """What is told of a second stage: figures of its training, and what it learned from what."""
-    s = ranker.settings
-    told = {"target": s.target, "folds": s.folds, "candidates": s.candidates, "features": len(ranker.names)}
-    return dict(ranker.about) | told
 
 
 def judge_stages(recommender: Recommender, test: Dataset) -> RankVerdict | None:

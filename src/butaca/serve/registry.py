@@ -145,6 +145,7 @@ class Registry:
                 "loaded": True,
                 "loaded_at": model.loaded_at,
                 "about": model.recommender.about,
+                "second_stage": _second_stage(model.recommender),
             }
         for name, folder in self.folders.items():
             try:
@@ -157,6 +158,7 @@ class Registry:
                     "loaded": False,
                     "loaded_at": None,
                     "about": {},
+                    "second_stage": None,
                     "damaged": str(error),
                 }
                 continue
@@ -169,6 +171,7 @@ class Registry:
                     "loaded": False,
                     "loaded_at": None,
                     "about": manifest["about"],
+                    "second_stage": manifest["about"].get("ranker"),
                 }
         return list(found.values())
 
@@ -262,3 +265,11 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
             )
         found[name] = path
     return found
+
+
+def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
+    if recommender.ranker is None:
+        return None
+    from butaca.rank.told import second_about
+
+    return second_about(recommender.ranker)

@@ -38,8 +38,17 @@ def model_info(version: dict[str, Any]) -> dict[str, Any]:
         "data": about.get("data") or {},
         **{key: about.get(key) for key in ("split", "softmax", "versions")},
         "settings": about.get("model") or about.get("settings"),
+        "second_stage": _second_stage(version["second_stage"], metrics),
         "damaged": version.get("damaged"),
     }
+
+
+def _second_stage(told: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """What orders the candidates and whether it was judged; None without a second stage."""
+    if told is None:
+        return None
+    names = ("target", "rounds", "candidates", "features", "examples", "people")
+    return {name: told.get(name) for name in names} | {"judged": metrics.get("ranking") is not None}
 
 
 @router.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Every version there is")

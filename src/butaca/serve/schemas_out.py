@@ -35,7 +35,7 @@ class RecommendedItem(BaseModel):
     stage: str = Field("retrieval", description="What gave the score: retrieval, ranker or popularity.")
     because: list[Reason] = []
     retrieval_score: float | None = Field(None, description="Of the first stage, where there is a second.")
-    place: int | None = Field(None, description="Where the first stage had it, from 1.")
+    place: int | None = Field(None, description="Where it stands without ranking, from 1.")
     moved: list[Moved] | None = Field(None, description="With `explain`: features that moved it most.")
     genres: list[str] | None = Field(None, description="With `explain`.")
     year: int | None = Field(None, description="With `explain`.")
@@ -180,6 +180,11 @@ class ModelInfo(BaseModel):
     softmax: Any = None
     settings: Any = Field(None, description="What it was trained with.")
     versions: Any = Field(None, description="Of the libraries that trained it.")
+    second_stage: dict[str, Any] | None = Field(
+        None,
+        description="What orders the candidates: target, rounds, candidates, features, examples and people "
+        "that it learned from, and whether it was judged; null without a second stage.",
+    )
     damaged: str | None = Field(None, description="Why its folder can't be read.")
 
 

@@ -35,14 +35,18 @@ function facts(model, loaded) {
   return out;
 }
 
-/** What a second stage gained on held-out pairs; nothing where none was judged. */
-function stages({ metrics }) {
+/** What a second stage is, and gained on held-out pairs or was not judged; nothing without one. */
+function stages({ metrics, second_stage: own }) {
   const told = metrics?.ranking;
-  if (!told) return null;
-  if (told.notice) return t("stage.left");
+  if (!told && !own) return null;
+  if (told?.notice) return t("stage.left");
+  const made = own ? ["candidates", "features", "rounds"].filter((name) => Number.isFinite(own[name]))
+    .map((name) => t(`stage.${name}`, { n: own[name] })) : [];
+  if (own?.target) made.push(t(`stage.${own.target}`));
+  if (!told) return [t("stage.yes"), ...made, t("stage.unjudged")].join("; ");
   const gains = Object.entries(told.gains ?? {}).filter(([label]) => /@10$|^top-10$/.test(label))
     .map(([label, g]) => t("stage.gain", { label, gain: signed(g.gain), low: signed(g.low), high: signed(g.high) }));
-  return [t("stage.yes"), ...gains].join("; ");
+  return [t("stage.yes"), ...gains, ...made].join("; ");
 }
 
 function split(given) {
