@@ -36,7 +36,8 @@ class Item(NamedTuple):
             "similar".
         because: the items of the history with the largest shares in the towers' score, if asked to explain.
         retrieval: the towers' score, which a ranker may have overruled; None where there was no ranker.
-        place: where the towers alone had the item, from 1; None where there was no ranker.
+        place: where the list without ranking has the item, from 1: the towers', or for someone of whom
+            nothing is known the most popular; None where there was no ranker.
         moved: features that moved it most in the second stage, if asked to explain.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from butaca.data.histories import Histories
 from butaca.rank.people import People
 from butaca.rank.ranker import Moved, Ranker
-from butaca.types import Codes, Floats, Ints
+from butaca.recommend.answers import Item
+from butaca.types import Bools, Codes, Floats, Ints
 
 
 class Ordered(NamedTuple):
@@ -68,6 +70,28 @@ def ordered(
         by_place = dict(zip(mine.tolist(), map(tuple, found), strict=True))
         moved = [by_place.get(int(p), ()) for p in chosen]
     return Ordered(items[after], final.astype(np.float32), scores[after], after, moved)
+
+
+def placed(
+    items: Sequence[Item], codes: Codes, popularity: Floats, excluded: Codes, allowed: Bools | None
+) -> tuple[Item, ...]:
+    """Items with the places that popularity gives them: what someone unknown gets without ranking.
+
+    Args:
+        items: a list.
+        codes: of these items.
+        popularity: of the catalogue, [N]; equal ones stand by code.
+        excluded: codes that are left out.
+        allowed: which items may come back, [N]; None: all.
+    """
+    left = np.ones(len(popularity), dtype=bool) if allowed is None else allowed.copy()
+    left[excluded] = False
+    out = []
+    for item, code in zip(items, codes.tolist(), strict=True):
+        before = np.count_nonzero(left & (popularity > popularity[code]))
+        before += np.count_nonzero(left[:code] & (popularity[:code] == popularity[code]))
+        out.append(item._replace(place=int(before) + 1))
+    return tuple(out)
 
 
 def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:

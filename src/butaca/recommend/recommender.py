@@ -176,8 +176,10 @@ class Recommender:
         excluded = np.concatenate(left_out)
         titles = tuple(self.catalogue.titles[i] for i in given)
         if self.ranker is not None and rank and not freshness:
-            query = self.user_vectors[-1:] if query is None else query
-            items, near = self._ranked(self.ranker, person, query, k, excluded, allowed, variety, explain)
+            of_towers = self.user_vectors[-1:] if query is None else query
+            items, near = self._ranked(self.ranker, person, of_towers, k, excluded, allowed, variety, explain)
+            if query is None and items:  # without ranking popularity answers
+                items = self._placed(items, excluded, allowed)
             return Recommendation(user, items, source, titles, unknown, near)
         if query is None:
             top = self._popular.top_k(np.ones((1, 1), np.float32), k, [excluded], allowed)
@@ -237,6 +239,12 @@ class Recommender:
             floor = float(np.nextafter(np.float32(floor), np.float32(-np.inf)))
             out.append(Item(ids[code], titles[code], floor, "retrieval", (), score, place))
         return tuple(out), found.approximate
+
+    def _placed(self, items: tuple[Item, ...], excluded: Codes, allowed: Bools | None) -> tuple[Item, ...]:
+        from butaca.recommend.ranking import placed
+
+        codes = np.array([self.items.ids.code(item.id) for item in items], dtype=np.int32)
+        return placed(items, codes, self.popularity, excluded, allowed)
 
     def two_stage(self) -> Scorer:
         """Both stages as a Scorer; this model itself where it has no second one."""
