@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.resources import files
 
 import pytest
 
@@ -11,6 +12,7 @@ from butaca.data.histories import Histories
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import Comparison
+from butaca.report.charts import forest
 from butaca.report.second_charts import calibration, reach
 from butaca.report.second_facts import Ranking, Second, _pairs_of_slices, gather_second, of_manifest
 from butaca.report.second_stage import feature, second_section
@@ -50,6 +52,37 @@ def test_where_ranking_hurt_and_was_left_out_it_warns(language, said):
     assert f"top-10 {words.signed(-0.05, 4)}" in found.words
     assert words.percent(0.8, 1) in found.words
     assert ("div", "role", "alert") in found.attributes
+
+
+def test_the_warning_lists_what_is_lost_and_does_not_say_twice_that_it_is():
+    both = TOLD | {"gains": {"top-10": GAIN, "NDCG@10": GAIN}, "graded": GAIN | {"worth": 1.5}}
+    for language in ("en", "es"):
+        words = Words(language)
+        found = second_section(told_by(made(5, 9), both), words)
+        warning = found[found.index('role="alert"') :].partition("</p></div>")[0]
+        assert warning.count(";") == 2  # three measures
+        assert f"{words('graded')} {words.signed(-0.05, 4)} (" in warning
+        assert words("loses") + "," not in warning
+        assert words("loses") + ";" not in warning
+
+
+def test_an_option_in_the_warning_is_not_broken_at_its_hyphens():
+    hurts = replace(of_manifest(TOLD), hurts=True)
+    for language in ("en", "es"):
+        found = second_section(Second(False, 300, hurts), Words(language))
+        assert '<code class="whole">--rank</code>' in found
+        assert found.count("--rank") == 1
+    style = files("butaca.report").joinpath("page.css").read_text("utf-8")
+    assert "code.whole { white-space: nowrap; }" in style
+
+
+def test_a_mark_at_the_edge_is_not_cut_and_ties_of_nothing_have_a_round_axis():
+    assert 'x1="359"' in reach([("in the first 100", 1.0, 1.0, None)], Words("en"))
+    assert 'x1="1"' in reach([("in the first 100", 0.0, 1.0, None)], Words("en"))
+    tie = Comparison("recall", 20, 0.5, 0.5, 0.0, 0.0, 0.0, "ties")
+    drawn = forest("gain", [("users", tie)], Words("en"))
+    assert ">+0.010<" in drawn
+    assert "0.00000" not in drawn
 
 
 def test_a_whole_section():

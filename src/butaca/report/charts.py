@@ -75,7 +75,7 @@ def forest(
     """
     ends = [v for _, c in rows for v in (c.low, c.high, c.difference) if math.isfinite(v)] + [0.0]
     low, high = min(ends), max(ends)
-    room = max(high - low, 1e-4) * 0.06
+    room = (high - low) * 0.06 or 0.01  # all equal: an axis of round figures all the same
     low, high = low - room, high + room
 
     def x(value: float) -> float:

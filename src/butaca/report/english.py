@@ -110,6 +110,7 @@ ENGLISH: dict[str, str] = {
     "second none": "What ranking gains needs held-out interactions, and this model has none.",
     "hurts": "Warning: ranking hurts",
     "hurts text": "Against the first stage alone, both together lose: {lost}.",
+    "lost row": "{name} {difference} ({low} to {high})",
     "hurts gone": "So the second stage was left out of this model.",
     "hurts cure": "Leave it out: fit again without --rank, or ask with ranking off.",
     "gain row": "{name} {difference} ({low} to {high}), {word}",

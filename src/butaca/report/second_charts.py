@@ -38,7 +38,8 @@ def reach(rows: Sequence[tuple[str, float, float | None, float | None]], words: 
             wide = max(shown * WIDTH, 1.5)
             parts.append(f'<rect x="0" y="{y + 8:g}" width="{wide:.1f}" height="7" class="{kind}" rx="2"/>')
         if both is not None and np.isfinite(first):
-            parts.append(charts.line(first * WIDTH, y + 4.5, first * WIDTH, y + 18.5, "mark"))
+            at = min(max(first * WIDTH, 1.0), WIDTH - 1.0)  # whole at either edge
+            parts.append(charts.line(at, y + 4.5, at, y + 18.5, "mark"))
         if best is not None:
             parts.append(charts.dot(min(best * WIDTH, WIDTH - 5), y + 11.5, "dot hollow", 4.5))
         values = [f"{words('first stage')} {words.percent(first, 1)}"]

@@ -37,22 +37,15 @@ def _warning(second: Second, ranking: Ranking, words: Words) -> str:
         return ""
     measures = [c for _, c in _measures(ranking, words) if c is not ranking.liked]
     lost = [_told(c, words) for c in measures if c.word == "loses" and c.k is not None and c.k <= 20]
-    told = words("hurts text", lost=words.listed(lost)) if lost else ""
+    told = words("hurts text", lost="; ".join(lost)) if lost else ""
     cure = words("hurts gone" if second.left_out else "hurts cure")
-    return (
-        f'<div class="mind" role="alert"><h3>{words.html("hurts")}</h3>'
-        f"<p>{escape(' '.join([told, cure]).strip())}</p></div>"
-    )
+    text = escape(" ".join([told, cure]).strip()).replace("--rank", '<code class="whole">--rank</code>')
+    return f'<div class="mind" role="alert"><h3>{words.html("hurts")}</h3><p>{text}</p></div>'
 
 
 def _told(c: Comparison, words: Words) -> str:
     ends = {"difference": c.difference, "low": c.low, "high": c.high}
-    return words(
-        "gain row",
-        name=_named(c, words),
-        word=words(c.word),
-        **{k: words.signed(v, 4) for k, v in ends.items()},
-    )
+    return words("lost row", name=_named(c, words), **{k: words.signed(v, 4) for k, v in ends.items()})
 
 
 def _reach(second: Second, ranking: Ranking, words: Words) -> str:

@@ -106,6 +106,7 @@ SPANISH: dict[str, str] = {
     "second none": "Saber qué gana el orden necesita interacciones apartadas, y este modelo no las tiene.",
     "hurts": "Aviso: ordenar empeora las listas",
     "hurts text": "Frente a la primera etapa sola, las dos juntas pierden: {lost}.",
+    "lost row": "{name} {difference} ({low} a {high})",
     "hurts gone": "Por eso la segunda etapa se dejó fuera de este modelo.",
     "hurts cure": "Déjela fuera: entrene de nuevo sin --rank, o pida las listas sin ordenar.",
     "gain row": "{name} {difference} ({low} a {high}), {word}",
