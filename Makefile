@@ -7,7 +7,7 @@
 # make bench-shapes    the default recipe on seven shapes of data and on a later time: docs/shapes.md
 # make bench-ranking   the second stage beside the first alone: docs/ranking.md
 # make bench-cold      new users and new titles beside popularity: docs/shapes.md
-# make bench-scale     25 million interactions grown and prepared (SMALL=1: a tenth): docs/scale.md
+# make bench-scale     25 million interactions on one machine, a million items, how cost grows (SMALL=1): docs/scale.md
 # make bench-serve     the service under load on one core: docs/service.md
 
 VENV := .venv

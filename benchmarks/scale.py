@@ -5,8 +5,8 @@
 Prints tables and, last, one line of JSON with `grow_s`, `grow_gb`, `prepare_s`, `prepare_gb`,
 `prepare_1gb_s`, `prepare_1gb_gb` (with --memory 1GB), `prepare_100m_s`, `prepare_100m_gb` (with --memory
 6GB), `blocks_per_s`, the interactions that a pass over the prepared training side in blocks of users reads in
-a second, from the page cache, and what scale_training.py and scale_index.py print. Data go to a temporary
-folder and are removed.
+a second, from the page cache, what scale_training.py and scale_index.py print, and `growth`, the exponents
+and points of scale_growth.py. Data go to a temporary folder and are removed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scale_index, scale_training
+from benchmarks import scale_growth, scale_index, scale_training
 from benchmarks.command import run
 from benchmarks.scale_data import Measured, command, counts, facts, gini, original, plot
 from butaca.data.movielens import load_movielens
@@ -44,6 +44,7 @@ class Results:
     ginis: dict[str, tuple[float, float]]
     training: scale_training.Results
     index: scale_index.Results
+    growth: list[scale_growth.Point]
     huge: Measured | None
 
 
@@ -74,15 +75,18 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
         training = scale_training.measure(out, 3000, True, progress)
         progress.print("a million items")
         index = scale_index.in_a_child(picture is None)
+        progress.print("how cost grows")
+        growth = scale_growth.measure(progress, picture is None)
         huge = None
         if picture is not None:
             scale_training.plot(training, scale_training.PLOT)
+            scale_growth.plot(growth, scale_growth.PLOT)
             progress.print("100 million")
             users, items = map(str, HUGE)
             command("data", "grow", "ml-100k", "--users", users, "--items", items, "--out", str(big))
             huge = command(*asked, "--memory", "6GB")
     ginis = {name: (gini(before), gini(after)) for name, (before, after) in curves.items()}
-    return Results(sizes, grown, prepared, less, rate, ginis, training, index, huge)
+    return Results(sizes, grown, prepared, less, rate, ginis, training, index, growth, huge)
 
 
 def show(console: Console, found: Results) -> None:
@@ -106,6 +110,7 @@ def show(console: Console, found: Results) -> None:
         console.print(f"{name}: Gini {before:.3f}, grown {after:.3f}")
     scale_training.show(console, found.training)
     scale_index.show(console, found.index)
+    scale_growth.show(console, found.growth)
 
 
 def as_json(found: Results) -> dict[str, Any]:
@@ -123,6 +128,7 @@ def as_json(found: Results) -> dict[str, Any]:
         "prepare_100m_gb": None if found.huge is None else round(found.huge.gb, 2),
         **scale_training.as_json(found.training),
         **scale_index.as_json(found.index),
+        "growth": scale_growth.as_json(found.growth),
     }
 
 

@@ -2,9 +2,9 @@
 
 Along each axis four sizes, each twice the last, the other two axes held or growing as they must: more users
 bring their interactions, more items share the same ones, more interactions of the same users and items are a
-growing share of one set. Each is prepared and measured in a process of its own: training (the second of two
-fits of one epoch, so that nothing compiles), judging a thousand users, one query, and the process's peak
-memory. The exponent is the slope of the logarithms: 1 is linear.
+growing share of one set. Each is prepared and measured in a process of its own: training (the quicker of two
+fits of one epoch after a first, so that nothing compiles), judging a thousand users, one query, and the
+process's peak memory. The exponent is the slope of the logarithms: 1 is linear.
 
 The last line is JSON: the figures, and `exponents` by axis and cost.
 """
@@ -69,7 +69,7 @@ def one(folder: Path) -> dict[str, float]:
     train = data.dataset("train")
     recipe = replace(DEFAULT.for_data(train), epochs=1, held_out=0)
     times = []
-    for _ in range(2):
+    for _ in range(3):
         model = recipe.build()
         began = time.perf_counter()
         model.fit(train, 1, recipe.batch_size, recipe.make_optimizer())
@@ -91,7 +91,7 @@ def one(folder: Path) -> dict[str, float]:
         recommender.recommend(user=user, k=10)
         queries.append(time.perf_counter() - began)
     return {
-        "train_s": times[1],
+        "train_s": min(times[1:]),
         "judge_s": judged,
         "query_us": median(queries) * 1e6,
         "gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
