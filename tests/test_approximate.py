@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -206,6 +211,52 @@ again = ApproximateIndex(vectors).top_k(vectors[:4], 5)
 assert first.approximate and first.items.tolist() == again.items.tolist()
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_forked_process_answers_too():
+    """Threads do not follow a fork: a child that waited for its parent's would be ended by the alarm."""
+    code = """
+import os, signal
+import numpy as np
+from butaca.index.approximate import ApproximateIndex
+vectors = np.random.default_rng(0).standard_normal((40_000, 8), dtype=np.float32)
+index = ApproximateIndex(vectors, part=15_000)
+before = index.top_k(vectors[:4], 5)
+assert before.approximate
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    os._exit(index.top_k(vectors[:4], 5).items.tolist() != before.items.tolist())
+assert os.waitpid(child, 0)[1] == 0
+assert index.top_k(vectors[:4], 5).items.tolist() == before.items.tolist()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_threads_share_an_index_and_end_with_it():
+    rng = np.random.default_rng(2)
+    vectors = rng.standard_normal((40_000, 8), dtype=np.float32)
+    before = threading.active_count()
+    index = ApproximateIndex(vectors, part=15_000)
+    asked = [vectors[i : i + 1] for i in range(40)]
+    alone = [index.top_k(query, 5).items.tolist() for query in asked]
+    with ThreadPoolExecutor(8) as askers:
+        together = [found.items.tolist() for found in askers.map(index.top_k, asked, [5] * 40)]
+    assert together == alone
+    assert threading.active_count() > before
+    del index
+    gc.collect()
+    for _ in range(200):
+        if threading.active_count() == before:
+            break
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_a_part_has_codes():
+    with pytest.raises(SettingError, match="part=0"):
+        ApproximateIndex(np.eye(4, dtype=np.float32), part=0)
 
 
 @pytest.mark.parametrize("index", ["exact", "approximate"])

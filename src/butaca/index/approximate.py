@@ -46,7 +46,7 @@ class ApproximateIndex:
         part: codes that a core scans at once.
 
     Raises:
-        SettingError: faiss is not installed.
+        SettingError: faiss is not installed; a part of no code.
     """
 
     approximate = True

@@ -30,24 +30,24 @@ class Scan:
         part: codes in a part.
 
     Raises:
-        SettingError: faiss is not installed.
+        SettingError: faiss is not installed; a part of no code.
     """
 
     def __init__(self, book: Codebook, codes: NDArray[np.uint8], part: int = PART) -> None:
+        if part < 1:
+            raise SettingError("A part has at least one code", f"part={part}", f"Leave it at {PART:,}")
         starts = range(0, max(len(codes), 1), part)
         self._start = np.array(starts, dtype=np.int64)
         self._parts = [_fast_scan(book, codes[at : at + part]) for at in starts]
-        self._threads: ThreadPoolExecutor | None = None
-        if len(self._parts) > 1:
-            workers = min(len(self._parts), os.cpu_count() or 1) - 1
-            self._threads = ThreadPoolExecutor(max(workers, 1), "butaca-scan")
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
 
     def search(self, turned: Floats, n: int) -> Ints:
         """The n codes of each turned query [B, M] that look best, best first: int64 [B, n], -1: fewer."""
-        if self._threads is None:
+        if len(self._parts) == 1:
             alone: Ints = _alone(self._parts[0], turned, n)[1]
             return alone
-        others = [self._threads.submit(_alone, part, turned, n) for part in self._parts[1:]]
+        threads = self._threads()
+        others = [threads.submit(_alone, part, turned, n) for part in self._parts[1:]]
         found = [_alone(self._parts[0], turned, n), *(other.result() for other in others)]
         looks = np.concatenate([scores for scores, _ in found], axis=1)
         codes = np.concatenate([at for _, at in found], axis=1)
@@ -55,6 +55,14 @@ class Scan:
         best = np.argsort(-looks, axis=1, kind="stable")[:, :n]  # merges: each part is in order
         out: Ints = np.take_along_axis(codes, best, axis=1)
         return out
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """This process's own: threads do not follow a fork, and what waits for them would wait forever."""
+        pool, process = self._pool, os.getpid()
+        if pool is None or pool[0] != process:
+            workers = min(len(self._parts), os.cpu_count() or 1) - 1
+            pool = self._pool = process, ThreadPoolExecutor(max(workers, 1), "butaca-scan")
+        return pool[1]
 
 
 def _alone(part: Any, turned: Floats, n: int) -> tuple[Floats, Ints]:
