@@ -51,7 +51,7 @@ class Retrieval(RankFeature):
         off = np.where(scene.real, score - mean, 0.0)
         deviation = np.sqrt(np.square(off).sum(axis=1, keepdims=True) / count)
         top = score.max(axis=1, keepdims=True, initial=-np.inf)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):  # of no candidates
             share = score - top - np.log(np.exp(score - top).sum(axis=1, keepdims=True))
         order = np.argsort(-score, axis=1, kind="stable")
         rank = np.empty_like(order)

@@ -100,12 +100,16 @@ def train_ranker(
         num_threads=boosting.threads(s.threads),
     )
     gain = booster.feature_importance("gain", iteration=rounds)
-    about: dict[str, Any] = {"rounds": rounds, "examples": len(found), "people": len(found.group)}
+    about: dict[str, Any] = {
+        "rounds": rounds,
+        "examples": int(np.count_nonzero(fit_on)),
+        "people": len(np.unique(found.user[fit_on])),
+    }
     ratings, figures = _ratings(found, names, facts.mean_rating, held_out, s)
     about |= figures
     if train.timestamp is not None and len(train):
         about["now"] = float(train.timestamp.max())
-    if train.value is not None:
+    if train.value is not None and np.isfinite(train.value).any():
         about["rating_range"] = [float(np.nanmin(train.value)), float(np.nanmax(train.value))]
     return Ranker(
         s,
@@ -213,10 +217,10 @@ def _ratings(
 ) -> tuple[str, dict[str, Any]]:
     """Trees that predict ratings, and their error on the held-out people."""
     rated = np.isfinite(found.value)
-    if rated.sum() < 20 or not np.isfinite(mean):
+    fit_on, check_on = rated & ~held_out, rated & held_out
+    if fit_on.sum() < 20 or not np.isfinite(mean):
         return "", {}
     base = base_rating(found.features, names, mean)
-    fit_on, check_on = rated & ~held_out, rated & held_out
     off = found.value - base
     main = boosting.lightgbm().Dataset(
         found.features[fit_on],

@@ -61,14 +61,14 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Candidates with their features and outcomes, one person's after another's, best first.
+    """Candidates that are learned from, with features and outcomes, one person's after another's, best first.
 
     Attributes:
         features: float32 [R, F].
         watched: bool [R].
         value: ratings of the watched, float32 [R]; nan elsewhere.
         user, item: codes, int32 [R].
-        group: candidates of each person, int64 [G].
+        group: examples of each person of a fold, int64 [G].
     """
 
     features: Floats

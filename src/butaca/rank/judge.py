@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.evaluate.honesty import Notice
@@ -96,7 +98,7 @@ def compare_stages(
     measures = [(metric, k) for metric, k, _ in MEASURES]
     gains = compare_many(both, {"first": first}, measures)["first"]
     liked = None
-    if test.value is not None and len(test):
+    if test.value is not None and np.isfinite(test.value).any():
         likes = test.value > float(test.value[test.value == test.value].mean())
         if likes.any():
             liked = compare_many(both.only(likes), {"": first.only(likes)}, [("top_k_accuracy", 10)])[""][0]

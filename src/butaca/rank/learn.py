@@ -196,7 +196,7 @@ def _audience(users: Entities, user: Codes, item: Codes, n: int, s: FactSettings
             continue  # the same groups under another name
         known.append(table)
         share = table.sum(axis=1, keepdims=True) / max(float(fine.sum()), 1.0)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):  # a group that had nothing: 0 below
             lift = np.log((table + 2 * s.prior * share) / (of_item + 2 * s.prior)) - np.log(share)
         audience[feature.column] = np.nan_to_num(lift, nan=0.0, neginf=0.0, posinf=0.0).astype(np.float32)
         group_of[feature.column] = np.where(group < size, group, -1).astype(np.int32)
