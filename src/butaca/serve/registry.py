@@ -171,7 +171,7 @@ class Registry:
                     "loaded": False,
                     "loaded_at": None,
                     "about": manifest["about"],
-                    "second_stage": manifest["about"].get("ranker"),
+                    "second_stage": _kept_second_stage(manifest),
                 }
         return list(found.values())
 
@@ -273,3 +273,11 @@ def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
     from butaca.rank.told import second_about
 
     return second_about(recommender.ranker)
+
+
+def _kept_second_stage(manifest: dict[str, Any]) -> dict[str, Any] | None:
+    if manifest.get("ranker") is None:
+        return None
+    from butaca.rank.told import kept_about
+
+    return kept_about(manifest["ranker"])
