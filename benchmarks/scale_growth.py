@@ -205,7 +205,9 @@ def plot(points: Sequence[Point], path: Path) -> None:
             parts = np.array([p.costs[cost] for p in mine]) / mine[0].costs[cost]
             axis.plot(size, parts, marker="o", ms=3.5, label=f"{label}: {of[cost]:.2f}")
         axis.plot(size, size / size[0], color="grey", lw=0.8, ls=":")
-        axis.set(title=name, xscale="log", yscale="log", xlabel=name)
+        axis.set(title=name, xscale="log", yscale="log")
+        axis.set_xticks(size, [f"{n:,}" for n in size])
+        axis.minorticks_off()
         axis.legend(frameon=False, fontsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("parts of the smallest size's cost")
