@@ -10,9 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 import butaca
+from butaca import workflows
 from butaca.baselines.item_knn import ItemKNN
 from butaca.cli import app
 from butaca.data.histories import Histories
+from butaca.errors import SettingError
 from butaca.evaluate.metrics import graded_ndcg, ndcg
 from butaca.evaluate.protocol import Evaluation
 from butaca.rank.fit import fit_ranker
@@ -20,6 +22,7 @@ from butaca.rank.graded import compare_graded, worth_of
 from butaca.rank.judge import judge_ranking
 from butaca.rank.settings import RankSettings
 from butaca.rank.two_stage import TwoStage
+from butaca.recipes import DEFAULT
 from butaca.report.second_facts import Second, of_manifest, of_verdict
 from butaca.report.second_stage import second_section
 from butaca.report.words import Words
@@ -162,4 +165,7 @@ def test_it_is_fitted_evaluated_and_told_from_the_command_line(tmp_path):
         app, ["fit", str(bare), "--rank", "--rank-target", "graded", "--out", str(tmp_path / "n")]
     )
     assert refused.exit_code != 0
+    one = replace(data, value=np.where(np.arange(len(data)) % 2, 3.0, np.nan).astype(np.float32))
+    with pytest.raises(SettingError, match="none that differ"):  # one rating, and rows without any
+        workflows.fit(one, DEFAULT, "none", rank=True, target="graded")
     assert not (tmp_path / "n").exists()

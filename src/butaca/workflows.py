@@ -123,7 +123,8 @@ def fit(
         test = judged_on(test, seed)
         if (drawn := len(np.unique(test.user))) < n_users:
             of_split |= {"judged_users": drawn, "test_users": n_users}
-    if rank and target == "graded" and (train.value is None or len(np.unique(train.value)) < 2):
+    rated = [] if train.value is None else train.value[np.isfinite(train.value)]
+    if rank and target == "graded" and len(np.unique(rated)) < 2:
         raise SettingError(
             "The graded target tells what is liked by ratings",
             f"{data.name!r}, which has none that differ",
