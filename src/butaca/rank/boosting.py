@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from butaca.errors import SettingError
@@ -35,6 +36,15 @@ def lightgbm() -> Any:
 def booster(text: str) -> Any:
     """Trees from LightGBM's text model."""
     return lightgbm().Booster(model_str=text)
+
+
+def text_of(trees: Any, rounds: int | None = None) -> str:
+    """LightGBM's text model of the first so many trees; None: of all.
+
+    It does not name the threads that trained: the trees are the same with any number, so their text is too.
+    """
+    text: str = trees.model_to_string(num_iteration=rounds)
+    return re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 0]", text)
 
 
 def threads(wanted: int) -> int:

@@ -91,7 +91,7 @@ def train_ranker(
     label = _labels(found, s, names, facts.mean_rating)
     fit_on, check_on = learned & ~held_out, learned & held_out
     booster, rounds = _order(found, label, start, fit_on, check_on, s, names)
-    trees = booster.model_to_string(num_iteration=rounds)
+    trees = boosting.text_of(booster, rounds)
     calibrated = held_out if held_out.any() else np.ones(len(found), dtype=bool)
     raw = start[calibrated] + s.weight * booster.predict(
         found.features[calibrated],
@@ -238,7 +238,7 @@ def _ratings(
         low, high = found.value[rated].min(), found.value[rated].max()
         error = np.clip(predicted, low, high) - found.value[check_on]
         figures = {"rmse": float(np.sqrt(np.square(error).mean())), "mae": float(np.abs(error).mean())}
-    return booster.model_to_string(), figures
+    return boosting.text_of(booster), figures
 
 
 def _calibration(raw: Doubles, watched: Bools) -> Doubles:
