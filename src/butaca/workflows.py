@@ -123,8 +123,8 @@ def fit(
         test = judged_on(test, seed)
         if (drawn := len(np.unique(test.user))) < n_users:
             of_split |= {"judged_users": drawn, "test_users": n_users}
-    rated = [] if train.value is None else train.value[np.isfinite(train.value)]
-    if rank and target == "graded" and len(np.unique(rated)) < 2:
+    ratings = 0 if train.value is None else len(np.unique(train.value[np.isfinite(train.value)]))
+    if rank and target == "graded" and ratings < 2:
         raise SettingError(
             "The graded target tells what is liked by ratings",
             f"{data.name!r}, which has none that differ",
