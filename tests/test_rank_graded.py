@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import butaca
@@ -17,6 +19,7 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.evaluate.metrics import graded_ndcg, ndcg
 from butaca.evaluate.protocol import Evaluation
+from butaca.evaluate.verdict import Comparison
 from butaca.rank.fit import fit_ranker
 from butaca.rank.graded import compare_graded, worth_of
 from butaca.rank.judge import judge_ranking
@@ -26,6 +29,7 @@ from butaca.recipes import DEFAULT
 from butaca.report.second_facts import Second, of_manifest, of_verdict
 from butaca.report.second_stage import second_section
 from butaca.report.words import Words
+from butaca.screen import ranking_table
 from conftest import checkerboard
 from test_report import Page
 
@@ -169,3 +173,20 @@ def test_it_is_fitted_evaluated_and_told_from_the_command_line(tmp_path):
     with pytest.raises(SettingError, match="none that differ"):  # one rating, and rows without any
         workflows.fit(one, DEFAULT, "none", rank=True, target="graded")
     assert not (tmp_path / "n").exists()
+
+
+def test_the_table_of_both_stages_is_whole_on_a_narrow_screen():
+    """A row for each measure, in eighty columns."""
+    first = knn(rated())
+    verdict = judge_ranking(
+        TwoStage(first, fit_ranker(rated(), knn, first, SMALL), Histories.of(rated())), rated()
+    )
+    numbers = (0.1797, 0.1782, 0.0015, -0.0001, 0.0033)
+    graded = Comparison("graded_ndcg", 10, *numbers, "ties")
+    console = Console(width=80, file=io.StringIO())
+    console.print(ranking_table(replace(verdict, graded=graded)))
+    told = console.file.getvalue()
+    assert "…" not in told
+    assert told.splitlines()[-1].split() == (
+        [*graded.label.split(), "0.1782", "0.1797", "+0.002", "ties", "-0.000", "to", "+0.003"]
+    )

@@ -73,10 +73,11 @@ def ranking_table(found: RankVerdict) -> Table:
     ceiling = ", ".join(f"{share:.1%} among {k}" for k, share in found.ceiling.items())
     title = f"The second stage orders what the first retrieves (of the test pairs {ceiling})"
     gains = found.gains if found.graded is None else (*found.gains, found.graded)
-    table = _table(title, [c.label for c in gains])
-    table.add_row("first", *(_share(c.theirs) for c in gains))
-    table.add_row("both", *(_share(c.ours) for c in gains))
-    table.add_row("gain", *(_difference(c) for c in gains))
+    table = _table(
+        title, ["first", "both", "gain"]
+    )  # a row each: five measures do not fit beside one another
+    for c in gains:
+        table.add_row(c.label, _share(c.theirs), _share(c.ours), _difference(c).replace("\n", "  "))
     return table
 
 
