@@ -24,9 +24,9 @@ from benchmarks.quality_figures import MEASURES
 from benchmarks.quality_scores import OverSeeds
 from butaca import Dataset, Histories, recipe, temporal_split
 from butaca.evaluate.protocol import evaluate_scorer
-from butaca.rank.features import candidates_of
 from butaca.rank.fit import fit_ranker
 from butaca.rank.judge import RankVerdict, compare_stages
+from butaca.rank.matrix import candidates_of
 from butaca.rank.settings import RankSettings
 from butaca.rank.two_stage import TwoStage
 from butaca.types import Scorer

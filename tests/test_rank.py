@@ -22,12 +22,13 @@ from butaca.errors import SettingError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.verdict import Comparison
 from butaca.rank.facts import Facts, Neighbours
-from butaca.rank.features import Neighbourhood, candidates_of, default_features, matrix, names_of
+from butaca.rank.features import Neighbourhood, default_features, names_of
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
 from butaca.rank.judge import judge_ranking, ranking_hurts
 from butaca.rank.leaks import LeakError
 from butaca.rank.learn import learn_facts
+from butaca.rank.matrix import candidates_of, matrix
 from butaca.rank.people import People
 from butaca.rank.ranker import Ranker
 from butaca.rank.scene import Scene

@@ -205,7 +205,8 @@ def _runner(engine: str, workers: int, address: str | None) -> Iterator[Runner]:
         return
     if address is not None:
         raise SettingError("--address is of a Ray cluster", f"{address} for local", "Add --engine ray")
-    from butaca.scale.pool import cores, local_runner
+    from butaca.cores import cores
+    from butaca.scale.pool import local_runner
 
     with local_runner(workers or cores()) as processes:
         yield processes

@@ -7,7 +7,6 @@ a test pair whose own item is among them can't be hit and ranks last.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from butaca.cores import cores
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
@@ -237,7 +237,7 @@ def _rank(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None, k: i
             rank_chunk(at)
     else:  # numpy sorts and multiplies beside other threads; every chunk fills places of its own
         scorer.score(users[:1])  # what a scorer prepares at its first answer, it prepares once
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        with ThreadPoolExecutor(cores()) as threads:
             for _ in threads.map(rank_chunk, chunks):
                 pass
     return ranks, lists

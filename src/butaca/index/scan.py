@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from butaca.cores import cores
 from butaca.errors import SettingError
 from butaca.index.codes import LEVELS, Codebook
 from butaca.types import Floats, Ints
@@ -60,7 +61,7 @@ class Scan:
         """This process's own: threads do not follow a fork, and what waits for them would wait forever."""
         pool, process = self._pool, os.getpid()
         if pool is None or pool[0] != process:
-            workers = min(len(self._parts), os.cpu_count() or 1) - 1
+            workers = min(len(self._parts), cores()) - 1
             pool = self._pool = process, ThreadPoolExecutor(max(workers, 1), "butaca-scan")
         return pool[1]
 

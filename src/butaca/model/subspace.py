@@ -7,7 +7,6 @@ interactions is copied. Blocks are summed in a fixed number of groups, whatever 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from butaca.cores import cores
 from butaca.types import Codes, Floats, Ints
 
 #: Gives some rows of W, sparse [r, N].
@@ -38,7 +38,7 @@ def leading(
         strides: a pass of the iteration each, over every such block: the first passes need not see all. The
             blocks are all read once more to turn the result into eigenvectors.
     """
-    with ThreadPoolExecutor(min(GROUPS, os.cpu_count() or 1)) as threads:
+    with ThreadPoolExecutor(min(GROUPS, cores())) as threads:
 
         def product(basis: Floats, stride: int) -> Floats:
             scaled = scale[:, None] * basis

@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+from butaca.cores import cores
 from butaca.errors import SettingError
 
 #: Turns that a waiting thread of GNU's OpenMP spins before it sleeps. Its own default spins for milliseconds:
@@ -50,8 +51,3 @@ def text_of(trees: Any, rounds: int | None = None) -> str:
 def threads(wanted: int) -> int:
     """Threads to train with: those asked for, or the processor's cores for 0."""
     return wanted or cores()
-
-
-def cores() -> int:
-    """Of the processor, those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

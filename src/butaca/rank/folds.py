@@ -18,9 +18,10 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.rank.fact_check import check_facts
 from butaca.rank.facts import Facts
-from butaca.rank.features import RankFeature, candidates_of, matrix
+from butaca.rank.features import RankFeature
 from butaca.rank.leaks import check_first_stage, check_histories, check_pairs, check_when
 from butaca.rank.learn import FactSettings
+from butaca.rank.matrix import candidates_of, matrix
 from butaca.rank.people import People
 from butaca.types import Codes, Floats, Ints
 

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from butaca.cores import cores
 from butaca.errors import SettingError
 from butaca.rank import features as kinds
-from butaca.rank.boosting import booster, cores
+from butaca.rank.boosting import booster
 from butaca.rank.facts import Doubles, Facts
-from butaca.rank.features import RankFeature, matrix, names_of
+from butaca.rank.features import RankFeature, names_of
 from butaca.rank.learn import FactSettings
+from butaca.rank.matrix import matrix
 from butaca.rank.people import People
 from butaca.rank.settings import RankSettings
 from butaca.types import Codes, Floats, Times

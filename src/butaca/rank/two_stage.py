@@ -8,8 +8,8 @@ import numpy as np
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.rank.features import candidates_of
 from butaca.rank.folds import FirstStage
+from butaca.rank.matrix import candidates_of
 from butaca.rank.people import People
 from butaca.rank.ranker import Ranker
 from butaca.types import Codes, Floats

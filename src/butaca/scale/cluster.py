@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from butaca.cores import cores
 from butaca.errors import ClusterError, SettingError
-from butaca.scale.pool import cores
 
 ANSWERS_WITHIN, JOINS_WITHIN = 5, 30  # seconds: a connection to the head; a driver that has joined
 STORE = 256 << 20  # bytes of shared memory for results, on a cluster of our own
