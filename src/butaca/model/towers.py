@@ -21,6 +21,8 @@ from butaca.model.features import Encoder
 from butaca.types import Floats
 
 Inputs: TypeAlias = Mapping[str, tuple[Array, Array | None]]  # feature -> (codes [n, w], weights [n, w])
+#: The same, where None for the codes stands for all rows of the feature's table, in their order.
+Rows: TypeAlias = Mapping[str, tuple[Array | None, Array | None]]
 
 
 class Layer(eqx.Module):
@@ -69,11 +71,11 @@ class Tower(eqx.Module):
     layers: list[Layer]
     history: HistoryTable | None = None
 
-    def __call__(self, inputs: Inputs, history: Array | None = None) -> Array:
+    def __call__(self, inputs: Rows, history: Array | None = None) -> Array:
         """Vectors of n rows: encoded features, and the rows' summed histories [n, d] -> [n, d]."""
         return self.deep(self.embed(inputs, history))
 
-    def embed(self, inputs: Inputs, history: Array | None = None) -> Array:
+    def embed(self, inputs: Rows, history: Array | None = None) -> Array:
         """The sum before any hidden layer, [n, d]."""
         parts = [lookup(self.tables[name], *inputs[name]) for name in sorted(self.tables)]
         parts += [] if history is None else [history]
@@ -91,9 +93,10 @@ def unit(x: Array) -> Array:
     return x * jax.lax.rsqrt(jnp.square(x).sum(axis=-1, keepdims=True) + 1e-12)
 
 
-def lookup(table: Array, codes: Array, weights: Array | None) -> Array:
+def lookup(table: Array, codes: Array | None, weights: Array | None) -> Array:
     """Weighted sum of embedding rows: table [v, d], codes [n, w], weights [n, w] -> [n, d]."""
-    rows = table[codes[:, 0]] if codes.shape[1] == 1 else table[codes]  # [n, d] or [n, w, d]
+    of_one = codes is not None and codes.shape[1] == 1
+    rows = table if codes is None else table[codes[:, 0] if of_one else codes]  # [n, d] or [n, w, d]
     if weights is None:
         return rows if rows.ndim == 2 else rows.sum(axis=1)
     if rows.ndim == 2:

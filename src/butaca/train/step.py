@@ -22,7 +22,8 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from butaca.model.losses import Known, Mask, Positives, l2_penalty, softmax_loss
-from butaca.model.towers import HistoryTable, Inputs, Tower, unit
+from butaca.model.tiles import apart
+from butaca.model.towers import HistoryTable, Inputs, Rows, Tower, unit
 from butaca.train.batches import Batch, HistoryRows
 from butaca.train.processes import put
 from butaca.types import AnyArray
@@ -127,7 +128,8 @@ def batch_loss(
             candidates = towers.candidate(_take(_own_codes(items, settings.key), own_rows))
             bias = None if bias is None else bias[own_rows]
         if settings.unit:
-            queries, candidates = unit(queries), unit(candidates)
+            # Kept apart: merged into the gather of the positives, every one of them would be divided anew.
+            queries, candidates = unit(queries), apart(unit(candidates))
         if settings.scale != 1.0:
             queries = queries * settings.scale
         positives = Positives(batch.positive_query, batch.positive_slot, batch.positive_weight)
@@ -290,14 +292,13 @@ def _n_rows(inputs: Inputs) -> int:
     return int(next(iter(inputs.values()))[0].shape[0])
 
 
-def _take(inputs: Inputs, rows: Array) -> Inputs:
-    return {n: (codes[rows], None if w is None else w[rows]) for n, (codes, w) in inputs.items()}
+def _take(inputs: Rows, rows: Array) -> Inputs:
+    return {
+        n: (rows[:, None] if codes is None else codes[rows], None if w is None else w[rows])
+        for n, (codes, w) in inputs.items()
+    }
 
 
-def _own_codes(inputs: Inputs, key: str | None) -> Inputs:
-    """Item features with the split table's codes counted from this device's first row."""
-    if key is None:
-        return inputs
-    codes, weights = inputs[key]
-    own = jnp.arange(codes.shape[0], dtype=codes.dtype)[:, None]
-    return dict(inputs) | {key: (own, weights)}
+def _own_codes(inputs: Inputs, key: str | None) -> Rows:
+    """Item features with the split table's rows in their own order: a row per item of this device."""
+    return inputs if key is None else dict(inputs) | {key: (None, inputs[key][1])}
