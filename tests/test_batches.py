@@ -11,17 +11,29 @@ from hypothesis import strategies as st
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.model.losses import ABSENT
 from butaca.train.batches import Batches, BatchPlan, UserRows
 
 N_USERS, N_ITEMS = 9, 13
 
 
-def pairs_of(batch, rows_per_shard=None):
+def rows_of(batch):
+    """Catalogue rows by slot."""
+    return np.arange(len(batch.log_weight)) if batch.candidate_rows is None else batch.candidate_rows
+
+
+def weights_of(batch, shards=1):
+    """Log-weights by slot: -inf where a slot is in no denominator."""
+    each = len(rows_of(batch)) // shards
+    weights = np.full((shards, each), -np.inf)
+    weights[:, : len(batch.log_weight) // shards] = batch.log_weight.reshape(shards, -1)
+    return weights.ravel()
+
+
+def pairs_of(batch):
     """The (user, item) pairs that a batch trains on, from its unique rows."""
     real = batch.positive_weight > 0
     user = batch.query_rows[batch.positive_query[real]]
-    rows = np.arange(len(batch.log_weight)) if batch.candidate_rows is None else batch.candidate_rows
+    rows = rows_of(batch)
     return sorted(zip(user.tolist(), rows[batch.positive_slot[real]].tolist(), strict=True))
 
 
@@ -53,10 +65,12 @@ def test_every_pair_once_an_epoch_in_shapes_that_never_change(pairs, candidates,
             seen += pairs_of(batch)
             shapes.add(tuple(None if a is None else a.shape for a in batch))
             if batch.candidate_rows is not None:  # each device finds its candidates among its own rows
-                owner = np.arange(len(batch.log_weight)) // (len(batch.log_weight) // shards)
+                slots = len(batch.candidate_rows)
+                owner = np.arange(slots) // (slots // shards)
                 assert (batch.candidate_rows // rows_per_shard == owner).all()
+                check_candidates(batch, shards, 5 if candidates == "sampled" else None)
             if mask == "known":
-                check_known(batch, user, item)
+                check_known(batch, user, item, shards)
         assert sorted(seen) == sorted(zip(user.tolist(), item.tolist(), strict=True))
     assert len(shapes) == 1
 
@@ -106,7 +120,7 @@ def test_batches_of_whole_users_beside_their_histories(
             )
             check_history(batch, queries, seen, shards * rows_per_shard, details)
             if mask == "known":
-                check_known(batch, user, item)
+                check_known(batch, user, item, shards)
         assert sorted(got) == sorted(zip(user.tolist(), item.tolist(), strict=True))
         assert sorted(met) == sorted(set(user.tolist()))  # each user once
     assert len(shapes) == 1
@@ -153,11 +167,22 @@ def test_a_user_larger_than_a_batch_stays_whole():
     assert sorted(sizes) == [1, 20]
 
 
-def check_known(batch, user, item):
+def check_candidates(batch, shards, draws):
+    """No item is twice in a denominator, and no more are there than were drawn."""
+    counted = rows_of(batch)[weights_of(batch, shards) > -np.inf].tolist()
+    assert len(counted) == len(set(counted))
+    if draws is None:
+        assert set(counted) == {item for _, item in pairs_of(batch)}
+    else:
+        assert 0 < len(counted) <= draws
+
+
+def check_known(batch, user, item, shards):
     """The mask holds exactly the known pairs among the batch's candidates."""
-    slots = len(batch.log_weight)
-    rows = np.arange(slots) if batch.candidate_rows is None else batch.candidate_rows
-    real = batch.known_slot < slots
+    rows = rows_of(batch)
+    weights = weights_of(batch, shards)
+    real = batch.known_slot < len(rows)
+    real[real] = weights[batch.known_slot[real]] > -np.inf  # what only holds a positive is in no denominator
     got = set(
         zip(
             batch.query_rows[batch.known_query[real]].tolist(),
@@ -166,7 +191,7 @@ def check_known(batch, user, item):
         )
     )
     in_batch = set(batch.query_rows.tolist())
-    present = set(rows[batch.log_weight > -np.inf].tolist())
+    present = set(rows[weights > -np.inf].tolist())
     want = {
         (u, i) for u, i in zip(user.tolist(), item.tolist(), strict=True) if u in in_batch and i in present
     }
@@ -188,10 +213,19 @@ def test_sampled_weights_are_draws_over_expected_draws():
     (batch,) = Batches(user, item, 1, 2, plan).epoch(0)
     rng = np.random.default_rng([42, 1, 0, 0])
     drawn = np.bincount(rng.choice(2, 8, p=[0.75, 0.25]), minlength=2)
+    assert (drawn > 0).all()
     for code, expected in ((0, 6.0), (1, 2.0)):  # 8 draws at 3/4 and 1/4
         slot = batch.candidate_rows[:2].tolist().index(code)
-        want = np.log(drawn[code] / expected) if drawn[code] else ABSENT
-        assert batch.log_weight[slot] == pytest.approx(want)
+        assert batch.log_weight[slot] == pytest.approx(np.log(drawn[code] / expected))
+
+
+def test_a_sampled_softmax_has_no_more_columns_than_draws():
+    """The effect: other users' positives are no candidates, however many they are."""
+    user, item = np.arange(600, dtype=np.int32) % 30, np.arange(600, dtype=np.int32)
+    (batch,) = Batches(user, item, 30, 600, BatchPlan(600, "sampled", samples=20)).epoch(0)
+    assert len(batch.log_weight) == 32  # in sixteens
+    assert pairs_of(batch) == sorted(zip(user.tolist(), item.tolist(), strict=True))
+    assert len(set(batch.positive_slot.tolist())) == 600
 
 
 def test_once_repeats_and_epoch_does_not():

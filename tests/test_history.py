@@ -397,8 +397,9 @@ def test_a_steps_loss_by_loops(softmax, mask):
 
     towers = jax.tree.map(np.asarray, run.towers)
     queries = trained_queries(model)  # unit length over the temperature
-    slots = len(batch.log_weight)
-    rows = np.arange(slots) if batch.candidate_rows is None else batch.candidate_rows
+    rows = np.arange(len(batch.log_weight)) if batch.candidate_rows is None else batch.candidate_rows
+    slots = len(rows)
+    log_weight = np.pad(batch.log_weight, (0, slots - len(batch.log_weight)), constant_values=-np.inf)
     vectors = towers.candidate.tables["item_id"][rows]
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     had = {u: set(data.item[data.user == u].tolist()) for u in range(N_USERS)}
@@ -408,7 +409,7 @@ def test_a_steps_loss_by_loops(softmax, mask):
             continue
         user = int(batch.query_rows[q])
         score = vectors @ queries[user] + towers.bias[rows]
-        mass = np.exp(score + batch.log_weight)
+        mass = np.exp(score + log_weight)
         if mask == "known":
             mass[[c for c in range(slots) if rows[c] in had[user] and mass[c] > 0]] = 0
         if mask == "accidental":

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from butaca.model.losses import ABSENT, Known, Positives, l2_penalty, log_q, softmax_loss
+from butaca.model.losses import Known, Positives, l2_penalty, log_q, softmax_loss
 
 USERS, ITEMS, PAIRS, DIM = 4, 5, 12, 3  # fixed shapes, so that JAX compiles once
 
@@ -217,18 +217,56 @@ def test_sampled_softmax_estimates_the_full_one():
 
     for _ in range(400):
         drawn, times = np.unique(rng.choice(n, draws, p=p), return_counts=True)
-        slots = np.union1d(drawn, [positive])
-        weight = np.full(len(slots), ABSENT)
-        weight[np.searchsorted(slots, drawn)] = np.log(times) + np.asarray(log_q(p[drawn], draws))
-        at = int(np.searchsorted(slots, positive))
-        room = draws + 1 - len(slots)
-        vectors = np.pad(scores[slots], (0, room)).astype(np.float32)[:, None]
+        weight = np.log(times) + np.asarray(log_q(p[drawn], draws))
+        found = np.flatnonzero(drawn == positive)
+        at = int(found[0]) if len(found) else draws  # beyond the draws: a slot that only holds the positive
+        room = draws - len(drawn)
+        vectors = np.append(np.pad(scores[drawn], (0, room)), scores[positive]).astype(np.float32)[:, None]
         weight = np.pad(weight, (0, room), constant_values=-np.inf).astype(np.float32)
         loss = loss_of(vectors, weight, jnp.int32(at))
         sums.append(np.exp(float(loss) + scores[positive]))
     error = np.std(sums) / np.sqrt(len(sums))
     assert abs(np.mean(sums) - full) < 4 * error
     assert error < 0.05 * full  # the test can tell: an uncorrected sum would be 25/40 of it
+
+
+@pytest.mark.parametrize("mask", ["none", "accidental", "known"])
+def test_positives_beside_the_candidates_by_the_definition(mask):
+    """Slots beyond the log-weights hold positives alone: value and gradient, in float64."""
+    rng = np.random.default_rng(7)
+    q, c, bias = rng.normal(size=(3, 2)), rng.normal(size=(6, 2)) * 2, rng.normal(size=6)
+    c[5] *= 40  # a positive far above every candidate
+    a = np.append(rng.normal(size=3), -np.inf)  # slots 0 to 3, the last padded; 4 and 5 hold positives
+    query, slot, weight = np.array([0, 0, 1, 2, 2]), np.array([4, 1, 5, 0, 4]), np.array([1, 1, 2, 1, 0.0])
+    known = Known(jnp.array([0, 0, 2, 1]), jnp.array([1, 4, 0, 6])) if mask == "known" else None
+    gone = {(0, 1), (2, 0)} if mask == "known" else set()
+
+    def want(q, c, bias):
+        total = 0.0
+        for i, s, w in zip(query, slot, weight, strict=True):
+            terms = [
+                q[i] @ c[j] + bias[j] + a[j]
+                for j in range(3)
+                if (i, j) not in gone and not (mask == "accidental" and j == s)
+            ]
+            own = q[i] @ c[s] + bias[s]
+            total += w * (jax.nn.logsumexp(jnp.stack([*terms, own])) - own)
+        return total
+
+    with jax.enable_x64(True):
+        q, c, bias = jnp.asarray(q), jnp.asarray(c), jnp.asarray(bias)
+        positives = Positives(jnp.asarray(query), jnp.asarray(slot), jnp.asarray(weight))
+
+        def got(q, c, bias):
+            return softmax_loss(
+                q, c, jnp.asarray(a), positives, known, bias=bias, mask=mask, add_positive=mask == "none"
+            )
+
+        value, grads = jax.value_and_grad(got, argnums=(0, 1, 2))(q, c, bias)
+        wanted, wanted_grads = jax.value_and_grad(want, argnums=(0, 1, 2))(q, c, bias)
+    assert float(value) == pytest.approx(float(wanted), rel=1e-6)
+    for g, w in zip(grads, wanted_grads, strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-5, atol=1e-9)
 
 
 def test_l2_penalty_by_hand():

@@ -10,7 +10,8 @@ the positives as (query, candidate slot, weight) triples:
                the notebook's B x B loss in value and gradient
     full       candidates are the whole catalogue, a_c = 0
     sampled    candidates are m draws, a_c = -log(expected draws of c): logQ (Bengio and Senecal 2008;
-               Yi et al. 2019), with the positive itself always counted once
+               Yi et al. 2019), with the positive itself always counted once. The batch's other positives
+               are no candidates: their scores are computed pair by pair, and the matrix stays small
 
 What a mask removes from the denominator of a positive:
 
@@ -36,9 +37,6 @@ from jax import Array, lax
 from butaca.model.tiles import apart, tiled_softmax
 
 Mask: TypeAlias = Literal["none", "accidental", "known"]
-
-#: Log-weight of a candidate that is in the batch only as somebody's positive: exp gives 0.
-ABSENT = -1e30
 
 #: Up to this many logits the matrix of queries by candidates is held; beyond, it is never whole (tiles.py).
 HELD_LOGITS = 1 << 24
@@ -82,7 +80,8 @@ def softmax_loss(
     Args:
         queries: unique query vectors [Q, d], the same on every device.
         candidates: this device's candidate vectors [C, d], one per slot.
-        log_weight: a_c [C]; -inf where the slot is padding, `ABSENT` where it only holds a positive.
+        log_weight: a_c of the first L slots [L], over which the softmax runs; -inf where a slot is padding.
+            The C - L others only hold positives, and those are found in any slot.
         positives: the observed pairs; slots count over all devices, device j owns j*C to (j+1)*C - 1.
         known: the pairs that mask "known" removes.
         bias: a term of the candidate alone, added to its scores [C].
@@ -96,7 +95,8 @@ def softmax_loss(
     if axis is not None:  # each device sees its own share of the gradient; JAX adds them up
         queries = lax.pcast(queries, axis, to="varying")
     n_slots = candidates.shape[0]
-    if mask == "none" and not add_positive and queries.shape[0] * n_slots > HELD_LOGITS:
+    of_all = len(log_weight) == n_slots
+    if of_all and mask == "none" and not add_positive and queries.shape[0] * n_slots > HELD_LOGITS:
         own, slot = _own_slots(positives.slot, n_slots, axis)
         added = log_weight if bias is None else bias + log_weight
         at = jnp.where(own, slot, n_slots)
@@ -133,29 +133,37 @@ def _forward(
     positives: Positives,
     known: Known | None,
 ) -> tuple[Array, tuple[Any, ...]]:
-    n_slots = candidates.shape[0]
-    logits = apart(queries @ candidates.T)  # [Q, C]
+    n_slots, n_softmax = candidates.shape[0], len(log_weight)
+    logits = apart(queries @ candidates[:n_softmax].T)  # [Q, L]
     if bias is not None:
-        logits = logits + bias
+        logits = logits + bias[:n_softmax]
     own, slot = _own_slots(positives.slot, n_slots, rule.axis)
-    s_pos = _sum_over(jnp.where(own, logits[positives.query, slot], 0.0), rule.axis)  # [P]
+    if n_softmax == n_slots:
+        scores = logits[positives.query, slot]
+    else:
+        scores = jnp.sum(queries[positives.query] * candidates[slot], axis=1)
+        scores = scores if bias is None else scores + bias[slot]
+    s_pos = _sum_over(jnp.where(own, scores, 0.0), rule.axis)  # [P]
 
     weighted = logits + log_weight
     if known is not None:
         its_own, its_slot = _own_slots(known.slot, n_slots, rule.axis)
-        gone = jnp.where(its_own, its_slot, n_slots)  # out of range: dropped
+        gone = jnp.where(its_own, its_slot, n_slots)  # out of range, as what only holds positives: dropped
         weighted = weighted.at[known.query, gone].set(-jnp.inf, mode="drop")
     top = weighted
     if rule.mask == "accidental":  # the positive counts at weight 1, which may exceed its a_c
         top = jnp.where(jnp.isneginf(log_weight), -jnp.inf, logits + jnp.maximum(log_weight, 0.0))
     largest = _max_over(top.max(axis=1), rule.axis)  # [Q]
     largest = jnp.where(jnp.isneginf(largest), 0.0, largest)
+    if n_softmax < n_slots:  # a positive may have a score above all candidates
+        largest = largest.at[positives.query].max(s_pos)
     exps = apart(jnp.exp(weighted - largest[:, None]))  # [Q, C], computed once
     total = _sum_over(exps.sum(axis=1), rule.axis)  # [Q]
 
     shift = largest[positives.query]  # [P]
     if rule.mask == "accidental":
-        copies = _sum_over(jnp.where(own, jnp.exp(log_weight)[slot], 0.0), rule.axis)
+        times = jnp.exp(log_weight)[jnp.minimum(slot, n_softmax - 1)]
+        copies = _sum_over(jnp.where(own & (slot < n_softmax), times, 0.0), rule.axis)
         itself = jnp.exp(s_pos - shift)
         rest = jnp.maximum(total[positives.query] - copies * itself, 0.0)
         log_sum = shift + jnp.log(rest + itself)
@@ -181,12 +189,21 @@ def _backward(rule: _Rule, residuals: tuple[Any, ...], g: Array) -> tuple[Any, .
     queries, candidates, bias, exps, rate, at_positive, query, slot = residuals
     if rule.axis is not None:
         g = lax.pcast(g, rule.axis, to="varying")
-    grad = (exps * rate[:, None]).at[query, slot].add(at_positive)  # [Q, C]
-    d_queries = g * (grad @ candidates)
+    n_slots, n_softmax = candidates.shape[0], exps.shape[1]
+    grad = exps * rate[:, None]  # [Q, L]
+    if n_softmax == n_slots:
+        grad = grad.at[query, slot].add(at_positive)
+    d_queries = grad @ candidates[:n_softmax]
     # As (queries^T grad)^T, kept apart by barriers: XLA on CPUs takes twice as long for grad^T queries.
-    transposed = apart(apart(queries.T) @ grad)  # [d, C]
-    d_bias = None if bias is None else g * grad.sum(axis=0)
-    return d_queries, g * transposed.T, d_bias, None, None, None
+    d_candidates = apart(apart(queries.T) @ grad).T  # [L, d]
+    d_bias = grad.sum(axis=0)
+    if n_softmax < n_slots:
+        by_pair = at_positive[:, None]
+        d_queries = d_queries.at[query].add(by_pair * candidates[slot])
+        d_candidates = jnp.pad(d_candidates, ((0, n_slots - n_softmax), (0, 0)))
+        d_candidates = d_candidates.at[slot].add(by_pair * queries[query])
+        d_bias = jnp.pad(d_bias, (0, n_slots - n_softmax)).at[slot].add(at_positive)
+    return g * d_queries, g * d_candidates, None if bias is None else g * d_bias, None, None, None
 
 
 _softmax.defvjp(_forward, _backward)

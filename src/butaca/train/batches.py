@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from butaca.errors import SettingError
-from butaca.model.losses import ABSENT, Mask
+from butaca.model.losses import Mask
 from butaca.types import AnyArray, Codes, Floats, Ints
 
 Candidates: TypeAlias = Literal["in_batch", "full", "sampled"]
@@ -38,9 +38,12 @@ class HistoryRows(NamedTuple):
 class Batch(NamedTuple):
     """One step's input; Q queries, S slots over all shards, P positives, M known pairs.
 
+    The softmax runs over the first of each shard's slots, L over all shards: over all of them, but for a
+    sampled one, whose other slots hold what is only a positive.
+
     query_rows int32 [Q]: unique users, padded with the unknown user.
     candidate_rows int32 [S]: catalogue rows by slot, or None where slot = row (full catalogue).
-    log_weight float32 [S]: a_c of losses.softmax_loss.
+    log_weight float32 [L]: a_c of losses.softmax_loss.
     positive_query, positive_slot int32 [P]; positive_weight float32 [P], 0 where padded.
     known_query, known_slot int32 [M], or None without the mask; slot S is padding.
     history: the queries' histories, or None where the query tower does not read them.
@@ -128,8 +131,9 @@ class Batches:
         counts = np.bincount(item, minlength=n_items)
         proposal = counts.astype(np.float64) ** plan.sampling_power if plan.sampling_power else counts >= 0
         self._proposal = proposal / proposal.sum()
+        self._up_to = np.cumsum(self._proposal) / self._proposal.sum()
         self._cached: list[Batch] | None = None
-        self._n_queries, self._n_slots, self._n_known = self._capacities(counts)
+        self._n_queries, self._n_softmax, self._n_slots, self._n_known = self._capacities(counts)
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -168,8 +172,8 @@ class Batches:
         at = spans(self._known_start[users], self._known_start[users + 1])
         return at if self._by_user is None else self._by_user[at]
 
-    def _capacities(self, counts: Ints) -> tuple[int, int, int]:
-        """Room for unique queries, for slots per shard and for known pairs in any batch."""
+    def _capacities(self, counts: Ints) -> tuple[int, int, int, int]:
+        """Room in any batch: for queries, for a shard's slots (of the softmax, and all), for known pairs."""
         plan = self.plan
         degree = np.diff(self._known_start)
         if plan.by == "user":
@@ -183,18 +187,22 @@ class Batches:
         if self.histories is not None:
             self._histories = Room.of(np.diff(self.histories.start)[self._active], n_queries, 1024)
         fixed = plan.shuffle == "once" and plan.candidates == "in_batch"
+        of_batch = min(size, self.rows_per_shard, int((counts > 0).sum()))
+        drawn = 0
         if plan.candidates == "full":
-            n_slots = self.rows_per_shard
+            n_softmax = self.rows_per_shard
+        elif plan.candidates == "sampled":
+            n_softmax = drawn = _sixteens(min(plan.samples, self.rows_per_shard))
         elif fixed:
             per_shard = [np.bincount(np.unique(self.item[r]) // self.rows_per_shard) for r in self._rows(0)]
-            n_slots = max(int(c.max()) for c in per_shard)
+            n_softmax = _sixteens(max(int(c.max()) for c in per_shard))
         else:
-            drawn = plan.samples if plan.candidates == "sampled" else 0
-            n_slots = min(size + drawn, self.rows_per_shard, int((counts > 0).sum()) + drawn)
+            n_softmax = _sixteens(of_batch)
+        n_slots = drawn + _sixteens(of_batch) if drawn else n_softmax
         n_known = 0
         if plan.mask == "known":
             n_known = int(np.sort(degree)[::-1][:n_queries].sum())
-        return n_queries, -(-n_slots // 16) * 16 if plan.candidates != "full" else n_slots, n_known
+        return n_queries, n_softmax, n_slots, n_known
 
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
         plan = self.plan
@@ -209,13 +217,12 @@ class Batches:
             log_weight[: self.n_items] = 0.0
         else:
             slot_of[:] = -1
-            candidates, weight = self._candidates(item, epoch, step)
-            candidate_rows, log_weight = self._place(candidates, weight, slot_of)
+            candidate_rows, log_weight = self._placed(item, slot_of, epoch, step)
 
         size = self._positives.for_(len(user))
         known_query = known_slot = None
         if plan.mask == "known":
-            known_query, known_slot = self._known(queries, slot_of, len(log_weight))
+            known_query, known_slot = self._known(queries, slot_of)
         return Batch(
             _fill(queries, self._n_queries, self.n_users),
             candidate_rows,
@@ -228,40 +235,43 @@ class Batches:
             self._history(queries),
         )
 
-    def _candidates(self, item: Codes, epoch: int, step: int) -> tuple[Codes, Floats]:
-        """Unique candidate codes of a batch, ascending, and their log-weights."""
-        batch_items, counts = np.unique(item, return_counts=True)
-        if self.plan.candidates == "in_batch":
-            return batch_items, np.log(counts).astype(np.float32)
-        rng = np.random.default_rng([self.plan.seed, 1, epoch, step])
-        draws = rng.choice(self.n_items, self.plan.samples, p=self._proposal)
-        drawn, times = np.unique(draws, return_counts=True)
-        candidates = np.union1d(batch_items, drawn).astype(np.int32)
-        weight = np.full(len(candidates), ABSENT, dtype=np.float32)
-        expected = self.plan.samples * self._proposal[drawn] if self.plan.logq else 1.0
-        weight[np.searchsorted(candidates, drawn)] = np.log(times / expected)
-        return candidates, weight
-
-    def _place(self, candidates: Codes, weight: Floats, slot_of: Codes) -> tuple[Codes, Floats]:
-        """Lay candidates out by the shard that owns their row; fills `slot_of` by item code."""
-        shard = candidates // self.rows_per_shard
-        within = np.arange(len(candidates)) - np.searchsorted(shard, shard)
-        slots = (shard * self._n_slots + within).astype(np.int32)
+    def _placed(self, item: Codes, slot_of: Codes, epoch: int, step: int) -> tuple[Codes, Floats]:
+        """Rows by slot and log-weights of a batch's candidates; fills `slot_of` by item code."""
         # A padded slot reads its own shard's first row, at weight 0.
         rows = np.repeat(np.arange(self.n_shards, dtype=np.int32) * self.rows_per_shard, self._n_slots)
-        rows[slots] = candidates
-        log_weight = np.full(len(rows), -np.inf, dtype=np.float32)
-        log_weight[slots] = weight
-        slot_of[candidates] = slots
+        log_weight = np.full(self.n_shards * self._n_softmax, -np.inf, dtype=np.float32)
+        batch_items, counts = np.unique(item, return_counts=True)
+        if self.plan.candidates == "in_batch":
+            candidates, weight = batch_items, np.log(counts)
+        else:
+            rng = np.random.default_rng([self.plan.seed, 1, epoch, step])
+            draws = np.searchsorted(self._up_to, rng.random(self.plan.samples), "right")
+            drawn, times = np.unique(draws, return_counts=True)
+            candidates = drawn.astype(np.int32)
+            weight = np.log(times / (self.plan.samples * self._proposal[drawn] if self.plan.logq else 1.0))
+            self._lay(
+                np.setdiff1d(batch_items, candidates, assume_unique=True), self._n_softmax, rows, slot_of
+            )
+        shard, within = self._lay(candidates, 0, rows, slot_of)
+        log_weight[shard * self._n_softmax + within] = weight
         return rows, log_weight
 
-    def _known(self, queries: Codes, slot_of: Codes, n_slots: int) -> tuple[Codes, Codes]:
-        """All known pairs of the batch's users, as (query, slot); slot n_slots is padding."""
+    def _lay(self, codes: Codes, at: int, rows: Codes, slot_of: Codes) -> tuple[Ints, Ints]:
+        """Put ascending codes into slots `at` on of the shards that own them: their shards, places there."""
+        shard = codes // self.rows_per_shard
+        within = np.arange(len(codes)) - np.searchsorted(shard, shard)
+        slots = shard * self._n_slots + at + within
+        rows[slots], slot_of[codes] = codes, slots
+        return shard, within
+
+    def _known(self, queries: Codes, slot_of: Codes) -> tuple[Codes, Codes]:
+        """All known pairs of the batch's users, as (query, slot); the slot after the last is padding."""
         start, end = self._known_start[queries], self._known_start[queries + 1]
+        beyond = self.n_shards * self._n_slots
         query = np.repeat(np.arange(len(queries), dtype=np.int32), end - start)
         slot = slot_of[self._known_items[spans(start, end)]]
-        slot = np.where(slot < 0, n_slots, slot)
-        return _fill(query, self._n_known, 0), _fill(slot, self._n_known, n_slots)
+        slot = np.where(slot < 0, beyond, slot)
+        return _fill(query, self._n_known, 0), _fill(slot, self._n_known, beyond)
 
     def _history(self, queries: Codes) -> HistoryRows | None:
         """The histories of the batch's users, padded with items out of range at weight 0."""
@@ -361,6 +371,10 @@ def spans(start: Ints, end: Ints) -> Ints:
     total = int(ends[-1]) if len(ends) else 0
     positions: Ints = np.arange(total) + np.repeat(start - (ends - lengths), lengths)
     return positions
+
+
+def _sixteens(n: int) -> int:
+    return -(-n // 16) * 16
 
 
 def _fill(codes: Ints | Codes, size: int, fill: int) -> Codes:
