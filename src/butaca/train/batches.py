@@ -258,8 +258,8 @@ class Batches:
 
     def _lay(self, codes: Codes, at: int, rows: Codes, slot_of: Codes) -> tuple[Ints, Ints]:
         """Put ascending codes into slots `at` on of the shards that own them: their shards, places there."""
-        shard = codes // self.rows_per_shard
-        within = np.arange(len(codes)) - np.searchsorted(shard, shard)
+        shard: Ints = codes.astype(np.int64) // self.rows_per_shard
+        within: Ints = np.arange(len(codes)) - np.searchsorted(shard, shard)
         slots = shard * self._n_slots + at + within
         rows[slots], slot_of[codes] = codes, slots
         return shard, within
