@@ -262,8 +262,29 @@ def test_intra_list_similarity_is_the_mean_cosine_of_the_pairs(monkeypatch):
         want += (
             [np.mean([unit[a] @ unit[b] for n, a in enumerate(had) for b in had[:n]])] if len(had) > 1 else []
         )
-    monkeypatch.setattr(beyond, "ENTRIES", 32)  # two lists of four items of four numbers at once
+    monkeypatch.setattr(beyond, "ENTRIES", 32)  # two lists of four items at once
     assert beyond.intra_list_similarity(lists, vectors) == pytest.approx(np.mean(want), rel=1e-5)
+
+
+@pytest.mark.parametrize(("pairs", "bits"), [(1 << 22, 1 << 30), (40, 64 * 9 * 2)])
+def test_co_occurrence_is_the_cosine_of_who_had_both(monkeypatch, pairs, bits):
+    """150 users, not a multiple of 64; with few bits they come in several blocks."""
+    monkeypatch.setattr(beyond, "ENTRIES", pairs)
+    monkeypatch.setattr(beyond, "BITS", bits)
+    rng = np.random.default_rng(4)
+    had = rng.random((150, 9)) < rng.random(9)
+    had[:, 8] = False  # nobody had it
+    user, item = np.nonzero(had)
+    seen = Histories.from_pairs(user.astype(np.int32), item.astype(np.int32), 150)
+    lists = np.array([rng.choice(9, 4, replace=False) for _ in range(20)], dtype=np.int32)
+    lists[0, 2:] = -1
+    lists[1, 1:] = -1
+    columns = beyond.user_columns(seen, 9)
+    want = beyond.intra_list_similarity(lists, had.T.astype(np.float32))
+    assert beyond.intra_list_similarity(lists, columns) == pytest.approx(want, rel=1e-6)
+    one = np.array([[3, 5]])
+    both = (had[:, 3] & had[:, 5]).sum() / np.sqrt(had[:, 3].sum() * had[:, 5].sum())
+    assert beyond.intra_list_similarity(one, columns) == pytest.approx(both)
 
 
 # Slices.

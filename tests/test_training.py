@@ -264,6 +264,55 @@ def test_one_and_four_devices_end_with_the_same_parameters():
         assert devices == 4, name
 
 
+OWNED = """
+import json
+import jax, jax.numpy as jnp, numpy as np
+from jax.sharding import Mesh, PartitionSpec as P
+from butaca.model.owned import over_own
+
+mesh = Mesh(np.array(jax.devices()), ("items",))
+rng, out = np.random.default_rng(0), {}
+for name, owner in {
+    "even": rng.integers(0, 4, 200), "all on one": np.full(200, 2), "none on one": rng.integers(0, 3, 200),
+    "few": np.array([0, 1, 2]),
+}.items():
+    value = rng.normal(size=len(owner)).astype(np.float32)
+    taken = []
+
+    def local(owner, value):
+        own = owner == jax.lax.axis_index("items")
+
+        def add(at, mine):
+            taken.append(value[at].shape[0])
+            scaled = jax.lax.pcast(jnp.zeros(5), "items", to="varying").at[jnp.arange(len(value))[at] % 5]
+            return scaled.add(jnp.where(mine, value[at], 0.0))
+
+        return jax.lax.psum(over_own(add, own, "items"), "items")
+
+    def total(value):
+        split = jax.shard_map(local, mesh=mesh, in_specs=(P(), P()), out_specs=P())(owner, value)
+        return jnp.sum(split * jnp.arange(1.0, 6.0))
+
+    got, grad = jax.jit(jax.value_and_grad(total))(value)
+    scale = np.arange(len(owner)) % 5 + 1
+    slope = np.abs(np.asarray(grad) - scale).max()
+    out[name] = [float(got - (value * scale).sum()), float(slope), sorted(set(taken))]
+print(json.dumps(out))
+"""
+
+
+def test_a_device_adds_up_its_own_entries_wherever_they_lie():
+    """On four devices, whatever share a device has: the sum over all, and its gradient."""
+    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    run = subprocess.run([sys.executable, "-c", OWNED], capture_output=True, text=True, env=env, check=False)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout.splitlines()[-1])
+    for name, (difference, slope, taken) in found.items():
+        assert abs(difference) < 1e-3, name
+        assert slope == 0.0, name
+        assert taken == ([2, 3] if name == "few" else [100, 200]), name  # two even shares, or all
+
+
 RESUME = textwrap.dedent("""
     import os, signal, sys, time
     sys.path.insert(0, {tests!r})

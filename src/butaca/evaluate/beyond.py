@@ -18,8 +18,8 @@ from butaca.types import Codes, Floats, Ints
 
 Shares = NDArray[np.float64]
 
-#: Entries of sparse rows added up at once.
-ENTRIES = 1 << 22
+#: Pairs of listed items looked at together, and how many bits say at once who had which of them.
+ENTRIES, BITS = 1 << 22, 1 << 30
 
 
 def item_shares(seen: Histories, n_items: int) -> Shares:
@@ -116,7 +116,7 @@ def overlap(lists: Codes) -> float:
 def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> float:
     """Mean cosine of the pairs of items within a list, in the mean over users (Ziegler et al. 2005).
 
-    The cosine of a row of `vectors` [N, d], or of who had the items (`user_columns`, sparse
+    The cosine of rows of `vectors` [N, d], or of who had the items (`user_columns`, sparse 0/1
     [N, users]): co-occurrence. Lists of fewer than two items count for nothing. By counting:
     the squared length of a list's sum of unit vectors is the sum of all its n x n cosines.
 
@@ -124,34 +124,66 @@ def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> f
     >>> intra_list_similarity(np.array([[0, 1], [0, 2]]), films)  # cosines 1 and 0
     0.5
     """
-    table = sparse.csr_array(vectors)
-    squares = np.asarray(table.multiply(table).sum(axis=1)).ravel()
-    norms = np.sqrt(squares.astype(np.float64))
-    norms[norms == 0] = np.inf
-    unit = sparse.diags_array(1 / norms) @ table
-    own = (norms < np.inf).astype(np.float64)  # an item's cosine with itself
-    found = []
-    entries = np.append(np.diff(unit.indptr), 0)[lists].sum(
-        axis=1
-    )  # of the rows that a list adds up; -1: none
-    for part in np.split(lists, _cuts(entries)):
-        row, place = np.nonzero(part >= 0)
-        item = part[row, place]
-        member = sparse.csr_array((np.ones(len(row)), (row, item)), shape=(len(part), unit.shape[0]))
-        total = member @ unit
-        squared = np.asarray(total.multiply(total).sum(axis=1)).ravel()
-        n = np.bincount(row, minlength=len(part)).astype(np.float64)
-        alone = np.bincount(row, own[item], minlength=len(part))
-        several = n > 1
-        found.append((squared - alone)[several] / (n * (n - 1))[several])
-    return _mean(np.concatenate(found) if found else np.zeros(0))
+    similarity = _of_sets if isinstance(vectors, sparse.csr_array) else _of_vectors
+    step = max(ENTRIES // max(lists.shape[1] ** 2, 1), 1)
+    return _mean(
+        np.concatenate([similarity(lists[a : a + step], vectors) for a in range(0, len(lists), step)])
+    )
 
 
-def _cuts(entries: Ints) -> Ints:
-    """Where to cut lists so that the rows of each part have about ENTRIES entries, or those of one list."""
-    part = (np.cumsum(entries, dtype=np.int64) - entries) // ENTRIES
-    cuts: Ints = np.flatnonzero(np.diff(part)) + 1
-    return cuts
+def _of_vectors(lists: Codes, vectors: Floats) -> NDArray[np.float64]:
+    """Mean cosine of each list of two items or more; an item without a length is like no other."""
+    norms = np.linalg.norm(vectors, axis=1).astype(np.float64)
+    there = lists >= 0
+    own = there & (norms > 0)[lists]  # an item's cosine with itself
+    scale = own / np.where(own, norms[lists], 1.0)
+    total = np.einsum("uk,ukd->ud", scale, vectors[lists])
+    n = there.sum(axis=1)
+    several = n > 1
+    pairs: NDArray[np.float64] = (np.square(total).sum(axis=1) - own.sum(axis=1)) / np.maximum(n * (n - 1), 1)
+    return pairs[several]
+
+
+def _of_sets(lists: Codes, had: sparse.csr_array) -> NDArray[np.float64]:
+    """The same where a vector says who had the item [N, users]: each pair of items is compared once."""
+    first, second = np.triu_indices(lists.shape[1], 1)
+    a, b = lists[:, first].astype(np.int64), lists[:, second].astype(np.int64)
+    row, place = np.nonzero((a >= 0) & (b >= 0))
+    a, b = a[row, place], b[row, place]
+    pairs, at = np.unique(np.minimum(a, b) * had.shape[0] + np.maximum(a, b), return_inverse=True)
+    a, b = np.divmod(pairs, had.shape[0])
+    size = np.diff(had.indptr).astype(np.float64)
+    cosine = _shared(had, a, b) / np.sqrt(np.maximum(size[a] * size[b], 1.0))
+    n = np.bincount(row, minlength=len(lists))
+    total = np.bincount(row, cosine[at], minlength=len(lists))
+    several = n > 0
+    likeness: NDArray[np.float64] = total[several] / n[several]
+    return likeness
+
+
+def _shared(had: sparse.csr_array, a: Ints, b: Ints) -> Ints:
+    """How many users had both items of each pair, [P], [P] -> int64 [P].
+
+    A bit for each user: and-ing two rows of them takes a sixty-fourth of their users' number of steps.
+    """
+    items = np.unique(np.append(a, b))
+    left, right = np.searchsorted(items, a), np.searchsorted(items, b)
+    by_user = had[items].tocsc()
+    n_users = had.shape[1]
+    words = min(-(-n_users // 64), max(BITS // 64 // max(len(items), 1), 1))  # of a block of users
+    step = max(ENTRIES // 4 // words, 1)  # pairs at once
+    found = np.zeros(len(a), dtype=np.int64)
+    for start in range(0, n_users, 64 * words):
+        end = min(start + 64 * words, n_users)
+        user = np.repeat(np.arange(end - start), np.diff(by_user.indptr[start : end + 1]))
+        item = by_user.indices[by_user.indptr[start] : by_user.indptr[end]].astype(np.int64)
+        bits = np.zeros(len(items) * words, dtype=np.uint64)
+        np.add.at(bits, item * words + user // 64, np.uint64(1) << (user % 64).astype(np.uint64))
+        bits = bits.reshape(len(items), words)
+        for at in range(0, len(a), step):
+            both = bits[left[at : at + step]] & bits[right[at : at + step]]
+            found[at : at + step] += np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+    return found
 
 
 def user_columns(seen: Histories, n_items: int) -> sparse.csr_array:

@@ -236,8 +236,11 @@ def _rank(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None, k: i
         for at in chunks:
             rank_chunk(at)
     else:  # numpy sorts and multiplies beside other threads; every chunk fills places of its own
+        from threadpoolctl import threadpool_limits
+
         scorer.score(users[:1])  # what a scorer prepares at its first answer, it prepares once
-        with ThreadPoolExecutor(cores()) as threads:
+        # One core a chunk: products that took all cores each would spend most of their time waiting.
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores()) as threads:
             for _ in threads.map(rank_chunk, chunks):
                 pass
     return ranks, lists

@@ -19,6 +19,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from butaca.model.owned import At, over_own
+
 #: Logits of a tile: 8 MB; docs/decisions/016-training-at-scale.md has what other sizes take.
 TILE_LOGITS = 1 << 21
 
@@ -90,18 +92,23 @@ def _forward(
     own = (slot >= 0) & (slot < candidates.shape[0])
     at = jnp.where(own, slot, 0)
     held = jnp.where(own, weight, 0.0)  # of the positives that lie on this device
+
     # Their scores, added up: sum over q of q . (its positives' weighted sum).
-    wanted = jnp.zeros_like(queries).at[query].add(held[:, None] * candidates[at])  # [Q, d]
+    def add_candidates(some: At, mine: Array) -> Array:
+        vectors = jnp.where(mine, held[some], 0.0)[:, None] * candidates[at[some]]
+        return jnp.zeros_like(queries).at[query[some]].add(vectors)
+
+    wanted = over_own(add_candidates, own, axis)  # [Q, d]
     score = jnp.sum(queries * wanted) + jnp.sum(held * jnp.where(own, added[at], 0.0))
     if axis is not None:
         score = lax.psum(score, axis)  # type: ignore[no-untyped-call]
     rate = jnp.zeros(n_queries, queries.dtype).at[query].add(weight)  # [Q]
     loss = jnp.sum(rate * log_sum) - score
-    return loss, (queries, candidates, added, query, at, held, log_sum, rate, wanted)
+    return loss, (queries, candidates, added, query, own, at, held, log_sum, rate, wanted)
 
 
 def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[Any, ...]:
-    queries, candidates, added, query, at, held, log_sum, rate, wanted = residuals
+    queries, candidates, added, query, own, at, held, log_sum, rate, wanted = residuals
     if axis is not None:
         g = lax.pcast(g, axis, to="varying")
     # d loss / d logit = rate * exp(logit - log_sum): the rate goes into the exponent.
@@ -117,9 +124,14 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
     d_queries, (columns, d_added) = lax.scan(add, jnp.zeros_like(queries), _tiles(queries, candidates, added))
     n_slots, dim = candidates.shape
     d_candidates = columns.transpose(0, 2, 1).reshape(-1, dim)[:n_slots]
-    d_candidates = d_candidates.at[at].add(-held[:, None] * queries[query])
+
+    def add_queries(some: At, mine: Array) -> Array:
+        vectors = jnp.where(mine, -held[some], 0.0)[:, None] * queries[query[some]]
+        return d_candidates.at[at[some]].add(vectors)
+
+    of_pairs = over_own(add_queries, own, axis)
     d_added = d_added.reshape(-1)[:n_slots].at[at].add(-held)
-    return g * (d_queries - wanted), g * d_candidates, g * d_added, None, None, None
+    return g * (d_queries - wanted), g * of_pairs, g * d_added, None, None, None
 
 
 tiled_softmax.defvjp(_forward, _backward)

@@ -207,8 +207,7 @@ class Batches:
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
         plan = self.plan
         user, item = by_user_and_item(self.user[rows], self.item[rows])
-        first = np.append(True, user[1:] != user[:-1])
-        queries, query = user[first], np.cumsum(first) - 1
+        queries, query = runs(user)
 
         slot_of = np.arange(self.n_items, dtype=np.int32)
         if plan.candidates == "full":
@@ -309,6 +308,16 @@ def by_user_and_item(user: Codes, item: Codes) -> tuple[Codes, Codes]:
         return user, item
     order = np.lexsort((item, user))
     return user[order], item[order]
+
+
+def runs(codes: Codes) -> tuple[Codes, Ints]:
+    """Unique ones of codes in ascending order, and each one's place among them.
+
+    >>> runs(np.array([3, 3, 7]))
+    (array([3, 7]), array([0, 0, 1]))
+    """
+    first = np.append(True, codes[1:] != codes[:-1])
+    return codes[first], np.cumsum(first) - 1
 
 
 class Room(NamedTuple):

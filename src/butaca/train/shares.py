@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from butaca.train.batches import Batch, Batches, BatchPlan, HistoryRows
+from butaca.train.batches import Batch, Batches, BatchPlan, HistoryRows, runs
 from butaca.train.step import SPLIT, batch_specs, place
 from butaca.types import Codes, Ints
 
@@ -55,7 +55,7 @@ class SharedBatches(Batches):
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
         histories = self.histories
         assert histories is not None
-        queries, query = np.unique(self.user[rows], return_inverse=True)
+        queries, query = runs(self.user[rows])
         n, beyond = len(rows), self.n_shards * self.rows_per_shard
         log_weight = np.full(beyond, -np.inf, dtype=np.float32)
         log_weight[: self.n_items] = 0.0

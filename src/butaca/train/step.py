@@ -22,6 +22,7 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from butaca.model.losses import Known, Mask, Positives, l2_penalty, softmax_loss
+from butaca.model.owned import At, over_own
 from butaca.model.tiles import apart
 from butaca.model.towers import HistoryTable, Inputs, Rows, Tower, unit
 from butaca.train.batches import Batch, HistoryRows
@@ -198,8 +199,12 @@ def summed_histories(
         dense = start.at[entries.query, jnp.where(inside, own, n_rows)].add(weight, mode="drop")
         summed = dense @ weights.table
     else:
-        rows = weights.table[jnp.where(inside, own, 0)] * jnp.where(inside, weight, 0.0)[:, None]  # [H, d]
-        summed = start.at[entries.query].add(rows, indices_are_sorted=True)
+
+        def add(at: At, mine: Array) -> Array:
+            rows = weights.table[jnp.where(mine, own[at], 0)] * jnp.where(mine, weight[at], 0.0)[:, None]
+            return start.at[entries.query[at]].add(rows, indices_are_sorted=True)  # [H', d] -> [Q, d]
+
+        summed = over_own(add, inside, axis)
     if axis is not None:
         summed = lax.psum(summed, axis)  # type: ignore[no-untyped-call]
     mean: Array = summed * lax.rsqrt(jnp.maximum(total, 1e-12))[:, None]
