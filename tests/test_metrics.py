@@ -271,6 +271,7 @@ def test_co_occurrence_is_the_cosine_of_who_had_both(monkeypatch, pairs, bits):
     """150 users, not a multiple of 64; with few bits they come in several blocks."""
     monkeypatch.setattr(beyond, "ENTRIES", pairs)
     monkeypatch.setattr(beyond, "BITS", bits)
+    monkeypatch.setattr(beyond, "WORDS", 4)
     rng = np.random.default_rng(4)
     had = rng.random((150, 9)) < rng.random(9)
     had[:, 8] = False  # nobody had it

@@ -18,8 +18,9 @@ from butaca.types import Codes, Floats, Ints
 
 Shares = NDArray[np.float64]
 
-#: Pairs of listed items looked at together, and how many bits say at once who had which of them.
-ENTRIES, BITS = 1 << 22, 1 << 30
+#: Pairs of listed items looked at together; bits that say at once who had which of them; words of those bits
+#: that are compared at a time, a megabyte that stays in the cache.
+ENTRIES, BITS, WORDS = 1 << 22, 1 << 30, 1 << 17
 
 
 def item_shares(seen: Histories, n_items: int) -> Shares:
@@ -140,8 +141,8 @@ def _of_vectors(lists: Codes, vectors: Floats) -> NDArray[np.float64]:
     total = np.einsum("uk,ukd->ud", scale, vectors[lists])
     n = there.sum(axis=1)
     several = n > 1
-    pairs: NDArray[np.float64] = (np.square(total).sum(axis=1) - own.sum(axis=1)) / np.maximum(n * (n - 1), 1)
-    return pairs[several]
+    others = np.square(total).sum(axis=1) - own.sum(axis=1)  # all cosines but an item's with itself
+    return np.divide(others[several], (n * (n - 1))[several], dtype=np.float64)
 
 
 def _of_sets(lists: Codes, had: sparse.csr_array) -> NDArray[np.float64]:
@@ -157,8 +158,7 @@ def _of_sets(lists: Codes, had: sparse.csr_array) -> NDArray[np.float64]:
     n = np.bincount(row, minlength=len(lists))
     total = np.bincount(row, cosine[at], minlength=len(lists))
     several = n > 0
-    likeness: NDArray[np.float64] = total[several] / n[several]
-    return likeness
+    return np.divide(total[several], n[several], dtype=np.float64)
 
 
 def _shared(had: sparse.csr_array, a: Ints, b: Ints) -> Ints:
@@ -171,7 +171,7 @@ def _shared(had: sparse.csr_array, a: Ints, b: Ints) -> Ints:
     by_user = had[items].tocsc()
     n_users = had.shape[1]
     words = min(-(-n_users // 64), max(BITS // 64 // max(len(items), 1), 1))  # of a block of users
-    step = max(ENTRIES // 4 // words, 1)  # pairs at once
+    step = max(WORDS // words, 1)  # pairs at once
     found = np.zeros(len(a), dtype=np.int64)
     for start in range(0, n_users, 64 * words):
         end = min(start + 64 * words, n_users)

@@ -254,7 +254,8 @@ def _scores(scorer: Scorer, users: Codes, seen: Histories | None) -> tuple[Float
         scores = np.where(bad, np.float32(-np.inf), scores)
     if seen is None:
         return scores, None
-    scores = np.array(scores)  # a scorer may return what it keeps
+    # A copy, since a scorer may return what it keeps; by rows, where one may return a row for all users.
+    scores = np.array(scores, order="C")
     row, item = seen.pairs(users)
     scores[row, item] = -np.inf
     hidden = np.zeros(scores.shape, dtype=bool)
