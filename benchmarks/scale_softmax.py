@@ -31,7 +31,7 @@ from butaca.scale.prepare import Preparing, prepare
 from butaca.scale.prepared import Prepared
 
 #: (users, items) times the original's.
-SIZES, SMALL = ((32, 32), (32, 128), (160, 128)), ((4, 8),)
+SIZES, SMALL = ((32, 32), (32, 128)), ((4, 8),)
 #: Name, draws (None: full) and epochs.
 SOFTMAXES = (("full", None, 3), ("8,192 draws", 8192, 8))
 

@@ -142,7 +142,8 @@ def _of_vectors(lists: Codes, vectors: Floats) -> NDArray[np.float64]:
     n = there.sum(axis=1)
     several = n > 1
     others = np.square(total).sum(axis=1) - own.sum(axis=1)  # all cosines but an item's with itself
-    return np.divide(others[several], (n * (n - 1))[several], dtype=np.float64)
+    mean: NDArray[np.float64] = others[several] / (n * (n - 1))[several]
+    return mean
 
 
 def _of_sets(lists: Codes, had: sparse.csr_array) -> NDArray[np.float64]:
