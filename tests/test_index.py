@@ -91,12 +91,13 @@ def asked(draw):
 
 
 @settings(max_examples=200, deadline=None)
-@given(asked(), st.sampled_from([1, 7, 20, 1 << 22]), st.sampled_from([1, 2, 64]))
-def test_lists_are_those_of_a_full_sort_whatever_the_tiles(asked, chunk, rows):
+@given(asked(), st.sampled_from([1, 7, 20, 1 << 22]), st.sampled_from([1, 2, 64]), st.sampled_from([1, 5, 40]))
+def test_lists_are_those_of_a_full_sort_whatever_the_tiles(asked, chunk, rows, width):
     vectors, bias, queries, k, exclude, allowed = asked
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "CHUNK", chunk)
         patch.setattr(exact, "ROWS", rows)
+        patch.setattr(exact, "WIDTH", width)
         top = ExactIndex(vectors, bias).top_k(queries, k, exclude, allowed)
     assert top.items.tolist() == by_sorting(vectors, bias, queries, k, exclude, allowed).tolist()
     assert ((top.scores == -np.inf) == (top.items == -1)).all()

@@ -15,8 +15,9 @@ from butaca.index.interface import TopK, check
 from butaca.index.selection import best_of, best_rows
 from butaca.types import Bools, Codes, Floats, Ints
 
-#: Scores held at once: 4 M floats, 16 MB; and queries that share a pass over a large catalogue.
-CHUNK, ROWS = 1 << 22, 64
+#: Scores held at once: 4 M floats, 16 MB; queries that share a pass over a large catalogue; and the items of
+#: a tile of it, at most: half a megabyte of scores, which a core's own cache holds beside their bias.
+CHUNK, ROWS, WIDTH = 1 << 22, 64, 1 << 17
 
 #: The bits of a float32 that is minus infinity.
 LOWEST = int(np.float32(-np.inf).view(np.int32))
@@ -79,7 +80,7 @@ class ExactIndex:
         barred = None if allowed is None else Barred.but(allowed)
         items = np.empty((len(queries), k), dtype=np.int32)
         scores = np.empty((len(queries), k), dtype=np.float32)
-        tiled = len(self) * min(len(queries), ROWS) > CHUNK
+        tiled = len(self) * min(len(queries), ROWS) > CHUNK or len(self) > WIDTH
         step = ROWS if tiled else max(CHUNK // max(len(self), 1), 1)
         for at in range(0, len(queries), step):
             rows = slice(at, at + step)
@@ -110,7 +111,7 @@ class ExactIndex:
         That bound is taken anew each time as many tiles again have been seen.
         """
         n_rows, n = len(queries), len(self)
-        width = max(CHUNK // n_rows, k)
+        width = max(min(CHUNK // n_rows, WIDTH), k)
         row, code = _pairs(exclude)
         buffer = np.empty(n_rows * min(width, n), dtype=np.float32)
         found: list[tuple[Ints, Ints, Floats]] = []

@@ -13,10 +13,10 @@ def best(values: Floats, k: int) -> tuple[Ints, Floats]:
     >>> best(np.array([1, 3, 2, 3], dtype=np.float32), 3)[0].tolist()
     [1, 3, 2]
     """
-    n = len(values)
-    top = np.arange(n)
-    if k < n:  # everything from the k-th largest value on, ties included
+    if k < len(values):  # everything from the k-th largest value on, ties included
         top = (values >= _bound(values[None], k)[0]).nonzero()[0]
+    else:
+        top = np.arange(len(values))
     top = top[(-values[top]).argsort(kind="stable")[:k]]
     return top, values[top]
 
