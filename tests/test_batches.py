@@ -21,20 +21,13 @@ def rows_of(batch):
     return np.arange(len(batch.log_weight)) if batch.candidate_rows is None else batch.candidate_rows
 
 
-def weights_of(batch, shards=1):
-    """Log-weights by slot: -inf where a slot is in no denominator."""
-    each = len(rows_of(batch)) // shards
-    weights = np.full((shards, each), -np.inf)
-    weights[:, : len(batch.log_weight) // shards] = batch.log_weight.reshape(shards, -1)
-    return weights.ravel()
-
-
-def pairs_of(batch):
-    """The (user, item) pairs that a batch trains on, from its unique rows."""
+def pairs_of(batch, sampled=False):
+    """The (user, item) pairs that a batch trains on; a sampled one's slots are rows."""
     real = batch.positive_weight > 0
     user = batch.query_rows[batch.positive_query[real]]
-    rows = rows_of(batch)
-    return sorted(zip(user.tolist(), rows[batch.positive_slot[real]].tolist(), strict=True))
+    slot = batch.positive_slot[real]
+    item = slot if sampled else rows_of(batch)[slot]
+    return sorted(zip(user.tolist(), item.tolist(), strict=True))
 
 
 @st.composite
@@ -61,16 +54,16 @@ def test_every_pair_once_an_epoch_in_shapes_that_never_change(pairs, candidates,
     shapes = set()
     for epoch in (0, 1):
         seen = []
-        for batch in batches.epoch(epoch):
-            seen += pairs_of(batch)
+        for step, batch in enumerate(batches.epoch(epoch)):
+            seen += pairs_of(batch, candidates == "sampled")
             shapes.add(tuple(None if a is None else a.shape for a in batch))
             if batch.candidate_rows is not None:  # each device finds its candidates among its own rows
                 slots = len(batch.candidate_rows)
                 owner = np.arange(slots) // (slots // shards)
                 assert (batch.candidate_rows // rows_per_shard == owner).all()
-                check_candidates(batch, shards, 5 if candidates == "sampled" else None)
+                check_candidates(batch, drawn_by(batches, epoch, step) if candidates == "sampled" else None)
             if mask == "known":
-                check_known(batch, user, item, shards)
+                check_known(batch, user, item, candidates == "sampled")
         assert sorted(seen) == sorted(zip(user.tolist(), item.tolist(), strict=True))
     assert len(shapes) == 1
 
@@ -107,20 +100,20 @@ def test_batches_of_whole_users_beside_their_histories(
         assert len(built) == len(batches)
         got, met = [], []
         for batch in built:
-            got += pairs_of(batch)
+            got += pairs_of(batch, candidates == "sampled")
             queries = batch.query_rows[batch.query_rows < N_USERS].tolist()
             met += queries
             assert queries == sorted(set(queries))
             # Everything of each of its users is here.
             whole = [(u, i) for u, i in zip(user.tolist(), item.tolist(), strict=True) if u in queries]
-            assert pairs_of(batch) == sorted(whole)
+            assert pairs_of(batch, candidates == "sampled") == sorted(whole)
             shapes.add(
                 tuple(None if a is None else a.shape for a in batch[:-1])
                 + tuple(None if a is None else a.shape for a in batch.history)
             )
             check_history(batch, queries, seen, shards * rows_per_shard, details)
             if mask == "known":
-                check_known(batch, user, item, shards)
+                check_known(batch, user, item, candidates == "sampled")
         assert sorted(got) == sorted(zip(user.tolist(), item.tolist(), strict=True))
         assert sorted(met) == sorted(set(user.tolist()))  # each user once
     assert len(shapes) == 1
@@ -167,35 +160,32 @@ def test_a_user_larger_than_a_batch_stays_whole():
     assert sorted(sizes) == [1, 20]
 
 
-def check_candidates(batch, shards, draws):
-    """No item is twice in a denominator, and no more are there than were drawn."""
-    counted = rows_of(batch)[weights_of(batch, shards) > -np.inf].tolist()
+def drawn_by(batches, epoch, step):
+    """The items that a step draws, by the proposal's own definition."""
+    counts = np.bincount(batches.item, minlength=batches.n_items) ** batches.plan.sampling_power
+    rng = np.random.default_rng([batches.plan.seed, 1, epoch, step])
+    return set(rng.choice(batches.n_items, batches.plan.samples, p=counts / counts.sum()).tolist())
+
+
+def check_candidates(batch, drawn):
+    """The batch's items, or the draws, each in one slot."""
+    counted = rows_of(batch)[batch.log_weight > -np.inf].tolist()
     assert len(counted) == len(set(counted))
-    if draws is None:
-        assert set(counted) == {item for _, item in pairs_of(batch)}
-    else:
-        assert 0 < len(counted) <= draws
+    assert set(counted) == ({item for _, item in pairs_of(batch)} if drawn is None else drawn)
 
 
-def check_known(batch, user, item, shards):
-    """The mask holds exactly the known pairs among the batch's candidates."""
-    rows = rows_of(batch)
-    weights = weights_of(batch, shards)
+def check_known(batch, user, item, sampled):
+    """The mask holds the known pairs, exactly: those among the batch's candidates, or all, by row."""
+    rows = np.arange(N_ITEMS) if sampled else rows_of(batch)
     real = batch.known_slot < len(rows)
-    real[real] = weights[batch.known_slot[real]] > -np.inf  # what only holds a positive is in no denominator
-    got = set(
-        zip(
-            batch.query_rows[batch.known_query[real]].tolist(),
-            rows[batch.known_slot[real]].tolist(),
-            strict=True,
-        )
-    )
+    if not sampled:
+        real[real] = batch.log_weight[batch.known_slot[real]] > -np.inf
+    of = batch.query_rows[batch.known_query[real]]
+    got = set(zip(of.tolist(), rows[batch.known_slot[real]].tolist(), strict=True))
     in_batch = set(batch.query_rows.tolist())
-    present = set(rows[weights > -np.inf].tolist())
-    want = {
-        (u, i) for u, i in zip(user.tolist(), item.tolist(), strict=True) if u in in_batch and i in present
-    }
-    assert got == want
+    present = set(rows.tolist() if sampled else rows[batch.log_weight > -np.inf].tolist())
+    pairs = zip(user.tolist(), item.tolist(), strict=True)
+    assert got == {(u, i) for u, i in pairs if u in in_batch and i in present}
 
 
 def test_in_batch_weights_are_counts():
@@ -224,8 +214,52 @@ def test_a_sampled_softmax_has_no_more_columns_than_draws():
     user, item = np.arange(600, dtype=np.int32) % 30, np.arange(600, dtype=np.int32)
     (batch,) = Batches(user, item, 30, 600, BatchPlan(600, "sampled", samples=20)).epoch(0)
     assert len(batch.log_weight) == 32  # in sixteens
-    assert pairs_of(batch) == sorted(zip(user.tolist(), item.tolist(), strict=True))
-    assert len(set(batch.positive_slot.tolist())) == 600
+    assert pairs_of(batch, sampled=True) == sorted(zip(user.tolist(), item.tolist(), strict=True))
+
+
+def test_draws_are_split_over_shards_and_no_shard_has_room_for_all():
+    """8,000 draws from 40,000 items over 8 shards: room for an eighth and a bit, in every step."""
+    item = np.arange(40_000, dtype=np.int32)
+    user, plan = item // 40, BatchPlan(4000, "sampled", samples=8000)
+    batches = Batches(user, item, 1000, 40_000, plan, 8, 5001)
+    for step, batch in enumerate(batches.epoch(0)):
+        rows, weight = batch.candidate_rows.reshape(8, -1), batch.log_weight.reshape(8, -1)
+        assert 900 < rows.shape[1] < 1200
+        assert (rows // 5001 == np.arange(8)[:, None]).all()
+        assert set(rows[weight > -np.inf].tolist()) == drawn_by(batches, 0, step)
+
+
+def test_where_one_shard_draws_more_than_usual_there_is_room():
+    item = np.arange(400, dtype=np.int32)
+    plan = BatchPlan(400, "sampled", samples=300, sampling_power=0.0, seed=0)
+    batches = Batches(item // 4, item, 100, 400, plan, 4, 101)
+    usual = batches._slots.usual
+    batches._slots = batches._slots._replace(usual=16, grain=16)
+    (batch,) = batches.epoch(0)
+    assert 32 <= len(batch.log_weight) // 4 <= usual
+    assert set(batch.candidate_rows[batch.log_weight > -np.inf].tolist()) == drawn_by(batches, 0, 0)
+
+
+class Highest:
+    """A generator whose uniform numbers are the largest that there are."""
+
+    def random(self, n):
+        return np.full(n, 1 - 2.0**-53)
+
+
+def test_no_draw_lies_beyond_the_catalogue(monkeypatch):
+    """Sums of shares that end a digit below 1, or above, for hundreds of catalogues."""
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1000, 3000))
+        item = rng.integers(0, n, 3 * n).astype(np.int32)
+        batches = Batches(np.sort(item % 9), item, 9, n, BatchPlan(10**6, "sampled", samples=4))
+        with monkeypatch.context() as patch:
+            patch.setattr(np.random, "default_rng", lambda _: Highest())
+            rows, weight = batches._candidates(0, 0)
+        (last,) = rows[weight > -np.inf]
+        assert last <= n - 1
+        assert (item == last).any()  # one that can be drawn
 
 
 def test_once_repeats_and_epoch_does_not():

@@ -398,13 +398,17 @@ def test_a_steps_loss_by_loops(softmax, mask):
     towers = jax.tree.map(np.asarray, run.towers)
     queries = trained_queries(model)  # unit length over the temperature
     rows = np.arange(len(batch.log_weight)) if batch.candidate_rows is None else batch.candidate_rows
+    log_weight, at_slot = batch.log_weight, batch.positive_slot
+    if softmax == "sampled":  # its slots are rows: the catalogue after the draws, in no denominator
+        at_slot = len(rows) + at_slot
+        rows = np.append(rows, np.arange(len(data.items)))
+        log_weight = np.pad(log_weight, (0, len(data.items)), constant_values=-np.inf)
     slots = len(rows)
-    log_weight = np.pad(batch.log_weight, (0, slots - len(batch.log_weight)), constant_values=-np.inf)
     vectors = towers.candidate.tables["item_id"][rows]
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     had = {u: set(data.item[data.user == u].tolist()) for u in range(N_USERS)}
     want = 0.0
-    for q, slot, weight in zip(batch.positive_query, batch.positive_slot, batch.positive_weight, strict=True):
+    for q, slot, weight in zip(batch.positive_query, at_slot, batch.positive_weight, strict=True):
         if weight == 0:
             continue
         user = int(batch.query_rows[q])
@@ -413,7 +417,7 @@ def test_a_steps_loss_by_loops(softmax, mask):
         if mask == "known":
             mass[[c for c in range(slots) if rows[c] in had[user] and mass[c] > 0]] = 0
         if mask == "accidental":
-            mass[slot] = 0
+            mass[rows == rows[slot]] = 0
         if mask != "none" or softmax == "sampled":
             mass[slot] += np.exp(score[slot])
         want += np.log(mass.sum()) - score[slot]
@@ -437,7 +441,7 @@ def test_masked_items_are_not_pushed_away_from_a_history(softmax):
 
     grad = jax.grad(loss)(run.towers, run.settings, batch).candidate.tables["item_id"]
     moved = np.flatnonzero(np.abs(np.asarray(grad)).max(axis=1) > 1e-7)
-    own = int(batch.candidate_rows[one])
+    own = one if softmax == "sampled" else int(batch.candidate_rows[one])
     others = set(data.item[data.user == user].tolist()) - {own}
     assert len(others) > 3
     assert not others & set(moved.tolist())

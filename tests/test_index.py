@@ -91,13 +91,20 @@ def asked(draw):
 
 
 @settings(max_examples=200, deadline=None)
-@given(asked(), st.sampled_from([1, 7, 20, 1 << 22]), st.sampled_from([1, 2, 64]), st.sampled_from([1, 5, 40]))
-def test_lists_are_those_of_a_full_sort_whatever_the_tiles(asked, chunk, rows, width):
+@given(
+    asked(),
+    st.sampled_from([1, 7, 20, 1 << 22]),
+    st.sampled_from([1, 2, 64]),
+    st.sampled_from([1, 5, 40]),
+    st.sampled_from([1, 3, 64]),
+)
+def test_lists_are_those_of_a_full_sort_whatever_the_tiles(asked, chunk, rows, width, even):
     vectors, bias, queries, k, exclude, allowed = asked
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "CHUNK", chunk)
         patch.setattr(exact, "ROWS", rows)
         patch.setattr(exact, "WIDTH", width)
+        patch.setattr(exact, "EVEN", even)
         top = ExactIndex(vectors, bias).top_k(queries, k, exclude, allowed)
     assert top.items.tolist() == by_sorting(vectors, bias, queries, k, exclude, allowed).tolist()
     assert ((top.scores == -np.inf) == (top.items == -1)).all()
@@ -107,6 +114,18 @@ def test_a_catalogue_of_equals_comes_back_by_code_from_tiles(monkeypatch):
     monkeypatch.setattr(exact, "CHUNK", 64)
     top = ExactIndex(np.ones((1000, 2), np.float32)).top_k(np.ones((3, 2), np.float32), 5)
     assert top.items.tolist() == [[0, 1, 2, 3, 4]] * 3
+
+
+@pytest.mark.parametrize(("n", "d"), [(1027, 64), (2052, 16), (2048, 64), (3001, 64)])
+@pytest.mark.parametrize("width", [1024, 1 << 17])
+@pytest.mark.parametrize("n_queries", [1, 3, 8])
+def test_equal_vectors_come_back_by_code(monkeypatch, n, d, width, n_queries):
+    """Floats, whose sums differ with their order: the last few items are multiplied as all others are."""
+    monkeypatch.setattr(exact, "WIDTH", width)
+    rng = np.random.default_rng(n)
+    vectors = np.tile(rng.standard_normal(d, dtype=np.float32), (n, 1))
+    queries = rng.standard_normal((n_queries, d), dtype=np.float32)
+    assert ExactIndex(vectors).top_k(queries, 5).items.tolist() == [[0, 1, 2, 3, 4]] * n_queries
 
 
 def test_exact_says_so():

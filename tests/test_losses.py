@@ -280,3 +280,39 @@ def test_known_pairs_and_their_mask_go_together():
     positives = Positives(jnp.array([0]), jnp.array([0]), jnp.ones(1))
     with pytest.raises(TypeError, match="go together"):
         softmax_loss(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1), positives, mask="known")
+
+
+@pytest.mark.parametrize("mask", ["none", "accidental", "known"])
+@pytest.mark.parametrize("above", [50.0, 88.0, 120.0, 1000.0])
+def test_a_positive_far_above_all_candidates_keeps_the_others_finite(mask, above):
+    """Float32: what one positive scores is in no other's denominator, nor in its gradient."""
+    candidates = jnp.array([[0.1], [-0.2], [0.3], [above], [0.0], [-above]])
+    weight = jnp.zeros(3)
+    positives = Positives(jnp.zeros(4, jnp.int32), jnp.array([3, 4, 5, 3]), jnp.array([1.0, 1.0, 1.0, 0.0]))
+    known = Known(jnp.array([0]), jnp.array([9])) if mask == "known" else None
+
+    def loss(q, c):
+        return softmax_loss(q, c, weight, positives, known, mask=mask, add_positive=mask == "none")
+
+    value, grads = jax.value_and_grad(loss, argnums=(0, 1))(jnp.ones((1, 1)), candidates)
+    draws = np.exp([0.1, -0.2, 0.3])
+    wanted = np.log(draws.sum() + 1.0) + np.log(draws.sum()) + above  # the highest adds nothing
+    assert float(value) == pytest.approx(wanted, rel=1e-5)
+    pushed = draws / (draws.sum() + 1.0) + draws / draws.sum()
+    np.testing.assert_allclose(grads[1][:3, 0], pushed, rtol=1e-5)
+    np.testing.assert_allclose(grads[1][3:, 0], [0.0, -draws.sum() / (draws.sum() + 1.0), -1.0], atol=1e-5)
+    assert np.isfinite(grads[0]).all()
+
+
+def test_where_every_candidate_is_masked_nothing_moves():
+    """A user who has had all that was drawn, with a positive far below zero: no loss, no gradient, no NaN."""
+    candidates = jnp.array([[3.0], [1.0], [-200.0]])
+    positives = Positives(jnp.array([0]), jnp.array([2]), jnp.ones(1))
+    known = Known(jnp.array([0, 0]), jnp.array([0, 1]))
+
+    def loss(q, c):
+        return softmax_loss(q, c, jnp.zeros(2), positives, known, mask="known")
+
+    value, grads = jax.value_and_grad(loss, argnums=(0, 1))(jnp.ones((1, 1)), candidates)
+    assert float(value) == 0.0
+    assert all((np.asarray(g) == 0).all() for g in grads)

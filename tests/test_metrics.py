@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import butaca
 from butaca.data.histories import Histories
@@ -289,6 +290,22 @@ def test_co_occurrence_is_the_cosine_of_who_had_both(monkeypatch, pairs, bits):
 
 
 # Slices.
+
+
+def test_likeness_of_nothing_is_no_number():
+    """No list, lists of nobody's items, and a training side without users."""
+    columns = beyond.user_columns(Histories.from_pairs(np.array([0]), np.array([1]), n_users=1), 3)
+    for lists in (np.zeros((0, 10), np.int32), np.zeros((4, 1), np.int32), np.full((4, 3), -1, np.int32)):
+        assert np.isnan(beyond.intra_list_similarity(lists, columns))
+        assert np.isnan(beyond.intra_list_similarity(lists, np.eye(3, dtype=np.float32)))
+    nobody = sparse.csr_array((3, 0), dtype=np.int8)
+    assert beyond.intra_list_similarity(np.array([[0, 1]]), nobody) == 0.0
+
+
+def test_a_sparse_matrix_of_other_values_is_refused():
+    ratings = sparse.csr_array(np.array([[5.0, 0.0], [3.0, 1.0]]))
+    with pytest.raises(SettingError, match="by ones"):
+        beyond.intra_list_similarity(np.array([[0, 1]]), ratings)
 
 
 def test_slices_by_hand():

@@ -61,6 +61,22 @@ class Apart(Worker):
         pass
 
 
+class Shared(Worker):
+    """Refuses to train on batches that each process reads whole."""
+
+    def _fit(self, train: Dataset, resume: bool) -> int:
+        from butaca.train import loop
+
+        place = loop.place_batch
+
+        def place_shares(batch, batches, mesh):
+            assert isinstance(batches, SharedBatches)
+            return place(batch, batches, mesh)
+
+        loop.place_batch = place_shares
+        return super()._fit(train, resume)
+
+
 class Measuring(Worker):
     """Trains on each of some prepared folders, and writes down what steps send."""
 
@@ -194,6 +210,15 @@ def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster,
     assert events[-1] == Event("trained", (4, 0))
 
 
+def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, cluster, tmp_path):
+    """A sampled softmax: the draws are split over the processes, the positives' slots are found by each."""
+    found = small(board.dataset())
+    found = replace(found, model=replace(found.model, softmax="sampled", samples=8, mask="none"))
+    alone, _ = found.fit(board.dataset())
+    model, _ = fit_on_ray(board.folder, found, 2, tmp_path, patience=PATIENT, worker=Shared)
+    assert_same(parameters(model), parameters(alone), 2e-4)
+
+
 def test_early_stopping_is_the_same_decision_in_every_process(board, cluster, tmp_path):
     """Every list is right from the first epoch on: two more without improvement, and its parameters."""
     found = small(board.dataset(), held_out=30)
@@ -235,14 +260,16 @@ def test_processes_that_nothing_joins_are_refused(board, cluster, tmp_path):
         fit_on_ray(board.folder, small(board.dataset()), 2, tmp_path, patience=PATIENT, worker=Apart)
 
 
-def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board):
+@pytest.mark.parametrize("candidates", ["full", "sampled"])
+def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates):
     """Three processes' item codes, one after another, are the whole batch's; all else is the whole's."""
     data = board.dataset()
     seen = Histories.of(data)
-    plan = BatchPlan(size=90, candidates="full", by="user", seed=3)
+    plan = BatchPlan(size=90, candidates=candidates, samples=10, by="user", seed=3)
     assert SharedBatches.can(plan, data.item, seen.items)
     assert not SharedBatches.can(plan, data.item.copy(), seen.items)
-    assert not SharedBatches.can(replace(plan, candidates="sampled"), data.item, seen.items)
+    assert not SharedBatches.can(replace(plan, candidates="in_batch"), data.item, seen.items)
+    assert not SharedBatches.can(replace(plan, mask="known"), data.item, seen.items)
     whole = data.user, data.item, 60, 24, plan, 3, 9, UserRows(seen.items, seen.start)
     parts = [SharedBatches(*whole, process=p, n_processes=3) for p in range(3)]
     read: list[int] = []
@@ -258,6 +285,9 @@ def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board):
             assert {len(g) for g in got} == {-(-len(wanted) // 3)}
             np.testing.assert_array_equal(np.concatenate(got)[: len(wanted)], wanted)
         for share in shares:
+            assert (share.candidate_rows is None) == (candidates == "full")
+            if candidates == "sampled":
+                np.testing.assert_array_equal(share.candidate_rows, batch.candidate_rows)
             for name in ("query_rows", "log_weight", "positive_query", "positive_weight"):
                 np.testing.assert_array_equal(
                     getattr(share, name)[: len(getattr(batch, name))], getattr(batch, name)

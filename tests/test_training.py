@@ -273,44 +273,52 @@ from butaca.model.owned import over_own
 mesh = Mesh(np.array(jax.devices()), ("items",))
 rng, out = np.random.default_rng(0), {}
 for name, owner in {
-    "even": rng.integers(0, 4, 200), "all on one": np.full(200, 2), "none on one": rng.integers(0, 3, 200),
-    "few": np.array([0, 1, 2]),
+    "even": rng.integers(0, 8, 400), "uneven": np.r_[np.full(150, 1), rng.integers(2, 8, 250)],
+    "all on one": np.full(400, 2), "nobody's": np.full(400, 9), "few": np.array([0, 1, 2]),
 }.items():
     value = rng.normal(size=len(owner)).astype(np.float32)
-    taken = []
 
     def local(owner, value):
         own = owner == jax.lax.axis_index("items")
 
         def add(at, mine):
-            taken.append(value[at].shape[0])
-            scaled = jax.lax.pcast(jnp.zeros(5), "items", to="varying").at[jnp.arange(len(value))[at] % 5]
-            return scaled.add(jnp.where(mine, value[at], 0.0))
+            sums = jax.lax.pcast(jnp.zeros(5), "items", to="varying").at[jnp.arange(len(value))[at] % 5]
+            return jnp.append(sums.add(jnp.where(mine, value[at], 0.0)), len(mine))  # and how many it got
 
-        return jax.lax.psum(over_own(add, own, "items"), "items")
+        sums = over_own(add, own, "items")
+        return jax.lax.psum(sums[:5], "items"), sums[5:]
 
     def total(value):
-        split = jax.shard_map(local, mesh=mesh, in_specs=(P(), P()), out_specs=P())(owner, value)
-        return jnp.sum(split * jnp.arange(1.0, 6.0))
+        split = jax.shard_map(local, mesh=mesh, in_specs=(P(), P()), out_specs=(P(), P("items")))
+        sums, taken = split(owner, value)
+        return jnp.sum(sums * jnp.arange(1.0, 6.0)), taken
 
-    got, grad = jax.jit(jax.value_and_grad(total))(value)
-    scale = np.arange(len(owner)) % 5 + 1
+    (got, taken), grad = jax.jit(jax.value_and_grad(total, has_aux=True))(value)
+    counted = owner < 8
+    scale = np.where(counted, np.arange(len(owner)) % 5 + 1, 0)
     slope = np.abs(np.asarray(grad) - scale).max()
-    out[name] = [float(got - (value * scale).sum()), float(slope), sorted(set(taken))]
+    out[name] = [float(got - (value * scale).sum()), float(slope), np.asarray(taken).astype(int).tolist()]
 print(json.dumps(out))
 """
 
 
 def test_a_device_adds_up_its_own_entries_wherever_they_lie():
-    """On four devices, whatever share a device has: the sum over all, and its gradient."""
-    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    """On eight devices, whatever a device's share: the sum over all, its gradient, and how much it took."""
+    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     run = subprocess.run([sys.executable, "-c", OWNED], capture_output=True, text=True, env=env, check=False)
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
-    for name, (difference, slope, taken) in found.items():
+    for name, (difference, slope, _) in found.items():
         assert abs(difference) < 1e-3, name
         assert slope == 0.0, name
-        assert taken == ([2, 3] if name == "few" else [100, 200]), name  # two even shares, or all
+    # Two even shares of fifty, or four, or all, as a device's own part needs.
+    assert {name: taken for name, (_, _, taken) in found.items()} == {
+        "even": [100] * 8,
+        "uneven": [100, 200, *[100] * 6],
+        "all on one": [100, 100, 400, *[100] * 5],
+        "nobody's": [100] * 8,
+        "few": [1, 1, 1, *[1] * 5],
+    }
 
 
 RESUME = textwrap.dedent("""

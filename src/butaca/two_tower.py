@@ -141,7 +141,7 @@ class TwoTower:
         softmax = settings.softmax_for(len(items))
         loss = LossSettings(
             mask=settings.mask_for(softmax),
-            add_positive=softmax == "sampled",
+            sampled=softmax == "sampled",
             l2=settings.l2,
             key=items.key if items.key in {f.column for f in settings.candidate} else None,
             unit=settings.unit,

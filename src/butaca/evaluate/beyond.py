@@ -7,6 +7,7 @@ those with a history, that had each item (`item_shares`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from butaca.data.histories import Histories
+from butaca.errors import SettingError
 from butaca.types import Codes, Floats, Ints
 
 Shares = NDArray[np.float64]
 
-#: Pairs of listed items looked at together; bits that say at once who had which of them; words of those bits
-#: that are compared at a time, a megabyte that stays in the cache.
+#: Pairs of listed items looked at together, and entries of their users; bits that say at once who had which
+#: of them; words of those bits that are compared at a time, a megabyte that stays in the cache.
 ENTRIES, BITS, WORDS = 1 << 22, 1 << 30, 1 << 17
 
 
@@ -124,12 +126,30 @@ def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> f
     >>> films = np.array([[1, 0], [2, 0], [0, 1]], dtype=np.float32)
     >>> intra_list_similarity(np.array([[0, 1], [0, 2]]), films)  # cosines 1 and 0
     0.5
+
+    Raises:
+        SettingError: a sparse matrix that holds something else than ones.
     """
-    similarity = _of_sets if isinstance(vectors, sparse.csr_array) else _of_vectors
-    step = max(ENTRIES // max(lists.shape[1] ** 2, 1), 1)
-    return _mean(
-        np.concatenate([similarity(lists[a : a + step], vectors) for a in range(0, len(lists), step)])
-    )
+    k = lists.shape[1]
+    if isinstance(vectors, sparse.csr_array):
+        if (vectors.data != 1).any():
+            raise SettingError(
+                "A sparse matrix says who had an item, by ones",
+                f"{vectors!r} with other values",
+                "Use user_columns, or dense vectors",
+            )
+        parts = [_of_sets(lists[at], vectors) for at in _stretches(len(lists), k * k)]
+    else:
+        parts = [
+            _of_vectors(lists[at], vectors) for at in _stretches(len(lists), k * max(k, vectors.shape[1]))
+        ]
+    return _mean(np.concatenate(parts)) if parts else float("nan")
+
+
+def _stretches(n: int, each: int) -> Iterator[slice]:
+    """Stretches of n lists, of at most ENTRIES numbers together where a list takes `each`."""
+    step = max(ENTRIES // max(each, 1), 1)
+    return (slice(a, a + step) for a in range(0, n, step))
 
 
 def _of_vectors(lists: Codes, vectors: Floats) -> NDArray[np.float64]:
@@ -171,7 +191,9 @@ def _shared(had: sparse.csr_array, a: Ints, b: Ints) -> Ints:
     left, right = np.searchsorted(items, a), np.searchsorted(items, b)
     by_user = had[items].tocsc()
     n_users = had.shape[1]
-    words = min(-(-n_users // 64), max(BITS // 64 // max(len(items), 1), 1))  # of a block of users
+    words = -(-n_users // 64)
+    most = min(BITS // 64 // max(len(items), 1), words * ENTRIES // max(by_user.nnz, 1))
+    words = max(min(words, most), 1)  # of a block of users, by their bits and by the entries behind them
     step = max(WORDS // words, 1)  # pairs at once
     found = np.zeros(len(a), dtype=np.int64)
     for start in range(0, n_users, 64 * words):
@@ -189,7 +211,7 @@ def _shared(had: sparse.csr_array, a: Ints, b: Ints) -> Ints:
 
 def user_columns(seen: Histories, n_items: int) -> sparse.csr_array:
     """Who had each item, sparse 0/1 [N, users]: rows whose cosines are those of co-occurrence."""
-    ones = np.ones(len(seen.items))
+    ones = np.ones(len(seen.items), dtype=np.int8)
     return sparse.csr_array(
         sparse.csr_array((ones, seen.items, seen.start), shape=(len(seen), n_items)).T.tocsr()
     )

@@ -22,7 +22,7 @@ from butaca.index.selection import best
 from butaca.types import Bools, Codes, Floats, Ints
 
 #: Candidates for each item of a list, and the least of them.
-OVERSAMPLE, LEAST = 10, 300
+OVERSAMPLE, LEAST = 6, 300
 
 #: Times as many candidates as a filter makes needed are fetched: what it leaves may be unevenly spread.
 SLACK = 1.5

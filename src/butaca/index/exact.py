@@ -19,6 +19,10 @@ from butaca.types import Bools, Codes, Floats, Ints
 #: a tile of it, at most: half a megabyte of scores, which a core's own cache holds beside their bias.
 CHUNK, ROWS, WIDTH = 1 << 22, 64, 1 << 17
 
+#: The catalogue is padded with zeros to such a multiple: BLAS multiplies the few items beyond one by another
+#: kernel, in another order, and equal vectors would not score the same.
+EVEN = 64
+
 #: The bits of a float32 that is minus infinity.
 LOWEST = int(np.float32(-np.inf).view(np.int32))
 
@@ -37,20 +41,23 @@ class ExactIndex:
     approximate = False
 
     def __init__(self, vectors: Floats, bias: Floats | None = None) -> None:
-        self._columns = np.ascontiguousarray(np.asarray(vectors, dtype=np.float32).T)
+        n, d = vectors.shape
+        self._n: int = n
+        self._columns = np.zeros((d, -(-n // EVEN) * EVEN), dtype=np.float32)
+        self._columns[:, :n] = np.asarray(vectors, dtype=np.float32).T
         self.bias = None if bias is None else np.asarray(bias, dtype=np.float32)
 
     def __len__(self) -> int:
-        return int(self._columns.shape[1])
+        return self._n
 
     @property
     def vectors(self) -> Floats:
         """As given, [N, d]."""
-        return self._columns.T
+        return self._columns[:, : self._n].T
 
     def scores(self, queries: Floats) -> Floats:
         """Scores of all items: [B, d] -> [B, N]."""
-        out: Floats = queries @ self._columns
+        out: Floats = (queries @ self._columns)[:, : self._n]
         if self.bias is not None:
             out += self.bias
         return out
@@ -93,9 +100,8 @@ class ExactIndex:
         self, queries: Floats, k: int, exclude: Sequence[Codes | Ints] | None, barred: Barred | None
     ) -> tuple[Ints, Floats]:
         """All scores of some queries, then the best of them: items [B, k], scores [B, k]."""
-        block = self.scores(queries)
-        if barred is not None:
-            barred.drop(block)
+        block = queries @ self._columns
+        self._finish(block, 0, barred)
         if exclude is not None:
             rows = np.repeat(np.arange(len(exclude)), [len(e) for e in exclude])
             if len(rows):
@@ -111,20 +117,18 @@ class ExactIndex:
         That bound is taken anew each time as many tiles again have been seen.
         """
         n_rows, n = len(queries), len(self)
-        width = max(min(CHUNK // n_rows, WIDTH), k)
+        tiles = -(-n // max(min(CHUNK // n_rows, WIDTH), 1))
+        width = -(-max(-(-n // tiles), k) // EVEN) * EVEN
         row, code = _pairs(exclude)
-        buffer = np.empty(n_rows * min(width, n), dtype=np.float32)
+        buffer = np.empty(n_rows * min(width, self._columns.shape[1]), dtype=np.float32)
         found: list[tuple[Ints, Ints, Floats]] = []
         floor = np.full(n_rows, -np.inf, dtype=np.float32)
         renew = 1
         for tile, a in enumerate(range(0, n, width)):
-            b = min(a + width, n)
+            b = min(a + width, self._columns.shape[1])
             block = buffer[: n_rows * (b - a)].reshape(n_rows, b - a)
             np.matmul(queries, self._columns[:, a:b], out=block)
-            if self.bias is not None:
-                block += self.bias[a:b]
-            if barred is not None:
-                barred.part(a, b).drop(block)
+            self._finish(block, a, barred)
             lo, hi = np.searchsorted(code, (a, b))
             block[row[lo:hi], code[lo:hi] - a] = -np.inf
             if tile == 0:
@@ -142,6 +146,15 @@ class ExactIndex:
                 renew = 2 * tile + 1
         _, items, values = _merged(found, n_rows, k)
         return items.reshape(n_rows, k), values.reshape(n_rows, k)
+
+    def _finish(self, block: Floats, a: int, barred: Barred | None) -> None:
+        """Products of the items from a on [B, width] become scores, -inf where none may come back."""
+        items = block[:, : self._n - a]
+        if self.bias is not None:
+            items += self.bias[a : a + items.shape[1]]
+        if barred is not None:
+            barred.part(a, a + items.shape[1]).drop(items)
+        block[:, items.shape[1] :] = -np.inf
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,9 @@ def best(values: Floats, k: int) -> tuple[Ints, Floats]:
     >>> best(np.array([1, 3, 2, 3], dtype=np.float32), 3)[0].tolist()
     [1, 3, 2]
     """
-    if k < len(values):  # everything from the k-th largest value on, ties included
-        top = (values >= _bound(values[None], k)[0]).nonzero()[0]
-    else:
-        top = np.arange(len(values))
+    # Everything from the k-th largest value on, ties included.
+    all_of = k >= len(values)
+    top = np.arange(len(values)) if all_of else (values >= _bound(values[None], k)[0]).nonzero()[0]
     top = top[(-values[top]).argsort(kind="stable")[:k]]
     return top, values[top]
 

@@ -28,12 +28,13 @@ only [Q]-shaped maxima and sums cross between them.
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from butaca.model.owned import At, over_own
 from butaca.model.tiles import apart, tiled_softmax
 
 Mask: TypeAlias = Literal["none", "accidental", "known"]
@@ -141,8 +142,14 @@ def _forward(
     if n_softmax == n_slots:
         scores = logits[positives.query, slot]
     else:
-        scores = jnp.sum(queries[positives.query] * candidates[slot], axis=1)
-        scores = scores if bias is None else scores + bias[slot]
+
+        def of_pairs(some: At, mine: Array) -> Array:
+            at = slot[some]
+            pairs = jnp.sum(queries[positives.query[some]] * candidates[at], axis=1)
+            pairs = pairs if bias is None else pairs + bias[at]
+            return _zeros(own.shape, rule.axis).at[some].add(jnp.where(mine, pairs, 0.0))
+
+        scores = over_own(of_pairs, own, rule.axis)
     s_pos = _sum_over(jnp.where(own, scores, 0.0), rule.axis)  # [P]
 
     weighted = logits + log_weight
@@ -155,8 +162,6 @@ def _forward(
         top = jnp.where(jnp.isneginf(log_weight), -jnp.inf, logits + jnp.maximum(log_weight, 0.0))
     largest = _max_over(top.max(axis=1), rule.axis)  # [Q]
     largest = jnp.where(jnp.isneginf(largest), 0.0, largest)
-    if n_softmax < n_slots:  # a positive may have a score above all candidates
-        largest = largest.at[positives.query].max(s_pos)
     exps = apart(jnp.exp(weighted - largest[:, None]))  # [Q, C], computed once
     total = _sum_over(exps.sum(axis=1), rule.axis)  # [Q]
 
@@ -164,9 +169,10 @@ def _forward(
     if rule.mask == "accidental":
         times = jnp.exp(log_weight)[jnp.minimum(slot, n_softmax - 1)]
         copies = _sum_over(jnp.where(own & (slot < n_softmax), times, 0.0), rule.axis)
-        itself = jnp.exp(s_pos - shift)
+        # One that is no candidate may lie far above all that are: it has no copies to take off then.
+        itself = jnp.exp(jnp.minimum(s_pos - shift, 0.0))
         rest = jnp.maximum(total[positives.query] - copies * itself, 0.0)
-        log_sum = shift + jnp.log(rest + itself)
+        log_sum = jnp.logaddexp(shift + jnp.log(rest), s_pos)
         extra = 1.0 - copies  # what the positive counts beyond its own column
     elif rule.mask == "known" or rule.add_positive:
         rest = largest + jnp.log(total)  # -inf where every candidate is masked
@@ -178,15 +184,16 @@ def _forward(
     loss = jnp.sum(positives.weight * (log_sum - s_pos))
 
     # d loss / d score[q, c] = exps[q, c] * rate[q], and `at_positive` more at the positives.
-    per_pair = positives.weight * jnp.exp(shift - log_sum)
+    some = total[positives.query] > 0.0  # where every candidate is masked, no rate: 0 times what may be inf
+    per_pair = positives.weight * jnp.exp(jnp.where(some, shift - log_sum, -jnp.inf))
     rate = jnp.zeros_like(total).at[positives.query].add(per_pair)  # [Q]
     at_positive = positives.weight * (extra * jnp.exp(s_pos - log_sum) - 1.0)  # [P]
     at_positive = jnp.where(own, at_positive, 0.0)
-    return loss, (queries, candidates, bias, exps, rate, at_positive, positives.query, slot)
+    return loss, (queries, candidates, bias, exps, rate, at_positive, positives.query, own, slot)
 
 
 def _backward(rule: _Rule, residuals: tuple[Any, ...], g: Array) -> tuple[Any, ...]:
-    queries, candidates, bias, exps, rate, at_positive, query, slot = residuals
+    queries, candidates, bias, exps, rate, at_positive, query, own, slot = residuals
     if rule.axis is not None:
         g = lax.pcast(g, rule.axis, to="varying")
     n_slots, n_softmax = candidates.shape[0], exps.shape[1]
@@ -198,12 +205,21 @@ def _backward(rule: _Rule, residuals: tuple[Any, ...], g: Array) -> tuple[Any, .
     d_candidates = apart(apart(queries.T) @ grad).T  # [L, d]
     d_bias = grad.sum(axis=0)
     if n_softmax < n_slots:
-        by_pair = at_positive[:, None]
-        d_queries = d_queries.at[query].add(by_pair * candidates[slot])
         d_candidates = jnp.pad(d_candidates, ((0, n_slots - n_softmax), (0, 0)))
-        d_candidates = d_candidates.at[slot].add(by_pair * queries[query])
+
+        def add_candidates(some: At, mine: Array) -> Array:
+            by = jnp.where(mine, at_positive[some], 0.0)[:, None]
+            return cast(Array, d_queries.at[query[some]].add(by * candidates[slot[some]]))
+
+        def add_queries(some: At, mine: Array) -> Array:
+            by = jnp.where(mine, at_positive[some], 0.0)[:, None]
+            return d_candidates.at[slot[some]].add(by * queries[query[some]])
+
+        of_queries, of_candidates = (over_own(add, own, rule.axis) for add in (add_candidates, add_queries))
         d_bias = jnp.pad(d_bias, (0, n_slots - n_softmax)).at[slot].add(at_positive)
-    return g * d_queries, g * d_candidates, None if bias is None else g * d_bias, None, None, None
+        d_queries, d_candidates = of_queries, of_candidates
+    of_bias = None if bias is None else g * d_bias
+    return g * d_queries, g * d_candidates, of_bias, None, None, None
 
 
 _softmax.defvjp(_forward, _backward)
@@ -214,6 +230,11 @@ def _own_slots(slot: Array, n_slots: int, axis: str | None) -> tuple[Array, Arra
     local = slot if axis is None else slot - lax.axis_index(axis) * n_slots
     own = (local >= 0) & (local < n_slots)
     return own, jnp.where(own, local, 0)
+
+
+def _zeros(shape: tuple[int, ...], axis: str | None) -> Array:
+    zeros = jnp.zeros(shape)
+    return zeros if axis is None else cast(Array, lax.pcast(zeros, axis, to="varying"))
 
 
 def _sum_over(x: Array, axis: str | None) -> Array:

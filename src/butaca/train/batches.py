@@ -36,16 +36,15 @@ class HistoryRows(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One step's input; Q queries, S slots over all shards, P positives, M known pairs.
-
-    The softmax runs over the first of each shard's slots, L over all shards: over all of them, but for a
-    sampled one, whose other slots hold what is only a positive.
+    """One step's input; Q queries, L candidates over all shards, P positives, M known pairs.
 
     query_rows int32 [Q]: unique users, padded with the unknown user.
-    candidate_rows int32 [S]: catalogue rows by slot, or None where slot = row (full catalogue).
+    candidate_rows int32 [L]: catalogue rows by slot, or None where slot = row (full catalogue).
     log_weight float32 [L]: a_c of losses.softmax_loss.
     positive_query, positive_slot int32 [P]; positive_weight float32 [P], 0 where padded.
-    known_query, known_slot int32 [M], or None without the mask; slot S is padding.
+    known_query, known_slot int32 [M], or None without the mask; a slot beyond all is padding.
+        Of a sampled softmax, whose candidates are draws, both slots are catalogue rows: a positive need not
+        be a candidate, and the step finds it a slot (slots.py).
     history: the queries' histories, or None where the query tower does not read them.
     """
 
@@ -131,9 +130,10 @@ class Batches:
         counts = np.bincount(item, minlength=n_items)
         proposal = counts.astype(np.float64) ** plan.sampling_power if plan.sampling_power else counts >= 0
         self._proposal = proposal / proposal.sum()
-        self._up_to = np.cumsum(self._proposal) / self._proposal.sum()
+        up_to = np.cumsum(self._proposal)
+        self._up_to = up_to / up_to[-1]  # ends at 1 exactly: no draw lies beyond
         self._cached: list[Batch] | None = None
-        self._n_queries, self._n_softmax, self._n_slots, self._n_known = self._capacities(counts)
+        self._n_queries, self._slots, self._n_known = self._capacities(counts)
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -172,8 +172,8 @@ class Batches:
         at = spans(self._known_start[users], self._known_start[users + 1])
         return at if self._by_user is None else self._by_user[at]
 
-    def _capacities(self, counts: Ints) -> tuple[int, int, int, int]:
-        """Room in any batch: for queries, for a shard's slots (of the softmax, and all), for known pairs."""
+    def _capacities(self, counts: Ints) -> tuple[int, Room, int]:
+        """Room in any batch: for queries, for a shard's slots, for known pairs."""
         plan = self.plan
         degree = np.diff(self._known_start)
         if plan.by == "user":
@@ -186,23 +186,26 @@ class Batches:
         size = self._positives.most
         if self.histories is not None:
             self._histories = Room.of(np.diff(self.histories.start)[self._active], n_queries, 1024)
-        fixed = plan.shuffle == "once" and plan.candidates == "in_batch"
-        of_batch = min(size, self.rows_per_shard, int((counts > 0).sum()))
-        drawn = 0
+        n_known = int(np.sort(degree)[::-1][:n_queries].sum()) if plan.mask == "known" else 0
+        if plan.candidates == "sampled":
+            return n_queries, self._room_of_draws(), n_known
         if plan.candidates == "full":
-            n_softmax = self.rows_per_shard
-        elif plan.candidates == "sampled":
-            n_softmax = drawn = _sixteens(min(plan.samples, self.rows_per_shard))
-        elif fixed:
+            n_slots = self.rows_per_shard
+        elif plan.shuffle == "once":
             per_shard = [np.bincount(np.unique(self.item[r]) // self.rows_per_shard) for r in self._rows(0)]
-            n_softmax = _sixteens(max(int(c.max()) for c in per_shard))
+            n_slots = _sixteens(max(int(c.max()) for c in per_shard))
         else:
-            n_softmax = _sixteens(of_batch)
-        n_slots = drawn + _sixteens(of_batch) if drawn else n_softmax
-        n_known = 0
-        if plan.mask == "known":
-            n_known = int(np.sort(degree)[::-1][:n_queries].sum())
-        return n_queries, n_softmax, n_slots, n_known
+            n_slots = _sixteens(min(size, self.rows_per_shard, int((counts > 0).sum())))
+        return n_queries, Room(n_slots, n_slots, 16), n_known
+
+    def _room_of_draws(self) -> Room:
+        """Room for the different items that a shard draws in a step: six deviations above what it expects."""
+        m = self.plan.samples
+        drawn = -np.expm1(m * np.log1p(-np.minimum(self._proposal, 1 - 1e-12)))  # chance of each item
+        expected = float(np.add.reduceat(drawn, np.arange(0, self.n_items, self.rows_per_shard)).max())
+        most = _sixteens(min(m, self.rows_per_shard))
+        usual = min(_sixteens(int(expected + 6.0 * expected**0.5) + 1), most)
+        return Room(usual, most, max(usual // 8 // 16 * 16, 16))
 
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
         plan = self.plan
@@ -210,18 +213,19 @@ class Batches:
         queries, query = runs(user)
 
         slot_of = np.arange(self.n_items, dtype=np.int32)
-        if plan.candidates == "full":
-            candidate_rows = None
-            log_weight = np.full(self.n_shards * self.rows_per_shard, -np.inf, dtype=np.float32)
-            log_weight[: self.n_items] = 0.0
-        else:
+        candidate_rows: Codes | None
+        if plan.candidates == "in_batch":
             slot_of[:] = -1
-            candidate_rows, log_weight = self._placed(item, slot_of, epoch, step)
+            codes, counts = np.unique(item, return_counts=True)
+            candidate_rows, log_weight = self._placed(codes, np.log(counts), slot_of)
+        else:
+            candidate_rows, log_weight = self._candidates(epoch, step)
 
         size = self._positives.for_(len(user))
         known_query = known_slot = None
         if plan.mask == "known":
-            known_query, known_slot = self._known(queries, slot_of)
+            beyond = max(self.n_shards * self.rows_per_shard, len(log_weight))
+            known_query, known_slot = self._known(queries, slot_of, beyond)
         return Batch(
             _fill(queries, self._n_queries, self.n_users),
             candidate_rows,
@@ -234,39 +238,34 @@ class Batches:
             self._history(queries),
         )
 
-    def _placed(self, item: Codes, slot_of: Codes, epoch: int, step: int) -> tuple[Codes, Floats]:
-        """Rows by slot and log-weights of a batch's candidates; fills `slot_of` by item code."""
+    def _candidates(self, epoch: int, step: int) -> tuple[Codes | None, Floats]:
+        """Rows by slot and log-weights of the catalogue, or of a step's draws."""
+        if self.plan.candidates == "full":
+            log_weight = np.full(self.n_shards * self.rows_per_shard, -np.inf, dtype=np.float32)
+            log_weight[: self.n_items] = 0.0
+            return None, log_weight
+        rng = np.random.default_rng([self.plan.seed, 1, epoch, step])
+        draws = np.searchsorted(self._up_to, rng.random(self.plan.samples), "right")
+        codes, times = np.unique(draws, return_counts=True)
+        expected = self.plan.samples * self._proposal[codes] if self.plan.logq else 1.0
+        return self._placed(codes.astype(np.int32), np.log(times / expected))
+
+    def _placed(self, codes: Codes, weight: Floats, slot_of: Codes | None = None) -> tuple[Codes, Floats]:
+        """Ascending codes in slots of their shards: rows and log-weights by slot; fills slot_of, by code."""
+        shard = codes.astype(np.int64) // self.rows_per_shard
+        n_slots = self._slots.for_(int(np.bincount(shard).max()))
+        slots = shard * n_slots + np.arange(len(codes)) - np.searchsorted(shard, shard)
         # A padded slot reads its own shard's first row, at weight 0.
-        rows = np.repeat(np.arange(self.n_shards, dtype=np.int32) * self.rows_per_shard, self._n_slots)
-        log_weight = np.full(self.n_shards * self._n_softmax, -np.inf, dtype=np.float32)
-        batch_items, counts = np.unique(item, return_counts=True)
-        if self.plan.candidates == "in_batch":
-            candidates, weight = batch_items, np.log(counts)
-        else:
-            rng = np.random.default_rng([self.plan.seed, 1, epoch, step])
-            draws = np.searchsorted(self._up_to, rng.random(self.plan.samples), "right")
-            drawn, times = np.unique(draws, return_counts=True)
-            candidates = drawn.astype(np.int32)
-            weight = np.log(times / (self.plan.samples * self._proposal[drawn] if self.plan.logq else 1.0))
-            self._lay(
-                np.setdiff1d(batch_items, candidates, assume_unique=True), self._n_softmax, rows, slot_of
-            )
-        shard, within = self._lay(candidates, 0, rows, slot_of)
-        log_weight[shard * self._n_softmax + within] = weight
+        rows = np.repeat(np.arange(self.n_shards, dtype=np.int32) * self.rows_per_shard, n_slots)
+        log_weight = np.full(self.n_shards * n_slots, -np.inf, dtype=np.float32)
+        rows[slots], log_weight[slots] = codes, weight
+        if slot_of is not None:
+            slot_of[codes] = slots
         return rows, log_weight
 
-    def _lay(self, codes: Codes, at: int, rows: Codes, slot_of: Codes) -> tuple[Ints, Ints]:
-        """Put ascending codes into slots `at` on of the shards that own them: their shards, places there."""
-        shard: Ints = codes.astype(np.int64) // self.rows_per_shard
-        within: Ints = np.arange(len(codes)) - np.searchsorted(shard, shard)
-        slots = shard * self._n_slots + at + within
-        rows[slots], slot_of[codes] = codes, slots
-        return shard, within
-
-    def _known(self, queries: Codes, slot_of: Codes) -> tuple[Codes, Codes]:
-        """All known pairs of the batch's users, as (query, slot); the slot after the last is padding."""
+    def _known(self, queries: Codes, slot_of: Codes, beyond: int) -> tuple[Codes, Codes]:
+        """All known pairs of the batch's users, as (query, slot); slot `beyond` is padding."""
         start, end = self._known_start[queries], self._known_start[queries + 1]
-        beyond = self.n_shards * self._n_slots
         query = np.repeat(np.arange(len(queries), dtype=np.int32), end - start)
         slot = slot_of[self._known_items[spans(start, end)]]
         slot = np.where(slot < 0, beyond, slot)

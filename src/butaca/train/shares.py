@@ -21,7 +21,7 @@ from butaca.types import Codes, Ints
 
 
 class SharedBatches(Batches):
-    """Whole users against the whole catalogue; item codes are this process's share, all else is whole.
+    """Whole users against the catalogue or draws; item codes are this process's share, all else is whole.
 
     Args:
         whole: those of `Batches`.
@@ -42,7 +42,7 @@ class SharedBatches(Batches):
             histories: items of all histories; the same memory where data come sorted, as prepared data do.
         """
         as_they_lie = len(item) == len(histories) and np.may_share_memory(item, histories)
-        return as_they_lie and plan.by == "user" and plan.candidates == "full" and plan.mask == "none"
+        return as_they_lie and plan.by == "user" and plan.candidates != "in_batch" and plan.mask == "none"
 
     def share(self, rows: Ints, size: int, fill: int) -> Codes:
         """Items of this process's part of `size` rows, where those beyond len(rows) are `fill`."""
@@ -57,12 +57,11 @@ class SharedBatches(Batches):
         assert histories is not None
         queries, query = runs(self.user[rows])
         n, beyond = len(rows), self.n_shards * self.rows_per_shard
-        log_weight = np.full(beyond, -np.inf, dtype=np.float32)
-        log_weight[: self.n_items] = 0.0
+        candidate_rows, log_weight = self._candidates(epoch, step)
         size, room = self._even(self._positives.for_(n)), self._even(self._histories.for_(n))
         return Batch(
             _padded(queries, self._n_queries, self.n_users, np.int32),
-            None,
+            candidate_rows,
             log_weight,
             _padded(query, size, 0, np.int32),
             self.share(rows, size, 0),

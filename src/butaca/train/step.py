@@ -27,6 +27,7 @@ from butaca.model.tiles import apart
 from butaca.model.towers import HistoryTable, Inputs, Rows, Tower, unit
 from butaca.train.batches import Batch, HistoryRows
 from butaca.train.processes import put
+from butaca.train.slots import slots_of
 from butaca.types import AnyArray
 
 AXIS = "items"
@@ -57,12 +58,13 @@ class Features(NamedTuple):
 class LossSettings:
     """Which softmax: see losses.softmax_loss; `key` names the table that is split by catalogue row.
 
-    `unit` gives both towers' vectors length 1, `scale` multiplies their product (1 / temperature), `dropout`
-    is the share of each history that a step leaves out.
+    `sampled`: candidates are draws, and a batch's slots are catalogue rows (see Batch). `unit` gives both
+    towers' vectors length 1, `scale` multiplies their product (1 / temperature), `dropout` is the share of
+    each history that a step leaves out.
     """
 
     mask: Mask = "none"
-    add_positive: bool = False
+    sampled: bool = False
     l2: float = 0.0
     key: str | None = None
     unit: bool = False
@@ -122,6 +124,8 @@ def batch_loss(
             )
         queries = towers.query(_take(features.query, rows), history)  # [Q, d]
         bias = towers.bias
+        if settings.sampled:
+            batch = _with_slots(batch, first, n_rows, on_axis)
         if batch.candidate_rows is None:
             candidates = towers.candidate(_own_codes(items, settings.key))
         else:
@@ -145,7 +149,7 @@ def batch_loss(
             known,
             bias=bias,
             mask=settings.mask,
-            add_positive=settings.add_positive,
+            add_positive=settings.sampled and settings.mask == "none",
             axis=on_axis,
         )
         penalty = jnp.zeros_like(loss)
@@ -165,6 +169,16 @@ def batch_loss(
     return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=StepLoss(WHOLE, WHOLE))(
         towers, features, batch, count
     )
+
+
+def _with_slots(batch: Batch, first: AnyArray, n_rows: int, axis: str | None) -> Batch:
+    """A sampled batch, whose positives and known pairs name catalogue rows, with slots in their place."""
+    known = None if batch.known_slot is None else batch.known_slot - first
+    drawn = batch.candidate_rows - first
+    found = slots_of(drawn, batch.log_weight > -jnp.inf, batch.positive_slot - first, known, n_rows)
+    start = 0 if axis is None else lax.axis_index(axis) * len(found.rows)
+    here: list[Any] = [None if s is None else jnp.where(s < 0, -1, s + start) for s in found[1:]]
+    return batch._replace(candidate_rows=found.rows + first, positive_slot=here[0], known_slot=here[1])
 
 
 def summed_histories(
