@@ -78,7 +78,7 @@ bench-ranking: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.ranking --markdown docs/ranking.md
 
 bench-scale: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.scale $(if $(SMALL),--small)
+	$(BIN)/python -m benchmarks.scale $(if $(SMALL),--small,--markdown docs)
 
 bench-serve: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.serve

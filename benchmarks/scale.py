@@ -6,15 +6,18 @@ Prints tables and, last, one line of JSON with `grow_s`, `grow_gb`, `prepare_s`,
 `prepare_1gb_s`, `prepare_1gb_gb` (with --memory 1GB), `prepare_100m_s`, `prepare_100m_gb` (with --memory
 6GB), `blocks_per_s`, the interactions that a pass over the prepared training side in blocks of users reads in
 a second, from the page cache, what scale_training.py and scale_index.py print, and `growth`, the exponents
-and points of scale_growth.py. Data go to a temporary folder and are removed.
+and points of scale_growth.py. Data go to a temporary folder and are removed. `--markdown docs` writes the
+tables into the pages there.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,10 @@ from rich.table import Table
 
 from benchmarks import scale_growth, scale_index, scale_training
 from benchmarks.command import run
+from benchmarks.fits import markdown, write_section
+from benchmarks.notebook_figures import cpu
 from benchmarks.scale_data import Measured, command, counts, facts, gini, original, plot
+from benchmarks.scale_training import JUDGED
 from butaca.data.movielens import load_movielens
 from butaca.scale.prepared import Prepared
 
@@ -89,21 +95,49 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
     return Results(sizes, grown, prepared, less, rate, ginis, training, index, growth, huge)
 
 
-def show(console: Console, found: Results) -> None:
-    table = Table(
-        title="{interactions:,} interactions, {users:,} users, {items:,} items".format(**found.sizes)
-    )
-    for column in ("", "seconds", "GB"):
-        table.add_column(column, justify="left" if not column else "right")
-    for name, m in (
+def rows(found: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Header and rows: what was run, and what it took."""
+    title = "{interactions:,} interactions, {users:,} users, {items:,} items".format(**found.sizes)
+    commands = (
         ("grow", found.grow),
         ("prepare, --memory 3GB", found.prepare),
         ("prepare, --memory 1GB", found.less),
-        ("100 million, prepare, --memory 6GB", found.huge),
-    ):
-        if m is None:
-            continue
-        table.add_row(name, f"{m.seconds:.1f}", f"{m.gb:.2f}")
+        ("100 million: prepare, --memory 6GB", found.huge),
+        ("fit, one epoch, judging and the folder included", found.training.fit),
+    )
+    t = found.training
+    parts = (
+        ("the spectral start", t.spectral),
+        (f"a step of {t.queries:,} users", t.step),
+        (f"judging {JUDGED:,} users, lists of 100 included", t.judging),
+    )
+    out = [(name, f"{m.seconds:.1f}", f"{m.gb:.2f}") for name, m in commands if m is not None]
+    return (title, "seconds", "GB"), [*out, *((name, f"{took:.2f}", "") for name, took in parts)]
+
+
+def pages(found: Results, docs: Path) -> None:
+    """The tables, into the pages in this folder."""
+    told = f"{os.cpu_count()} cores of {cpu()}, load average {os.getloadavg()[0]:.1f} at the end."
+    t = found.training
+    rate = (
+        f"A step's useful products: {t.rate / 1e9:.0f} GFLOP/s, **{100 * t.rate / t.peak:.0f} %** of the "
+        f"{t.peak / 1e9:.0f} that the machine reached in the same run. A pass over the prepared training "
+        f"side in blocks of users copies {found.blocks_per_s / 1e6:.0f} million interactions a second."
+    )
+    scale = docs / "scale.md"
+    write_section(scale, "scale-commands", f"{told}\n\n{markdown(*rows(found))}\n\n{rate}")
+    write_section(scale, "scale-training", markdown(*scale_training.table(t)))
+    write_section(scale, "scale-growth", markdown(*scale_growth.table(found.growth)))
+    write_section(docs / "index.md", "index", scale_index.section(found.index))
+
+
+def show(console: Console, found: Results) -> None:
+    header, lines = rows(found)
+    table = Table(title=header[0])
+    for column in ("", *header[1:]):
+        table.add_column(column, justify="left" if not column else "right")
+    for line in lines:
+        table.add_row(*line)
     console.print(table)
     console.print(f"Blocks of users: {found.blocks_per_s:,.0f} interactions/s")
     for name, (before, after) in found.ginis.items():
@@ -136,10 +170,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="a tenth of the size, and no plot")
     parser.add_argument("--folder", help="where the temporary folder goes (default: the system's)")
+    parser.add_argument("--markdown", type=Path, help="write the tables into the pages in this folder")
     parser.add_argument("--out", type=Path, help="also write the line of JSON here")
     asked = parser.parse_args()
     times, picture = (SMALL, None) if asked.small else (FULL, PLOT)
-    return run(lambda progress: measure(progress, times, picture, asked.folder), show, as_json, asked.out)
+
+    def measured(progress: Console) -> Results:
+        found = measure(progress, times, picture, asked.folder)
+        if asked.markdown is not None:
+            pages(found, asked.markdown)
+        return found
+
+    return run(measured, show, as_json, asked.out)
 
 
 if __name__ == "__main__":

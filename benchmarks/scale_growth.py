@@ -4,8 +4,9 @@ Along each axis four sizes, each twice the last, the other two axes held or grow
 bring their interactions, more items share the same ones, more interactions of the same users and items are a
 growing share of one set. Each is prepared and measured in a process of its own: training (the quicker of two
 fits of one epoch after a first, so that nothing compiles), judging a thousand users, one query, and the
-process's peak memory. A query is told in microseconds and in reads of the item vectors, since a byte beyond
-the processor's cache takes longer than one within. The exponent is the slope of the logarithms: 1 is linear.
+process's peak memory. A query is told three ways: right after others, when what fits into the processor's
+caches lies there; after a gigabyte of other memory was read, when nothing does at any size; and right after
+others in plain reads of the item vectors. The exponent is the slope of the logarithms: 1 is linear.
 
 The last line is JSON: the figures, and `exponents` by axis and cost.
 """
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -46,13 +47,15 @@ PLOT = Path(__file__).parents[1] / "docs" / "scale-growth.png"
 COSTS = {
     "train_s": "training, s",
     "judge_s": "judging 1,000 users, s",
-    "query_us": "a query, us",
+    "cold_us": "a query, nothing in the caches, us",
+    "query_us": "after other queries, us",
     "query_reads": "the same, in reads of its vectors",
     "gb": "memory, GB",
 }
 #: (users, items) times the original's; of the last the interactions axis takes shares.
 USERS, ITEMS, WHOLE = ((4, 8), (8, 8), (16, 8), (32, 8)), ((8, 4), (8, 8), (8, 16), (8, 32)), (16, 8)
 SHARES = (1, 2, 4, 8)  # eighths
+OTHER, COLD = 10**9, 60  # bytes read before a cold query, and how many of these
 
 
 @dataclass(frozen=True)
@@ -86,27 +89,37 @@ def one(folder: Path) -> dict[str, float]:
     judged = time.perf_counter() - began
     recommender = Recommender.build(model, train)
     ids = [str(data.users.ids.values[u]) for u in users[:200]]
-    queries = []
-    for user in ids:
-        began = time.perf_counter()
-        recommender.recommend(user=user, k=10)
-        queries.append(time.perf_counter() - began)
+
+    def ask(user: str) -> float:
+        return seconds(lambda: recommender.recommend(user=user, k=10))
+
+    queries = [ask(user) for user in ids]
     flat = np.ravel(recommender.item_vectors)
-    reads = []
-    for _ in range(50):
-        began = time.perf_counter()
-        np.dot(flat, flat)
-        reads.append(time.perf_counter() - began)
+    reads = [seconds(lambda: np.dot(flat, flat)) for _ in range(50)]
+    peak = peak_bytes()
+    other = np.ones(OTHER // 8)
+    cold = []
+    for user in ids[:COLD]:
+        other.max()
+        cold.append(ask(user))
     return {
         "train_s": min(times[1:]),
         "judge_s": judged,
+        "cold_us": median(cold) * 1e6,
         "query_us": median(queries) * 1e6,
         "query_reads": median(queries) / median(reads),
-        "gb": peak_bytes() / 1e9,
+        "gb": peak / 1e9,
         "users": data.n_users,
         "items": data.n_items,
         "interactions": len(data.train) + len(data.test),
     }
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long a call takes."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
 
 
 def peak_bytes() -> int:
@@ -178,7 +191,7 @@ def table(points: Sequence[Point]) -> tuple[Sequence[str], list[Sequence[str]]]:
     for axis, slopes in exponents(points).items():
         for p in points:
             if p.axis == axis:
-                told = (f"{p.costs[c]:.0f}" if c == "query_us" else f"{p.costs[c]:.2f}" for c in COSTS)
+                told = (f"{p.costs[c]:.0f}" if c.endswith("_us") else f"{p.costs[c]:.2f}" for c in COSTS)
                 rows.append((axis, f"{p.size:,}", *told))
         rows.append((axis, "exponent", *(f"{slopes[cost]:.2f}" for cost in COSTS)))
     return ("axis", "size", *COSTS.values()), rows
