@@ -78,6 +78,14 @@ def test_the_command_trains_judges_and_saves(folder, tmp_path, monkeypatch):
     assert len(model.recommend(user="u03", k=5).items) == 5
 
 
+@pytest.mark.parametrize("softmax", [None, "sampled", "in_batch"])
+def test_the_softmax_is_the_one_that_is_asked_for(folder, tmp_path, softmax):
+    asked = [] if softmax is None else ["--softmax", softmax]
+    run = CliRunner().invoke(app, ["fit", str(folder), "--out", str(tmp_path / "m"), "--epochs", "1", *asked])
+    assert run.exit_code == 0, run.output
+    assert Recommender.load(tmp_path / "m").about["softmax"] == (softmax or "full")
+
+
 def test_a_second_stage_and_events_are_refused(folder, tmp_path):
     run = CliRunner().invoke(app, ["fit", str(folder), "--rank", "--out", str(tmp_path / "m")])
     assert run.exit_code != 0

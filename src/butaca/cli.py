@@ -121,6 +121,10 @@ def fit(
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     dim: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    softmax: Annotated[
+        Literal["full", "sampled", "in_batch"] | None,
+        typer.Option(help="What a positive competes with, instead of the recipe's."),
+    ] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard logs to this folder.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Keep a checkpoint in this folder.")] = None,
     checkpoint_every: Annotated[
@@ -154,7 +158,9 @@ def fit(
         from butaca.tune import load_settings
 
         chosen = load_settings(settings, chosen)
-    model = replace(chosen.model, seed=seed, dim=dim or chosen.model.dim)
+    model = replace(
+        chosen.model, seed=seed, dim=dim or chosen.model.dim, softmax=softmax or chosen.model.softmax
+    )
     chosen = replace(
         chosen,
         model=model,
