@@ -304,8 +304,10 @@ def test_likeness_of_nothing_is_no_number():
 
 def test_a_sparse_matrix_of_other_values_is_refused():
     ratings = sparse.csr_array(np.array([[5.0, 0.0], [3.0, 1.0]]))
-    with pytest.raises(SettingError, match="by ones"):
-        beyond.intra_list_similarity(np.array([[0, 1]]), ratings)
+    twice = sparse.csr_array((np.ones(3), np.array([0, 0, 0]), np.array([0, 2, 3])), shape=(2, 1))
+    for other in (ratings, twice):
+        with pytest.raises(SettingError, match="by ones"):
+            beyond.intra_list_similarity(np.array([[0, 1]]), other)
 
 
 def test_slices_by_hand():

@@ -210,10 +210,12 @@ def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster,
     assert events[-1] == Event("trained", (4, 0))
 
 
-def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, cluster, tmp_path):
+@pytest.mark.parametrize("mask", ["auto", "none"])
+def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, cluster, tmp_path, mask):
     """A sampled softmax: the draws are split over the processes, the positives' slots are found by each."""
     found = small(board.dataset())
-    found = replace(found, model=replace(found.model, softmax="sampled", samples=8, mask="none"))
+    found = replace(found, model=replace(found.model, softmax="sampled", samples=8, mask=mask))
+    assert found.model.mask_for("sampled") == {"auto": "known", "none": "none"}[mask]
     alone, _ = found.fit(board.dataset())
     model, _ = fit_on_ray(board.folder, found, 2, tmp_path, patience=PATIENT, worker=Shared)
     assert_same(parameters(model), parameters(alone), 2e-4)
@@ -260,16 +262,19 @@ def test_processes_that_nothing_joins_are_refused(board, cluster, tmp_path):
         fit_on_ray(board.folder, small(board.dataset()), 2, tmp_path, patience=PATIENT, worker=Apart)
 
 
-@pytest.mark.parametrize("candidates", ["full", "sampled"])
-def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates):
+@pytest.mark.parametrize(
+    ("candidates", "mask"), [("full", "none"), ("sampled", "none"), ("sampled", "known")]
+)
+def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates, mask):
     """Three processes' item codes, one after another, are the whole batch's; all else is the whole's."""
     data = board.dataset()
     seen = Histories.of(data)
-    plan = BatchPlan(size=90, candidates=candidates, samples=10, by="user", seed=3)
+    plan = BatchPlan(size=90, candidates=candidates, samples=10, by="user", seed=3, mask=mask)
     assert SharedBatches.can(plan, data.item, seen.items)
     assert not SharedBatches.can(plan, data.item.copy(), seen.items)
     assert not SharedBatches.can(replace(plan, candidates="in_batch"), data.item, seen.items)
-    assert not SharedBatches.can(replace(plan, mask="known"), data.item, seen.items)
+    assert SharedBatches.can(replace(plan, mask="known"), data.item, seen.items)
+    assert not SharedBatches.can(replace(plan, mask="accidental"), data.item, seen.items)
     whole = data.user, data.item, 60, 24, plan, 3, 9, UserRows(seen.items, seen.start)
     parts = [SharedBatches(*whole, process=p, n_processes=3) for p in range(3)]
     read: list[int] = []
@@ -286,6 +291,7 @@ def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates)
             np.testing.assert_array_equal(np.concatenate(got)[: len(wanted)], wanted)
         for share in shares:
             assert (share.candidate_rows is None) == (candidates == "full")
+            assert share.known_query is None
             if candidates == "sampled":
                 np.testing.assert_array_equal(share.candidate_rows, batch.candidate_rows)
             for name in ("query_rows", "log_weight", "positive_query", "positive_weight"):

@@ -132,6 +132,9 @@ def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> f
     """
     k = lists.shape[1]
     if isinstance(vectors, sparse.csr_array):
+        if not vectors.has_canonical_format:  # one who stands twice in a row becomes a two
+            vectors = vectors.copy()
+            vectors.sum_duplicates()
         if (vectors.data != 1).any():
             raise SettingError(
                 "A sparse matrix says who had an item, by ones",

@@ -71,7 +71,8 @@ class ExactIndex:
     ) -> TopK:
         """The k best items of each query.
 
-        Equal scores are ordered by item code, so the same input gives the same list everywhere.
+        Equal scores are ordered by item code. Equal vectors have equal scores where BLAS runs in one, two or
+        four threads; in three or six, say, they may differ in the last digit.
 
         Args:
             queries: float32 [B, d].

@@ -23,6 +23,8 @@ from butaca.types import Codes, Ints
 class SharedBatches(Batches):
     """Whole users against the catalogue or draws; item codes are this process's share, all else is whole.
 
+    Known pairs are left out: those of whole users are the positives, which the step holds once gathered.
+
     Args:
         whole: those of `Batches`.
         process, n_processes: whose share this is.
@@ -42,7 +44,8 @@ class SharedBatches(Batches):
             histories: items of all histories; the same memory where data come sorted, as prepared data do.
         """
         as_they_lie = len(item) == len(histories) and np.may_share_memory(item, histories)
-        return as_they_lie and plan.by == "user" and plan.candidates != "in_batch" and plan.mask == "none"
+        whole = plan.by == "user" and plan.candidates != "in_batch" and plan.mask != "accidental"
+        return as_they_lie and whole
 
     def share(self, rows: Ints, size: int, fill: int) -> Codes:
         """Items of this process's part of `size` rows, where those beyond len(rows) are `fill`."""

@@ -124,6 +124,8 @@ def batch_loss(
             )
         queries = towers.query(_take(features.query, rows), history)  # [Q, d]
         bias = towers.bias
+        if settings.mask == "known" and batch.known_query is None:
+            batch = _knowing(batch, n_rows * mesh.size)
         if settings.sampled:
             batch = _with_slots(batch, first, n_rows, on_axis)
         if batch.candidate_rows is None:
@@ -169,6 +171,12 @@ def batch_loss(
     return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=StepLoss(WHOLE, WHOLE))(
         towers, features, batch, count
     )
+
+
+def _knowing(batch: Batch, beyond: int) -> Batch:
+    """A batch of whole users with its positives as known pairs; row `beyond` of the catalogue is padding."""
+    row = jnp.where(batch.positive_weight > 0, batch.positive_slot, beyond)
+    return batch._replace(known_query=batch.positive_query, known_slot=row)
 
 
 def _with_slots(batch: Batch, first: AnyArray, n_rows: int, axis: str | None) -> Batch:
