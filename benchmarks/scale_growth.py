@@ -55,6 +55,7 @@ COSTS = {
 #: (users, items) times the original's; of the last the interactions axis takes shares.
 USERS, ITEMS, WHOLE = ((4, 8), (8, 8), (16, 8), (32, 8)), ((8, 4), (8, 8), (8, 16), (8, 32)), (16, 8)
 SHARES = (1, 2, 4, 8)  # eighths
+SCALE = (0.5, 1, 2, 4, 8)  # of the plot
 OTHER, COLD = 10**9, 60  # bytes read before a cold query, and how many of these
 
 
@@ -225,6 +226,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
         axis.plot(size, size / size[0], color="grey", lw=0.8, ls=":")
         axis.set(title=name, xscale="log", yscale="log")
         axis.set_xticks(size, [f"{n:,}" for n in size])
+        axis.set_yticks(SCALE, [str(n) for n in SCALE])
         axis.minorticks_off()
         axis.legend(frameon=False, fontsize=8)
         axis.spines[["top", "right"]].set_visible(False)
