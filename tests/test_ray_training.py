@@ -210,12 +210,11 @@ def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster,
     assert events[-1] == Event("trained", (4, 0))
 
 
-@pytest.mark.parametrize("mask", ["auto", "none"])
-def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, cluster, tmp_path, mask):
+def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, cluster, tmp_path):
     """A sampled softmax: the draws are split over the processes, the positives' slots are found by each."""
     found = small(board.dataset())
-    found = replace(found, model=replace(found.model, softmax="sampled", samples=8, mask=mask))
-    assert found.model.mask_for("sampled") == {"auto": "known", "none": "none"}[mask]
+    found = replace(found, model=replace(found.model, softmax="sampled", samples=8))
+    assert found.model.mask_for("sampled") == "known"
     alone, _ = found.fit(board.dataset())
     model, _ = fit_on_ray(board.folder, found, 2, tmp_path, patience=PATIENT, worker=Shared)
     assert_same(parameters(model), parameters(alone), 2e-4)
