@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.train.batches import Batches, BatchPlan, UserRows
+from butaca.train.slots import knowing
 
 N_USERS, N_ITEMS = 9, 13
 
@@ -112,8 +113,9 @@ def test_batches_of_whole_users_beside_their_histories(
                 + tuple(None if a is None else a.shape for a in batch.history)
             )
             check_history(batch, queries, seen, shards * rows_per_shard, details)
+            assert batch.known_query is None
             if mask == "known":
-                check_known(batch, user, item, candidates == "sampled")
+                check_known(knowing(batch), user, item, candidates == "sampled")
         assert sorted(got) == sorted(zip(user.tolist(), item.tolist(), strict=True))
         assert sorted(met) == sorted(set(user.tolist()))  # each user once
     assert len(shapes) == 1
@@ -177,7 +179,8 @@ def check_candidates(batch, drawn):
 def check_known(batch, user, item, sampled):
     """The mask holds the known pairs, exactly: those among the batch's candidates, or all, by row."""
     rows = np.arange(N_ITEMS) if sampled else rows_of(batch)
-    real = batch.known_slot < len(rows)
+    batch = batch._replace(known_query=np.array(batch.known_query), known_slot=np.array(batch.known_slot))
+    real = (batch.known_slot >= 0) & (batch.known_slot < len(rows))
     if not sampled:
         real[real] = batch.log_weight[batch.known_slot[real]] > -np.inf
     of = batch.query_rows[batch.known_query[real]]

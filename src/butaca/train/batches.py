@@ -42,7 +42,8 @@ class Batch(NamedTuple):
     candidate_rows int32 [L]: catalogue rows by slot, or None where slot = row (full catalogue).
     log_weight float32 [L]: a_c of losses.softmax_loss.
     positive_query, positive_slot int32 [P]; positive_weight float32 [P], 0 where padded.
-    known_query, known_slot int32 [M], or None without the mask; a slot beyond all is padding.
+    known_query, known_slot int32 [M], or None: without the mask, and where users are whole, whose known pairs
+        are the positives. A slot beyond all is padding.
         Of a sampled softmax, whose candidates are draws, both slots are catalogue rows: a positive need not
         be a candidate, and the step finds it a slot (slots.py).
     history: the queries' histories, or None where the query tower does not read them.
@@ -91,6 +92,11 @@ class BatchPlan:
             raise SettingError("A batch holds at least one pair", f"batch_size={self.size}")
         if self.candidates == "sampled" and self.samples < 1:
             raise SettingError("A sampled softmax draws at least one item", f"samples={self.samples}")
+
+    @property
+    def tells_known(self) -> bool:
+        """Whether a batch lists known pairs: those of whole users are its positives."""
+        return self.mask == "known" and self.by == "pair"
 
 
 class Batches:
@@ -186,7 +192,7 @@ class Batches:
         size = self._positives.most
         if self.histories is not None:
             self._histories = Room.of(np.diff(self.histories.start)[self._active], n_queries, 1024)
-        n_known = int(np.sort(degree)[::-1][:n_queries].sum()) if plan.mask == "known" else 0
+        n_known = int(np.sort(degree)[::-1][:n_queries].sum()) if plan.tells_known else 0
         if plan.candidates == "sampled":
             return n_queries, self._room_of_draws(), n_known
         if plan.candidates == "full":
@@ -223,7 +229,7 @@ class Batches:
 
         size = self._positives.for_(len(user))
         known_query = known_slot = None
-        if plan.mask == "known":
+        if plan.tells_known:
             beyond = max(self.n_shards * self.rows_per_shard, len(log_weight))
             known_query, known_slot = self._known(queries, slot_of, beyond)
         return Batch(

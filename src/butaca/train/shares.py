@@ -23,8 +23,6 @@ from butaca.types import Codes, Ints
 class SharedBatches(Batches):
     """Whole users against the catalogue or draws; item codes are this process's share, all else is whole.
 
-    Known pairs are left out: those of whole users are the positives, which the step holds once gathered.
-
     Args:
         whole: those of `Batches`.
         process, n_processes: whose share this is.

@@ -7,10 +7,13 @@ device marks those of its rows that occur, and counts them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
+
+from butaca.train.batches import Batch
+from butaca.types import AnyArray
 
 
 class Slots(NamedTuple):
@@ -48,3 +51,19 @@ def slots_of(drawn: Array, counts: Array, positive: Array, known: Array | None, 
         return Slots(rows, of_positives, None)
     inside = (known >= 0) & (known < n_rows)
     return Slots(rows, of_positives, jnp.where(inside, slot_of[jnp.where(inside, known, 0)], -1))
+
+
+def knowing(batch: Batch) -> Batch:
+    """A batch of whole users with its positives as known pairs; slot -1 is padding."""
+    slot = jnp.where(batch.positive_weight > 0, batch.positive_slot, -1)
+    return batch._replace(known_query=batch.positive_query, known_slot=slot)
+
+
+def with_slots(batch: Batch, first: AnyArray, n_rows: int, axis: str | None) -> Batch:
+    """A sampled batch, whose positives and known pairs name catalogue rows, with slots in their place."""
+    known = None if batch.known_slot is None else batch.known_slot - first
+    drawn = batch.candidate_rows - first
+    found = slots_of(drawn, batch.log_weight > -jnp.inf, batch.positive_slot - first, known, n_rows)
+    start = 0 if axis is None else lax.axis_index(axis) * len(found.rows)
+    here: list[Any] = [None if s is None else jnp.where(s < 0, -1, s + start) for s in found[1:]]
+    return batch._replace(candidate_rows=found.rows + first, positive_slot=here[0], known_slot=here[1])

@@ -27,7 +27,7 @@ from butaca.model.tiles import apart
 from butaca.model.towers import HistoryTable, Inputs, Rows, Tower, unit
 from butaca.train.batches import Batch, HistoryRows
 from butaca.train.processes import put
-from butaca.train.slots import slots_of
+from butaca.train.slots import knowing, with_slots
 from butaca.types import AnyArray
 
 AXIS = "items"
@@ -125,9 +125,9 @@ def batch_loss(
         queries = towers.query(_take(features.query, rows), history)  # [Q, d]
         bias = towers.bias
         if settings.mask == "known" and batch.known_query is None:
-            batch = _knowing(batch, n_rows * mesh.size)
+            batch = knowing(batch)
         if settings.sampled:
-            batch = _with_slots(batch, first, n_rows, on_axis)
+            batch = with_slots(batch, first, n_rows, on_axis)
         if batch.candidate_rows is None:
             candidates = towers.candidate(_own_codes(items, settings.key))
         else:
@@ -171,22 +171,6 @@ def batch_loss(
     return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=StepLoss(WHOLE, WHOLE))(
         towers, features, batch, count
     )
-
-
-def _knowing(batch: Batch, beyond: int) -> Batch:
-    """A batch of whole users with its positives as known pairs; row `beyond` of the catalogue is padding."""
-    row = jnp.where(batch.positive_weight > 0, batch.positive_slot, beyond)
-    return batch._replace(known_query=batch.positive_query, known_slot=row)
-
-
-def _with_slots(batch: Batch, first: AnyArray, n_rows: int, axis: str | None) -> Batch:
-    """A sampled batch, whose positives and known pairs name catalogue rows, with slots in their place."""
-    known = None if batch.known_slot is None else batch.known_slot - first
-    drawn = batch.candidate_rows - first
-    found = slots_of(drawn, batch.log_weight > -jnp.inf, batch.positive_slot - first, known, n_rows)
-    start = 0 if axis is None else lax.axis_index(axis) * len(found.rows)
-    here: list[Any] = [None if s is None else jnp.where(s < 0, -1, s + start) for s in found[1:]]
-    return batch._replace(candidate_rows=found.rows + first, positive_slot=here[0], known_slot=here[1])
 
 
 def summed_histories(
