@@ -25,6 +25,7 @@ from butaca.train import step
 from butaca.train.batches import Batches, BatchPlan, HistoryRows, UserRows
 from butaca.train.build import item_prior
 from butaca.train.settings import TwoTowerSettings
+from butaca.train.slots import knowing
 from butaca.train.step import summed_histories
 from butaca.two_tower import TwoTower
 
@@ -432,7 +433,7 @@ def test_masked_items_are_not_pushed_away_from_a_history(softmax):
     model = fitted("history", softmax=softmax, samples=15, mask="known")
     run, user = model._fitted.run, 3
     batches = run.batches
-    batch = batches._build(batches._rows_of(np.array([user])), 0, 0)
+    batch = knowing(batches._build(batches._rows_of(np.array([user])), 0, 0))
     one = int(batch.positive_slot[0])
     batch = batch._replace(positive_weight=(np.arange(len(batch.positive_weight)) == 0).astype(np.float32))
 
