@@ -8,6 +8,10 @@ The first pass over the tiles adds up the exponentials, each query's largest log
 and Gimelshein 2018); the second computes a tile's logits again, now as probabilities, and from them its part
 of both gradients. A tile is a few megabytes and stays in the cache: no matrix of queries by candidates is
 ever in memory. That is four matrix products where three would do with the matrix held.
+
+Both passes are written twice: here, tile by tile of XLA's products, and in native/ as machine code, whose
+tiles lie in registers. The latter runs where it can (see native/kernels.py), and the sums are the same up
+to rounding.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from butaca.model.native.kernels import SoftmaxKernels, softmax_kernels
 from butaca.model.owned import At, over_own
 
 #: Logits of a tile: 8 MB; docs/decisions/016-training-at-scale.md has what other sizes take.
@@ -69,20 +74,11 @@ def _forward(
     slot: Array,
     weight: Array,
 ) -> tuple[Array, tuple[Any, ...]]:
-    n_queries = queries.shape[0]
-
-    def add(carry: tuple[Array, Array], tile: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
-        largest, total = carry
-        logits = apart(queries @ tile[0].T) + tile[1]  # [Q, T]
-        top = jnp.maximum(largest, logits.max(axis=1))
-        here = jnp.exp(logits - top[:, None]).sum(axis=1)
-        return (top, total * jnp.exp(largest - top) + here), None
-
-    # The start is finite, so that a tile of padding alone gives exp(-inf - finite) = 0.
-    start = (jnp.full(n_queries, -1e30, queries.dtype), jnp.zeros(n_queries, queries.dtype))
-    if axis is not None:
-        start = cast(tuple[Array, Array], lax.pcast(start, axis, to="varying"))
-    (largest, total), _ = lax.scan(add, start, _tiles(queries, candidates, added))
+    kernels = _kernels(queries)
+    if kernels is not None:
+        largest, total = kernels.sums(queries, candidates, added)
+    else:
+        largest, total = _sums(axis, queries, candidates, added)
     if axis is not None:
         everywhere = lax.pmax(largest, axis)  # type: ignore[no-untyped-call]
         total = lax.psum(total * jnp.exp(largest - everywhere), axis)  # type: ignore[no-untyped-call]
@@ -102,7 +98,7 @@ def _forward(
     score = jnp.sum(queries * wanted) + jnp.sum(held * jnp.where(own, added[at], 0.0))
     if axis is not None:
         score = lax.psum(score, axis)  # type: ignore[no-untyped-call]
-    rate = jnp.zeros(n_queries, queries.dtype).at[query].add(weight)  # [Q]
+    rate = jnp.zeros(queries.shape[0], queries.dtype).at[query].add(weight)  # [Q]
     loss = jnp.sum(rate * log_sum) - score
     return loss, (queries, candidates, added, query, own, at, held, log_sum, rate, wanted)
 
@@ -113,6 +109,50 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
         g = lax.pcast(g, axis, to="varying")
     # d loss / d logit = rate * exp(logit - log_sum): the rate goes into the exponent.
     shift = jnp.where(rate > 0.0, jnp.log(jnp.maximum(rate, 1e-30)), -jnp.inf) - log_sum  # [Q]
+    kernels = _kernels(queries)
+    if kernels is not None:
+        if axis is not None:
+            shift = lax.pcast(shift, axis, to="varying")
+        d_queries, d_candidates, d_added = kernels.grads(queries, candidates, added, shift)
+    else:
+        d_queries, d_candidates, d_added = _grads(queries, candidates, added, shift)
+
+    def add_queries(some: At, mine: Array) -> Array:
+        vectors = jnp.where(mine, -held[some], 0.0)[:, None] * queries[query[some]]
+        return d_candidates.at[at[some]].add(vectors)
+
+    of_pairs = over_own(add_queries, own, axis)
+    d_added = d_added.at[at].add(-held)
+    return g * (d_queries - wanted), g * of_pairs, g * d_added, None, None, None
+
+
+tiled_softmax.defvjp(_forward, _backward)
+
+
+def _kernels(queries: Array) -> SoftmaxKernels | None:
+    return softmax_kernels(queries.shape[1]) if queries.dtype == jnp.float32 else None
+
+
+def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:
+    """Each query's largest logit and its sum of exponentials relative to it, [Q] each."""
+    n_queries = queries.shape[0]
+
+    def add(carry: tuple[Array, Array], tile: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+        largest, total = carry
+        logits = apart(queries @ tile[0].T) + tile[1]  # [Q, T]
+        top = jnp.maximum(largest, logits.max(axis=1))
+        here = jnp.exp(logits - top[:, None]).sum(axis=1)
+        return (top, total * jnp.exp(largest - top) + here), None
+
+    # The start is finite, so that a tile of padding alone gives exp(-inf - finite) = 0.
+    start = (jnp.full(n_queries, -1e30, queries.dtype), jnp.zeros(n_queries, queries.dtype))
+    if axis is not None:
+        start = cast(tuple[Array, Array], lax.pcast(start, axis, to="varying"))
+    return lax.scan(add, start, _tiles(queries, candidates, added))[0]
+
+
+def _grads(queries: Array, candidates: Array, added: Array, shift: Array) -> tuple[Array, Array, Array]:
+    """exp(logit + shift) times candidates [Q, d], its transpose times queries [C, d] and its sums [C]."""
     across = apart(queries.T)
 
     def add(d_queries: Array, tile: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
@@ -123,18 +163,7 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
 
     d_queries, (columns, d_added) = lax.scan(add, jnp.zeros_like(queries), _tiles(queries, candidates, added))
     n_slots, dim = candidates.shape
-    d_candidates = columns.transpose(0, 2, 1).reshape(-1, dim)[:n_slots]
-
-    def add_queries(some: At, mine: Array) -> Array:
-        vectors = jnp.where(mine, -held[some], 0.0)[:, None] * queries[query[some]]
-        return d_candidates.at[at[some]].add(vectors)
-
-    of_pairs = over_own(add_queries, own, axis)
-    d_added = d_added.reshape(-1)[:n_slots].at[at].add(-held)
-    return g * (d_queries - wanted), g * of_pairs, g * d_added, None, None, None
-
-
-tiled_softmax.defvjp(_forward, _backward)
+    return d_queries, columns.transpose(0, 2, 1).reshape(-1, dim)[:n_slots], d_added.reshape(-1)[:n_slots]
 
 
 def _tiles(queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:

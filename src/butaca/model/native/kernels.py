@@ -1,0 +1,214 @@
+"""The passes compiled for this processor, once a process and size, and called from JAX."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import platform
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from butaca.cores import cores
+
+if TYPE_CHECKING:
+    from butaca.model.native.passes import Tiles
+
+LOG2_E = float(np.log2(np.e))
+LOG_2 = float(np.log(2.0))
+
+
+def softmax_kernels(dim: int) -> SoftmaxKernels | None:
+    """The passes for vectors of `dim` floats; None where they can't run, which is no error.
+
+    They need llvmlite (extra `native`), an x86-64 processor with AVX-512 or AVX2, Linux or macOS, and JAX's
+    default device to be the CPU.
+    """
+    if jax.default_backend() != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
+        return None
+    if sys.platform not in ("linux", "darwin"):
+        return None
+    return _for_this_machine(dim)
+
+
+@functools.cache
+def _for_this_machine(dim: int) -> SoftmaxKernels | None:
+    try:
+        tiles = fitting()
+        if tiles is None:
+            return None
+        kernels = compiled(dim, tiles)
+        kernels.check()
+    except ImportError:
+        return None
+    except Exception as error:  # a later XLA or LLVM that differs: slower, not wrong
+        warnings.warn(
+            f"The softmax runs without machine code of its own: {error}", RuntimeWarning, stacklevel=3
+        )
+        return None
+    return kernels
+
+
+def fitting() -> Tiles | None:
+    """The tiles for this processor; None where it has neither AVX-512 nor AVX2."""
+    from llvmlite import binding
+
+    from butaca.model.native.passes import NARROW, WIDE
+
+    has = binding.get_host_cpu_features()
+    if has.get("avx512f"):
+        return WIDE
+    return NARROW if has.get("avx2") and has.get("fma") else None
+
+
+@dataclass(frozen=True)
+class SoftmaxKernels:
+    """Both passes, as functions of arrays on the CPU; float32 alone.
+
+    Attributes:
+        name: what XLA knows them by.
+        dim: floats of a vector as they are given; `padded` as they are multiplied.
+        panel: queries of a panel.
+        parts: of the catalogue.
+    """
+
+    name: str
+    dim: int
+    padded: int
+    panel: int
+    parts: int
+
+    def sums(self, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:
+        """Each query's largest logit and its sum of exponentials relative to it, [Q] each.
+
+        Args:
+            queries: [Q, d].
+            candidates: [C, d].
+            added: a term of each candidate [C]; -inf leaves it out.
+        """
+        n = queries.shape[0]
+        across, _ = self._panels(queries)
+        shape = (self.parts, across.shape[0] * self.panel)
+        given = (across, self._wide(candidates), added * LOG2_E)
+        largest, total = self._call("sums", [shape, shape], given)
+        top = largest.max(axis=0)
+        summed = (total * jnp.exp2(largest - top)).sum(axis=0)
+        return top[:n] * LOG_2, summed[:n]
+
+    def grads(
+        self, queries: Array, candidates: Array, added: Array, shift: Array
+    ) -> tuple[Array, Array, Array]:
+        """With p = exp(logit + shift): p times candidates [Q, d], p^T times queries [C, d], p's sums [C].
+
+        Args:
+            queries: [Q, d].
+            candidates: [C, d].
+            added: a term of each candidate [C]; -inf leaves it out.
+            shift: a term of each query [Q]; -inf leaves it out.
+        """
+        n = queries.shape[0]
+        across, padded = self._panels(queries)
+        shifts = jnp.pad(shift * LOG2_E, (0, padded.shape[0] - n), constant_values=-jnp.inf)
+        wide = self._wide(candidates)
+        shapes = [(self.parts, *padded.shape), wide.shape, added.shape]
+        given = (across, padded, wide, added * LOG2_E, shifts)
+        d_queries, d_candidates, d_added = self._call("grads", shapes, given)
+        return d_queries.sum(axis=0)[:n, : self.dim], d_candidates[:, : self.dim], d_added
+
+    def check(self) -> None:
+        """Call both passes on a few numbers, outside of whatever JAX is tracing.
+
+        Raises:
+            RuntimeError: what they return is wrong.
+            Exception: whatever XLA has against them.
+        """
+        of = np.random.default_rng(0).normal
+        arrays = [
+            of(size=size).astype(np.float32)
+            for size in ((3, self.dim), (self.parts, self.dim), (self.parts,))
+        ]
+        queries, candidates, added = arrays
+        logits = queries @ candidates.T + added
+        _, total = _run(self.sums, *arrays)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        of_queries, of_candidates, _ = _run(self.grads, *arrays, -logits.max(axis=1))
+        wanted = ((total, p.sum(axis=1)), (of_queries, p @ candidates), (of_candidates, p.T @ queries))
+        if not all(np.allclose(got, want, rtol=1e-3, atol=1e-3) for got, want in wanted):
+            raise RuntimeError("they return other numbers than numpy")
+
+    def _wide(self, vectors: Array) -> Array:
+        beyond = self.padded - self.dim
+        return jnp.pad(vectors, ((0, 0), (0, beyond))) if beyond else vectors
+
+    def _panels(self, queries: Array) -> tuple[Array, Array]:
+        """To base 2 by panel [panels, d, panel], and as they are [panels x panel, d], padded with zeros."""
+        n_panels = -(-queries.shape[0] // self.panel)
+        padded = jnp.pad(self._wide(queries), ((0, n_panels * self.panel - queries.shape[0]), (0, 0)))
+        across = (padded * LOG2_E).reshape(n_panels, self.panel, self.padded).transpose(0, 2, 1)
+        return across, padded
+
+    def _call(
+        self, which: str, shapes: Sequence[tuple[int, ...]], given: tuple[Array, ...]
+    ) -> Sequence[Array]:
+        def like(*arrays: Array) -> list[Array]:  # on the mesh axes that what is given lies on
+            number = sum(array.reshape(-1)[0] for array in arrays)
+            return [jnp.broadcast_to(number, shape) for shape in shapes]
+
+        results = jax.eval_shape(like, *given)
+        called: Any = jax.ffi.ffi_call(f"{self.name}_{which}", results)
+        return list(called(*given))
+
+
+def _run(f: Any, *arrays: Any) -> list[Any]:
+    """Call f on arrays, compiled ahead, so that an outer trace doesn't see it."""
+    done = jax.jit(f).lower(*arrays).compile()(*arrays)
+    return [np.asarray(array) for array in done]
+
+
+#: Compiled code lives as long as its engine, and XLA may call it as long as the process lives.
+_engines: list[Any] = []
+
+
+def compiled(dim: int, tiles: Tiles) -> SoftmaxKernels:
+    """The passes for vectors of `dim` floats in such tiles."""
+    from butaca.model.native.passes import PARTS
+
+    padded = -(-dim // tiles.lanes) * tiles.lanes
+    return SoftmaxKernels(_registered(padded, tiles), dim, padded, tiles.queries, PARTS)
+
+
+@functools.cache
+def _registered(dim: int, tiles: Tiles) -> str:
+    """What XLA knows the compiled passes by."""
+    from llvmlite import binding
+
+    from butaca.model.native.handler import build
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    module = binding.parse_assembly(str(build(tiles, dim, cores())))
+    module.verify()
+    # LLVM would rather split vectors of 512 bits on some processors that have them.
+    features = binding.get_host_cpu_features().flatten() + ",-prefer-256-bit"
+    target = binding.Target.from_default_triple()
+    machine = target.create_target_machine(cpu=binding.get_host_cpu_name(), features=features, opt=3)
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    engine = binding.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    _engines.append(engine)
+    name = f"butaca_softmax_{dim}_{tiles.lanes}"
+    for which in ("sums", "grads"):
+        handler = ctypes.CFUNCTYPE(ctypes.c_void_p)(engine.get_function_address(which))
+        capsule = jax.ffi.pycapsule(handler)  # type: ignore[no-untyped-call]
+        jax.ffi.register_ffi_target(f"{name}_{which}", capsule)
+    return name
