@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from butaca.model import losses, tiles
 from butaca.model.losses import Positives, softmax_loss
+from butaca.model.native.kernels import softmax_kernels
 from butaca.model.tiles import tiled_softmax
 
 QUERIES, SLOTS, PAIRS, DIM = 5, 150, 24, 3  # three tiles of 64, the last partly padding
@@ -24,7 +25,21 @@ def held(queries, candidates, added, query, slot, weight):
 
 
 held_grad = jax.jit(jax.value_and_grad(held, (0, 1, 2)))
+
+
 tiled_grad = jax.jit(jax.value_and_grad(lambda *x: tiled_softmax(None, *x), (0, 1, 2)))
+
+
+@pytest.fixture(params=["xla", "native"])
+def passes(request, monkeypatch):
+    """Which of the two passes runs; nothing compiled with the other is used."""
+    tiled_grad.clear_cache()
+    if request.param == "xla":
+        monkeypatch.setattr(tiles, "softmax_kernels", lambda dim: None)
+    elif softmax_kernels(DIM) is None:
+        pytest.skip("no machine code for this processor")
+    yield
+    tiled_grad.clear_cache()
 
 
 @settings(max_examples=40, deadline=None)
@@ -46,7 +61,7 @@ def test_equals_the_held_matrix_in_value_and_gradient(seed, scale, padding):
         np.testing.assert_allclose(g, w, rtol=1e-8, atol=1e-10)
 
 
-def test_worked_by_hand():
+def test_worked_by_hand(passes):
     # Scores 0, log 3 and, beside 64 padded slots, log 4: a sum of 8. One positive, twice, with score log 3.
     candidates = jnp.zeros((67, 1)).at[1, 0].set(np.log(3.0)).at[66, 0].set(np.log(4.0))
     added = jnp.full(67, -jnp.inf).at[jnp.array([0, 1, 66])].set(0.0)
@@ -60,7 +75,7 @@ def test_worked_by_hand():
     assert float(d_query[0, 0]) == pytest.approx(want[1] * np.log(3) + want[66] * np.log(4), rel=1e-5)
 
 
-def test_large_scores_do_not_overflow():
+def test_large_scores_do_not_overflow(passes):
     candidates = jnp.array([[500.0], [-500.0], [499.0]])
     arguments = (jnp.ones((1, 1)), candidates, jnp.zeros(3), jnp.array([0]), jnp.array([2]), jnp.ones(1))
     loss, grads = tiled_grad(*arguments)
@@ -68,7 +83,7 @@ def test_large_scores_do_not_overflow():
     assert all(np.isfinite(g).all() for g in grads)
 
 
-def test_softmax_loss_tiles_where_the_matrix_is_large(monkeypatch):
+def test_softmax_loss_tiles_where_the_matrix_is_large(monkeypatch, passes):
     rng = np.random.default_rng(0)
     queries, candidates = rng.normal(size=(QUERIES, DIM)), rng.normal(size=(SLOTS, DIM))
     bias = jnp.asarray(rng.normal(size=SLOTS), jnp.float32)
@@ -94,7 +109,7 @@ def test_softmax_loss_tiles_where_the_matrix_is_large(monkeypatch):
         np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-5)
 
 
-def test_no_matrix_of_queries_by_candidates_is_held(monkeypatch):
+def test_no_matrix_of_queries_by_candidates_is_held(monkeypatch, passes):
     """What the compiled gradient takes beside its arguments and results stays below one such matrix."""
     monkeypatch.setattr(tiles, "TILE_LOGITS", 1 << 16)
     q, c = jnp.ones((256, 8)), jnp.ones((20_000, 8))

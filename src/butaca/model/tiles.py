@@ -29,6 +29,9 @@ from butaca.model.owned import At, over_own
 #: Logits of a tile: 8 MB; docs/decisions/016-training-at-scale.md has what other sizes take.
 TILE_LOGITS = 1 << 21
 
+#: Floats of all queries up to which machine code is used: it holds a gradient of their size for each part.
+NATIVE_FLOATS = 1 << 20
+
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def tiled_softmax(
@@ -130,7 +133,8 @@ tiled_softmax.defvjp(_forward, _backward)
 
 
 def _kernels(queries: Array) -> SoftmaxKernels | None:
-    return softmax_kernels(queries.shape[1]) if queries.dtype == jnp.float32 else None
+    fits = queries.dtype == jnp.float32 and queries.size <= NATIVE_FLOATS
+    return softmax_kernels(queries.shape[1]) if fits else None
 
 
 def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:

@@ -176,16 +176,16 @@ def _run(f: Any, *arrays: Any) -> list[Any]:
 _engines: list[Any] = []
 
 
-def compiled(dim: int, tiles: Tiles) -> SoftmaxKernels:
-    """The passes for vectors of `dim` floats in such tiles."""
+def compiled(dim: int, tiles: Tiles, threads: int | None = None) -> SoftmaxKernels:
+    """The passes for vectors of `dim` floats in such tiles, by `threads` or as many as there are cores."""
     from butaca.model.native.passes import PARTS
 
     padded = -(-dim // tiles.lanes) * tiles.lanes
-    return SoftmaxKernels(_registered(padded, tiles), dim, padded, tiles.queries, PARTS)
+    return SoftmaxKernels(_registered(padded, tiles, threads or cores()), dim, padded, tiles.queries, PARTS)
 
 
 @functools.cache
-def _registered(dim: int, tiles: Tiles) -> str:
+def _registered(dim: int, tiles: Tiles, threads: int) -> str:
     """What XLA knows the compiled passes by."""
     from llvmlite import binding
 
@@ -193,7 +193,7 @@ def _registered(dim: int, tiles: Tiles) -> str:
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    module = binding.parse_assembly(str(build(tiles, dim, cores())))
+    module = binding.parse_assembly(str(build(tiles, dim, threads)))
     module.verify()
     # LLVM would rather split vectors of 512 bits on some processors that have them.
     features = binding.get_host_cpu_features().flatten() + ",-prefer-256-bit"
@@ -206,7 +206,7 @@ def _registered(dim: int, tiles: Tiles) -> str:
     engine = binding.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _engines.append(engine)
-    name = f"butaca_softmax_{dim}_{tiles.lanes}"
+    name = f"butaca_softmax_{dim}_{tiles.lanes}_{threads}"
     for which in ("sums", "grads"):
         handler = ctypes.CFUNCTYPE(ctypes.c_void_p)(engine.get_function_address(which))
         capsule = jax.ffi.pycapsule(handler)  # type: ignore[no-untyped-call]

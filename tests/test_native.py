@@ -1,0 +1,202 @@
+"""The softmax's machine code beside numpy in double precision, by both widths, and where it can't run."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from butaca.model import tiles
+from butaca.model.native import kernels
+from butaca.model.native.kernels import compiled, fitting, softmax_kernels
+from butaca.model.native.passes import BLOCK, NARROW, PARTS, WIDE
+from butaca.model.tiles import tiled_softmax
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() != "x86_64" or fitting() is None, reason="needs x86-64 with AVX2"
+)
+
+
+native_grad = jax.jit(jax.value_and_grad(lambda *x: tiled_softmax(None, *x), (0, 1, 2)))
+xla_grad = jax.jit(jax.value_and_grad(lambda *x: tiled_softmax(None, *x), (0, 1, 2)))
+
+
+def shapes():
+    """Of vectors that this processor has."""
+    return [WIDE, NARROW] if fitting() == WIDE else [NARROW]
+
+
+def random_case(n_queries, n_candidates, dim, seed=0, scale=3.0):
+    rng = np.random.default_rng(seed)
+    queries = rng.normal(size=(n_queries, dim)) * scale / dim**0.5
+    candidates, added = rng.normal(size=(n_candidates, dim)), rng.normal(size=n_candidates)
+    return tuple(x.astype(np.float32) for x in (queries, candidates, added))
+
+
+def close(got, want):
+    np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-5 * max(np.abs(want).max(), 1e-3))
+
+
+@pytest.mark.parametrize("shape", shapes(), ids=lambda shape: f"{shape.lanes} lanes")
+@pytest.mark.parametrize(
+    ("n_queries", "n_candidates", "dim"),
+    [
+        (1, 1, 1),
+        (2, PARTS - 1, 3),  # parts without a candidate
+        (47, PARTS * BLOCK, 16),  # whole blocks alone
+        (48, PARTS * BLOCK + 5, 64),
+        (49, 1003, 72),  # a group of columns that is not whole
+        (101, 2000, 200),
+    ],
+)
+def test_equal_double_precision(shape, n_queries, n_candidates, dim):
+    passes = compiled(dim, shape)
+    queries, candidates, added = random_case(n_queries, n_candidates, dim)
+    added[1::7] = -np.inf
+    logits = queries.astype(np.float64) @ candidates.T.astype(np.float64) + added
+    largest, total = jax.jit(passes.sums)(queries, candidates, added)
+    close(largest, logits.max(axis=1))
+    log_sum = logits.max(axis=1) + np.log(np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1))
+    close(largest + np.log(total), log_sum)
+
+    shift = (np.log(np.arange(n_queries) + 1.0) - log_sum).astype(np.float32)
+    shift[1::3] = -np.inf
+    p = np.exp(logits + shift[:, None])
+    got = jax.jit(passes.grads)(queries, candidates, added, shift)
+    for g, w in zip(got, (p @ candidates, p.T @ queries, p.sum(axis=0)), strict=True):
+        close(g, w)
+    assert not np.asarray(got[0])[1::3].any()  # left out: exactly nothing
+    assert not np.asarray(got[1])[1::7].any()
+
+
+@pytest.mark.parametrize("shape", shapes(), ids=lambda shape: f"{shape.lanes} lanes")
+def test_the_exponential_is_within_two_units_of_the_last_place(shape):
+    # With one query of zeros, the gradient of a term is exp(term + shift).
+    x = np.concatenate([np.linspace(-87, 60, 20_011), [0.0, -0.5, 1e-20, -86.9]]).astype(np.float32)
+    passes = compiled(8, shape)
+    zeros = np.zeros((len(x), 8), np.float32)
+    got = jax.jit(passes.grads)(zeros[:1], zeros, x, np.zeros(1, np.float32))[2]
+    # Its argument x log2(e) is rounded, and log2(e) is: |x| 2**-23 of the result, beside its own error.
+    want = np.exp(x.astype(np.float64))
+    error = np.abs(got - want) / want
+    assert (error <= 2 * 2.0**-23 + np.abs(x) * 2.0**-23).all()
+    below = np.array([-88.0, -1e4, -3e38, -np.inf], np.float32)
+    got = jax.jit(passes.grads)(zeros[:1], zeros[:4], below, np.zeros(1, np.float32))[2]
+    assert not np.asarray(got).any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([0.1, 1.0, 5.0]), st.integers(0, 100))
+def test_loss_and_gradient_equal_xlas(seed, scale, padding):
+    rng = np.random.default_rng(seed)
+    queries, candidates, added = random_case(5, 150, 3, seed, scale)
+    added[150 - padding :] = -np.inf
+    query, slot = rng.integers(0, 4, 24), rng.integers(0, 150 - padding, 24)  # the last query has no positive
+    weight = rng.integers(0, 3, 24).astype(np.float32)
+    arguments = tuple(map(jnp.asarray, (queries, candidates, added, query, slot, weight)))
+    got, got_grad = native_grad(*arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "softmax_kernels", lambda dim: None)
+        want, want_grad = xla_grad(*arguments)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+    for g, w in zip(got_grad, want_grad, strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-5)
+
+
+def test_the_bits_do_not_depend_on_the_threads():
+    queries, candidates, added = random_case(70, 3001, 20)
+    shift = -np.ones(70, np.float32)
+    got = []
+    for threads in (1, 2, 5, 40):  # more threads than parts: as many as parts
+        passes = compiled(20, shapes()[0], threads)
+        sums, grads = jax.jit(passes.sums), jax.jit(passes.grads)
+        got.append([*sums(queries, candidates, added), *grads(queries, candidates, added, shift)])
+    for other in got[1:]:
+        for x, y in zip(got[0], other, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_it_is_what_runs_where_it_can(monkeypatch):
+    asked = []
+    monkeypatch.setattr(tiles, "softmax_kernels", lambda dim: asked.append(dim) or softmax_kernels(dim))
+    arguments = [jnp.asarray(x) for x in random_case(4, 90, 6)]
+    pairs = jnp.zeros(2, jnp.int32), jnp.zeros(2, jnp.int32), jnp.ones(2)
+    text = jax.jit(lambda *x: tiled_softmax(None, *x, *pairs)).lower(*arguments).as_text()
+    assert asked == [6]
+    assert "butaca_softmax_" in text
+    # Not for double precision, and not where a gradient of all queries for each part would take the memory.
+    monkeypatch.setattr(tiles, "NATIVE_FLOATS", 23)
+    text = jax.jit(lambda *x: tiled_softmax(None, *x, *pairs)).lower(*arguments).as_text()
+    assert "butaca_softmax_" not in text
+
+
+def test_without_llvmlite_xla_does_it():
+    code = """
+import sys
+sys.modules["llvmlite"] = None
+import jax, jax.numpy as jnp
+from butaca.model.native.kernels import softmax_kernels
+from butaca.model.tiles import tiled_softmax
+assert softmax_kernels(2) is None
+one = jnp.zeros(1, jnp.int32)
+arguments = jnp.ones((1, 2)), jnp.eye(3, 2), jnp.zeros(3), one, one, jnp.ones(1)
+print(float(jax.jit(lambda *x: tiled_softmax(None, *x))(*arguments)))
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(np.log(2 * np.e + 1) - 1, rel=1e-6)
+
+
+@pytest.fixture
+def fresh():
+    """Nothing remembered of whether it runs, before and after."""
+    kernels._for_this_machine.cache_clear()
+    yield
+    kernels._for_this_machine.cache_clear()
+
+
+def test_wrong_numbers_are_noticed_and_said(monkeypatch, fresh):
+    right = kernels.SoftmaxKernels.grads
+    monkeypatch.setattr(kernels.SoftmaxKernels, "grads", lambda *x: [2.0 * y for y in right(*x)])
+    with pytest.warns(RuntimeWarning, match="without machine code.*other numbers"):
+        assert softmax_kernels(4) is None
+
+
+def test_another_version_of_the_interface_is_noticed_and_said(monkeypatch, fresh):
+    from butaca.model.native import handler
+
+    monkeypatch.setattr(handler, "API", (99, 0))
+    with pytest.warns(RuntimeWarning, match="without machine code"):
+        assert softmax_kernels(1000) is None  # a size that nothing else has compiled
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [("platform.machine", "aarch64"), ("sys.platform", "win32"), ("jax.default_backend", "gpu")],
+)
+def test_elsewhere_xla_does_it(monkeypatch, where, value):
+    module, name = where.split(".")
+    found = value if module == "sys" else lambda: value
+    monkeypatch.setattr(getattr(kernels, module), name, found)
+    assert softmax_kernels(6) is None
+
+
+def test_a_processor_without_avx2_has_none(monkeypatch, fresh):
+    from llvmlite import binding
+
+    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"sse2": True})
+    assert softmax_kernels(6) is None
+
+
+def test_narrow_vectors_where_the_processor_has_no_wide_ones(monkeypatch):
+    from llvmlite import binding
+
+    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"avx2": True, "fma": True})
+    assert fitting() == NARROW
