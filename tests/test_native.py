@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from butaca.model import tiles
 from butaca.model.native import kernels
-from butaca.model.native.kernels import compiled, fitting, softmax_kernels
+from butaca.model.native.kernels import compiled, fitting, native_kernels
 from butaca.model.native.passes import BLOCK, NARROW, PARTS, WIDE
 from butaca.model.tiles import tiled_softmax
 
@@ -103,7 +103,7 @@ def test_loss_and_gradient_equal_xlas(seed, scale, padding):
     arguments = tuple(map(jnp.asarray, (queries, candidates, added, query, slot, weight)))
     got, got_grad = native_grad(*arguments)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "softmax_kernels", lambda dim: None)
+        patch.setattr(tiles, "native_kernels", lambda dim: None)
         want, want_grad = xla_grad(*arguments)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
     for g, w in zip(got_grad, want_grad, strict=True):
@@ -125,16 +125,16 @@ def test_the_bits_do_not_depend_on_the_threads():
 
 def test_it_is_what_runs_where_it_can(monkeypatch):
     asked = []
-    monkeypatch.setattr(tiles, "softmax_kernels", lambda dim: asked.append(dim) or softmax_kernels(dim))
+    monkeypatch.setattr(tiles, "native_kernels", lambda dim: asked.append(dim) or native_kernels(dim))
     arguments = [jnp.asarray(x) for x in random_case(4, 90, 6)]
     pairs = jnp.zeros(2, jnp.int32), jnp.zeros(2, jnp.int32), jnp.ones(2)
     text = jax.jit(lambda *x: tiled_softmax(None, *x, *pairs)).lower(*arguments).as_text()
     assert asked == [6]
-    assert "butaca_softmax_" in text
+    assert "butaca_" in text
     # Not for double precision, and not where a gradient of all queries for each part would take the memory.
     monkeypatch.setattr(tiles, "NATIVE_FLOATS", 23)
     text = jax.jit(lambda *x: tiled_softmax(None, *x, *pairs)).lower(*arguments).as_text()
-    assert "butaca_softmax_" not in text
+    assert "butaca_" not in text
 
 
 def test_without_llvmlite_xla_does_it():
@@ -142,9 +142,9 @@ def test_without_llvmlite_xla_does_it():
 import sys
 sys.modules["llvmlite"] = None
 import jax, jax.numpy as jnp
-from butaca.model.native.kernels import softmax_kernels
+from butaca.model.native.kernels import native_kernels
 from butaca.model.tiles import tiled_softmax
-assert softmax_kernels(2) is None
+assert native_kernels(2) is None
 one = jnp.zeros(1, jnp.int32)
 arguments = jnp.ones((1, 2)), jnp.eye(3, 2), jnp.zeros(3), one, one, jnp.ones(1)
 print(float(jax.jit(lambda *x: tiled_softmax(None, *x))(*arguments)))
@@ -163,10 +163,10 @@ def fresh():
 
 
 def test_wrong_numbers_are_noticed_and_said(monkeypatch, fresh):
-    right = kernels.SoftmaxKernels.grads
-    monkeypatch.setattr(kernels.SoftmaxKernels, "grads", lambda *x: [2.0 * y for y in right(*x)])
+    right = kernels.NativeKernels.grads
+    monkeypatch.setattr(kernels.NativeKernels, "grads", lambda *x: [2.0 * y for y in right(*x)])
     with pytest.warns(RuntimeWarning, match="without machine code.*other numbers"):
-        assert softmax_kernels(4) is None
+        assert native_kernels(4) is None
 
 
 def test_another_version_of_the_interface_is_noticed_and_said(monkeypatch, fresh):
@@ -174,7 +174,7 @@ def test_another_version_of_the_interface_is_noticed_and_said(monkeypatch, fresh
 
     monkeypatch.setattr(handler, "API", (99, 0))
     with pytest.warns(RuntimeWarning, match="without machine code"):
-        assert softmax_kernels(1000) is None  # a size that nothing else has compiled
+        assert native_kernels(1000) is None  # a size that nothing else has compiled
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_elsewhere_xla_does_it(monkeypatch, where, value):
     module, name = where.split(".")
     found = value if module == "sys" else lambda: value
     monkeypatch.setattr(getattr(kernels, module), name, found)
-    assert softmax_kernels(6) is None
+    assert native_kernels(6) is None
 
 
 def test_a_processor_without_avx2_has_none(monkeypatch, fresh):
     from llvmlite import binding
 
     monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"sse2": True})
-    assert softmax_kernels(6) is None
+    assert native_kernels(6) is None
 
 
 def test_narrow_vectors_where_the_processor_has_no_wide_ones(monkeypatch):

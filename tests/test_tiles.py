@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from butaca.model import losses, tiles
 from butaca.model.losses import Positives, softmax_loss
-from butaca.model.native.kernels import softmax_kernels
+from butaca.model.native.kernels import native_kernels
 from butaca.model.tiles import tiled_softmax
 
 QUERIES, SLOTS, PAIRS, DIM = 5, 150, 24, 3  # three tiles of 64, the last partly padding
@@ -35,8 +35,8 @@ def passes(request, monkeypatch):
     """Which of the two passes runs; nothing compiled with the other is used."""
     tiled_grad.clear_cache()
     if request.param == "xla":
-        monkeypatch.setattr(tiles, "softmax_kernels", lambda dim: None)
-    elif softmax_kernels(DIM) is None:
+        monkeypatch.setattr(tiles, "native_kernels", lambda dim: None)
+    elif native_kernels(DIM) is None:
         pytest.skip("no machine code for this processor")
     yield
     tiled_grad.clear_cache()

@@ -35,6 +35,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from butaca.model.owned import At, over_own
+from butaca.model.rows import add_rows
 from butaca.model.tiles import apart, tiled_softmax
 
 Mask: TypeAlias = Literal["none", "accidental", "known"]
@@ -208,12 +209,12 @@ def _backward(rule: _Rule, residuals: tuple[Any, ...], g: Array) -> tuple[Any, .
         d_candidates = jnp.pad(d_candidates, ((0, n_slots - n_softmax), (0, 0)))
 
         def add_candidates(some: At, mine: Array) -> Array:
-            by = jnp.where(mine, at_positive[some], 0.0)[:, None]
-            return cast(Array, d_queries.at[query[some]].add(by * candidates[slot[some]]))
+            by = jnp.where(mine, at_positive[some], 0.0)
+            return add_rows(d_queries, query[some], slot[some], by, candidates)
 
         def add_queries(some: At, mine: Array) -> Array:
-            by = jnp.where(mine, at_positive[some], 0.0)[:, None]
-            return d_candidates.at[slot[some]].add(by * queries[query[some]])
+            by = jnp.where(mine, at_positive[some], 0.0)
+            return add_rows(d_candidates, slot[some], query[some], by, queries)
 
         of_queries, of_candidates = (over_own(add, own, rule.axis) for add in (add_candidates, add_queries))
         d_bias = jnp.pad(d_bias, (0, n_slots - n_softmax)).at[slot].add(at_positive)

@@ -23,8 +23,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from butaca.model.native.kernels import SoftmaxKernels, softmax_kernels
+from butaca.model.native.kernels import NativeKernels, native_kernels
 from butaca.model.owned import At, over_own
+from butaca.model.rows import add_rows
 
 #: Logits of a tile: 8 MB; docs/decisions/016-training-at-scale.md has what other sizes take.
 TILE_LOGITS = 1 << 21
@@ -94,8 +95,8 @@ def _forward(
 
     # Their scores, added up: sum over q of q . (its positives' weighted sum).
     def add_candidates(some: At, mine: Array) -> Array:
-        vectors = jnp.where(mine, held[some], 0.0)[:, None] * candidates[at[some]]
-        return jnp.zeros_like(queries).at[query[some]].add(vectors)
+        by = jnp.where(mine, held[some], 0.0)
+        return add_rows(jnp.zeros_like(queries), query[some], at[some], by, candidates)
 
     wanted = over_own(add_candidates, own, axis)  # [Q, d]
     score = jnp.sum(queries * wanted) + jnp.sum(held * jnp.where(own, added[at], 0.0))
@@ -121,8 +122,7 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
         d_queries, d_candidates, d_added = _grads(queries, candidates, added, shift)
 
     def add_queries(some: At, mine: Array) -> Array:
-        vectors = jnp.where(mine, -held[some], 0.0)[:, None] * queries[query[some]]
-        return d_candidates.at[at[some]].add(vectors)
+        return add_rows(d_candidates, at[some], query[some], jnp.where(mine, -held[some], 0.0), queries)
 
     of_pairs = over_own(add_queries, own, axis)
     d_added = d_added.at[at].add(-held)
@@ -132,9 +132,9 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
 tiled_softmax.defvjp(_forward, _backward)
 
 
-def _kernels(queries: Array) -> SoftmaxKernels | None:
+def _kernels(queries: Array) -> NativeKernels | None:
     fits = queries.dtype == jnp.float32 and queries.size <= NATIVE_FLOATS
-    return softmax_kernels(queries.shape[1]) if fits else None
+    return native_kernels(queries.shape[1]) if fits else None
 
 
 def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:

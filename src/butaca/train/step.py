@@ -23,6 +23,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from butaca.model.losses import Known, Mask, Positives, l2_penalty, softmax_loss
 from butaca.model.owned import At, over_own
+from butaca.model.rows import add_rows
 from butaca.model.tiles import apart
 from butaca.model.towers import HistoryTable, Inputs, Rows, Tower, unit
 from butaca.train.batches import Batch, HistoryRows
@@ -207,8 +208,8 @@ def summed_histories(
     else:
 
         def add(at: At, mine: Array) -> Array:
-            rows = weights.table[jnp.where(mine, own[at], 0)] * jnp.where(mine, weight[at], 0.0)[:, None]
-            return start.at[entries.query[at]].add(rows, indices_are_sorted=True)  # [H', d] -> [Q, d]
+            where = jnp.where(mine, own[at], 0)
+            return add_rows(start, entries.query[at], where, jnp.where(mine, weight[at], 0.0), weights.table)
 
         summed = over_own(add, inside, axis)
     if axis is not None:

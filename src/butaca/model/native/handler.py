@@ -9,7 +9,8 @@ from __future__ import annotations
 from llvmlite import ir
 
 from butaca.model.native.emit import I8, I32, I64, NULL, POINTER, Emitter, Value, declared
-from butaca.model.native.passes import BUFFERS, PARTS, Tiles, grads_part, sums_part
+from butaca.model.native.passes import PARTS, Tiles, grads_part, sums_part
+from butaca.model.native.rows import rows_part
 
 API = (0, 3)  # the version of the interface that this is written to
 
@@ -23,7 +24,7 @@ DATA, SHAPE = 24, 40
 
 
 def build(tiles: Tiles, dim: int, threads: int) -> ir.Module:
-    """A module with the handlers `sums` and `grads`.
+    """A module with the handlers `sums`, `grads` and `rows`.
 
     Args:
         tiles: what fits the processor's registers.
@@ -32,15 +33,27 @@ def build(tiles: Tiles, dim: int, threads: int) -> ir.Module:
     """
     module = ir.Module("softmax")
     threads = min(threads, PARTS)
-    _handler(module, "sums", sums_part(module, tiles, dim), threads, candidates=1)
-    _handler(module, "grads", grads_part(module, tiles, dim), threads, candidates=2)
+    _handler(module, "sums", sums_part(module, tiles, dim), threads, (3, 2), counted=(0, 1))
+    _handler(module, "grads", grads_part(module, tiles, dim), threads, (5, 3), counted=(0, 2))
+    _handler(module, "rows", rows_part(module, tiles, dim), threads, (5, 1), counted=(1, 0))
     return module
 
 
-def _handler(module: ir.Module, name: str, part: ir.Function, threads: int, candidates: int) -> None:
-    """The handler of a pass: it returns null, no error, when all parts are done."""
-    n_in, n_out = BUFFERS[name]
-    share = _share(module, name, part, threads)
+def _handler(
+    module: ir.Module,
+    name: str,
+    part: ir.Function,
+    threads: int,
+    n_buffers: tuple[int, int],
+    counted: tuple[int, int],
+) -> None:
+    """The handler `name`: it returns null, no error, when all parts are done.
+
+    `n_buffers` are those given and those taken; of the given ones `counted`, the first extent is the count
+    and the number of rows that a part's function is told.
+    """
+    n_in, n_out = n_buffers
+    share = _share(module, name, n_in + n_out, part, threads)
     function = ir.Function(module, ir.FunctionType(POINTER, [POINTER]), name)
     b = ir.IRBuilder(function.append_basic_block("entry"))
     (frame,) = function.args
@@ -56,7 +69,7 @@ def _handler(module: ir.Module, name: str, part: ir.Function, threads: int, cand
     given = [_pointer(b, arguments, 8 * i) for i in range(n_in)]
     taken = [_pointer(b, results, 8 * i) for i in range(n_out)]
     data = [b.ptrtoint(_pointer(b, buffer, DATA), I64) for buffer in given + taken]
-    counts = [b.load(_pointer(b, given[i], SHAPE), typ=I64, align=8) for i in (0, candidates)]
+    counts = [b.load(_pointer(b, given[i], SHAPE), typ=I64, align=8) for i in counted]
 
     # What each thread is told: the buffers, both counts, its number.
     told = [b.alloca(POINTER, I64(len(data) + 3)) for _ in range(threads)]
@@ -79,17 +92,17 @@ def _handler(module: ir.Module, name: str, part: ir.Function, threads: int, cand
     b.ret(NULL)
 
 
-def _share(module: ir.Module, name: str, part: ir.Function, threads: int) -> ir.Function:
+def _share(module: ir.Module, name: str, n_buffers: int, part: ir.Function, threads: int) -> ir.Function:
     """What a thread does: the part of its number, and every `threads`-th part after it."""
     function = ir.Function(module, ir.FunctionType(POINTER, [POINTER]), f"{name}_share")
     function.linkage = "internal"
     e = Emitter(ir.IRBuilder(function.append_basic_block("entry")), 4)
-    b, n_buffers = e.b, sum(BUFFERS[name])
+    b = e.b
     told = [b.gep(function.args[0], [I64(i)], source_etype=I64) for i in range(n_buffers + 3)]
     data = [b.load(place, typ=POINTER, align=8) for place in told[:n_buffers]]
-    panels, candidates, thread = (b.load(place, typ=I64, align=8) for place in told[n_buffers:])
+    count, rows, thread = (b.load(place, typ=I64, align=8) for place in told[n_buffers:])
     with e.loop(b.sdiv(b.sub(I64(PARTS + threads - 1), thread), I64(threads))) as turn:
-        b.call(part, [*data, panels, candidates, b.add(thread, b.mul(turn.index, I64(threads)))])
+        b.call(part, [*data, count, rows, b.add(thread, b.mul(turn.index, I64(threads)))])
     b.ret(NULL)
     return function
 

@@ -1,4 +1,4 @@
-"""The passes compiled for this processor, once a process and size, and called from JAX."""
+"""Machine code compiled for this processor, once a process and size, and called from JAX."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LOG2_E = float(np.log2(np.e))
 LOG_2 = float(np.log(2.0))
 
 
-def softmax_kernels(dim: int) -> SoftmaxKernels | None:
-    """The passes for vectors of `dim` floats; None where they can't run, which is no error.
+def native_kernels(dim: int) -> NativeKernels | None:
+    """The code for vectors of `dim` floats; None where it can't run, which is no error.
 
-    They need llvmlite (extra `native`), an x86-64 processor with AVX-512 or AVX2, Linux or macOS, and JAX's
+    It needs llvmlite (extra `native`), an x86-64 processor with AVX-512 or AVX2, Linux or macOS, and JAX's
     default device to be the CPU.
     """
     if jax.default_backend() != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
@@ -39,7 +39,7 @@ def softmax_kernels(dim: int) -> SoftmaxKernels | None:
 
 
 @functools.cache
-def _for_this_machine(dim: int) -> SoftmaxKernels | None:
+def _for_this_machine(dim: int) -> NativeKernels | None:
     try:
         tiles = fitting()
         if tiles is None:
@@ -49,9 +49,7 @@ def _for_this_machine(dim: int) -> SoftmaxKernels | None:
     except ImportError:
         return None
     except Exception as error:  # a later XLA or LLVM that differs: slower, not wrong
-        warnings.warn(
-            f"The softmax runs without machine code of its own: {error}", RuntimeWarning, stacklevel=3
-        )
+        warnings.warn(f"Training runs without machine code of its own: {error}", RuntimeWarning, stacklevel=3)
         return None
     return kernels
 
@@ -69,8 +67,8 @@ def fitting() -> Tiles | None:
 
 
 @dataclass(frozen=True)
-class SoftmaxKernels:
-    """Both passes, as functions of arrays on the CPU; float32 alone.
+class NativeKernels:
+    """What is compiled, as functions of arrays on the CPU; float32 alone.
 
     Attributes:
         name: what XLA knows them by.
@@ -120,10 +118,25 @@ class SoftmaxKernels:
         shapes = [(self.parts, *padded.shape), wide.shape, added.shape]
         given = (across, padded, wide, added * LOG2_E, shifts)
         d_queries, d_candidates, d_added = self._call("grads", shapes, given)
-        return d_queries.sum(axis=0)[:n, : self.dim], d_candidates[:, : self.dim], d_added
+        # Term by term, which XLA makes one loop of: a sum over the axis takes it ten times as long.
+        of_queries = functools.reduce(jnp.add, d_queries)
+        return of_queries[:n, : self.dim], d_candidates[:, : self.dim], d_added
+
+    def add_rows(self, rows: Array, to: Array, source: Array, weight: Array, table: Array) -> Array:
+        """The rows, with weight[p] table[source[p]] added to row to[p] for each p in order, [n, d].
+
+        Args:
+            rows: [n, d], where d is a multiple of what a vector holds: `padded` equals `dim`.
+            to: row of each pair [P]; one out of range adds nothing.
+            source: row of the table of each pair [P], in range.
+            weight: of each pair [P]; where it is zero, nothing is added.
+            table: [m, d].
+        """
+        given = (rows, to.astype(jnp.int32), source.astype(jnp.int32), weight, table)
+        return self._call("rows", [rows.shape], given, {0: 0})[0]
 
     def check(self) -> None:
-        """Call both passes on a few numbers, outside of whatever JAX is tracing.
+        """Call all of it on a few numbers, outside of whatever JAX is tracing.
 
         Raises:
             RuntimeError: what they return is wrong.
@@ -139,7 +152,12 @@ class SoftmaxKernels:
         _, total = _run(self.sums, *arrays)
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         of_queries, of_candidates, _ = _run(self.grads, *arrays, -logits.max(axis=1))
-        wanted = ((total, p.sum(axis=1)), (of_queries, p @ candidates), (of_candidates, p.T @ queries))
+        wanted = [(total, p.sum(axis=1)), (of_queries, p @ candidates), (of_candidates, p.T @ queries)]
+        if self.padded == self.dim:
+            rows, at = np.ones((self.parts, self.dim), np.float32), np.arange(6, dtype=np.int32)
+            (got,) = _run(lambda *x: [self.add_rows(*x)], rows, at // 2, at % 3, added[:6], queries)
+            np.add.at(rows, at // 2, added[:6, None] * queries[at % 3])
+            wanted.append((got, rows))
         if not all(np.allclose(got, want, rtol=1e-3, atol=1e-3) for got, want in wanted):
             raise RuntimeError("they return other numbers than numpy")
 
@@ -155,14 +173,18 @@ class SoftmaxKernels:
         return across, padded
 
     def _call(
-        self, which: str, shapes: Sequence[tuple[int, ...]], given: tuple[Array, ...]
-    ) -> Sequence[Array]:
+        self,
+        which: str,
+        shapes: Sequence[tuple[int, ...]],
+        given: tuple[Array, ...],
+        in_place: dict[int, int] | None = None,
+    ) -> list[Array]:
         def like(*arrays: Array) -> list[Array]:  # on the mesh axes that what is given lies on
-            number = sum(array.reshape(-1)[0] for array in arrays)
+            number = sum(array.reshape(-1)[0].astype(jnp.float32) for array in arrays)
             return [jnp.broadcast_to(number, shape) for shape in shapes]
 
         results = jax.eval_shape(like, *given)
-        called: Any = jax.ffi.ffi_call(f"{self.name}_{which}", results)
+        called: Any = jax.ffi.ffi_call(f"{self.name}_{which}", results, input_output_aliases=in_place)
         return list(called(*given))
 
 
@@ -176,17 +198,17 @@ def _run(f: Any, *arrays: Any) -> list[Any]:
 _engines: list[Any] = []
 
 
-def compiled(dim: int, tiles: Tiles, threads: int | None = None) -> SoftmaxKernels:
-    """The passes for vectors of `dim` floats in such tiles, by `threads` or as many as there are cores."""
+def compiled(dim: int, tiles: Tiles, threads: int | None = None) -> NativeKernels:
+    """The code for vectors of `dim` floats in such tiles, for `threads` or as many as there are cores."""
     from butaca.model.native.passes import PARTS
 
     padded = -(-dim // tiles.lanes) * tiles.lanes
-    return SoftmaxKernels(_registered(padded, tiles, threads or cores()), dim, padded, tiles.queries, PARTS)
+    return NativeKernels(_registered(padded, tiles, threads or cores()), dim, padded, tiles.queries, PARTS)
 
 
 @functools.cache
 def _registered(dim: int, tiles: Tiles, threads: int) -> str:
-    """What XLA knows the compiled passes by."""
+    """What XLA knows the compiled code by."""
     from llvmlite import binding
 
     from butaca.model.native.handler import build
@@ -206,8 +228,8 @@ def _registered(dim: int, tiles: Tiles, threads: int) -> str:
     engine = binding.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _engines.append(engine)
-    name = f"butaca_softmax_{dim}_{tiles.lanes}_{threads}"
-    for which in ("sums", "grads"):
+    name = f"butaca_{dim}_{tiles.lanes}_{threads}"
+    for which in ("sums", "grads", "rows"):
         handler = ctypes.CFUNCTYPE(ctypes.c_void_p)(engine.get_function_address(which))
         capsule = jax.ffi.pycapsule(handler)  # type: ignore[no-untyped-call]
         jax.ffi.register_ffi_target(f"{name}_{which}", capsule)

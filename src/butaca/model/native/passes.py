@@ -46,9 +46,6 @@ class Tiles:
 WIDE = Tiles(lanes=16, logit_rows=8, panel=3, rows=6, columns=4)  # for 32 registers of 512 bits
 NARROW = Tiles(lanes=8, logit_rows=4, panel=3, rows=6, columns=2)  # for 16 registers of 256 bits
 
-#: Buffers that a pass reads and writes, in order; `sums_part` and `grads_part` say which.
-BUFFERS = {"sums": (3, 2), "grads": (5, 3)}
-
 
 def sums_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
     """Each query's largest logit among a part's candidates, and its sum of exponentials relative to that.
@@ -56,7 +53,7 @@ def sums_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
     Buffers: queries by panel [panels, dim, 48], candidates [C, dim], terms [C]; the largest and the sums
     [PARTS, panels x 48], of which the part has a row.
     """
-    e, buffers, panels, part, first, last = _start(module, "sums", tiles)
+    e, buffers, panels, part, first, last = start(module, "sums", 5, tiles)
     across, candidates, added, largest, total = buffers
     b, width = e.b, tiles.queries
     row = b.mul(part, b.mul(panels, I64(width)))
@@ -90,7 +87,7 @@ def sums_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
             where = ((row, 1), (outer.index, width), (v, tiles.lanes))
             e.store(one.carried[v], e.at(largest, *where))
             e.store(one.carried[tiles.panel + v], e.at(total, *where))
-    return _end(e)
+    return end(e)
 
 
 def grads_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
@@ -100,7 +97,7 @@ def grads_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
     shifts [panels x 48]; the gradients of queries [PARTS, panels x 48, dim], of which the part has a row, of
     candidates [C, dim] and terms [C].
     """
-    e, buffers, panels, part, first, last = _start(module, "grads", tiles)
+    e, buffers, panels, part, first, last = start(module, "grads", 8, tiles)
     across, queries, candidates, added, shift, d_queries, d_candidates, d_added = buffers
     b, width, lanes = e.b, tiles.queries, tiles.lanes
     p, of_terms = e.room(BLOCK * width), e.room(BLOCK * lanes)
@@ -143,27 +140,31 @@ def grads_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
             e.store(
                 e.total(e.load(e.at(of_terms, (one.index, lanes)))), e.at(d_added, (at, 1), (one.index, 1))
             )
-    return _end(e)
+    return end(e)
 
 
-def _start(
-    module: ir.Module, name: str, tiles: Tiles
+def start(
+    module: ir.Module, name: str, n_buffers: int, tiles: Tiles
 ) -> tuple[Emitter, list[Value], Value, Value, Value, Value]:
-    """A function of the buffers, the panels, the candidates and a part; where that part begins and ends."""
-    n_buffers = sum(BUFFERS[name])
+    """A function of the buffers, a count, the rows that are cut into parts, and a part.
+
+    Returns:
+        What writes it, the buffers, the count, the part, its first row and the one after its last.
+    """
     kind = ir.FunctionType(ir.VoidType(), [POINTER] * n_buffers + [I64] * 3)
     function = ir.Function(module, kind, f"{name}_part")
     function.linkage = "internal"
     for buffer in function.args[:n_buffers]:
         buffer.add_attribute("noalias")
-    *buffers, panels, candidates, part = function.args
+    *buffers, count, rows, part = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
-    first = b.sdiv(b.mul(part, candidates), I64(PARTS))
-    last = b.sdiv(b.mul(b.add(part, I64(1)), candidates), I64(PARTS))
-    return Emitter(b, tiles.lanes), buffers, panels, part, first, last
+    first = b.sdiv(b.mul(part, rows), I64(PARTS))
+    last = b.sdiv(b.mul(b.add(part, I64(1)), rows), I64(PARTS))
+    return Emitter(b, tiles.lanes), buffers, count, part, first, last
 
 
-def _end(e: Emitter) -> ir.Function:
+def end(e: Emitter) -> ir.Function:
+    """The function, finished."""
     e.b.ret_void()
     return e.b.function
 

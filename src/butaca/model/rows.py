@@ -1,0 +1,59 @@
+"""Weighted rows of a table added to other rows, by pairs of both: histories, and the positives of a softmax.
+
+In JAX that is a gather, a product and a scatter, each a pass over [P, d] numbers in memory. On CPUs machine
+code (native/) adds a row at a time instead, where there are pairs enough.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from butaca.model.native.kernels import NativeKernels, native_kernels
+
+#: Pairs from which on machine code is used.
+NATIVE_PAIRS = 1 << 14
+
+
+@jax.custom_vjp
+def add_rows(rows: Array, to: Array, source: Array, weight: Array, table: Array) -> Array:
+    """The rows, with weight[p] table[source[p]] added to row to[p] for each pair p, [n, d].
+
+    Differentiable in rows, weight and table.
+
+    Args:
+        rows: [n, d].
+        to: row of each pair [P], in range.
+        source: row of the table of each pair [P], in range.
+        weight: of each pair [P].
+        table: [m, d].
+    """
+    kernels = _kernels(rows, len(to))
+    if kernels is not None:
+        return kernels.add_rows(rows, to, source, weight, table)
+    return rows.at[to].add(weight[:, None] * table[source])
+
+
+def _forward(
+    rows: Array, to: Array, source: Array, weight: Array, table: Array
+) -> tuple[Array, tuple[Any, ...]]:
+    return add_rows(rows, to, source, weight, table), (to, source, weight, table)
+
+
+def _backward(residuals: tuple[Any, ...], g: Array) -> tuple[Any, ...]:
+    to, source, weight, table = residuals
+    d_weight = jnp.sum(g[to] * table[source], axis=1)
+    return g, None, None, d_weight, add_rows(jnp.zeros_like(table), source, to, weight, g)
+
+
+add_rows.defvjp(_forward, _backward)
+
+
+def _kernels(rows: Array, n_pairs: int) -> NativeKernels | None:
+    if rows.dtype != jnp.float32 or n_pairs < NATIVE_PAIRS:
+        return None
+    kernels = native_kernels(rows.shape[1])
+    return kernels if kernels is not None and kernels.padded == kernels.dim else None
