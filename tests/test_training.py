@@ -180,9 +180,12 @@ import numpy as np
 sys.path.insert(0, {tests!r})
 from conftest import checkerboard
 import butaca, jax, optax
-from butaca.model import losses
+from butaca.model import losses, rows
+from butaca.model.native import kernels
 from butaca.train import step
 from butaca.two_tower import TwoTower
+called, call = set(), kernels.NativeKernels._call
+kernels.NativeKernels._call = lambda self, which, *x: called.add(which) or call(self, which, *x)
 assert len(jax.devices()) == 4
 out = {{}}
 for name, settings in {cases!r}.items():
@@ -191,6 +194,9 @@ for name, settings in {cases!r}.items():
     optimizer = optax.adagrad(settings.pop("rate", 0.5))
     step.FILLED = 0 if gathered else 50
     losses.HELD_LOGITS = 0 if settings.pop("tiled", False) else 1 << 24
+    native = settings.pop("native", False)
+    rows.NATIVE_PAIRS, dim = (0, 16) if native else (1 << 14, 4)
+    called.clear()
     step.make_step.cache_clear()
     first = butaca.Id("user_id") if history is None else butaca.History(**history)
     board = checkerboard()
@@ -201,7 +207,7 @@ for name, settings in {cases!r}.items():
         m = TwoTower(
             [first, butaca.Category("parity")],
             [butaca.Id("item_id"), butaca.Bag("genres")],
-            dim=4, devices=devices, **settings,
+            dim=dim, devices=devices, **settings,
         )
         m.fit(board, epochs=5, batch_size=50, optimizer=optimizer)
         ends = [m.user_vectors, m.item_vectors]
@@ -210,12 +216,14 @@ for name, settings in {cases!r}.items():
         if history is not None:
             table = m._fitted.run.towers.query.history
             split = [s.data.shape for s in table.table.addressable_shards]
-            assert split == [(-(-17 // devices), 4)] * devices
+            assert split == [(-(-17 // devices), dim)] * devices
             ends.append(m.query_tower.history.table)
             if history.get("by_rating"):
                 ends += [table.rating, table.recency]
                 assert float(abs(table.recency)) > 0.01
         vectors.append([np.asarray(x) for x in ends])
+    if native and kernels.native_kernels(16) is not None:
+        assert called == ({{"sums", "grads", "rows"}} if native == "tiled" else {{"rows"}}), called
     table = m._fitted.run.towers.candidate.tables["item_id"]
     shards = {{s.data.shape for s in table.addressable_shards}}
     out[name] = [
@@ -247,6 +255,13 @@ def test_one_and_four_devices_end_with_the_same_parameters():
         "history, tiled": {"softmax": "full", "history": {}, "start": "spectral", "tiled": True, **unit},
         "tiled": {"softmax": "full", "tiled": True},
         "history, weighted": {"history": {"by_rating": True, "by_recency": True}, "prior": "recent"},
+        "native, tiled": {
+            "softmax": "full", "tiled": True, "native": "tiled",
+            "history": {"by_rating": True, "by_recency": True}, "gathered": True, **unit,
+        },
+        "native, sampled": {
+            "softmax": "sampled", "samples": 12, "native": "rows", "history": {}, "gathered": True, **unit,
+        },
         # At a rate of 0.5 layers magnify the last digit of a sum a thousandfold in each epoch.
         "history, layers": {"softmax": "full", "history": {}, "hidden": (6,), "mask": "known", "rate": 0.05},
         "history, gathered": {
@@ -260,7 +275,7 @@ def test_one_and_four_devices_end_with_the_same_parameters():
     for name, (difference, size, shards, devices) in json.loads(run.stdout.splitlines()[-1]).items():
         assert difference < 2e-4, (name, difference)
         assert size > 0.1, name  # they did move
-        assert shards == [[5, 4]], name  # ceil(17 / 4) rows each
+        assert shards == [[5, 16 if "native" in name else 4]], name  # ceil(17 / 4) rows each
         assert devices == 4, name
 
 

@@ -180,7 +180,7 @@ class NativeKernels:
         in_place: dict[int, int] | None = None,
     ) -> list[Array]:
         def like(*arrays: Array) -> list[Array]:  # on the mesh axes that what is given lies on
-            number = sum(array.reshape(-1)[0].astype(jnp.float32) for array in arrays)
+            number = sum(array.sum().astype(jnp.float32) for array in arrays)
             return [jnp.broadcast_to(number, shape) for shape in shapes]
 
         results = jax.eval_shape(like, *given)
