@@ -470,9 +470,15 @@ def test_two_fingers_zoom_the_map_and_one_still_scrolls_the_page(visit: Visit) -
     rows(page)
     canvas = show_map(page)
     devtools = page.context.new_cdp_session(page)
-    box = canvas.bounding_box()
-    assert box is not None
-    x, y = box["x"] + 190, min(box["y"] + 200, 600)
+
+    def middle() -> tuple[float, float]:
+        """A place on the canvas that the window shows, once scrolling has come to rest."""
+        page.wait_for_function(
+            "() => { const was = window.lastY; window.lastY = scrollY; return was === scrollY; }", polling=200
+        )
+        box = canvas.bounding_box()
+        assert box is not None
+        return box["x"] + 190, (max(box["y"], 0) + min(box["y"] + box["height"], 700)) / 2
 
     def touch(*paths: tuple[float, float, float, float]) -> None:
         """Fingers that move from a place to another."""
@@ -486,8 +492,10 @@ def test_two_fingers_zoom_the_map_and_one_still_scrolls_the_page(visit: Visit) -
         devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         page.wait_for_timeout(500)
 
+    x, y = middle()
     before = page.evaluate("scrollY")
     touch((x, y, x, y + 140))
+    x, y = middle()
     scrolled = page.evaluate("scrollY")
     assert before - scrolled > 50  # at the whole catalogue, one finger scrolls on
     touch((x - 50, y, x - 140, y), (x + 50, y, x + 140, y))
