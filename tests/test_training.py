@@ -239,12 +239,9 @@ print(json.dumps(out))
 def test_one_and_four_devices_end_with_the_same_parameters():
     """The catalogue split over four host devices, against one: the same to float tolerance."""
     cases = {
-        "in-batch": {"softmax": "in_batch", "mask": "none"},
         "in-batch, accidental": {"softmax": "in_batch", "mask": "accidental"},
         "in-batch, known": {"softmax": "in_batch", "mask": "known", "l2": 0.01},
-        "full": {"softmax": "full"},
         "full, known, layers": {"softmax": "full", "mask": "known", "hidden": (6,)},
-        "sampled": {"softmax": "sampled", "samples": 12},
         "sampled, accidental": {"softmax": "sampled", "samples": 12, "mask": "accidental"},
     }
     unit = {"unit": True, "temperature": 0.25, "prior": "popularity"}
@@ -253,7 +250,6 @@ def test_one_and_four_devices_end_with_the_same_parameters():
         "history, in-batch": {"softmax": "in_batch", "history": {"dropout": 0.3}, **unit},
         "history, sampled": {"softmax": "sampled", "samples": 12, "history": {}, **unit},
         "history, tiled": {"softmax": "full", "history": {}, "start": "spectral", "tiled": True, **unit},
-        "tiled": {"softmax": "full", "tiled": True},
         "history, weighted": {"history": {"by_rating": True, "by_recency": True}, "prior": "recent"},
         "native, tiled": {
             "softmax": "full", "tiled": True, "native": "tiled",
