@@ -86,6 +86,29 @@ def test_what_it_is_given_stays_as_it_was(how):
     np.testing.assert_array_equal(got[:, 0], [2, 1, 1, 1])
 
 
+def test_what_is_out_of_range_is_as_in_jax(how):
+    """Nothing is read or written where no row is."""
+    table = jnp.arange(1.0, 4.0)[:, None] * jnp.ones((3, DIM))
+    to, source = jnp.array([0, 1, 2, 4]), jnp.array([3, 10**9, 1, 0])
+    got = add_rows(jnp.zeros((3, DIM)), to, source, jnp.ones(4), table)
+    np.testing.assert_array_equal(got[:, 0], [3.0, 3.0, 2.0])
+
+
+@pytest.mark.parametrize("other", range(3), ids=["rows", "weight", "table"])
+def test_other_precisions_are_xlas(how, other):
+    some = [jnp.ones((3, DIM)), jnp.full(4, 0.5), jnp.arange(3.0)[:, None] * jnp.ones((3, DIM))]
+    some[other] = some[other].astype(jnp.bfloat16)
+    to = jnp.array([0, 1, 2, 2])
+
+    def total(start, weight, table):
+        return add_rows(start, to, to, weight, table).astype(jnp.float32)[:, 0]
+
+    np.testing.assert_array_equal(total(*some), [1.0, 1.5, 3.0])
+    grads = jax.grad(lambda *x: total(*x).sum(), (0, 1, 2))(*some)
+    np.testing.assert_array_equal(grads[2][:, 0], [0.5, 0.5, 1.0])
+    np.testing.assert_array_equal(grads[1], [0.0, 1.0, 2.0, 2.0])
+
+
 def test_few_pairs_and_other_sizes_are_xlas(monkeypatch):
     called = []
     monkeypatch.setattr(rows, "native_kernels", lambda dim: called.append(dim) or native_kernels(dim))

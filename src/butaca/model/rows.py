@@ -31,10 +31,10 @@ def add_rows(rows: Array, to: Array, source: Array, weight: Array, table: Array)
         weight: of each pair [P].
         table: [m, d].
     """
-    kernels = _kernels(rows, len(to))
+    kernels = _kernels(len(to), rows, weight, table)
     if kernels is not None:
         return kernels.add_rows(rows, to, source, weight, table)
-    return rows.at[to].add(weight[:, None] * table[source])
+    return rows.at[to].add((weight[:, None] * table[source]).astype(rows.dtype))
 
 
 def _forward(
@@ -45,15 +45,15 @@ def _forward(
 
 def _backward(residuals: tuple[Any, ...], g: Array) -> tuple[Any, ...]:
     to, source, weight, table = residuals
-    d_weight = jnp.sum(g[to] * table[source], axis=1)
+    d_weight = jnp.sum(g[to] * table[source], axis=1).astype(weight.dtype)
     return g, None, None, d_weight, add_rows(jnp.zeros_like(table), source, to, weight, g)
 
 
 add_rows.defvjp(_forward, _backward)
 
 
-def _kernels(rows: Array, n_pairs: int) -> NativeKernels | None:
-    if rows.dtype != jnp.float32 or n_pairs < NATIVE_PAIRS:
+def _kernels(n_pairs: int, rows: Array, *others: Array) -> NativeKernels | None:
+    if n_pairs < NATIVE_PAIRS or any(array.dtype != jnp.float32 for array in (rows, *others)):
         return None
     kernels = native_kernels(rows.shape[1])
     return kernels if kernels is not None and kernels.padded == kernels.dim else None

@@ -78,7 +78,7 @@ def _forward(
     slot: Array,
     weight: Array,
 ) -> tuple[Array, tuple[Any, ...]]:
-    kernels = _kernels(queries)
+    kernels = _kernels(queries, candidates, added)
     if kernels is not None:
         largest, total = kernels.sums(queries, candidates, added)
     else:
@@ -113,7 +113,7 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
         g = lax.pcast(g, axis, to="varying")
     # d loss / d logit = rate * exp(logit - log_sum): the rate goes into the exponent.
     shift = jnp.where(rate > 0.0, jnp.log(jnp.maximum(rate, 1e-30)), -jnp.inf) - log_sum  # [Q]
-    kernels = _kernels(queries)
+    kernels = _kernels(queries, candidates, added)
     if kernels is not None:
         if axis is not None:
             shift = lax.pcast(shift, axis, to="varying")
@@ -132,9 +132,9 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
 tiled_softmax.defvjp(_forward, _backward)
 
 
-def _kernels(queries: Array) -> NativeKernels | None:
-    fits = queries.dtype == jnp.float32 and queries.size <= NATIVE_FLOATS
-    return native_kernels(queries.shape[1]) if fits else None
+def _kernels(queries: Array, *others: Array) -> NativeKernels | None:
+    single = all(array.dtype == jnp.float32 for array in (queries, *others))
+    return native_kernels(queries.shape[1]) if single and queries.size <= NATIVE_FLOATS else None
 
 
 def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:

@@ -27,8 +27,9 @@ POWER_OF_TWO = (
     0.00015345800784416497,
 )
 
-#: Added to a float of less than 2**22, it leaves the nearest whole number in the lowest bits.
-ROUNDING = 1.5 * 2**23
+#: Added to a float of less than 2**22, it leaves the nearest whole number in the lowest bits, and 127 more,
+#: which is how an exponent is kept.
+ROUNDING = 1.5 * 2**23 + 127
 
 
 @dataclass
@@ -110,13 +111,13 @@ class Emitter:
         return self.b.call(self._fma, [x, y, z])
 
     def larger(self, x: Value, y: Value) -> Value:
-        """The larger of two, lane by lane."""
+        """The larger of two, lane by lane; y where either is NaN."""
         return self.b.select(self.b.fcmp_ordered(">", x, y), x, y)
 
     def exp2(self, x: Value) -> Value:
-        """2**x for x below 127; 0 below -126, where a float has no exponent left.
+        """2**x for x below 127; 0 below -126, where a float has no exponent left; NaN of NaN.
 
-        x is a whole number, which goes into the exponent's bits, and a rest of at most a half.
+        x is a whole number n and a rest of at most a half; 2**n has n in its exponent's bits alone.
         """
         b = self.b
         rounded = b.fadd(x, self.constant(ROUNDING))
@@ -124,9 +125,9 @@ class Emitter:
         power = self.constant(POWER_OF_TWO[-1])
         for factor in POWER_OF_TWO[-2::-1]:
             power = self.fma(power, rest, self.constant(factor))
-        exponent = b.shl(b.bitcast(rounded, self._integers), ir.Constant(self._integers, [23] * self.lanes))
-        raised = b.bitcast(b.add(b.bitcast(power, self._integers), exponent), self.vector)
-        return b.select(b.fcmp_ordered(">=", x, self.constant(-126.0)), raised, self.constant(0.0))
+        bits = b.shl(b.bitcast(rounded, self._integers), ir.Constant(self._integers, [23] * self.lanes))
+        raised = b.fmul(power, b.bitcast(bits, self.vector))
+        return b.select(b.fcmp_unordered(">=", x, self.constant(-126.0)), raised, self.constant(0.0))
 
     def total(self, x: Value) -> Value:
         """The sum of a vector's lanes: its halves, their halves, and so on."""

@@ -1,7 +1,7 @@
 """A pass as XLA calls it: the buffers read from the call, the parts shared out among threads.
 
-The offsets are those of the structs of XLA's foreign function interface (xla/ffi/api/c_api.h, version 0.3,
-which is a stable binary interface: later versions only add to it).
+The offsets are those of the structs of XLA's foreign function interface (xla/ffi/api/c_api.h, version 0.3).
+A handler says which version it is written to, and XLA refuses those that it doesn't support.
 """
 
 from __future__ import annotations

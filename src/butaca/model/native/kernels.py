@@ -6,6 +6,7 @@ import ctypes
 import functools
 import platform
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,12 @@ def native_kernels(dim: int) -> NativeKernels | None:
         return None
     if sys.platform not in ("linux", "darwin"):
         return None
-    return _for_this_machine(dim)
+    with _one_at_a_time:
+        return _for_this_machine(dim)
+
+
+#: XLA takes a name once: two threads that both compiled would be refused.
+_one_at_a_time = threading.RLock()
 
 
 @functools.cache
@@ -128,35 +134,41 @@ class NativeKernels:
         Args:
             rows: [n, d], where d is a multiple of what a vector holds: `padded` equals `dim`.
             to: row of each pair [P]; one out of range adds nothing.
-            source: row of the table of each pair [P], in range.
+            source: row of the table of each pair [P]; one out of range is the nearest, as in JAX.
             weight: of each pair [P]; where it is zero, nothing is added.
             table: [m, d].
         """
-        given = (rows, to.astype(jnp.int32), source.astype(jnp.int32), weight, table)
+        source = jnp.clip(source.astype(jnp.int32), 0, table.shape[0] - 1)
+        given = (rows, to.astype(jnp.int32), source, weight, table)
         return self._call("rows", [rows.shape], given, {0: 0})[0]
 
     def check(self) -> None:
-        """Call all of it on a few numbers, outside of whatever JAX is tracing.
+        """Call all of it on numbers enough for whole tiles and rests, outside of whatever JAX is tracing.
 
         Raises:
             RuntimeError: what they return is wrong.
             Exception: whatever XLA has against them.
         """
-        of = np.random.default_rng(0).normal
-        arrays = [
-            of(size=size).astype(np.float32)
-            for size in ((3, self.dim), (self.parts, self.dim), (self.parts,))
-        ]
-        queries, candidates, added = arrays
+        rng = np.random.default_rng(0)
+        n_queries, n_candidates = self.panel + 2, self.parts * 61
+        queries, candidates, added = (
+            rng.normal(size=size).astype(np.float32)
+            for size in ((n_queries, self.dim), (n_candidates, self.dim), n_candidates)
+        )
+        queries /= np.float32(self.dim**0.5)
+        added[::9] = -np.inf
         logits = queries @ candidates.T + added
-        _, total = _run(self.sums, *arrays)
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        of_queries, of_candidates, _ = _run(self.grads, *arrays, -logits.max(axis=1))
-        wanted = [(total, p.sum(axis=1)), (of_queries, p @ candidates), (of_candidates, p.T @ queries)]
+        top = logits.max(axis=1)
+        largest, total = _run(self.sums, queries, candidates, added)
+        p = np.exp(logits - top[:, None])
+        grads = _run(self.grads, queries, candidates, added, -top)
+        wanted = [(largest, top), (total, p.sum(axis=1))]
+        wanted += zip(grads, (p @ candidates, p.T @ queries, p.sum(axis=0)), strict=True)
         if self.padded == self.dim:
-            rows, at = np.ones((self.parts, self.dim), np.float32), np.arange(6, dtype=np.int32)
-            (got,) = _run(lambda *x: [self.add_rows(*x)], rows, at // 2, at % 3, added[:6], queries)
-            np.add.at(rows, at // 2, added[:6, None] * queries[at % 3])
+            to, source = rng.integers(0, n_candidates, 500), rng.integers(0, n_queries, 500)
+            rows, weight = np.ones_like(candidates), rng.normal(size=500).astype(np.float32)
+            (got,) = _run(lambda *x: [self.add_rows(*x)], rows, to, source, weight, queries)
+            np.add.at(rows, to, weight[:, None] * queries[source])
             wanted.append((got, rows))
         if not all(np.allclose(got, want, rtol=1e-3, atol=1e-3) for got, want in wanted):
             raise RuntimeError("they return other numbers than numpy")
@@ -179,12 +191,21 @@ class NativeKernels:
         given: tuple[Array, ...],
         in_place: dict[int, int] | None = None,
     ) -> list[Array]:
+        for array in given:
+            if array.dtype not in (jnp.float32, jnp.int32):
+                raise TypeError(
+                    f"Machine code reads float32 and int32, and {array.dtype} {array.shape} was given; "
+                    "let XLA do it."
+                )
+
         def like(*arrays: Array) -> list[Array]:  # on the mesh axes that what is given lies on
             number = sum(array.sum().astype(jnp.float32) for array in arrays)
             return [jnp.broadcast_to(number, shape) for shape in shapes]
 
         results = jax.eval_shape(like, *given)
-        called: Any = jax.ffi.ffi_call(f"{self.name}_{which}", results, input_output_aliases=in_place)
+        called: Any = jax.ffi.ffi_call(
+            f"{self.name}_{which}", results, input_output_aliases=in_place, vmap_method="sequential"
+        )
         return list(called(*given))
 
 

@@ -121,13 +121,14 @@ def grads_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
                 rows: int, c: Value, panel: Value = panel, shifts: list[Value] = shifts, at: Value = at
             ) -> None:
                 terms = [e.spread(e.at(added, (at, 1), (c, 1), (r, 1))) for r in range(rows)]
-                start = [[b.fadd(term, one) for one in shifts] for term in terms]
+                start = [[term] * tiles.panel for term in terms]
                 logits = _logits(e, tiles, dim, panel, e.at(candidates, (at, dim), (c, dim)), start)
                 for r in range(rows):
                     of_term = e.at(of_terms, (c, lanes), (r, lanes))
                     summed = e.load(of_term)
                     for v in range(tiles.panel):
-                        one = e.exp2(logits[r][v])
+                        # The shift comes last: it is large, and a sum from there on would round at its size.
+                        one = e.exp2(b.fadd(logits[r][v], shifts[v]))
                         e.store(one, e.at(p, (c, width), (r, width), (v, lanes)))
                         summed = b.fadd(summed, one)
                     e.store(summed, of_term)
