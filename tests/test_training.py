@@ -239,9 +239,7 @@ print(json.dumps(out))
 def test_one_and_four_devices_end_with_the_same_parameters():
     """The catalogue split over four host devices, against one: the same to float tolerance."""
     cases = {
-        "in-batch, accidental": {"softmax": "in_batch", "mask": "accidental"},
         "in-batch, known": {"softmax": "in_batch", "mask": "known", "l2": 0.01},
-        "full, known, layers": {"softmax": "full", "mask": "known", "hidden": (6,)},
         "sampled, accidental": {"softmax": "sampled", "samples": 12, "mask": "accidental"},
     }
     unit = {"unit": True, "temperature": 0.25, "prior": "popularity"}
