@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -57,6 +59,16 @@ def checkerboard(n_users: int = 20, n_items: int = 16, name: str = "checkerboard
 def left_out(u: int, n_items: int = 16) -> int:
     """The item of its own parity that user u of the checkerboard has not had."""
     return (u // 2 * 2 + u % 2) % n_items
+
+
+@pytest.fixture(scope="module")
+def compiled_quickly() -> Iterator[None]:
+    """XLA optimises little: for files that compile hundreds of variants and run each for a moment."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from butaca.recommend.person import Given, as_given, extended
 from butaca.recommend.reorder import fresh, varied
 from butaca.recommend.titles import Titles
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 N, U, D, K = 40, 6, 5, 4
 GENRES = ("Drama", "Comedia", "Acción")
 

@@ -29,6 +29,8 @@ from butaca.two_tower import TwoTower
 from butaca.workflows import describe
 from test_rooms import loaded_after
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 
 def text(*values):
     return np.array(values, dtype=object)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from butaca.model.losses import Known, Positives, l2_penalty, log_q, softmax_loss
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 USERS, ITEMS, PAIRS, DIM = 4, 5, 12, 3  # fixed shapes, so that JAX compiles once
 
 

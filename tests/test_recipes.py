@@ -14,6 +14,8 @@ from butaca.errors import SettingError
 from butaca.recipes import DEFAULT, NOTEBOOK, RECIPES, make_optimizer, recipe
 from butaca.train.checkpoints import read_checkpoint
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 
 def data(user, item, n_users=None, n_items=None, time=None, value=None):
     """Interactions of codes; ids are those codes."""

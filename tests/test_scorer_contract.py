@@ -23,6 +23,8 @@ from butaca.recommend.recommender import Recommender
 from butaca.two_tower import TwoTower
 from conftest import checkerboard, left_out
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 ADAM = optax.adam(0.05)
 CLOSED = SpectralSettings(dim=3)
 
