@@ -86,7 +86,7 @@ def test_what_it_is_given_stays_as_it_was(how):
     np.testing.assert_array_equal(got[:, 0], [2, 1, 1, 1])
 
 
-def test_what_is_out_of_range_is_as_in_jax(how):
+def test_what_lies_beyond_the_last_row_is_as_in_jax(how):
     """Nothing is read or written where no row is."""
     table = jnp.arange(1.0, 4.0)[:, None] * jnp.ones((3, DIM))
     to, source = jnp.array([0, 1, 2, 4]), jnp.array([3, 10**9, 1, 0])

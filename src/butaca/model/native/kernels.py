@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LOG2_E = float(np.log2(np.e))
 LOG_2 = float(np.log(2.0))
 
+#: XLA takes a name once: two threads that both compiled would be refused.
+_one_at_a_time = threading.Lock()
+
 
 def native_kernels(dim: int) -> NativeKernels | None:
     """The code for vectors of `dim` floats; None where it can't run, which is no error.
@@ -38,10 +41,6 @@ def native_kernels(dim: int) -> NativeKernels | None:
         return None
     with _one_at_a_time:
         return _for_this_machine(dim)
-
-
-#: XLA takes a name once: two threads that both compiled would be refused.
-_one_at_a_time = threading.RLock()
 
 
 @functools.cache
@@ -134,7 +133,7 @@ class NativeKernels:
         Args:
             rows: [n, d], where d is a multiple of what a vector holds: `padded` equals `dim`.
             to: row of each pair [P]; one out of range adds nothing.
-            source: row of the table of each pair [P]; one out of range is the nearest, as in JAX.
+            source: row of the table of each pair [P]; one out of range is the nearest.
             weight: of each pair [P]; where it is zero, nothing is added.
             table: [m, d].
         """
