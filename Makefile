@@ -61,18 +61,18 @@ bench-notebook: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.notebook
 
 bench-quality: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.quality_recommenders
+	$(BIN)/python -m benchmarks.quality.recommenders
 	$(BIN)/python -m benchmarks.quality
 
 bench-ablation: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.ablation --markdown docs/ablation.md
+	$(BIN)/python -m benchmarks.shapes.ablation --markdown docs/ablation.md
 
 bench-shapes: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.shapes --markdown docs/shapes.md
-	$(BIN)/python -m benchmarks.temporal --markdown docs/shapes.md
+	$(BIN)/python -m benchmarks.shapes.temporal --markdown docs/shapes.md
 
 bench-cold: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.cold --markdown docs/shapes.md
+	$(BIN)/python -m benchmarks.shapes.cold --markdown docs/shapes.md
 
 bench-ranking: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.ranking --markdown docs/ranking.md
@@ -81,11 +81,11 @@ bench-scale: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.scale $(if $(SMALL),--small,--markdown docs)
 
 bench-serve: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.serve
+	$(BIN)/python -m benchmarks.serving
 
 # Runs both example notebooks again and keeps their outputs.
 notebooks: $(VENV)/.dev
-	$(BIN)/python tests/test_notebooks.py
+	$(BIN)/python tests/examples/test_notebooks.py
 
 # Recompiles the hash-locked requirements (needs uv on PATH). Neither file names an index.
 lock:

@@ -24,7 +24,7 @@ Values: TypeAlias = NDArray[Any]  # raw values of a column, any dtype
 class Scorer(Protocol):
     """Anything that scores every item for a user: a tower model, a baseline, a ranker.
 
-    Every member passes the same contract suite (tests/test_scorer_contract.py).
+    Every member passes the same contract suite (tests/scorers/test_scorer_contract.py).
     """
 
     @property

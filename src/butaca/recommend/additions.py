@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from butaca.catalogue.items import TITLE_COLUMNS
+from butaca.catalogue.titles import folded
 from butaca.data.dataset import Bags, Column, Entities, join_columns
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.model.query import QueryTower
-from butaca.recommend.catalogue import TITLE_COLUMNS
 from butaca.recommend.recommender import Recommender
-from butaca.recommend.titles import folded
 from butaca.types import Floats, Ints, Values
 
 #: What splits a cell that holds several values.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from butaca.catalogue.filters import Where
+from butaca.catalogue.items import Catalogue
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import SettingError, UnknownEntityError
@@ -20,9 +22,7 @@ from butaca.index.selection import best
 from butaca.model.cold import ColdItems
 from butaca.model.query import QueryTower, unit
 from butaca.recommend.answers import Item, Reason, Recommendation, Source
-from butaca.recommend.building import FittedTowers, parts_of
-from butaca.recommend.catalogue import Catalogue
-from butaca.recommend.filters import Where
+from butaca.recommend.parts import FittedTowers, parts_of
 from butaca.recommend.person import Given, Person, as_given, distinct, extended, read
 from butaca.recommend.reasons import Shares, shares_of
 from butaca.recommend.reorder import LEAST, POOL, check, fresh, varied
@@ -152,7 +152,7 @@ class Recommender:
             less: items to move away from; they count against, and do not come back themselves.
             exclude: items to leave out; what is not in the catalogue is passed over.
             allow: if given, only these may come back.
-            where: conditions on the items' columns, see recommend/filters.py.
+            where: conditions on the items' columns, see catalogue/filters.py.
             exclude_seen: leave out what the person had, by training or as given.
             explain: name the items of the history with the largest shares in each score.
             variety: 0 to 1, how much likeness to items above counts against an item.
@@ -411,7 +411,7 @@ class Recommender:
         Args:
             item: its title or id; case, accents and a missing year are forgiven.
             k: how many.
-            where: conditions on the items' columns, see recommend/filters.py.
+            where: conditions on the items' columns, see catalogue/filters.py.
         """
         if k < 1:
             raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
@@ -486,14 +486,14 @@ class Recommender:
         return Recommendation(user, items, source, history, unknown, top.approximate)
 
     def save(self, folder: str | Path) -> Path:
-        """Write the model folder; see butaca.recommend.bundle."""
-        from butaca.recommend.bundle import save_bundle
+        """Write the model folder; see butaca.recommend.folder.bundle."""
+        from butaca.recommend.folder.bundle import save_bundle
 
         return save_bundle(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, index: IndexKind = "exact") -> Recommender:
-        """Read a model folder; see butaca.recommend.bundle."""
-        from butaca.recommend.bundle import load_bundle
+        """Read a model folder; see butaca.recommend.folder.bundle."""
+        from butaca.recommend.folder.bundle import load_bundle
 
         return load_bundle(Path(folder), index)

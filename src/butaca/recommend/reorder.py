@@ -1,6 +1,6 @@
 """Lists that trade some accuracy for variety or freshness; both off by default.
 
-What they cost on MovieLens 100K is in docs/lists.md, measured by `python -m benchmarks.reorder`.
+What they cost on MovieLens 100K is in docs/lists.md, measured by `python -m benchmarks.ranking.reorder`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
+from butaca.catalogue.filters import YEARS, Filters
 from butaca.errors import SettingError
-from butaca.recommend.filters import YEARS, Filters
 from butaca.types import Floats, Ints
 
 #: Years in which an item's freshness halves.

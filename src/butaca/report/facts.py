@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from butaca.catalogue.genres import Genres, find_genres
+from butaca.catalogue.items import TITLE_COLUMNS, item_titles
 from butaca.evaluate.beyond import Beyond, beyond_accuracy, exposure
 from butaca.evaluate.collapse import Alikeness, alikeness
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import top_lists
 from butaca.evaluate.slices import Slice, by_slice
-from butaca.recommend.catalogue import TITLE_COLUMNS, item_titles
-from butaca.recommend.genres import Genres, find_genres
 from butaca.recommend.projection import neighbours, project
 from butaca.recommend.recommender import Recommender
 from butaca.report.second_facts import Second, gather_second
 from butaca.types import Codes, Floats, Ints
-from butaca.workflows import judge_saved
+from butaca.workflows.judging import judge_saved
 
 #: Length of the lists that are looked into.
 LIST = 10

@@ -12,7 +12,7 @@ from typing import Any
 
 from butaca.errors import SettingError
 from butaca.evaluate.verdict import MEASURES
-from butaca.recommend.bundle import load_bundle, read_manifest
+from butaca.recommend.folder.bundle import load_bundle, read_manifest
 from butaca.report.facts import Facts, gather
 from butaca.report.sections import sections
 from butaca.report.words import Language, Words

@@ -17,7 +17,7 @@ from butaca.evaluate.verdict import MEASURES, Comparison, compare_many
 from butaca.rank.judge import RankVerdict, kept_comparison
 from butaca.recommend.recommender import Recommender
 from butaca.types import Bools
-from butaca.workflows import judge_stages
+from butaca.workflows.judging import judge_stages
 
 #: The measure that tells slices, as everywhere on the page.
 OF_SLICES = ("recall", 20, "Recall@20")

@@ -10,16 +10,16 @@ from typing import Any
 import orjson
 
 from butaca.errors import ButacaError
+from butaca.events.records import Shown
 from butaca.recommend.answers import Recommendation
 from butaca.recommend.person import Given
 from butaca.recommend.recommender import Recommender
+from butaca.serve.http.problems import of_error
 from butaca.serve.live import Person
-from butaca.serve.problems import of_error
 from butaca.serve.registry import Loaded
 from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse
 from butaca.serve.service import Service
 from butaca.serve.showcase import Showcase
-from butaca.serve.store.records import Shown
 from butaca.serve.telemetry import uuid7
 
 #: Answers in place of the model, so that a benchmark can tell our share of the time from the server's.

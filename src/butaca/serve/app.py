@@ -16,21 +16,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from butaca.errors import ButacaError
-from butaca.serve import (
-    routes_events,
-    routes_items,
-    routes_models,
-    routes_page,
-    routes_recommend,
-    routes_state,
-)
 from butaca.serve.answering import Answering, Stub
-from butaca.serve.errors import told
 from butaca.serve.guard import Guard
-from butaca.serve.headers import DATA_HEADERS
+from butaca.serve.http.errors import told
+from butaca.serve.http.headers import DATA_HEADERS
+from butaca.serve.http.problems import MEDIA_TYPE, Problem
 from butaca.serve.ports import Store
-from butaca.serve.problems import MEDIA_TYPE, Problem
 from butaca.serve.registry import Registry
+from butaca.serve.routes import events, items, models, page, recommend, state
 from butaca.serve.schemas import EventsRequest, Nothing, RecommendRequest
 from butaca.serve.schemas_out import Problem as ProblemSchema
 from butaca.serve.service import Service
@@ -96,12 +89,12 @@ def create_app(
     )
     app.state.service, app.state.answering = service, answering
     for routes in (
-        routes_recommend,
-        routes_items,
-        routes_events,
-        routes_models,
-        routes_state,
-        routes_page,
+        recommend,
+        items,
+        events,
+        models,
+        state,
+        page,
     ):
         app.include_router(routes.router)
     for kind in (Problem, ButacaError, RequestValidationError, HTTPException, Exception):

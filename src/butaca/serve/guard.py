@@ -12,11 +12,11 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from butaca.serve.access import presented, scope_of
-from butaca.serve.errors import logged, told
-from butaca.serve.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
-from butaca.serve.limits import Buckets, client_name
-from butaca.serve.problems import MEDIA_TYPE, Problem
+from butaca.serve.http.access import presented, scope_of
+from butaca.serve.http.errors import logged, told
+from butaca.serve.http.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
+from butaca.serve.http.limits import Buckets, client_name
+from butaca.serve.http.problems import MEDIA_TYPE, Problem
 from butaca.serve.service import Service
 from butaca.serve.telemetry import log
 

@@ -13,10 +13,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from butaca.errors import ButacaError
+from butaca.events.changes import Mark
+from butaca.events.records import NEGATIVE_KINDS, Event
 from butaca.recommend.person import Given
 from butaca.serve.ports import Store
-from butaca.serve.store.changes import Mark
-from butaca.serve.store.records import NEGATIVE_KINDS, Event
 from butaca.serve.telemetry import log
 
 #: Events of one person that count, the latest.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from butaca.serve.store.attribution import ArmCounts, Names
-from butaca.serve.store.changes import Changes, Mark
-from butaca.serve.store.records import Added, Erased, Event, Shown
+from butaca.events.attribution import ArmCounts, Names
+from butaca.events.changes import Changes, Mark
+from butaca.events.records import Added, Erased, Event, Shown
 
 
 class Store(Protocol):

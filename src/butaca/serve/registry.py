@@ -16,11 +16,11 @@ from types import MappingProxyType
 from typing import Any
 
 from butaca.errors import BundleError, SettingError, UnknownEntityError
+from butaca.events.split import arm_of
 from butaca.index.kinds import IndexKind
-from butaca.recommend.bundle import load_bundle, read_manifest, version_of
+from butaca.recommend.folder.bundle import load_bundle, read_manifest, version_of
 from butaca.recommend.recommender import Recommender
 from butaca.serve.showcase import Showcase
-from butaca.serve.store.split import arm_of
 
 
 @dataclass(frozen=True, eq=False)

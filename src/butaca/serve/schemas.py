@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from butaca.serve.problems import of_pydantic
+from butaca.events.records import MAX_TIME
+from butaca.serve.http.problems import of_pydantic
 from butaca.serve.settings import BATCH_MAX, ID_MAX, K_MAX, LIST_MAX, TEXT_MAX
-from butaca.serve.store.records import MAX_TIME
 
 
 def _whole(value: Any) -> Any:

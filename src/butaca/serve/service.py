@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from butaca.serve.access import Keys
+from butaca.serve.http.access import Keys
 from butaca.serve.live import Live
 from butaca.serve.ports import Store
 from butaca.serve.registry import Registry

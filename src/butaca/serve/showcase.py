@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
+from butaca.catalogue.genres import find_genres
 from butaca.errors import BundleError
-from butaca.recommend.bundle import read_manifest, version_of
-from butaca.recommend.genres import find_genres
+from butaca.recommend.folder.bundle import read_manifest, version_of
 from butaca.recommend.map import CatalogueMap
 from butaca.recommend.recommender import Recommender
-from butaca.serve.packed import Packed
+from butaca.serve.http.packed import Packed
 from butaca.types import Floats
 
 _YEAR = re.compile(r"\((\d{4})\)\s*$")

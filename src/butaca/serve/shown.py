@@ -10,8 +10,8 @@ import threading
 from collections import deque
 
 from butaca.errors import ButacaError, SettingError
+from butaca.events.records import Shown
 from butaca.serve.ports import Store
-from butaca.serve.store.records import Shown
 from butaca.serve.telemetry import Telemetry, log
 
 #: Lists written at once; and seconds between looks at the queue.

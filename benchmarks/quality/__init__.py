@@ -1,0 +1,1 @@
+"""The default recipe beside ten peers on MovieLens 100K."""

@@ -1,0 +1,73 @@
+"""What the quality benchmark's children read: splits as pairs of codes, and the peers' settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.environment import HERE
+from butaca import Dataset, load_movielens, random_split
+from butaca.data.splits import stratified_split
+
+#: The peers' tuned settings, as `python -m benchmarks.quality.tune` wrote them.
+SETTINGS = HERE / "quality" / "settings.json"
+
+#: Everything is tuned on the training data of this split alone.
+TUNED_ON = 42
+
+#: Seeds of the random splits: the one that everything is tuned on, and four that nothing is tuned on.
+SPLITS = (TUNED_ON, 1, 2, 3, 4)
+
+TEST, VALIDATION = 0.2, 0.1
+
+#: Seeds of the validation slices; a setting counts by its mean over them (one slice picks by luck).
+SLICES = (0, 1, 2, 3)
+SLICES_ARE = (
+    "random_split(train, test=0.1, seed=0 to 3), train of random_split(ml-100k titles, test=0.2, seed=42)"
+)
+MEASURE = "NDCG@20, mean over users with validation pairs and over slices, seen titles left out"
+
+
+def movielens() -> Dataset:
+    """MovieLens 100K with titles as items: 943 users, 1,664 titles."""
+    return load_movielens("100k").keyed_by("movie_title")
+
+
+def split(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """A split of the benchmark."""
+    return random_split(data, TEST, seed)
+
+
+def slices() -> list[tuple[Dataset, Dataset]]:
+    """Where settings are chosen: a tenth of the training data held out, several times."""
+    train, _ = split(movielens(), TUNED_ON)
+    return [random_split(train, VALIDATION, seed) for seed in SLICES]
+
+
+def parts(name: str) -> tuple[Dataset, Dataset]:
+    """Train and test by name: a seed of `split`, "slice-0" and so on of `slices`, or "recommenders"."""
+    if name.startswith("slice-"):
+        return slices()[int(name.removeprefix("slice-"))]
+    if name == "recommenders":  # items are movie ids there
+        return stratified_split(load_movielens("100k"), test=0.25, seed=42, by="item")
+    return split(movielens(), int(name))
+
+
+def hand_over(file: Path, *folds: tuple[Dataset, Dataset | None]) -> None:
+    """Write the pairs that a peer reads: of each fold what it is fitted on, and what it is judged on."""
+    first, _ = folds[0]
+    arrays: dict[str, Any] = {"shape": np.array([len(first.users), len(first.items)])}
+    for i, (train, valid) in enumerate(folds):
+        arrays |= {f"user_{i}": train.user, f"item_{i}": train.item}
+        if valid is not None:
+            arrays |= {f"valid_user_{i}": valid.user, f"valid_item_{i}": valid.item}
+    np.savez(file, **arrays)
+
+
+def peer_settings(file: Path = SETTINGS) -> dict[str, Any]:
+    """Per peer: settings, validation, trials, seed."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))["peers"]
+    return found

@@ -1,0 +1,1 @@
+"""The second stage beside the first alone."""

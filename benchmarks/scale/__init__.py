@@ -1,0 +1,1 @@
+"""What size costs: millions of interactions and of items."""

@@ -1,0 +1,38 @@
+"""The service as `butaca serve` runs it, for the benchmark: CORE MODEL EVENTS [stub]; prints its port."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from butaca.events.store import EventStore
+from butaca.recommend.answers import Recommendation
+from butaca.serve.app import create_app
+from butaca.serve.registry import Loaded, Registry
+from butaca.serve.schemas import RecommendRequest
+from butaca.serve.server import bind, run
+from butaca.serve.settings import ServeSettings
+
+
+def main(core: str, folder: str, events: str, stub: str = "") -> None:
+    """Serve until ended, on one core."""
+    os.sched_setaffinity(0, {int(core)})
+    registry = Registry({"model": Path(folder)})
+    settings = ServeSettings(port=0, events=events)
+    fixed = registry.serving.default.recommender.recommend(k=10)
+
+    def same(_: Loaded, __: RecommendRequest) -> Recommendation:
+        return fixed
+
+    listening = bind("127.0.0.1", 0)
+    print(listening.getsockname()[1], flush=True)
+    run(
+        create_app(registry, EventStore.open(events), settings, stub=same if stub else None),
+        settings,
+        listening,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The items as people know them: titles, genres, filters."""

@@ -1,0 +1,119 @@
+"""The catalogue as people ask for it: by id, by title, as they type, by what is known of an item."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from butaca.catalogue.filters import YEARS, Filters, Where
+from butaca.catalogue.titles import Titles
+from butaca.data.dataset import Bags, Entities
+from butaca.types import Bools, Codes, Floats
+
+#: Columns that hold what a person would call an item, in order of preference.
+TITLE_COLUMNS = ("movie_title", "title", "name", "titulo", "título", "nombre")
+
+
+class Catalogue:
+    """Items by code, and codes by what people ask.
+
+    Args:
+        items: the items.
+        popularity: training interactions of each [N].
+    """
+
+    def __init__(self, items: Entities, popularity: Floats) -> None:
+        self.items = items
+        self.popularity = popularity
+        self.ids: list[Any] = items.ids.values.tolist()
+        self.titles = item_titles(items)
+
+    @functools.cached_property
+    def filters(self) -> Filters:
+        """Conditions on the items' columns."""
+        return Filters(self.items)
+
+    @functools.cached_property
+    def _search(self) -> Titles:
+        return Titles(self.titles, self.popularity)
+
+    def find(self, asked: Any) -> int:
+        """Code of the item with this id, or with this title in a person's spelling.
+
+        Raises:
+            UnknownEntityError: none or several fit.
+        """
+        code = self.items.ids.code(asked)
+        return code if code != self.items.ids.unknown else self._search.find(str(asked))
+
+    def known(self, asked: Any) -> int | None:
+        """Code of the one item of this id or title; None if there is none."""
+        code = self.items.ids.code(asked)
+        if code != self.items.ids.unknown:
+            return code
+        found = self._search.match(str(asked))
+        return found[0] if len(found) == 1 else None
+
+    def matches(self, asked: Sequence[Any]) -> Codes:
+        """Codes of ids, or of all titles that these may mean; nothing for what is not there."""
+        out: list[int] = []
+        for one in [asked] if isinstance(asked, str) else asked:
+            code = self.items.ids.code(one)
+            out += [code] if code != self.items.ids.unknown else self._search.match(str(one))
+        return np.array(out, dtype=np.int32)
+
+    def search(self, typed: str, k: int = 10) -> list[int]:
+        """Codes of items as a person types their titles; nothing typed gives the most popular."""
+        return [int(code) for code in self._search.search(typed, k)]
+
+    def allowed(self, where: Where | None, allow: Sequence[Any] | None) -> Bools | None:
+        """Items that meet the conditions and are among those named, [N]; None: all."""
+        if where is None and allow is None:
+            return None
+        out = np.ones(len(self.items), dtype=bool) if where is None else self.filters.mask(where)
+        if allow is not None:
+            named = np.zeros(len(self.items), dtype=bool)
+            named[self.matches(allow)] = True
+            out &= named
+        return out
+
+    def record(self, code: int) -> dict[str, Any]:
+        """What is known of an item as plain values: id, title, popularity, and its columns by short name."""
+        out: dict[str, Any] = {
+            "id": self.ids[code],
+            "title": self.titles[code],
+            "popularity": int(self.popularity[code]),
+        }
+        for name, short in self.filters.names().items():
+            if short in out or name in TITLE_COLUMNS:
+                continue
+            column = self.items.columns[name]
+            if isinstance(column, Bags) or name in self.items.labels:
+                words = self.items.names(name, code)
+                out[short] = words if isinstance(column, Bags) else words[0]
+            else:
+                value = column[code].item() if hasattr(column[code], "item") else column[code]
+                out[short] = _plain(value, short in YEARS)
+        return out
+
+
+def _plain(value: Any, year: bool) -> Any:
+    """A cell as a JSON value; a year is whole, and one of 0 or below is not known."""
+    if isinstance(value, float) and value != value:
+        return None
+    if year and isinstance(value, int | float):
+        return int(value) if value > 0 else None
+    return value
+
+
+def item_titles(items: Entities) -> list[str]:
+    """What a person would call each item."""
+    for name in (items.key, *TITLE_COLUMNS):
+        if name in TITLE_COLUMNS and name in items:
+            column = items[name]
+            if not isinstance(column, Bags):
+                return [str(t) for t in column.tolist()]
+    return [str(v) for v in items.ids.values.tolist()]

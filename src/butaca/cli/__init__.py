@@ -1,0 +1,1 @@
+"""The `butaca` command: what it parses and prints."""

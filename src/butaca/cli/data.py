@@ -1,0 +1,233 @@
+"""Data in bulk: `butaca data grow`, `butaca data prepare` and `butaca batch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from butaca.cli.screen import plain
+from butaca.data.folders import check_free
+from butaca.errors import SettingError
+
+if TYPE_CHECKING:
+    from butaca.scale.pool import Runner, Told
+
+out = Console()
+
+data = typer.Typer(no_args_is_help=True, help="Data in bulk: grow a set to any size, prepare it on disk.")
+
+UserColumn = Annotated[str | None, typer.Option(help="Column of the user; found by name if not given.")]
+ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
+ValueColumn = Annotated[str | None, typer.Option(help="Column of the rating; an empty name: none.")]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of the time; an empty name: none.")]
+ItemTable = Annotated[str | None, typer.Option("--items-table", help="A table of item features.")]
+UserTable = Annotated[str | None, typer.Option("--users-table", help="A table of user features.")]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="Who works: processes of this machine, or a Ray cluster. The result is the same."),
+]
+Workers = Annotated[
+    int, typer.Option(min=0, help="Tasks at the same time; 0: one for each core. The result is the same.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="HOST:PORT of a Ray cluster that this machine is part of; else one is started here."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to butaca's."""
+    app.add_typer(data, name="data")
+    app.command()(batch)
+
+
+@data.command()
+def grow(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small), or a CSV, Parquet or JSON lines file.",
+            metavar="SOURCE",
+        ),
+    ],
+    out_folder: Annotated[Path, typer.Option("--out", help="A new folder, or one of grown data.")],
+    users: Annotated[int, typer.Option(min=1, help="Copies of each user.")] = 160,
+    items: Annotated[int, typer.Option(min=1, help="Copies of each item.")] = 32,
+    length: Annotated[
+        float,
+        typer.Option(
+            help="History length against the original's: the set has users x length times its size."
+        ),
+    ] = 1.5625,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed and settings: same files, byte for byte.")] = 42,
+    items_table: ItemTable = None,
+    users_table: UserTable = None,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    value_column: ValueColumn = None,
+    time_column: TimeColumn = None,
+) -> None:
+    """Grow a real data set to any size: a randomised Kronecker product, written as Parquet.
+
+    The curves of popularity and of history length, values, times and what is known of users and items stay.
+    """
+    from butaca.data import fractal
+    from butaca.workflows.loading import MOVIELENS, Columns, load
+
+    growth = fractal.Growth(users, items, length, seed)
+    check_free(out_folder, fractal.KIND)
+    columns = Columns(user_column, item_column, value_column, time_column, items_table, users_table)
+    if source in MOVIELENS:
+        from butaca.data.movielens import load_movielens
+
+        original = load_movielens(source.removeprefix("ml-"))
+    else:
+        original = load(source, columns)
+    with _progress() as bar:
+        task = bar.add_task("growing")
+        grown = fractal.grow(
+            original,
+            out_folder,
+            growth,
+            lambda done, total: bar.update(task, completed=done, total=max(done, total)),
+        )
+    name = plain(str(out_folder))
+    out.print(
+        f"{grown.interactions:,} interactions, {grown.users:,} users, {grown.items:,} items in "
+        f"[bold]{name}[/]. Next: butaca data prepare {name} --out prepared",
+        highlight=False,
+    )
+
+
+@data.command()
+def prepare(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A CSV, Parquet or JSON lines file, a folder of them, or a folder of `butaca data grow`.",
+            metavar="SOURCE",
+        ),
+    ],
+    out_folder: Annotated[Path, typer.Option("--out", help="A new folder, or one of prepared data.")],
+    split: Annotated[
+        Literal["random", "temporal", "none"],
+        typer.Option(help="Each interaction by chance, all from a moment on, or none is held out."),
+    ] = "random",
+    test: Annotated[float, typer.Option(help="Share that is held out.")] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random split.")] = 42,
+    engine: Engine = "local",
+    workers: Workers = 0,
+    address: Address = None,
+    memory: Annotated[
+        str, typer.Option(help="What the workers keep to, together; with less they spill to the disk.")
+    ] = "3GB",
+    partitions: Annotated[
+        int, typer.Option(min=0, help="Parts to sort; 0: as the memory asks. The result is the same.")
+    ] = 0,
+    items_table: ItemTable = None,
+    users_table: UserTable = None,
+    user_column: UserColumn = None,
+    item_column: ItemColumn = None,
+    value_column: ValueColumn = None,
+    time_column: TimeColumn = None,
+) -> None:
+    """Read, code, split and sort interactions into memory-mapped columns, in little memory."""
+    from butaca.scale.prepare import Preparing
+    from butaca.scale.prepare import prepare as run
+
+    settings = Preparing(
+        split=split,
+        test=test,
+        seed=seed,
+        memory=memory,
+        partitions=partitions,
+        user_column=user_column,
+        item_column=item_column,
+        value_column=value_column,
+        time_column=time_column,
+        items=items_table,
+        users=users_table,
+    )
+    with _runner(engine, workers, address) as runner, _stages() as told:
+        prepared = run(source, out_folder, settings, runner=runner, told=told)
+    repeats = prepared.manifest["repeats"]
+    more = f" {repeats:,} repeated pairs dropped, the latest of each kept." if repeats else ""
+    out.print(
+        f"{len(prepared.train):,} interactions to train, {len(prepared.test):,} to test, "
+        f"{prepared.n_users:,} users, {prepared.n_items:,} items in [bold]{plain(str(out_folder))}[/].{more}",
+        highlight=False,
+    )
+
+
+def batch(
+    model: Annotated[
+        Path, typer.Argument(help="A model folder, as `butaca fit --out` wrote it.", metavar="MODEL")
+    ],
+    out_folder: Annotated[Path, typer.Option("--out", help="A new folder, or one of lists.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="Items per list.")] = 100,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Keep what the users already had.")
+    ] = False,
+    first_stage: Annotated[
+        bool, typer.Option("--first-stage", help="Leave out the second stage, where the model has one.")
+    ] = False,
+    engine: Engine = "local",
+    workers: Workers = 0,
+    address: Address = None,
+) -> None:
+    """Write the best items of every user to Parquet: user_id, rank, item_id, score."""
+    from butaca.scale.batch import KIND, Batch, write_lists
+
+    check_free(out_folder, KIND)
+    asked = Batch(k, not include_seen, not first_stage)
+    with _runner(engine, workers, address) as runner, _stages() as told:
+        done = write_lists(model, out_folder, asked, runner=runner, told=told)
+    out.print(
+        f"{done['n_rows']:,} rows for {done['n_users']:,} users in [bold]{plain(str(out_folder))}[/].",
+        highlight=False,
+    )
+
+
+@contextmanager
+def _runner(engine: str, workers: int, address: str | None) -> Iterator[Runner]:
+    """Who runs the tasks."""
+    if engine == "ray":
+        from butaca.scale.ray_runner import ray_runner
+
+        with ray_runner(address, workers) as tasks:
+            yield tasks
+        return
+    if address is not None:
+        raise SettingError("--address is of a Ray cluster", f"{address} for local", "Add --engine ray")
+    from butaca.cores import cores
+    from butaca.scale.pool import local_runner
+
+    with local_runner(workers or cores()) as processes:
+        yield processes
+
+
+@contextmanager
+def _stages() -> Iterator[Told]:
+    """Bars, one a stage, and what moves them."""
+    with _progress() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done)
+
+        yield told
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield bar

@@ -1,0 +1,297 @@
+"""What a model folder answers: `butaca recommend`, `similar`, `inspect` and `add-items`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from butaca.cli import screen
+from butaca.cli.screen import plain
+from butaca.errors import SettingError, TableError
+from butaca.recommend.answers import Recommendation
+from butaca.recommend.folder.bundle import check_free, load_bundle, read_manifest, version_of
+
+out = Console()
+
+Model = Annotated[
+    Path, typer.Argument(help="A model folder, as `butaca fit --out` wrote it.", metavar="MODEL")
+]
+K = Annotated[int, typer.Option("-k", min=1, help="Items per list.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to butaca's."""
+    for command in (recommend, similar, inspect):
+        app.command()(command)
+    app.command("add-items")(add_items)
+
+
+def recommend(
+    model: Model,
+    user: Annotated[list[str] | None, typer.Option("--user", help="A user; repeat for several.")] = None,
+    users: Annotated[Path | None, typer.Option(help="A file of users, one a line.")] = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option("--history", help="A title or id that the person has had; repeat for several."),
+    ] = None,
+    less: Annotated[
+        list[str] | None, typer.Option(help="A title or id to move away from; repeat for several.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="A title or id to leave out; repeat.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A condition on a column of the items, all of which hold: genres=Drama,War for any of "
+            "these, genres!=Horror for none, year=1990..1999 for a range (1990.. and ..1999 too); repeat.",
+            metavar="CONDITION",
+        ),
+    ] = None,
+    k: K = 10,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Keep what the user already had.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which items of the history each one comes from.")
+    ] = False,
+    variety: Annotated[float, typer.Option(min=0, max=1, help="0 to 1: lists of items less alike.")] = 0.0,
+    freshness: Annotated[float, typer.Option(min=0, max=10, help="0 to 10: newer items first.")] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """List the best items for users, or for whoever has had --history; what they had is left out.
+
+    With both, the history is added to what the model knows of each user. Nothing is trained.
+    """
+    asked = list(user or []) + (read_lines(users) if users is not None else [])
+    if not asked and not history:
+        raise SettingError(
+            "recommend answers for users or for a history",
+            "neither",
+            'Pass --user 21, --users FILE or --history "Toy Story"',
+        )
+    recommender = load_bundle(model)
+    options: dict[str, Any] = {
+        "history": history,
+        "less": less or (),
+        "exclude": exclude or (),
+        "where": conditions(where) if where else None,
+        "explain": explain,
+        "variety": variety,
+        "freshness": freshness,
+    }
+    if any(options.values()):
+        people: list[str | None] = [*asked] or [None]
+        answers = (recommender.recommend(u, k, exclude_seen=not include_seen, **options) for u in people)
+    else:
+        answers = (answer for answer in recommender.recommend_many(asked, k, not include_seen))
+    for answer in answers:
+        if as_json:
+            print_json(screen.as_json(answer))
+        else:
+            out.print(screen.recommendation_table(answer, plain(heading(answer))))
+
+
+def similar(
+    model: Model,
+    item: Annotated[str, typer.Argument(help="A title or id; case and a missing year are forgiven.")],
+    k: K = 10,
+    as_json: AsJson = False,
+) -> None:
+    """List the items most like one."""
+    answer = load_bundle(model).similar(item, k)
+    if as_json:
+        told = screen.as_json(answer)
+        told["item"] = told.pop("user")
+        print_json(told)
+    else:
+        out.print(screen.recommendation_table(answer, f"Like {plain(str(answer.asked))}"))
+
+
+def heading(answer: Recommendation) -> str:
+    """Whom a list is for, and where it comes from if that is not what they had."""
+    had = ", ".join(answer.history)
+    text = f"For someone who had {had}" if answer.asked is None else f"For user {answer.asked}"
+    if had and answer.asked is not None:
+        text += f", who also had {had}"
+    if answer.source == "popularity":
+        text += " (not seen in training: what most people chose)"
+    if answer.source == "features":
+        text += " (without a history: by what else is known)"
+    return text
+
+
+def conditions(given: list[str]) -> dict[str, Any]:
+    """Conditions as written on the command line.
+
+    >>> conditions(["genres=Drama,War", "year=1990..", "genres!=Horror"])
+    {'genres': {'any': ['Drama', 'War'], 'not': ['Horror']}, 'year': {'min': '1990'}}
+    """
+    out: dict[str, dict[str, Any]] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        refused = name.endswith("!")
+        name = name.removesuffix("!").strip()
+        if not equals or not name or not value.strip():
+            raise SettingError(
+                "A condition is COLUMN=VALUE,VALUE or COLUMN!=VALUE or COLUMN=MIN..MAX",
+                repr(text),
+                "Try --where genres=Drama --where year=1990..1999",
+            )
+        low, dots, high = value.partition("..")
+        column = out.setdefault(name, {})
+        if dots and not refused:
+            column |= {key: v.strip() for key, v in (("min", low), ("max", high)) if v.strip()}
+        else:
+            kind = "not" if refused else "any"
+            column[kind] = [*column.get(kind, []), *(v.strip() for v in value.split(","))]
+    return out
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file of users, blank ones left out.
+
+    Raises:
+        TableError: the file can't be read, or names nobody.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(
+            "A file of users is UTF-8 text, one user a line", f"{path}: {error}", "Check --users"
+        ) from error
+    found = [line for line in lines if line]
+    if not found:
+        raise TableError("A file of users names at least one", f"{path}, which is empty", "Check --users")
+    return found
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One line on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def inspect(model: Model, as_json: AsJson = False) -> None:
+    """Show what a model folder holds, after every file was checked against its checksum."""
+    manifest = read_manifest(model)
+    recommender = load_bundle(model)  # verifies every file
+    facts = folder_facts(manifest, recommender)
+    if as_json:
+        print_json(facts)
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if name != "files":
+            table.add_row(name, plain(shown(value)))
+    for entry in facts["files"]:
+        table.add_row(
+            "file", f"{entry['name']}  {entry['bytes']:,} bytes  sha256 {entry['sha256'][:16]}  whole"
+        )
+    out.print(table)
+
+
+def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
+    """What there is to say of a model folder, as JSON values."""
+    about = manifest["about"]
+    items, users = recommender.items, recommender.users
+    verdict = about.get("metrics", {}).get("verdict", {})
+    return {
+        "version": version_of(manifest),
+        "written by": f"butaca {manifest['butaca']}",
+        "recipe": about.get("recipe"),
+        "softmax": about.get("softmax"),
+        "data": about.get("data", {}),
+        "split": about.get("split", {}),
+        "users": {
+            "key": users.key,
+            "count": len(users),
+            "columns": list(users.columns),
+            "with a history": int((recommender.seen.lengths > 0).sum()),
+        },
+        "items": {
+            "key": items.key,
+            "count": len(items),
+            "columns": list(items.columns),
+            "with interactions": int((recommender.popularity > 0).sum()),
+        },
+        "vectors": {
+            "dimensions": int(recommender.item_vectors.shape[1]),
+            "item term": recommender.item_bias is not None,
+        },
+        "reads histories": recommender.query_tower is not None,
+        "reads user features": list(recommender.user_features),
+        "takes new items by": []
+        if recommender.cold is None
+        else [repr(e.feature) for e in recommender.cold.encoders],
+        "added items": about.get("added", []),
+        "verdict": verdict.get("sentence") if isinstance(verdict, dict) else None,
+        "versions": about.get("versions", {}),
+        "files": list(manifest["files"].values()),
+    }
+
+
+def shown(value: Any) -> str:
+    """A fact for reading."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {shown(v)}" for k, v in value.items() if v not in (None, [], {})) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(shown, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else "none" if value is None else str(value)
+
+
+def add_items(
+    model: Model,
+    source: Annotated[
+        str, typer.Argument(help="A table with one row per new item, as for fit --items.", metavar="ITEMS")
+    ],
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the new model; else it replaces MODEL.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let items that nobody has had yet into a model, by what is known of them. Nothing is trained."""
+    from dataclasses import replace
+
+    from butaca.data.tables import read_entities
+    from butaca.recommend.additions import with_items
+
+    if out_folder is not None:
+        check_free(out_folder)
+    recommender = load_bundle(model)
+    table = read_entities(source, "item", recommender.items.key, recommender.items.ids.is_text)
+    if not len(table):
+        raise SettingError("A table of new items has at least one row", f"{source}, which has none")
+    longer, became = with_items(recommender, table)
+    folder = out_folder or model
+    if became.new or out_folder is not None:
+        added = [*recommender.about.get("added", []), {"source": Path(source).name, "items": len(became.new)}]
+        replace(longer, about={**recommender.about, "added": added}).save(folder)
+    if as_json:
+        facts = {
+            "new": became.new,
+            "known": became.known,
+            "missing": became.missing,
+            "ignored": became.ignored,
+        }
+        print_json({name: list(ids) for name, ids in facts.items()})
+        return
+    out.print(
+        f"{len(became.new):,} new items, {len(longer.items):,} in all, in [bold]{plain(str(folder))}[/]."
+    )
+    for label, names in (
+        ("Known already, and left as they are", became.known),
+        ("Not in the table, and taken as unknown: columns", became.missing),
+        ("Not known to the model, and passed over: columns", became.ignored),
+    ):
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            out.print(f"{label}: {plain(', '.join(map(str, names[:5])))}{more}.", highlight=False)

@@ -1,0 +1,92 @@
+"""Who was erased: keyed hashes in the database, and a copy of them in the process.
+
+An id is hashed with HMAC-SHA-256 under a random key of the database's own, so that a copy of the table
+alone can't be searched for a name, nor compared with another database's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, delete, insert, select
+
+from butaca.errors import StoreError
+from butaca.events.database import Database
+from butaca.events.schema import erased_events, erasures, secrets
+
+#: Seconds after which an erasure by another process is seen here. One's own is seen at once.
+STALE = 2.0
+
+
+class Erasures:
+    """The set of erased users. Asking costs a hash and a look-up; safe to use from many threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._times: dict[bytes, int] = {}
+        self._last = 0
+        self._fresh_until = 0.0
+        self._refreshing = threading.Lock()
+        with database.read() as connection:
+            key = connection.execute(select(secrets.c.value).where(secrets.c.name == "erasures")).scalar_one()
+            self._keyed = hmac.new(key, digestmod=hashlib.sha256)
+            self.refresh(connection)
+
+    def hash(self, value: str, kind: bytes = b"user") -> bytes:
+        """The keyed hash of an id."""
+        keyed = self._keyed.copy()
+        keyed.update(kind + b"\0" + value.encode())
+        return keyed.digest()
+
+    def refresh(self, connection: Connection) -> None:
+        """Reads what is new in the table."""
+        new = select(erasures).where(erasures.c.seq > self._last).order_by(erasures.c.seq)
+        for row in connection.execute(new):
+            self._times[row.user_hash] = row.time
+            self._last = max(self._last, row.seq)
+        self._fresh_until = time.monotonic() + STALE
+
+    def time_of(self, user: str) -> int | None:
+        """When a user was erased, at most `STALE` seconds behind other processes, or None.
+
+        While the database can't be read, the answer is what this process last knew.
+        """
+        if time.monotonic() > self._fresh_until and self._refreshing.acquire(blocking=False):
+            try:
+                self._fresh_until = time.monotonic() + STALE
+                with self._database.read() as connection:
+                    self.refresh(connection)
+            except StoreError:
+                pass
+            finally:
+                self._refreshing.release()
+        return self.known(user)
+
+    def known(self, user: str) -> int | None:
+        """As `time_of`, from the process's copy as it is."""
+        return self._times.get(self.hash(user)) if self._times else None
+
+    def record(self, connection: Connection, user: str, events: Iterable[str], at: int) -> None:
+        """Writes an erasure: the user's hash, and those of the events that are going."""
+        mark = self.hash(user)
+        connection.execute(delete(erasures).where(erasures.c.user_hash == mark))
+        connection.execute(insert(erasures), {"user_hash": mark, "time": at})
+        rows = [{"event_hash": self.hash(event, b"event")} for event in events]
+        if rows:
+            connection.execute(insert(erased_events), rows)
+
+    def gone(self, connection: Connection, ids: Iterable[str]) -> set[str]:
+        """Those of the events' ids that an erasure removed."""
+        marks = {self.hash(event, b"event"): event for event in ids}
+        found: set[str] = set()
+        every = list(marks)
+        for at in range(0, len(every), 500):
+            where = erased_events.c.event_hash.in_(every[at : at + 500])
+            found.update(
+                marks[bytes(h)] for h in connection.execute(select(erased_events).where(where)).scalars()
+            )
+        return found

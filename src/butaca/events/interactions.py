@@ -1,0 +1,87 @@
+"""Events as columns, for a refit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlalchemy import select
+
+from butaca.events.database import Database
+from butaca.events.records import POSITIVE_KINDS
+from butaca.events.schema import events
+from butaca.types import Ints, Times, Values
+
+if TYPE_CHECKING:
+    from butaca.events.store import EventStore
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Positive events as columns, in the order they were stored.
+
+    Attributes:
+        user, item: raw ids, text objects [n].
+        value: float64 [n], NaN where an event has none.
+        time: int64 [n], seconds since 1970-01-01 UTC.
+    """
+
+    user: Values
+    item: Values
+    value: Values
+    time: Times
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: Ints) -> Interactions:
+        """The events at the given rows."""
+        return Interactions(self.user[rows], self.item[rows], self.value[rows], self.time[rows])
+
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> Interactions:
+        """Columns from rows of (user, item, value, time)."""
+        user, item, value, time = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return cls(
+            _texts(user),
+            _texts(item),
+            np.array(value, dtype=np.float64),  # None becomes NaN
+            np.array(time, dtype=np.int64),
+        )
+
+    @classmethod
+    def joined(cls, chunks: Sequence[Interactions]) -> Interactions:
+        """One after the other."""
+        parts = chunks or [cls.of([])]
+        return cls(
+            np.concatenate([c.user for c in parts]),
+            np.concatenate([c.item for c in parts]),
+            np.concatenate([c.value for c in parts]),
+            np.concatenate([c.time for c in parts]),
+        )
+
+
+def _texts(values: Sequence[str]) -> Values:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def read_interactions(database: Database, rows: int) -> Iterator[Interactions]:
+    """Chunks of `rows` positive events, all of one state of the database: what is added meanwhile waits."""
+    c = events.c
+    query = select(c.user_id, c.item_id, c.value, c.time).where(c.kind.in_(POSITIVE_KINDS)).order_by(c.seq)
+    with database.read() as connection, connection.execution_options(yield_per=rows).execute(query) as found:
+        for part in found.partitions(rows):
+            yield Interactions.of(part)
+
+
+def events_table(store: EventStore) -> Interactions:
+    """Every positive event of a store: columns `user`, `item`, `value`, `time`.
+
+    `skip` and `dislike` are left out (records.py), and nobody who was erased is here by what they did
+    before. A history from elsewhere is cleaned with `store.erased_among(users)`.
+    """
+    return Interactions.joined(list(store.interactions()))

@@ -1,0 +1,272 @@
+"""EventStore: events, logged recommendations and API keys in one database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Integer, bindparam, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from butaca.errors import SettingError, StoreError
+from butaca.events import migrate
+from butaca.events.attribution import ArmCounts, Names, count_arms
+from butaca.events.changes import Changes, Mark, read_changes
+from butaca.events.database import Database
+from butaca.events.erasures import Erasures
+from butaca.events.group_commit import GroupCommit
+from butaca.events.interactions import Interactions, read_interactions
+from butaca.events.keys import Keys
+from butaca.events.records import (
+    Added,
+    Erased,
+    Event,
+    Shown,
+    checked_event,
+    checked_shown,
+    checked_text,
+    checked_time,
+    now,
+)
+from butaca.events.schema import HEAD, events, recommendations
+
+#: PostgreSQL's code for the transaction that it ends when two wait for each other.
+DEADLOCK = "40P01"
+#: Seconds between two notes of when keys were last used.
+NOTE_KEYS = 60.0
+
+_c = events.c
+_LATEST = (
+    select(_c.id, _c.user_id, _c.item_id, _c.kind, _c.value, _c.time, _c.request_id)
+    .where(_c.user_id == bindparam("user"))
+    .order_by(_c.time.desc(), _c.seq.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+
+
+class EventStore:
+    """What people did and what they were shown. Safe to use from many threads and many processes.
+
+    Attributes:
+        name: the address without its password, for logs and messages.
+        local: whether reads come from this machine's own file, so quick that no thread need wait for them.
+        keys: the API keys.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._erasures = Erasures(database)
+        self._group = GroupCommit(self._commit, parallel=1 if database.sqlite else 4)
+        self.name = database.name
+        self.local = database.sqlite
+        self.keys = Keys(database)
+        dialect: Any = sqlite if database.sqlite else postgresql
+        self._insert_events = dialect.insert(events).on_conflict_do_nothing(index_elements=["id"])
+        self._insert_shown = dialect.insert(recommendations).on_conflict_do_nothing(
+            index_elements=["request_id"]
+        )
+
+    @classmethod
+    def open(cls, url: str) -> EventStore:
+        """Opens a database, new or old, and brings it to the newest schema.
+
+        Args:
+            url: a path, `sqlite:///path.db` or `postgresql://user@host/database`.
+
+        Raises:
+            StoreError: another kind of address, a database that can't be reached, or a newer schema.
+        """
+        database = Database(url)
+        try:
+            return cls(database)
+        except BaseException:
+            database.close()
+            raise
+
+    def close(self) -> None:
+        """Closes every connection; nothing is lost without it."""
+        try:
+            self.keys.note_uses()
+        except StoreError:
+            pass
+        finally:
+            self._database.close()
+
+    def __enter__(self) -> EventStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ready(self) -> bool:
+        """True, or a StoreError that says why the database can't be used."""
+        with self._database.read() as connection:
+            at = migrate.revision(connection)
+        if at != HEAD:
+            raise StoreError(
+                "The database is at this butaca's schema",
+                f"schema {at!r}, not {HEAD!r}",
+                "Restart the service",
+            )
+        return True
+
+    def add(self, batch: Sequence[Event]) -> Added:
+        """Stores a batch: on disk when this returns, all of it or, after an error, none.
+
+        An id that is there already changes nothing, so a batch whose answer was lost is sent again.
+
+        Returns:
+            how many were new, and how many were known (an id twice in a batch: one new, one known).
+
+        Raises:
+            SettingError: a field of an event breaks a rule; nothing was stored.
+            StoreError: the database failed. If it failed while committing, the batch may be there:
+                send it again.
+        """
+        checked = [checked_event(e, f"event {at} of the batch") for at, e in enumerate(batch)]
+        return self._group.submit(checked, len(checked)) if checked else Added(0, 0)
+
+    def _commit(self, batches: Sequence[list[Event]]) -> list[Added]:
+        for attempt in range(5):
+            try:
+                with self._database.write() as connection:
+                    self._erasures.refresh(connection)
+                    return [self._insert(connection, batch) for batch in batches]
+            except StoreError as error:
+                # Two processes with the same ids in another order: PostgreSQL ends one of the two.
+                orig = getattr(error.__cause__, "orig", None)
+                if getattr(orig, "sqlstate", None) != DEADLOCK or attempt == 4:
+                    raise
+        raise AssertionError
+
+    def _insert(self, connection: Connection, batch: list[Event]) -> Added:
+        kept = batch
+        gone = self._erasures.gone(
+            connection, (e.id for e in batch if self._erasures.known(e.user) is not None)
+        )
+        if gone:
+            kept = [e for e in batch if e.id not in gone]
+        rows = [
+            {
+                "id": e.id,
+                "user_id": e.user,
+                "item_id": e.item,
+                "kind": e.kind,
+                "value": e.value,
+                "time": e.time,
+                "request_id": e.request_id,
+            }
+            for e in kept
+        ]
+        new = 0
+        if rows:
+            new = connection.execute(
+                self._insert_events, rows, execution_options={"preserve_rowcount": True}
+            ).rowcount
+        return Added(new, len(batch) - new)
+
+    def history(self, user: str, limit: int = 1000) -> list[Event]:
+        """A user's latest events, oldest first; equal times in the order they were stored."""
+        if limit < 1:
+            raise SettingError("A history has at least one event", f"limit={limit}", "Ask for 1 or more")
+        asked = {"user": checked_text(user, "user"), "most": limit}
+        with self._database.read() as connection:
+            return [Event(*row) for row in connection.execute(_LATEST, asked)][::-1]
+
+    def changes(self, since: Mark | None = None) -> Changes:
+        """Whose events any process has written since a mark; without a mark, only where to begin.
+
+        After this, `erased` knows of every erasure that the answer knows of.
+        """
+        with self._database.read() as connection:
+            self._erasures.refresh(connection)
+            return read_changes(connection, since, overlap=not self._database.sqlite)
+
+    def count(self) -> int:
+        """How many events the store holds."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).select_from(events)).scalar_one()
+
+    def interactions(self, rows: int = 65_536) -> Iterator[Interactions]:
+        """The positive events as columns, in the order stored, `rows` at a time: one state of the store."""
+        return read_interactions(self._database, rows)
+
+    def log_recommendations(self, rows: Sequence[Shown]) -> None:
+        """Notes what was shown. A request_id that is there already changes nothing.
+
+        Meant for a background thread: the rows of a few seconds in one transaction. What was shown to a
+        user who has been erased since is kept without the user.
+        """
+        checked = [checked_shown(row) for row in rows]
+        if not checked:
+            return
+        with self._database.write(durable=False) as connection:
+            self._erasures.refresh(connection)
+            made = []
+            for row in checked:
+                erased_at = None if row.user is None else self._erasures.known(row.user)
+                after = erased_at is None or row.time > erased_at
+                made.append(
+                    {
+                        "request_id": row.request_id,
+                        "user_id": row.user if after else None,
+                        "time": row.time,
+                        "model": row.model,
+                        "arm": row.arm,
+                        "source": row.source,
+                        "items": json.dumps(row.items, ensure_ascii=False),
+                    }
+                )
+            connection.execute(self._insert_shown, made)
+        self.keys.note_uses(due=NOTE_KEYS)
+
+    def prune(self, before: int) -> int:
+        """Deletes what was shown before a time (seconds); returns how many. Events stay."""
+        checked_time(before, "time")
+        with self._database.write() as connection:
+            gone = connection.execute(delete(recommendations).where(recommendations.c.time < before)).rowcount
+        self._database.forget_deleted()
+        return gone
+
+    def experiment(
+        self,
+        since: int | None = None,
+        models: Mapping[str, str] | None = None,
+        names: Names | None = None,
+    ) -> dict[str, ArmCounts]:
+        """What each arm showed and what came of it, for `experiments.py`; see `attribution.count_arms`."""
+        with self._database.read() as connection:
+            return count_arms(connection, since, models, names)
+
+    def erase(self, user: str) -> Erased:
+        """Erases a person: events and logged recommendations go, a keyed hash of the id stays.
+
+        What the person does from then on is a new person's. An erased event that a client sends again
+        counts as known and is not stored.
+        """
+        checked_text(user, "user")
+        with self._database.write(alone=True) as connection:
+            ids = connection.execute(select(events.c.id).where(events.c.user_id == user)).scalars().all()
+            self._erasures.record(connection, user, ids, now())
+            connection.execute(delete(events).where(events.c.user_id == user))
+            shown = connection.execute(
+                delete(recommendations).where(recommendations.c.user_id == user)
+            ).rowcount
+        with self._database.read() as connection:
+            self._erasures.refresh(connection)
+        self._database.forget_deleted()
+        return Erased(len(ids), shown)
+
+    def erased(self, user: str) -> bool:
+        """Whether a model's own history of this user must not be used: microseconds, from memory.
+
+        An erasure by another process is seen within `erasures.STALE` seconds.
+        """
+        return self._erasures.time_of(user) is not None
+
+    def erased_among(self, users: Iterable[str]) -> set[str]:
+        """Those of the users who were erased, for a refit that leaves them out."""
+        with self._database.read() as connection:
+            self._erasures.refresh(connection)
+        return {user for user in users if self._erasures.known(user) is not None}

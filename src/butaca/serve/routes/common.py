@@ -1,0 +1,107 @@
+"""What the routes have in common: ids in paths, JSON out, and what their problems are documented as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+import orjson
+from fastapi import Depends, Path, Request
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.responses import Response
+
+from butaca.serve.http.headers import DATA_HEADERS
+from butaca.serve.http.packed import Packed
+from butaca.serve.http.problems import MEDIA_TYPE
+from butaca.serve.schemas import TextId
+from butaca.serve.service import Service
+
+
+class Segment(Convertor[str]):
+    """One segment of a path as it was sent, decoded after routing: an id may hold any character."""
+
+    regex = "[^/]*"
+
+    def convert(self, value: str) -> str:
+        """The text that was encoded; what is not UTF-8 becomes a lone surrogate, which no id may hold."""
+        return unquote(value, errors="surrogateescape")
+
+    def to_string(self, value: str) -> str:
+        """Not needed: no address is made from a route."""
+        return value
+
+
+register_url_convertor("segment", Segment())
+
+
+def service_of(request: Request) -> Service:
+    """The running service."""
+    service: Service = request.app.state.service
+    return service
+
+
+TheService = Annotated[Service, Depends(service_of)]
+PathId = Annotated[TextId, Path(description="An id, percent-encoded: %2F for a slash.")]
+
+
+def json_response(content: Any) -> Response:
+    """JSON as it is: answers are made here, so nothing checks them again at run time."""
+    return raw_json(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+_DATA = {name.decode(): value.decode() for name, value in DATA_HEADERS}
+
+
+def raw_json(content: bytes) -> Response:
+    """JSON that is bytes already."""
+    return Response(content, headers=_DATA, media_type="application/json")
+
+
+def packed_json(packed: Packed, request: Request) -> Response:
+    """JSON that stays the same for as long as its model does."""
+    return packed_response(packed, request, _DATA)
+
+
+def packed_response(packed: Packed, request: Request, headers: Mapping[str, str]) -> Response:
+    """Bytes that a browser may have already: 304 then; compressed where that is taken."""
+    headers = {**headers, "cache-control": "no-cache", "etag": packed.tag, "vary": "accept-encoding"}
+    if packed.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    content = packed.content
+    if packed.gzip is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["content-encoding"] = packed.gzip, "gzip"
+    headers["content-type"] = packed.kind
+    return Response(b"" if request.method == "HEAD" else content, headers=headers)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's account of the problems that a route may answer with, beside those that all may."""
+    told = {
+        400: "The Host header is not a name of this service",
+        401: "No API key, where one is needed",
+        403: "The key's scopes do not cover this",
+        404: "There is no such item, user or version",
+        408: "The body did not arrive in time",
+        409: "The model's folder is damaged; the model in use stays",
+        413: "The body is too large",
+        415: "The body is not application/json",
+        422: "The request breaks a rule, which the answer names",
+        429: "Too many requests; Retry-After says when to come back",
+        500: "An error of ours; the log has it under the request_id",
+        503: "Overloaded, or the event store is away; Retry-After says when to come back",
+    }
+    always = (400, 401, 403, 429, 500, 503)
+    return {
+        status: {
+            "description": told[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in sorted({*always, *statuses})
+    }
+
+
+def body_of(model: str, examples: dict[str, Any]) -> dict[str, Any]:
+    """OpenAPI's account of a body that the route parses itself."""
+    content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "examples": examples}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}

@@ -1,0 +1,147 @@
+"""Events in, and what is known of a person out; and the erasure of a person."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from butaca.errors import SettingError
+from butaca.events.records import Event
+from butaca.recommend.recommender import Recommender
+from butaca.serve.answering import same_id
+from butaca.serve.routes.common import PathId, TheService, body_of, json_response, problems
+from butaca.serve.schemas import EVENTS_EXAMPLES, EventIn, EventsRequest, parse
+from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer
+
+router = APIRouter(prefix="/v1")
+
+#: Seconds that an event's time may lie ahead of this machine's clock: clocks differ, and so do time zones.
+AHEAD = 86_400
+
+
+@router.post(
+    "/events",
+    tags=["events"],
+    response_model=EventsAnswer,
+    responses=problems(408, 413, 415, 422),
+    openapi_extra=body_of("EventsRequest", EVENTS_EXAMPLES),
+    summary="Store what people did",
+)
+async def add_events(service: TheService, request: Request) -> Response:
+    """A batch, stored whole or not at all; on disk before this answers.
+
+    Ids are made by the client: what is sent again under its id changes nothing and counts as `known`.
+    Events count in the very next list of their user.
+    """
+    asked = parse(EventsRequest, await request.body())
+    now = int(time.time())
+    batch = [_event(event, now, at) for at, event in enumerate(asked.events)]
+    users = {event.user for event in batch}
+    try:
+        added = await service.in_thread(service.store.add, batch)
+    finally:  # stored or not, or not known: what is remembered may be old
+        service.live.forget(users)
+    service.telemetry.accepted.inc(added.new)
+    service.telemetry.known.inc(added.known)
+    return json_response({"accepted": added.new, "known": added.known})
+
+
+def _event(event: EventIn, now: int, at: int) -> Event:
+    """As it is stored; `at` is its place in the batch.
+
+    Raises:
+        SettingError: it has yet to happen. As the latest of its person's events it would stay so for years.
+    """
+    when = event.time
+    if when is None:
+        when = now
+    elif not isinstance(when, int):
+        when = math.floor((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    if when > now + AHEAD:
+        raise SettingError(
+            f"The time of event {at} of the batch is at most a day ahead of the service's clock",
+            f"{event.time}, while the clock says {datetime.fromtimestamp(now, UTC)}",
+            "Send seconds since 1970-01-01 UTC (milliseconds: divide by 1000), or leave it out for now",
+        )
+    return Event(event.id, str(event.user), str(event.item), event.kind, event.value, when, event.request_id)
+
+
+@router.get(
+    "/users/{id:segment}/history",
+    tags=["users"],
+    response_model=HistoryAnswer,
+    responses=problems(422),
+    summary="What is known of a person",
+)
+async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
+    """What the model was trained on and the last 1,000 events since, latest first; empty for someone new."""
+    recommender = service.registry.serving.default.recommender
+    titles, known = recommender.catalogue.titles, recommender.catalogue.known
+    events = await service.in_thread(service.store.history, id)
+    erased = await service.in_thread(service.store.erased, id)
+    entries = []
+    for event in reversed(events):
+        code = known(event.item)
+        entries.append(
+            {
+                "id": event.item,
+                "title": event.item if code is None else titles[code],
+                "kind": event.kind,
+                "value": event.value,
+                "time": event.time,
+                "from": "events",
+            }
+        )
+    if not erased:
+        entries += _trained(recommender, id)
+    entries.sort(key=lambda entry: -1 if entry["time"] is None else entry["time"], reverse=True)  # stable
+    return json_response({"user": id, "erased": erased, "items": entries})
+
+
+def _trained(recommender: Recommender, user: str) -> list[dict[str, Any]]:
+    if not same_id(recommender, user):
+        return []
+    code = recommender.users.ids.code(user)
+    _, at = recommender.seen.rows(np.array([code], dtype=np.int32))
+    seen = recommender.seen
+    if seen.time is not None:
+        at = at[np.argsort(-seen.time[at], kind="stable")]
+    ids, titles = recommender.catalogue.ids, recommender.catalogue.titles
+    return [
+        {
+            "id": ids[seen.items[i]],
+            "title": titles[seen.items[i]],
+            "kind": None,
+            "value": None if seen.value is None or np.isnan(seen.value[i]) else float(seen.value[i]),
+            "time": None if seen.time is None else int(seen.time[i]),
+            "from": "training",
+        }
+        for i in at.tolist()
+    ]
+
+
+@router.delete(
+    "/users/{id:segment}",
+    tags=["users"],
+    response_model=ErasedAnswer,
+    responses=problems(422),
+    summary="Erase a person",
+)
+async def erase(service: TheService, id: PathId) -> Response:  # noqa: A002
+    """Removes the person's events and the lists they were shown, for good.
+
+    A keyed hash of the id stays, so that what a model learned of the person is no longer used, and
+    `butaca fit --from-events` leaves them out. What they do from now on is a new person's.
+    """
+    try:
+        erased = await service.in_thread(service.store.erase, id)
+    finally:
+        service.live.forget([id])
+    counts = {"events": erased.events, "recommendations": erased.recommendations}
+    return json_response({"user": id, "erased": counts})

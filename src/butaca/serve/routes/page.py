@@ -1,0 +1,73 @@
+"""The page: files of this package, with tags by which a browser knows that it has them."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from butaca.serve.http.packed import Packed
+from butaca.serve.http.problems import not_found
+from butaca.serve.routes.common import packed_response
+
+FOLDER = Path(__file__).parents[1] / "page"
+
+#: What may be asked for, by the end of its name.
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".woff2": "font/woff2",
+    ".webmanifest": "application/manifest+json",
+}
+
+router = APIRouter(include_in_schema=False)
+
+_kept: dict[Path, tuple[tuple[int, int], Packed]] = {}
+
+
+def file_response(name: str, request: Request) -> Response:
+    """A file of the page, or 304 where the browser has it.
+
+    Raises:
+        Problem: 404.
+    """
+    try:
+        path = (FOLDER / name).resolve()
+        known = path.is_relative_to(FOLDER.resolve()) and path.is_file()
+    except (OSError, ValueError):  # longer than a name may be; a NUL in it
+        known = False
+    if not known:
+        raise not_found(request.url.path)
+    stat = path.stat()
+    stamp = (stat.st_mtime_ns, stat.st_size)
+    kept = _kept.get(path)
+    if kept is None or kept[0] != stamp:
+        kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        packed = Packed.of(path.read_bytes(), kind, compress=path.suffix != ".woff2")
+        kept = _kept[path] = (stamp, packed)
+    return packed_response(kept[1], request, {})
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def index(request: Request) -> Response:
+    """Pick films, see recommendations."""
+    return file_response("index.html", request)
+
+
+@router.api_route("/state", methods=["GET", "HEAD"])
+async def state(request: Request) -> Response:
+    """The state of the service."""
+    return file_response("state.html", request)
+
+
+@router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
+async def static(path: str, request: Request) -> Response:
+    """Styles, scripts, fonts."""
+    return file_response(f"static/{path}", request)

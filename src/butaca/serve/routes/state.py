@@ -1,0 +1,87 @@
+"""Health, metrics, and what the state page shows."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version as installed
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response
+
+from butaca.serve.http.problems import Problem
+from butaca.serve.routes.common import TheService, json_response, problems
+from butaca.serve.routes.models import experiment, model_info
+from butaca.serve.schemas_out import Health
+
+router = APIRouter(tags=["state"])
+
+
+@router.get("/health/live", response_model=Health, summary="Whether the process answers")
+async def live() -> Response:
+    """Always, while it does."""
+    return json_response({"status": "live"})
+
+
+@router.get(
+    "/health/ready", response_model=Health, responses=problems(), summary="Whether it can do its work"
+)
+async def ready(service: TheService) -> Response:
+    """The models are loaded and the event store answers."""
+    if not await service.in_thread(service.store.ready):
+        raise Problem(503, "store", "The event store answers", "it does not", "Try again", retry_after=1)
+    return json_response({"status": "ready"})
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=problems(), summary="For Prometheus")
+async def metrics(service: TheService) -> Response:
+    """Requests, latencies, lists by source and model, events, what was shed, the queue, the models."""
+    telemetry = service.telemetry
+    telemetry.in_flight.set(service.running())
+    telemetry.queue.set(len(service.shown))
+    return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get(
+    "/v1/state", response_model=dict[str, Any], responses=problems(), summary="What the state page shows"
+)
+async def state(service: TheService) -> Response:
+    """Models and their verdicts, latencies of the last lists, counts since the start, the experiment."""
+    telemetry, serving = service.telemetry, service.registry.serving
+    versions = await service.in_thread(service.registry.versions)
+    default = serving.default
+    now = time.time()
+    return json_response(
+        {
+            "butaca": installed("butaca"),
+            "started_at": telemetry.started,
+            "uptime_seconds": round(now - telemetry.started, 1),
+            "model": next(
+                (
+                    model_info(v)
+                    for v in versions
+                    if (v["name"], v["version"]) == (default.name, default.version)
+                ),
+                None,  # replaced while it was looked for
+            ),
+            "models": [model_info(v) | {"metrics": {}} for v in versions],
+            "data": {
+                "users": len(default.recommender.users),
+                "items": len(default.recommender.items),
+                "interactions": int(default.recommender.popularity.sum()),
+            },
+            "latency": telemetry.latency.percentiles(),
+            "requests": {
+                "total": telemetry.total,
+                "errors": telemetry.errors,
+                "shed": int(telemetry.shed._value.get()),
+                "in_flight": service.running(),
+            },
+            "lists": {
+                "logged": int(telemetry.logged._value.get()),
+                "dropped": int(telemetry.dropped._value.get()),
+                "waiting": len(service.shown),
+            },
+            "experiment": await service.in_thread(experiment, service),
+        }
+    )

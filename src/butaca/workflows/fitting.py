@@ -1,0 +1,164 @@
+"""What the commands do, without the commands: from a source to a judged, saved model."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from butaca.baselines.popularity import Popularity
+from butaca.data.dataset import Dataset
+from butaca.data.splits import stratified_split
+from butaca.errors import SettingError
+from butaca.evaluate.judged import Judged, nullable
+from butaca.recommend.recommender import Recommender
+from butaca.workflows.about import describe, protocol
+from butaca.workflows.judging import _joined, judge, judge_stages, judged_on
+from butaca.workflows.loading import Sides, Split, split
+
+if TYPE_CHECKING:  # these load JAX, or a database
+    from butaca.rank.judge import RankVerdict
+    from butaca.rank.ranker import Ranker
+    from butaca.recipes import Recipe
+    from butaca.train.callbacks import Callback, FitHistory
+    from butaca.two_tower import TwoTower
+
+    Trainer: TypeAlias = Callable[[Recipe], tuple[TwoTower, FitHistory]]
+
+#: What a second stage learns: rank/settings.py.
+Target: TypeAlias = Literal["watched", "graded"]
+
+#: The notebook's printed result (cell 106) and TFRS 0.7.7 re-run: top-1, 5, 10, 50, 100, last batch's loss.
+NOTEBOOK_PRINTED = {1: 0.00005, 5: 0.0009, 10: 0.00355, 50: 0.07435, 100: 0.18775, "loss": 29655.32}
+
+
+#: A split by user gives this share of each held-out user's interactions as history; the rest test.
+GIVEN = 0.8
+
+
+@dataclass
+class Fitted:
+    """The outcome of `fit`."""
+
+    recommender: Recommender
+    history: FitHistory
+    recipe: Recipe
+    train: Dataset
+    judged: Judged | None = None
+    notes: list[str] = field(default_factory=list)
+    ranking: RankVerdict | None = None
+
+
+def fit(
+    data: Dataset,
+    recipe: Recipe,
+    how: Split = "random",
+    test_share: float = 0.2,
+    seed: int = 42,
+    callbacks: Sequence[Callback] = (),
+    resume: str | Path | None = None,
+    rank: bool = False,
+    target: Target = "watched",
+    sides: Sides | None = None,
+    trainer: Trainer | None = None,
+) -> Fitted:
+    """Split, train, judge; nothing is written but what callbacks write.
+
+    A split by user trains on some people and judges on others: of each of those a share of the
+    interactions, `GIVEN`, is their history, from which the model and the baselines answer as they are,
+    and the rest is to be found.
+
+    With `rank` a second stage is trained on the same data, and judged beside the first; where it hurts, it is
+    left out of the model, and the notes say so. Its `target` is what was watched, or also liked.
+
+    With `sides`, prepared data, `data` is their training side and they say how they were split.
+
+    A `trainer` trains the recipe somewhere else, on a cluster, and looks after checkpoints itself.
+    """
+    if sides is None:
+        train, test = split(data, how, test_share, seed)
+        n_interactions = len(data)
+    else:
+        how, test_share, seed = sides.how, sides.share, sides.seed
+        train, test = sides.train, sides.test
+        n_interactions = len(train) + (0 if test is None else len(test))
+    given = None
+    if how == "user" and test is not None:
+        given, test = stratified_split(test, 1 - GIVEN, seed, by="user")
+    of_split: dict[str, Any] = {"how": "none"}
+    if test is not None:
+        of_split = {"how": how, "test": test_share, "seed": seed}
+        n_users = len(np.unique(test.user))
+        test = judged_on(test, seed)
+        if (drawn := len(np.unique(test.user))) < n_users:
+            of_split |= {"judged_users": drawn, "test_users": n_users}
+    ratings = 0 if train.value is None else len(np.unique(train.value[np.isfinite(train.value)]))
+    if rank and target == "graded" and ratings < 2:
+        raise SettingError(
+            "The graded target tells what is liked by ratings",
+            f"{data.name!r}, which has none that differ",
+            'Name their column, or learn the target "watched"',
+        )
+    recipe = recipe.for_data(train, future=how in {"temporal", "last"})
+    if how == "user" and not any(f.column != data.users.key for f in recipe.model.query):
+        raise SettingError(
+            "A split by user judges people the model never saw, which an id tower can't answer",
+            "--split user with a query tower of user ids",
+            "Use --recipe default, which reads histories, or --split random or temporal",
+        )
+    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume)
+    recommender = Recommender.build(model, train if given is None else _joined(train, given), test)
+    if given is not None:  # what most people chose in training
+        recommender = replace(recommender, popularity=Popularity().fit(train).counts)
+    judged = None if test is None else judge(recommender, train, test, how=how, given=given)
+    ranking = None
+    if rank:
+        recommender = replace(recommender, ranker=second_stage(recipe, model, train, how, target))
+        ranking = None if test is None else judge_stages(recommender, test)
+    if given is not None:
+        of_split["given"] = GIVEN
+    about: dict[str, Any] = {
+        "recipe": recipe.name,
+        "model": describe(recipe),
+        "softmax": model.softmax,
+        "split": of_split,
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint(),
+            "interactions": n_interactions,
+            "users": len(data.users),
+            "items": len(data.items),
+        },
+        "metrics": {} if judged is None else judged.as_json(),
+        "history": {name: [nullable(v) for v in row] for name, row in history.history.items()},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+    }
+    notes = protocol(about)
+    if ranking is not None:
+        about["metrics"]["ranking"] = ranking.as_json()
+        if ranking.notice is not None:
+            recommender = replace(recommender, ranker=None)
+            notes.append(f"The second stage was left out. {ranking.notice}")
+    if recommender.ranker is not None:
+        from butaca.rank.told import second_about
+
+        about["ranker"] = second_about(recommender.ranker)
+    return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
+
+
+def second_stage(
+    recipe: Recipe, model: TwoTower, train: Dataset, how: Split, target: Target = "watched"
+) -> Ranker:
+    """A ranker for a fitted model; it learns from first stages that did not train on what it learns."""
+    from butaca.rank.fit import fit_ranker
+    from butaca.rank.settings import RankSettings
+
+    folds: Literal["time", "random"] = "time" if how in {"temporal", "last"} else "random"
+    if folds == "time" and train.timestamp is None:
+        folds = "random"
+    settings = RankSettings(target=target, folds=folds, seed=recipe.model.seed)
+    return fit_ranker(train, lambda part: recipe.fit(part)[0], model, settings)

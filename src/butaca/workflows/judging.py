@@ -1,0 +1,181 @@
+"""A model beside the baselines: on held-out pairs, on a saved folder's, in both stages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from butaca.baselines.panel import Panel, fit_panel
+from butaca.baselines.popularity import Popularity
+from butaca.catalogue.items import item_titles
+from butaca.data.dataset import Dataset
+from butaca.data.histories import Histories
+from butaca.errors import SettingError
+from butaca.evaluate.beyond import beyond_accuracy, user_columns
+from butaca.evaluate.collapse import collapse
+from butaca.evaluate.honesty import (
+    cut_above_catalogue,
+    duplicate_candidates,
+    random_split_of_timed_data,
+    repeats_of_training,
+    users_without_history,
+)
+from butaca.evaluate.judged import Judged
+from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
+from butaca.evaluate.slices import by_slice
+from butaca.evaluate.verdict import MEASURES, verdict
+from butaca.recommend.recommender import Recommender
+from butaca.types import Scorer
+
+if TYPE_CHECKING:
+    from butaca.rank.judge import RankVerdict
+
+#: Length of the model's lists, which reports look into; the baselines' are as long as what they are
+#: measured by (`beyond_accuracy`).
+LISTS = 100
+
+
+#: Test pairs are all judged up to so many scores, and of so many users in any case.
+JUDGED_SCORES, JUDGED_USERS = 1e9, 10_000
+
+
+def judged_on(test: Dataset, seed: int) -> Dataset:
+    """The test pairs of a draw of their users where scoring all would take minutes, else all.
+
+    Up to JUDGED_SCORES scores, and JUDGED_USERS users in any case, nothing is drawn.
+    """
+    users = np.unique(test.user)
+    most = max(JUDGED_USERS, int(JUDGED_SCORES / max(len(test.items), 1)))
+    if len(users) <= most:
+        return test
+    drawn = np.random.default_rng([seed, 4]).choice(users, most, replace=False)
+    return test.take(np.flatnonzero(np.isin(test.user, drawn)))
+
+
+def judge_stages(recommender: Recommender, test: Dataset) -> RankVerdict | None:
+    """What the second stage gains on test pairs in the model's codes; None where the model has none.
+
+    On the pairs that a folder kept, which have no ratings, what needs these is as it was in `fit`.
+    """
+    if recommender.ranker is None:
+        return None
+    from butaca.rank.judge import judge_ranking, with_kept
+    from butaca.rank.two_stage import TwoStage
+
+    verdict = judge_ranking(TwoStage(recommender, recommender.ranker, recommender.seen), test)
+    told = recommender.about.get("metrics", {}).get("ranking")
+    own = recommender.test is not None and test.user is recommender.test[0] and test.value is None
+    return with_kept(verdict, told) if told and own else verdict
+
+
+def judge(
+    scorer: Scorer,
+    train: Dataset,
+    test: Dataset,
+    loss_batch: int = 4096,
+    how: str = "given",
+    given: Dataset | None = None,
+) -> Judged:
+    """The model beside the baselines, all on the same pairs, and what follows.
+
+    Args:
+        scorer: the model; its codes are those of both sets.
+        train: what it was fitted on, and the baselines are; its items are left out as seen.
+        test: pairs to find.
+        loss_batch: pairs of the batch whose loss is reported, as Keras does.
+        how: name of the split, for the warning about random ones.
+        given: further interactions that all scorers answer from (`answering`) and none is fitted on,
+            such as histories of people that training never saw; seen too.
+    """
+    return _judge(scorer, train, test, fit_panel(train), loss_batch, how, given)
+
+
+def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged:
+    """Judge a saved model on its own held-out pairs, or on a test set in its codes."""
+    users, items, seen = recommender.users, recommender.items, recommender.seen
+    how = "given"
+    if test is None:
+        if recommender.test is None:
+            raise SettingError(
+                "A model is judged on interactions that it was not trained on",
+                "a model fitted with --split none",
+                "Pass --test FILE with interactions of your own",
+            )
+        test = Dataset(users, items, *recommender.test)
+        how = str(recommender.about.get("split", {}).get("how", how))
+    rows = np.repeat(np.arange(len(users), dtype=np.int32), seen.lengths)
+    train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time), None
+    if recommender.test is not None and "given" in recommender.about.get("split", {}):
+        held_out = np.isin(rows, recommender.test[0])
+        train, given = train.take(np.flatnonzero(~held_out)), train.take(np.flatnonzero(held_out))
+    panel = fit_panel(train)
+    panel.scorers["popularity"] = _Counts(recommender.popularity)
+    return _judge(recommender, train, test, panel, 4096, how, given)
+
+
+def _judge(
+    scorer: Scorer,
+    train: Dataset,
+    test: Dataset,
+    panel: Panel,
+    loss_batch: int,
+    how: str,
+    given: Dataset | None = None,
+) -> Judged:
+    seen = Histories.of(train if given is None else _joined(train, given))
+    scorers = panel.scorers
+    if given is not None:
+        scorer = _answering(scorer, seen)
+        scorers = {name: _answering(baseline, seen) for name, baseline in scorers.items()}
+    kept = evaluate_scorer(scorer, test, None, loss_batch)
+    ours = evaluate_scorer(scorer, test, seen, lists=LISTS)
+    baselines = {name: evaluate_scorer(b, test, seen, lists=10) for name, b in scorers.items()}
+    left = {"seen left out": ours, **baselines}
+    beyond, columns = {}, user_columns(seen, ours.n_items)
+    for name, row in left.items():
+        assert row.lists is not None
+        beyond[name] = beyond_accuracy(row.lists, row.users, seen, row.n_items, columns=columns)
+    assert ours.lists is not None
+    notices = (
+        random_split_of_timed_data(how, train.timestamp is not None),
+        users_without_history(test.user, seen),
+        repeats_of_training(test.user, test.item, seen),
+        duplicate_candidates(item_titles(train.items), seen, getattr(scorer, "item_vectors", None)),
+        cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
+        collapse(ours.lists, ours.users, seen, ours.n_items),
+    )
+    return Judged(
+        {"seen kept": kept, **left},
+        len(test),
+        verdict(ours, baselines),
+        tuple(notice for notice in notices if notice is not None),
+        by_slice(ours, seen),
+        beyond,
+        panel.left_out,
+    )
+
+
+def _answering(scorer: Scorer, seen: Histories) -> Scorer:
+    """The scorer over these histories; itself if it reads none, or was built on them."""
+    answering = getattr(scorer, "answering", None)
+    return scorer if answering is None else cast(Scorer, answering(seen))
+
+
+def _joined(one: Dataset, other: Dataset) -> Dataset:
+    """The interactions of both, which share users, items and columns."""
+    both: dict[str, Any] = {
+        name: None
+        if getattr(one, name) is None
+        else np.concatenate([getattr(one, name), getattr(other, name)])
+        for name in ("user", "item", "value", "timestamp")
+    }
+    return replace(one, **both)
+
+
+class _Counts(Popularity):
+    """Popularity from counts that a model folder kept (repeats of a pair included)."""
+
+    def __init__(self, counts: Any) -> None:
+        self._counts = counts

@@ -1,0 +1,149 @@
+"""Where data come from, and how they are split: sets by name, tables, the service's events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from butaca.catalogue.items import Catalogue
+from butaca.data.dataset import Dataset
+from butaca.data.folders import kind_of
+from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
+from butaca.errors import StoreError, TableError
+
+if TYPE_CHECKING:  # a database
+    from butaca.events.interactions import Interactions
+
+Split: TypeAlias = Literal["random", "temporal", "last", "user", "none"]
+
+#: Names that `fit` takes for MovieLens.
+MOVIELENS = ("ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "ml-latest-small")
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Data that come split.
+
+    Attributes:
+        train, test: the sides; test is None where nothing is held out.
+        how, share, seed: how they were split.
+    """
+
+    train: Dataset
+    test: Dataset | None
+    how: Split
+    share: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns and feature tables that the caller named; None is found by name and type."""
+
+    user: str | None = None
+    item: str | None = None
+    value: str | None = None
+    time: str | None = None
+    items: str | None = None
+    users: str | None = None
+
+
+def load(source: str, columns: Columns | None = None) -> Dataset:
+    """A MovieLens set by name (items are titles, as in the notebook), or a table of the caller's own."""
+    columns = columns or Columns()
+    if source in MOVIELENS:
+        from butaca.data.movielens import load_movielens
+
+        return load_movielens(source.removeprefix("ml-")).keyed_by(columns.item or "movie_title")
+    from butaca.data.tables import read_table
+
+    if not Path(source).exists() and source.startswith("ml-"):
+        raise TableError("A MovieLens set is one of " + ", ".join(MOVIELENS), source, "Correct the name")
+    return read_table(
+        source,
+        items=columns.items,
+        users=columns.users,
+        user_column=columns.user,
+        item_column=columns.item,
+        value_column=columns.value,
+        time_column=columns.time,
+    )
+
+
+def prepared(source: str) -> Sides | None:
+    """The sides of a folder that `butaca data prepare` wrote, from the disk; None for anything else."""
+    from butaca.scale.prepared import KIND, Prepared
+
+    folder = Path(source).expanduser()
+    if kind_of(folder) != KIND:
+        return None
+    found = Prepared.open(folder)
+    of_split = found.manifest["split"]
+    test = found.dataset("test") if len(found.test) else None
+    return Sides(found.dataset("train"), test, of_split["kind"], of_split["test"], of_split["seed"])
+
+
+def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset:
+    """The data with the service's events, and without the people who were erased; the events alone for None.
+
+    Args:
+        data: to begin with.
+        address: of the event store.
+        columns: of which the tables of items and users are read where there is no data.
+    """
+    from butaca.data.merge import with_interactions, without_users
+    from butaca.events.interactions import events_table
+    from butaca.events.store import EventStore
+
+    path = address.removeprefix("sqlite:///")
+    if "://" not in path and not Path(path).is_file():
+        raise StoreError("Events are read from a store that is there", path, "Check --from-events")
+    store = EventStore.open(address)
+    try:
+        before = store.erased_among(_people(data, events_table(store)))
+        events = events_table(store)
+        erased = store.erased_among(_people(data, events))
+        meanwhile = [user in erased - before for user in events.user.tolist()]  # who comes back is new
+        events = events.take(np.flatnonzero(~np.array(meanwhile, dtype=bool)))
+    finally:
+        store.close()
+    if data is not None:
+        gone = np.array([str(user) in erased for user in data.users.ids.values.tolist()], dtype=bool)
+        left = without_users(data, gone) if gone.any() else data
+        if gone.any():
+            left = replace(left, notes=(*left.notes, f"{int(gone.sum()):,} erased users left out"))
+        known = Catalogue(left.items, np.bincount(left.item, minlength=len(left.items)).astype(np.float32))
+        means = {item: known.known(item) for item in dict.fromkeys(events.item.tolist())}
+        ids = {item: item if code is None else known.ids[code] for item, code in means.items()}
+        items = [ids[item] for item in events.item.tolist()]  # a title stands for its item
+        return with_interactions(left, events.user, items, events.value, events.time)
+    if not len(events):
+        raise TableError("A model learns from events that are there", f"{address}, which has none", "Wait")
+    from butaca.data.tables import read_table
+
+    table: dict[str, Any] = {"user_id": events.user, "item_id": events.item, "timestamp": events.time}
+    if np.isfinite(events.value).all():
+        table["rating"] = events.value
+    return read_table(table, items=columns.items, users=columns.users, name="events")
+
+
+def _people(data: Dataset | None, events: Interactions) -> list[str]:
+    """Everyone in the data or the events, as text."""
+    known = [] if data is None else list(map(str, data.users.ids.values.tolist()))
+    return [*known, *dict.fromkeys(events.user.tolist())]
+
+
+def split(data: Dataset, how: Split, test: float, seed: int) -> tuple[Dataset, Dataset | None]:
+    """Train and test by the name of the split; "none" trains on everything."""
+    if how == "none":
+        return data, None
+    if how == "random":
+        return random_split(data, test, seed)
+    if how == "temporal":
+        return temporal_split(data, test)
+    if how == "user":
+        return user_split(data, test, seed)
+    return leave_last_out(data)

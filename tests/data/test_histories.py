@@ -1,0 +1,67 @@
+"""Histories keep what is known of each pair, the latest where one occurs more than once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from butaca.data.histories import Histories
+from butaca.errors import TableError
+from butaca.recommend.recommender import Recommender
+from tests.support.boards import checkerboard
+
+USER = np.array([1, 0, 1, 1], dtype=np.int32)
+ITEM = np.array([5, 2, 5, 3], dtype=np.int32)
+VALUE = np.array([4, 1, 2, 5], dtype=np.float32)
+
+
+def test_the_latest_of_a_repeated_pair_stays():
+    time = np.array([30, 10, 20, 40])
+    h = Histories.from_pairs(USER, ITEM, 3, VALUE, time)
+    assert h.items.tolist() == [2, 3, 5]
+    assert h.value.tolist() == [1, 5, 4]  # the pair (1, 5): 4 at time 30, not 2 at time 20
+    assert h.time.tolist() == [10, 40, 30]
+    assert h.lengths.tolist() == [1, 2, 0]
+
+
+def test_the_last_row_stays_where_times_are_equal_or_missing():
+    assert Histories.from_pairs(USER, ITEM, 2, VALUE).value.tolist() == [1, 5, 2]
+    same = np.zeros(4, dtype=np.int64)
+    assert Histories.from_pairs(USER, ITEM, 2, VALUE, same).value.tolist() == [1, 5, 2]
+
+
+def test_rows_align_values_with_the_pairs_of_a_batch():
+    h = Histories.from_pairs(USER, ITEM, 3, VALUE)
+    users = np.array([1, 2, 9, 0, 1], dtype=np.int32)
+    rows, at = h.rows(users)
+    assert rows.tolist() == [0, 0, 3, 4, 4]
+    assert h.items[at].tolist() == h.pairs(users)[1].tolist() == [3, 5, 2, 3, 5]
+    assert h.value[at].tolist() == [5, 2, 1, 5, 2]
+
+
+def test_values_of_another_length_are_refused():
+    with pytest.raises(TableError, match="2 for 1 items"):
+        Histories(np.zeros(1, np.int32), np.array([0, 1]), value=np.zeros(2, np.float32))
+
+
+def recommender(data):
+    vectors = np.eye(21, 16, dtype=np.float32), np.eye(16, dtype=np.float32)
+    users, items, popularity = data.users, data.items, np.ones(16, np.float32)
+    return Recommender(users, items, *vectors, Histories.of(data), popularity)
+
+
+def test_a_saved_model_keeps_values_and_times(tmp_path):
+    board = checkerboard()
+    recommender(board).save(tmp_path / "model")
+    seen = Recommender.load(tmp_path / "model").seen
+    np.testing.assert_array_equal(seen.value, Histories.of(board).value)
+    np.testing.assert_array_equal(seen.time, Histories.of(board).time)
+
+
+def test_a_model_of_plain_events_has_none(tmp_path):
+    recommender(replace(checkerboard(), value=None, timestamp=None)).save(tmp_path / "model")
+    seen = Recommender.load(tmp_path / "model").seen
+    assert seen.value is None
+    assert seen.time is None

@@ -1,0 +1,385 @@
+"""The verdict: intervals against a loop and against theory, the words, and what makes numbers lie."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from butaca.baselines import panel
+from butaca.baselines.ease import EASE
+from butaca.baselines.popularity import Popularity
+from butaca.data.histories import Histories
+from butaca.data.splits import random_split, temporal_split
+from butaca.errors import SettingError
+from butaca.evaluate import collapse as alarm
+from butaca.evaluate import honesty
+from butaca.evaluate.collapse import alikeness, collapse, collapse_of
+from butaca.evaluate.intervals import mean_over_seeds, resampled_sums
+from butaca.evaluate.protocol import Evaluation, evaluate_scorer, top_lists
+from butaca.evaluate.verdict import Comparison, Verdict, compare, compare_many, verdict
+from butaca.recommend.recommender import Recommender
+from butaca.workflows import judging
+from tests.support.boards import checkerboard
+
+
+def evaluation(ranks, user=None, item=None, n_items=200):
+    ranks = np.asarray(ranks)
+    user = np.arange(len(ranks)) if user is None else np.asarray(user)
+    item = np.arange(len(ranks)) if item is None else np.asarray(item)
+    return Evaluation(ranks, n_items, True, None, user.astype(np.int32), item.astype(np.int32))
+
+
+# Intervals.
+
+
+def test_resampling_draws_as_many_users_as_there_are_with_replacement():
+    sums = resampled_sums(np.eye(5), 400, seed=1)  # column u: how often user u was drawn
+    np.testing.assert_array_equal(sums.sum(axis=1), 5)
+    assert sums.max() > 1
+    assert sums.mean(axis=0) == pytest.approx(1, abs=0.15)
+    np.testing.assert_array_equal(sums, resampled_sums(np.eye(5), 400, seed=1))
+    assert not np.array_equal(sums, resampled_sums(np.eye(5), 400, seed=2))
+
+
+def test_chunks_do_not_change_the_draws(monkeypatch):
+    columns = np.random.default_rng(0).normal(size=(7, 2))
+    whole = resampled_sums(columns, 50)
+    monkeypatch.setattr("butaca.evaluate.intervals.CHUNK", 21)  # three resamples at once
+    np.testing.assert_allclose(resampled_sums(columns, 50), whole)
+
+
+def test_the_interval_is_that_of_theory_where_theory_has_one():
+    """Difference of means of 400 users: 1.96 standard errors either side."""
+    rng = np.random.default_rng(5)
+    n = 400
+    ours, theirs = (evaluation(np.where(rng.random(n) < p, 0, 150)) for p in (0.5, 0.3))
+    found = compare(ours, theirs, "hit_rate", 10, n_resamples=20_000)
+    d = ours.per_user("hit_rate", 10) - theirs.per_user("hit_rate", 10)
+    half = 1.96 * d.std() / n**0.5
+    assert found.difference == pytest.approx(d.mean())
+    assert (found.low, found.high) == pytest.approx((d.mean() - half, d.mean() + half), abs=0.006)
+
+
+def test_top_k_accuracy_is_resampled_by_user_as_hits_over_pairs():
+    """A loop draws whole users and takes hits / pairs of what it drew."""
+    rng = np.random.default_rng(6)
+    user = np.sort(rng.integers(0, 25, 300))
+    item = np.arange(300)
+    a, b = (evaluation(rng.integers(0, 30, 300), user, item, 400) for _ in range(2))
+    found = compare(a, b, "top_k_accuracy", 10, n_resamples=4000, seed=3)
+    draws = []
+    for _ in range(4000):
+        pairs = np.concatenate([np.flatnonzero(user == u) for u in rng.choice(25, 25)])
+        draws.append(np.mean(a.ranks[pairs] < 10) - np.mean(b.ranks[pairs] < 10))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert found.difference == pytest.approx(a.top_k(10) - b.top_k(10))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.01)
+
+
+def test_pairing_is_what_makes_small_differences_visible():
+    """Ours hits what theirs hits and one user in twenty more: sure when paired, lost in noise if not."""
+    rng = np.random.default_rng(7)
+    theirs = np.where(rng.random(400) < 0.5, 0, 150)
+    ours = np.where(np.arange(400) % 20 == 0, 0, theirs)
+    assert compare(evaluation(ours), evaluation(theirs)).word == "beats"
+    shuffled = evaluation(rng.permutation(theirs))
+    assert compare(evaluation(ours), shuffled).word == "ties"
+
+
+def test_the_words():
+    good, bad = evaluation(np.zeros(50, dtype=int)), evaluation(np.full(50, 150))
+    assert compare(good, bad).word == "beats"
+    assert compare(bad, good).word == "loses"
+    same = compare(good, good)
+    assert (same.word, same.low, same.high) == ("ties", 0, 0)
+
+
+def test_many_comparisons_are_each_what_one_alone_is():
+    rng = np.random.default_rng(8)
+    a, b, c = (evaluation(rng.integers(0, 60, 90)) for _ in range(3))
+    many = compare_many(a, {"b": b, "c": c}, [("ndcg", 10), ("top_k_accuracy", 20)])
+    for found, alone in (
+        (many["c"][0], compare(a, c, "ndcg", 10)),
+        (many["b"][1], compare(a, b, "top_k_accuracy", 20)),
+    ):
+        assert (found.metric, found.k, found.difference) == (alone.metric, alone.k, alone.difference)
+        assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        evaluation([0, 1], user=[0, 2]),
+        evaluation([0, 1], item=[5, 6]),
+        replace(evaluation([0, 1]), seen_left_out=False),
+        evaluation([0, 1], n_items=9),
+    ],
+)
+def test_only_the_same_pairs_are_compared(other):
+    with pytest.raises(SettingError, match="same test pairs"):
+        compare(evaluation([0, 1]), other)
+
+
+def test_two_thousand_resamples_of_a_thousand_users_take_a_moment():
+    rng = np.random.default_rng(9)
+    a, b = (evaluation(rng.integers(0, 60, 943), n_items=2000) for _ in range(2))
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        compare(a, b, "ndcg", 10)
+        times.append(time.perf_counter() - begin)
+    assert min(times) < 0.5  # 0.03 s where nothing else runs
+
+
+def test_a_mean_over_seeds_has_students_interval():
+    found = mean_over_seeds([0.17, 0.18, 0.175, 0.178, 0.172])
+    # s = .0041231, t(4) = 2.7764: half = 2.7764 * .0041231 / sqrt(5) = .005120
+    assert (found.mean, found.n) == (pytest.approx(0.175), 5)
+    assert found.high - found.mean == pytest.approx(0.00512, abs=1e-5)
+    assert mean_over_seeds([0.1]).high == float("inf")
+
+
+def one(word, label="ndcg"):
+    return Comparison(label, 10, 0.5, 0.4, 0.1, 0.0, 0.2, word)
+
+
+def test_the_sentence_says_who_beats_whom():
+    found = Verdict(
+        {
+            "popularity": (one("beats"), one("beats")),
+            "item-kNN": (one("beats"), one("ties")),
+            "EASE": (one("ties"), one("ties")),
+            "iALS": (one("loses"), one("ties")),
+            "SLIM": (one("loses", "recall"), one("beats")),
+        }
+    )
+    assert [found.word(name) for name in found.against] == ["beats", "beats", "ties", "loses", "mixed"]
+    assert found.sentence == (
+        "The model beats popularity and item-kNN (ties at NDCG@10), ties with EASE, loses to iALS "
+        "(ties at NDCG@10), "
+        "beats SLIM at NDCG@10 and loses to it at Recall@10."
+    )
+
+
+# What makes numbers lie.
+
+SEEN = Histories.from_pairs(np.array([0, 0, 1]), np.array([0, 1, 1]), 3)
+
+
+def test_a_random_split_of_timed_data_is_named():
+    assert "came after the test" in str(honesty.random_split_of_timed_data("random", True))
+    assert honesty.random_split_of_timed_data("random", False) is None
+    assert honesty.random_split_of_timed_data("temporal", True) is None
+
+
+def test_users_without_history_are_counted():
+    found = honesty.users_without_history(np.array([0, 2, 2, 9], dtype=np.int32), SEEN)
+    assert found.received == "2 of 3 test users without one, with 3 of 4 test pairs"
+    assert honesty.users_without_history(np.array([0, 1], dtype=np.int32), SEEN) is None
+
+
+def test_repeats_of_training_are_counted():
+    user, item = np.array([0, 1, 1], dtype=np.int32), np.array([1, 0, 2], dtype=np.int32)
+    assert honesty.repeats_of_training(user, item, SEEN).received.startswith("1 of 3 test pairs")
+    assert honesty.repeats_of_training(user[1:], item[1:], SEEN) is None
+
+
+def test_duplicate_candidates_are_named_by_title_or_vector():
+    found = honesty.duplicate_candidates(["Chasing Amy", "Emma", "Chasing Amy"], SEEN)
+    assert found.received == "1 items with the title of another, such as 'Chasing Amy' at 0 and 2"
+    titles, vectors = ["a", "b", "c"], np.array([[1, 2], [1, 2], [3, 4]], dtype=np.float32)
+    assert "1 of 2 items" in honesty.duplicate_candidates(titles, SEEN, vectors).received
+    vectors[1] = 0
+    assert honesty.duplicate_candidates(titles, SEEN, vectors) is None
+    vectors[2] = 0  # nobody had item 2: it may well be like another
+    assert honesty.duplicate_candidates(titles, SEEN, vectors) is None
+    assert honesty.duplicate_candidates(["", ""], SEEN) is None
+
+
+def test_a_cut_above_the_catalogue_is_named():
+    assert "k = 50, 100 with 50 items" in honesty.cut_above_catalogue([1, 100, 50, 100], 50).received
+    assert honesty.cut_above_catalogue([10], 50) is None
+
+
+def test_movies_by_id_are_duplicates_and_by_title_are_not(ml):
+    def found(data):
+        column = data.items["movie_title"]
+        return honesty.duplicate_candidates([str(t) for t in column], Histories.of(data))
+
+    assert "18 items" in found(ml).received  # 1,682 ids, 1,664 titles
+    assert found(ml.keyed_by("movie_title")) is None
+
+
+# The collapse alarm.
+
+
+class SameQuery:
+    """A two-tower model whose query vectors have all become equal."""
+
+    def __init__(self, n_items, seed=0):
+        rng = np.random.default_rng(seed)
+        self.user_vector = rng.normal(size=8).astype(np.float32)
+        self.item_vectors = rng.normal(size=(n_items, 8)).astype(np.float32)
+        self.n_items = n_items
+
+    def score(self, users):
+        return np.tile(self.user_vector, (len(users), 1)) @ self.item_vectors.T
+
+
+def test_a_model_with_one_query_vector_for_all_raises_the_alarm(ml_split):
+    train, test = ml_split
+    seen = Histories.of(train)
+    found = collapse_of(SameQuery(len(train.items)), test.user, seen)
+    assert found is not None
+    assert "different people different lists" in found.rule
+    assert "two users share 9" in found.received  # 93 % of ten places
+    judged = judging.judge(SameQuery(len(train.items)), train, test)
+    assert found.rule in {w.rule for w in judged.warnings}
+
+
+def test_what_everyone_gets_alike_raises_it_and_what_is_personal_does_not(ml_split):
+    train, test = ml_split
+    seen = Histories.of(train)
+    assert collapse_of(Popularity().fit(train), test.user, seen) is not None
+    assert collapse_of(EASE().fit(train), test.user, seen) is None
+
+
+def test_alikeness_by_hand():
+    """Twenty users in two camps, histories apart by camp, and one user without a history."""
+    user, item = np.repeat(np.arange(20), 2), np.tile([0, 1, 2, 3], 10)
+    seen = Histories.from_pairs(user, item, 21)
+    users = np.arange(21, dtype=np.int32)
+    same = np.tile(np.array([4, 5], dtype=np.int32), (21, 1))
+    found = alikeness(same, users, seen, 40)
+    assert (found.n_users, found.k, found.distinct, found.n_items) == (20, 2, 2, 40)
+    assert found.overlap == 1
+    assert found.history_overlap == pytest.approx(9 / 19)  # nine others of the same camp
+    assert (found.popularity, found.history_popularity) == (0, 0.5)
+    assert found.collapsed
+    by_camp = np.where(np.arange(21)[:, None] % 2 == 0, [[4, 5]], [[6, 7]]).astype(np.int32)
+    assert alikeness(by_camp, users, seen, 40).overlap == pytest.approx(9 / 19)
+    assert collapse(by_camp, users, seen, 40) is None  # as alike as the people are
+
+
+def test_small_catalogues_and_few_users_raise_no_false_alarm():
+    """Lists of ten overlap by chance where there are sixteen items: a tenth of them is looked at."""
+    board = checkerboard()
+    seen = Histories.of(board)
+    users = np.arange(20, dtype=np.int32)
+    lists = top_lists(EASE().fit(board), users, seen, 10)
+    assert alikeness(lists, users, seen, 16).k == 1
+    assert collapse(lists, users, seen, 16) is None
+    everyone = np.zeros((alarm.LEAST_USERS - 1, 1), dtype=np.int32)
+    assert collapse(everyone, users[:-1], seen, 16) is None
+
+
+def test_a_sample_of_users_is_enough(ml_split):
+    train, test = ml_split
+    asked = []
+
+    class Asked(SameQuery):
+        def score(self, users):
+            asked.append(len(users))
+            return super().score(users)
+
+    assert collapse_of(Asked(len(train.items)), test.user, Histories.of(train), n_users=50) is not None
+    assert sum(asked) == 50
+
+
+# Everything together.
+
+
+@pytest.fixture(scope="module")
+def judged_ease(ml_split):
+    train, test = ml_split
+    return judging.judge(EASE().fit(train), train, test, how="random")
+
+
+def test_a_judged_model_stands_beside_the_baselines(judged_ease):
+    assert list(judged_ease.rows) == [
+        "seen kept",
+        "seen left out",
+        "popularity",
+        "recent popularity",
+        "item-kNN",
+        "EASE",
+    ]
+    words = {name: judged_ease.verdict.word(name) for name in judged_ease.baselines}
+    assert words == {
+        "popularity": "beats",
+        "recent popularity": "beats",
+        "item-kNN": "beats",
+        "EASE": "ties",  # with itself
+    }
+    assert [w.rule for w in judged_ease.warnings] == ["A model in use knows only the past"]
+    assert judged_ease.rows["seen left out"].lists.shape == (941, 100)
+
+
+def test_its_json_holds_what_was_there_and_what_is_new(judged_ease):
+    found = json.loads(json.dumps(judged_ease.as_json(), allow_nan=False))
+    assert (
+        found["factorized_top_k/top_10_categorical_accuracy"]
+        < found["seen_left_out"]["factorized_top_k/top_10_categorical_accuracy"]
+    )
+    assert found["popularity"]["factorized_top_k/top_10_categorical_accuracy"] == pytest.approx(0.087)
+    assert found["test_pairs"] == 20_000
+    assert found["baselines"]["EASE"]["NDCG@10"] == pytest.approx(0.4393, abs=2e-3)
+    against = found["verdict"]["against"]["popularity"]
+    assert against["word"] == "beats"
+    assert [c["label"] for c in against["comparisons"]] == ["top-10", "top-100", "NDCG@10", "Recall@20"]
+    assert all(c["low"] < c["difference"] < c["high"] for c in against["comparisons"])
+    assert found["verdict"]["sentence"].startswith("The model beats popularity")
+    assert found["warnings"][0].keys() == {"rule", "received", "cure"}
+    assert found["slices"][3]["name"] == "users: cold"
+    assert found["slices"][3]["metrics"]["top-10"] is None
+    assert found["beyond_accuracy"]["popularity"]["overlap"] > 0.4
+
+
+def test_a_saved_model_gets_the_same_verdict(ml_split, tmp_path):
+    train, test = random_split(ml_split[0], 0.2, 1)
+
+    class Towers:
+        users, items = train.users, train.items
+        rng = np.random.default_rng(3)
+        user_vectors = rng.normal(size=(len(train.users) + 1, 4)).astype(np.float32)
+        item_vectors = rng.normal(size=(len(train.items), 4)).astype(np.float32)
+
+    about = {"split": {"how": "random"}}
+    recommender = Recommender.build(Towers(), train, test, about)
+    one = judging.judge(recommender, train, test, how="random").as_json()
+    recommender.save(tmp_path / "model")
+    assert judging.judge_saved(Recommender.load(tmp_path / "model")).as_json() == one
+
+
+def test_the_temporal_split_warns_of_new_users_and_not_of_the_split(ml):
+    train, test = temporal_split(ml.keyed_by("movie_title"), 0.2)
+    judged = judging.judge(Popularity().fit(train), train, test, how="temporal")
+    rules = {w.rule for w in judged.warnings}
+    assert "A personal list needs a history" in rules
+    assert "A model in use knows only the past" not in rules
+
+
+def test_baselines_that_the_data_does_not_allow_are_named(monkeypatch):
+    monkeypatch.setattr(panel, "EASE_ITEMS", 10)
+    monkeypatch.setattr(panel, "KNN_PAIRS", 10)
+    board = replace(checkerboard(), timestamp=None)
+    found = panel.fit_panel(board)
+    assert list(found.scorers) == ["popularity"]
+    assert found.left_out["EASE"] == "16 items, more than 10"
+    assert "no times" in found.left_out["recent popularity"]
+    assert "pairs of items" in found.left_out["item-kNN"]
+    judged = judging.judge(EASE().fit(board), board, board.take(np.arange(30)))
+    assert judged.as_json()["baselines_left_out"].keys() == {"EASE", "recent popularity", "item-kNN"}
+
+
+def test_verdict_compares_on_its_four_measures():
+    board = checkerboard()
+    seen = Histories.of(board)
+    test = board.take(np.arange(10))
+    ours, theirs = (evaluate_scorer(m.fit(board), test, seen) for m in (EASE(), Popularity()))
+    row = verdict(ours, {"popularity": theirs}).against["popularity"]
+    assert [c.label for c in row] == ["top-10", "top-100", "NDCG@10", "Recall@20"]

@@ -1,0 +1,107 @@
+"""Docs that can't drift: README blocks run, settings and options are documented, links resolve."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from butaca.model.features import History
+from butaca.model.spectral import SpectralSettings
+from butaca.recipes import Recipe
+from butaca.train.batches import BatchPlan
+from butaca.train.settings import TwoTowerSettings
+from tests.support.boards import checkerboard
+
+ROOT = Path(__file__).parents[2]
+READMES = ["README.md", "README.es.md"]
+
+
+def blocks(name, language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.S)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_python_blocks_run(name, ml, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {}
+    found = blocks(name, "python")
+    assert found
+    for block in found:
+        exec(compile(block, name, "exec"), space)
+    assert space["recommender"].recommend("21", k=3).items
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_shell_blocks_run(name, tmp_path):
+    """Every `butaca` line, in order, beside a ratings.csv; `make` lines name targets that exist."""
+    board = checkerboard()
+    titles = ["Toy Story (1995)", *(f"Film {i} (1990)" for i in range(1, 16))]
+    rows = [f'{u},"{titles[i]}",4' for u, i in zip(board.user + 10, board.item, strict=True)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,movie,rating", *rows]) + "\n")
+    (tmp_path / "users.txt").write_text("10\n11\n")
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.M)
+    ran = 0
+    for block in blocks(name, "sh"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] == "make":
+                assert words[1] in targets
+            elif words:
+                assert words[0] == "butaca"
+                command = [str(Path(sys.executable).with_name("butaca")), *words[1:]]
+                subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env=os.environ)
+                ran += 1
+    assert ran >= 4
+
+
+@pytest.mark.parametrize(
+    "path", sorted(p.relative_to(ROOT) for p in ROOT.glob("**/*.md") if ".venv" not in p.parts)
+)
+def test_links_lead_somewhere(path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert not re.findall(r"@[A-Z_]+@", text), "an unfilled figure"
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if not link.startswith("http"):
+            assert (ROOT / path).parent.joinpath(link).exists(), link
+
+
+@pytest.mark.parametrize("record", [TwoTowerSettings, BatchPlan, Recipe, SpectralSettings, History])
+def test_every_setting_is_documented(record):
+    for field in dataclasses.fields(record):
+        assert re.search(rf"^\s+[\w, ]*\b{field.name}\b[\w, ]*: ", record.__doc__, flags=re.M), field.name
+
+
+def test_every_option_has_help():
+    from typer.main import get_command
+
+    from butaca.cli.app import app
+
+    for name, command in get_command(app).commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+
+
+def test_environment_variables_are_documented():
+    used = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        used |= set(re.findall(r"\bBUTACA_[A-Z_]+", path.read_text(encoding="utf-8")))
+    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    assert used
+    assert used <= set(re.findall(r"\bBUTACA_[A-Z_]+", text))
+
+
+def test_nothing_names_a_package_index_or_an_address_in_the_locks():
+    for path in (*(ROOT / "requirements").glob("*"), *(ROOT / "benchmarks").glob("requirements*")):
+        text = path.read_text(encoding="utf-8")
+        assert "://" not in text
+        assert "index-url" not in text
+        if path.suffix == ".txt":
+            assert text.count("--hash=sha256:") >= len(re.findall(r"^[\w.-]+==", text, flags=re.M)) > 10

@@ -1,0 +1,127 @@
+"""The order of the rooms (DESIGN.md): a file imports only from rooms above its own."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import butaca
+
+ROOT = Path(butaca.__file__).parent
+
+ROOMS = [
+    "types",
+    "errors",
+    "cores",
+    "data",
+    "catalogue",
+    "model",
+    "index",
+    "evaluate",
+    "baselines",
+    "train",
+    "two_tower",
+    "recipes",
+    "tune",
+    "rank",
+    "recommend",
+    "events",
+    "serve",
+    "scale",
+    "workflows",
+    "report",
+    "cli",
+]
+
+
+def imports(path: Path) -> list[str]:
+    """Rooms of butaca that a file imports from, anywhere in it."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] + [f"{node.module}.{a.name}" for a in node.names if node.module == "butaca"]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found += [n.split(".")[1] for n in names if n.startswith("butaca.")]
+    return found
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_every_file_is_in_a_room():
+    rooms = {room_of(path) for path in ROOT.rglob("*.py")} - {"__init__"}
+    assert rooms <= set(ROOMS)
+
+
+def test_files_import_only_from_rooms_above():
+    wrong = []
+    for path in sorted(ROOT.rglob("*.py")):
+        room = room_of(path)
+        if room == "__init__":  # the package's front door names every room, and loads none
+            continue
+        wrong += [
+            f"{path.relative_to(ROOT)} imports from {other}"
+            for other in imports(path)
+            if ROOMS.index(other) > ROOMS.index(room)
+        ]
+    assert wrong == []
+
+
+def test_the_check_can_fail(tmp_path):
+    bad = tmp_path / "bad.py"
+    bad.write_text("def f():\n    from butaca.cli.app import main\n", encoding="utf-8")
+    assert imports(bad) == ["cli"]
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"{code}\nimport sys\nprint(' '.join(m for m in sys.modules if '.' not in m))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_import_butaca_loads_nothing_heavy():
+    assert not {"jax", "duckdb", "optax", "numpy"} & loaded_after("import butaca")
+
+
+def test_cli_and_recommender_import_no_jax():
+    assert not {"jax", "optax", "duckdb"} & loaded_after(
+        "import butaca.cli.app, butaca.recommend.folder.bundle"
+    )
+
+
+def test_every_public_name_resolves():
+    for name in butaca.__all__:
+        assert getattr(butaca, name) is not None
+
+
+def test_public_names_are_no_rooms():
+    """A name like a subpackage's would turn into the subpackage as soon as that is imported."""
+    rooms = {path.name.removesuffix(".py") for path in ROOT.iterdir()}
+    assert not rooms & set(butaca.__all__)
+
+
+def test_a_server_needs_no_more_than_its_requirements():
+    """What serving loads, from the command to the event store, loads where nothing else is installed."""
+    text = (ROOT.parents[1] / "requirements" / "serve.txt").read_text(encoding="utf-8")
+    listed = sorted(set(re.findall(r"^([a-z0-9._-]+)==", text, flags=re.M)))
+    assert {"fastapi", "numpy", "sqlalchemy"} <= set(listed)
+    code = (
+        "import importlib.metadata as m, json, sys\n"
+        f"listed = {listed!r}\n"
+        "of = {k: {d.lower().replace('_', '-') for d in v} for k, v in m.packages_distributions().items()}\n"
+        "class Only:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        have = of.get(name.partition('.')[0])\n"
+        "        if have and not have & {*listed, 'butaca'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Only())\n"
+        "import butaca.cli.app, butaca.serve.app, butaca.serve.server, butaca.events.store\n"
+        "import butaca.recommend.map, butaca.recommend.projection, psycopg\n"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,140 @@
+"""What the tests of the service share: a small model made of arrays, an app, and a real process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import numpy as np
+import structlog
+
+from butaca.events.store import EventStore
+from butaca.model.query import HistoryWeights, QueryTower
+from butaca.recommend.recommender import Recommender
+from butaca.serve.app import create_app
+from butaca.serve.registry import Registry
+from butaca.serve.settings import ServeSettings
+from tests.support.boards import checkerboard
+
+structlog.configure(
+    processors=[structlog.processors.JSONRenderer()], logger_factory=structlog.ReturnLoggerFactory()
+)
+
+BUTACA = Path(sys.executable).with_name("butaca")
+
+
+def small(seed: int = 0, reads_history: bool = True, **about: Any) -> Recommender:
+    """The checkerboard's answer without training: items of one parity lie together."""
+    board = checkerboard()
+    rng = np.random.default_rng(seed)
+    parity = np.arange(16) % 2
+    items = np.zeros((16, 4), dtype=np.float32)
+    items[np.arange(16), parity] = 1.0
+    items += rng.normal(0, 0.01, items.shape).astype(np.float32)
+    tower = QueryTower(np.zeros((21, 4), dtype=np.float32), HistoryWeights(items))
+    model = SimpleNamespace(
+        users=board.users,
+        items=board.items,
+        user_vectors=np.zeros((21, 4), dtype=np.float32),
+        item_vectors=items,
+        query_tower=tower,
+    )
+    built = Recommender.build(model, board, about={"recipe": "small", "seed": seed, **about})
+    if reads_history:
+        return built
+    model.query_tower, model.user_vectors = None, built.user_vectors
+    return Recommender.build(model, board, about={"recipe": "vectors"})
+
+
+def client(app: Any, **keywords: Any) -> httpx.AsyncClient:
+    """Requests to an app in this process."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost", **keywords)
+
+
+@contextlib.contextmanager
+def running_app(
+    tmp_path: Path, models: dict[str, Recommender] | None = None, split: Any = None, **settings: Any
+):
+    """An app over a store of its own, its writer at work, as within a server's life."""
+    keys, stub = settings.pop("keys", False), settings.pop("stub", None)
+    store = EventStore.open(str(tmp_path / "events.db"))
+    registry = Registry.of(models or {"small": small()}, split)
+    app = create_app(registry, store, ServeSettings(**settings), keys=keys, stub=stub)
+    app.service.start()
+    try:
+        yield app
+    finally:
+        app.service.close()
+
+
+@dataclass
+class Server:
+    """A service in a process of its own."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: list[str]
+
+    def stop(self) -> int:
+        """As a supervisor would."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+
+@contextlib.contextmanager
+def serve(*arguments: Any, cwd: Path) -> Iterator[Server]:
+    """`butaca serve` on a free port, once it says where."""
+    command = [str(BUTACA), "serve", *map(str, arguments)]
+    if "--port" not in command:
+        command += ["--port", "0"]
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+    log: list[str] = []
+    found: list[str] = []
+    ready = threading.Event()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            log.append(line)
+            at = re.search(r"Open (http://\S+)", line)
+            if at:
+                found.append(at[1])
+                ready.set()
+        ready.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        assert ready.wait(60)
+        assert found, "".join(log)
+        for _ in range(200):
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{found[0]}/health/live")
+                break
+            time.sleep(0.05)
+        yield Server(process, found[0], log)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        reader.join()
+        process.stdout.close()
