@@ -134,7 +134,6 @@ def test_equal_vectors_come_back_by_code(monkeypatch, n, d, width, n_queries):
     ).all():  # so it is with every kernel but OpenBLAS's for Haswell, at 8 queries
         assert top.items.tolist() == [[0, 1, 2, 3, 4]] * n_queries
     else:
-        assert n_queries == 8
         np.testing.assert_allclose(top.scores, products[:, :1] + np.zeros(5, np.float32), rtol=1e-5)
         assert (np.diff(top.scores) <= 0).all()
 
