@@ -72,8 +72,8 @@ class ExactIndex:
         """The k best items of each query.
 
         Equal scores are ordered by item code. Equal vectors have equal scores where BLAS runs in one, two or
-        four threads; in three or six, say, they may differ in the last digit, and so they may for several
-        queries at once with OpenBLAS's kernel for Haswell, which treats blocks of items differently.
+        four threads; in three or six, say, they may differ in the last digit, and so they may with
+        OpenBLAS's kernel for Haswell, whatever the threads.
 
         Args:
             queries: float32 [B, d].

@@ -17,7 +17,7 @@ from butaca.errors import SettingError
 from butaca.evaluate.judged import Judged, nullable
 from butaca.recommend.recommender import Recommender
 from butaca.workflows.about import describe, protocol
-from butaca.workflows.judging import _joined, judge, judge_stages, judged_on
+from butaca.workflows.judging import joined, judge, judge_stages, judged_on
 from butaca.workflows.loading import Sides, Split, split
 
 if TYPE_CHECKING:  # these load JAX, or a database
@@ -111,7 +111,7 @@ def fit(
             "Use --recipe default, which reads histories, or --split random or temporal",
         )
     model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume)
-    recommender = Recommender.build(model, train if given is None else _joined(train, given), test)
+    recommender = Recommender.build(model, train if given is None else joined(train, given), test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
     judged = None if test is None else judge(recommender, train, test, how=how, given=given)

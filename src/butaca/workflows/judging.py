@@ -124,7 +124,7 @@ def _judge(
     how: str,
     given: Dataset | None = None,
 ) -> Judged:
-    seen = Histories.of(train if given is None else _joined(train, given))
+    seen = Histories.of(train if given is None else joined(train, given))
     scorers = panel.scorers
     if given is not None:
         scorer = _answering(scorer, seen)
@@ -163,7 +163,7 @@ def _answering(scorer: Scorer, seen: Histories) -> Scorer:
     return scorer if answering is None else cast(Scorer, answering(seen))
 
 
-def _joined(one: Dataset, other: Dataset) -> Dataset:
+def joined(one: Dataset, other: Dataset) -> Dataset:
     """The interactions of both, which share users, items and columns."""
     both: dict[str, Any] = {
         name: None
