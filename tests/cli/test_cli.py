@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -257,3 +258,10 @@ def test_conditions_as_written():
         "year": {"min": "1990", "max": "1999"},
     }
     assert conditions(["year=..1999"]) == {"year": {"max": "1999"}}
+
+
+def test_the_version_by_the_command_and_by_the_module(tmp_path):
+    said = f"butaca {version('butaca')}\n"
+    assert butaca("--version", cwd=tmp_path).stdout == said
+    run = [sys.executable, "-m", "butaca", "--version"]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == said

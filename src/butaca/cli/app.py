@@ -6,6 +6,7 @@ import shutil
 import sys
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -66,6 +67,22 @@ UserColumn = Annotated[str | None, typer.Option(help="Column of the user; found 
 ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
 ValueColumn = Annotated[str | None, typer.Option(help="Column of the rating.")]
 TimeColumn = Annotated[str | None, typer.Option(help="Column of the time.")]
+
+
+def _print_version(asked: bool) -> None:
+    """Prints the version, and ends the command."""
+    if asked:
+        typer.echo(f"butaca {installed('butaca')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Reads what comes before the name of a command."""
 
 
 @app.command()
