@@ -15,7 +15,7 @@ from butaca.serve.server import bind, run
 from butaca.serve.settings import ServeSettings
 
 
-def main(core: str, folder: str, events: str, stub: str = "") -> None:
+def main(core: str, folder: str, *, events: str, stub: str = "") -> None:
     """Serve until ended, on one core."""
     os.sched_setaffinity(0, {int(core)})
     registry = Registry({"model": Path(folder)})
@@ -28,11 +28,12 @@ def main(core: str, folder: str, events: str, stub: str = "") -> None:
     listening = bind("127.0.0.1", 0)
     print(listening.getsockname()[1], flush=True)
     run(
-        create_app(registry, EventStore.open(events), settings, stub=same if stub else None),
+        create_app(registry, EventStore.open(events), settings=settings, stub=same if stub else None),
         settings,
-        listening,
+        listening=listening,
     )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    core, folder, events, *stub = sys.argv[1:]
+    main(core, folder, events=events, stub="".join(stub))

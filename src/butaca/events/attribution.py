@@ -42,6 +42,7 @@ class ArmCounts:
 def count_arms(
     connection: Connection,
     since: int | None,
+    *,
     models: Mapping[str, str] | None = None,
     names: Names | None = None,
 ) -> dict[str, ArmCounts]:

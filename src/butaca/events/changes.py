@@ -47,7 +47,7 @@ class Changes:
     mark: Mark
 
 
-def read_changes(connection: Connection, since: Mark | None, overlap: bool) -> Changes:
+def read_changes(connection: Connection, since: Mark | None, *, overlap: bool) -> Changes:
     """Whose events were written since a mark; without a mark, only where to begin."""
     last = connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one()
     erased = connection.execute(select(func.coalesce(func.max(erasures.c.seq), 0))).scalar_one()

@@ -70,7 +70,7 @@ class Erasures:
         """As `time_of`, from the process's copy as it is."""
         return self._times.get(self.hash(user)) if self._times else None
 
-    def record(self, connection: Connection, user: str, events: Iterable[str], at: int) -> None:
+    def record(self, connection: Connection, user: str, *, events: Iterable[str], at: int) -> None:
         """Writes an erasure: the user's hash, and those of the events that are going."""
         mark = self.hash(user)
         connection.execute(delete(erasures).where(erasures.c.user_hash == mark))

@@ -17,7 +17,7 @@ from butaca.errors import SettingError
 from butaca.events.attribution import ArmCounts
 
 
-def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a share (Wilson 1927, JASA 22).
 
         (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)
@@ -49,7 +49,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
 
 
 def newcombe(
-    one: tuple[float, float], other: tuple[float, float], level: float = 0.95
+    one: tuple[float, float], other: tuple[float, float], *, level: float = 0.95
 ) -> tuple[float, float, float]:
     """The difference of two independent shares, one - other, with Newcombe's hybrid score interval.
 
@@ -69,7 +69,7 @@ def newcombe(
     [0.2, 0.0524, 0.3339]
     """
     (x1, n1), (x2, n2) = one, other
-    (low1, high1), (low2, high2) = wilson(x1, n1, level), wilson(x2, n2, level)
+    (low1, high1), (low2, high2) = wilson(x1, n1, level=level), wilson(x2, n2, level=level)
     if not n1 or not n2:
         return math.nan, -1.0, 1.0
     p1, p2 = x1 / n1, x2 / n2
@@ -140,19 +140,19 @@ def rate(counts: ArmCounts, level: float = 0.95) -> Rate:
     '0.10 from 0.055 to 0.175'
     """
     n = counts.recommendations
-    low, high = wilson(*_effective(counts), level)
+    low, high = wilson(*_effective(counts), level=level)
     return Rate(counts, counts.with_event / n if n else math.nan, low, high, design_effect(counts))
 
 
-def difference(arms: Mapping[str, ArmCounts], arm: str, base: str, level: float = 0.95) -> Difference:
+def difference(arms: Mapping[str, ArmCounts], arm: str, *, base: str, level: float = 0.95) -> Difference:
     """The rate of one arm minus another's: Newcombe's interval, at the effective numbers of requests.
 
     >>> same = ArmCounts(recommendations=80, with_event=48, events=48, users=80, squares=0.0)
     >>> more = ArmCounts(recommendations=70, with_event=56, events=60, users=70, squares=0.0)
-    >>> d = difference({"champion": same, "challenger": more}, "challenger", "champion")
+    >>> d = difference({"champion": same, "challenger": more}, "challenger", base="champion")
     >>> f"{d.difference:.4f} from {d.low:.4f} to {d.high:.4f}"
     '0.2000 from 0.0524 to 0.3339'
     """
     empty = ArmCounts(0, 0, 0, 0, 0.0)
     one, other = (_effective(arms.get(name, empty)) for name in (arm, base))
-    return Difference(arm, base, *newcombe(one, other, level))
+    return Difference(arm, base, *newcombe(one, other, level=level))

@@ -38,7 +38,7 @@ class GroupCommit(Generic[Batch, Result]):
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Batch]], Sequence[Result]], parallel: int = 1, most: int = 20_000
+        self, commit: Callable[[Sequence[Batch]], Sequence[Result]], *, parallel: int = 1, most: int = 20_000
     ) -> None:
         self._commit, self._parallel, self._most = commit, parallel, most
         self._changed = threading.Condition()

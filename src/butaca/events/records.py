@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 import time as clock
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -178,8 +177,3 @@ def checked_shown(row: Shown) -> Shown:
             checked_text(value, what)
     items = tuple(checked_text(item, "item shown") for item in row.items)
     return replace(row, time=checked_time(row.time, "time"), items=items)
-
-
-def checked_texts(values: Iterable[Any], what: str) -> list[str]:
-    """Each checked as an id."""
-    return [checked_text(value, what) for value in values]

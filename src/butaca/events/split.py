@@ -42,7 +42,7 @@ def _wrong(received: str) -> SettingError:
     )
 
 
-def arm_of(who: str, split: Mapping[str, float], salt: str = "") -> str:
+def arm_of(who: str, split: Mapping[str, float], *, salt: str = "") -> str:
     """The arm of a user, or of a session or request where nobody is named.
 
     Weighted rendezvous hashing: each arm draws a uniform number from (salt, arm, who) and the
@@ -55,9 +55,9 @@ def arm_of(who: str, split: Mapping[str, float], salt: str = "") -> str:
     - Another salt draws anew, so that one experiment's arms say nothing about the next one's.
 
     >>> split = {"champion": 0.9, "challenger": 0.1}
-    >>> [arm_of(str(user), split, "summer") for user in (1, 2, 3, 4)]
+    >>> [arm_of(str(user), split, salt="summer") for user in (1, 2, 3, 4)]
     ['champion', 'champion', 'champion', 'challenger']
-    >>> sum(arm_of(str(user), split, "summer") == "challenger" for user in range(10_000))
+    >>> sum(arm_of(str(user), split, salt="summer") == "challenger" for user in range(10_000))
     977
     """
     best, chosen = -math.inf, ""

@@ -232,12 +232,13 @@ class EventStore:
     def experiment(
         self,
         since: int | None = None,
+        *,
         models: Mapping[str, str] | None = None,
         names: Names | None = None,
     ) -> dict[str, ArmCounts]:
         """What each arm showed and what came of it, for `experiments.py`; see `attribution.count_arms`."""
         with self._database.read() as connection:
-            return count_arms(connection, since, models, names)
+            return count_arms(connection, since, models=models, names=names)
 
     def erase(self, user: str) -> Erased:
         """Erases a person: events and logged recommendations go, a keyed hash of the id stays.
@@ -248,7 +249,7 @@ class EventStore:
         checked_text(user, "user")
         with self._database.write(alone=True) as connection:
             ids = connection.execute(select(events.c.id).where(events.c.user_id == user)).scalars().all()
-            self._erasures.record(connection, user, ids, now())
+            self._erasures.record(connection, user, events=ids, at=now())
             connection.execute(delete(events).where(events.c.user_id == user))
             shown = connection.execute(
                 delete(recommendations).where(recommendations.c.user_id == user)
@@ -270,3 +271,12 @@ class EventStore:
         with self._database.read() as connection:
             self._erasures.refresh(connection)
         return {user for user in users if self._erasures.known(user) is not None}
+
+
+def events_table(store: EventStore) -> Interactions:
+    """Returns every positive event of a store: columns `user`, `item`, `value`, `time`.
+
+    `skip` and `dislike` are left out (records.py), and nobody who was erased is here by what they did
+    before. A history from elsewhere is cleaned with `store.erased_among(users)`.
+    """
+    return Interactions.joined(list(store.interactions()))

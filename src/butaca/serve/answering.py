@@ -15,7 +15,7 @@ from butaca.recommend.answers import Recommendation
 from butaca.recommend.person import Given
 from butaca.recommend.recommender import Recommender
 from butaca.serve.http.problems import of_error
-from butaca.serve.live import Person
+from butaca.serve.live import LivePerson
 from butaca.serve.registry import Loaded
 from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse
 from butaca.serve.service import Service
@@ -25,7 +25,7 @@ from butaca.serve.telemetry import uuid7
 #: Answers in place of the model, so that a benchmark can tell our share of the time from the server's.
 Stub = Callable[[Loaded, RecommendRequest], Recommendation]
 
-NOBODY = Person()
+NOBODY = LivePerson()
 
 
 class Answering:
@@ -50,10 +50,10 @@ class Answering:
             if self._stub is not None:
                 answer = self._stub(model, asked)
             else:
-                answer = ask(model.recommender, asked, user, person)
+                answer = ask(model.recommender, asked, user=user, person=person)
         except ButacaError as error:
             raise of_error(error) from None
-        return self._told(answer, model, arm, user, started, asked.explain)
+        return self._written(answer, model, arm, user, started, asked.explain)
 
     def _choose(self, named: str | None, user: str | None) -> tuple[Loaded, str | None]:
         """The model that answers, and the arm of the split that the person is in."""
@@ -69,7 +69,7 @@ class Answering:
             return serving.active[arm], arm
         return serving.default, None
 
-    def _told(
+    def _written(
         self,
         answer: Recommendation,
         model: Loaded,
@@ -102,7 +102,7 @@ class Answering:
 
 
 def ask(
-    recommender: Recommender, asked: RecommendRequest, user: str | None, person: Person
+    recommender: Recommender, asked: RecommendRequest, *, user: str | None, person: LivePerson
 ) -> Recommendation:
     """Put a request to a model, with what the person did since training.
 
@@ -161,7 +161,7 @@ def items_json(answer: Recommendation, showcase: Showcase | None = None) -> list
     """The items of a list as JSON values; with their genres and year, if there is a showcase to ask."""
     out: list[dict[str, Any]] = []
     for item in answer.items:
-        told = {
+        entry = {
             "id": item.id,
             "title": item.title,
             "score": item.score,
@@ -169,10 +169,10 @@ def items_json(answer: Recommendation, showcase: Showcase | None = None) -> list
             "because": [reason._asdict() for reason in item.because],
         }
         if item.place is not None:  # there is a second stage
-            told["retrieval_score"], told["place"] = item.retrieval, item.place
-            told["moved"] = [
+            entry["retrieval_score"], entry["place"] = item.retrieval, item.place
+            entry["moved"] = [
                 {"feature": m.feature, "value": None if math.isnan(m.value) else m.value, "points": m.points}
                 for m in item.moved
             ]
-        out.append(told if showcase is None else told | showcase.kind(item.id))
+        out.append(entry if showcase is None else entry | showcase.kind(item.id))
     return out

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from butaca.serve.http.access import presented, scope_of
-from butaca.serve.http.errors import logged, told
+from butaca.serve.http.errors import logged, logged_problem
 from butaca.serve.http.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
-from butaca.serve.http.limits import Buckets, client_name
+from butaca.serve.http.limits import RateLimiter, client_name
 from butaca.serve.http.problems import MEDIA_TYPE, Problem
 from butaca.serve.service import Service
 from butaca.serve.telemetry import log
@@ -42,7 +42,7 @@ class Guard:
         direct: answers of POST requests that take and give JSON bytes, by path.
     """
 
-    def __init__(self, app: App, service: Service, direct: dict[str, Answer]) -> None:
+    def __init__(self, app: App, service: Service, *, direct: dict[str, Answer]) -> None:
         self.app, self.service, self.direct = app, service, direct
         settings = service.settings
         self._security = page_headers()
@@ -50,7 +50,7 @@ class Guard:
         self._problem = [(b"content-type", MEDIA_TYPE.encode()), *DATA_HEADERS]
         self._allowed = allowed_host(settings)
         self._cors = CorsAllowed(settings.cors_origins)
-        self._buckets = Buckets(settings.rate_limit(service.keys is not None), settings.burst)
+        self._buckets = RateLimiter(settings.rate_limit(service.keys is not None), settings.burst)
         self._running = 0
         self._shed = _overload(settings.max_in_flight)
         self._shed_body = self._shed.body()
@@ -74,7 +74,7 @@ class Guard:
             self.service.telemetry.shed.inc()
             self.leave()  # those behind it are served sooner
             await _respond(send, 503, self._problem + self._shed.headers, self._shed_body)
-            self.service.telemetry.observe(route, status, time.perf_counter() - started)
+            self.service.telemetry.observe(route, status, seconds=time.perf_counter() - started)
             return
         headers = Headers(scope["headers"])
         extra = self._cors.headers(headers.origin) if headers.origin is not None else []
@@ -108,7 +108,7 @@ class Guard:
         except Exception as error:
             if scope.get("butaca.begun"):  # too late to say so; the routes told the log
                 return
-            problem, request_id = told(error, method, path)
+            problem, request_id = logged_problem(error, method, path=path)
             status = problem.status
             body = problem.body(request_id) if method != "HEAD" else b""
             close = [(b"connection", b"close")] if status in {408, 413} else []
@@ -118,7 +118,7 @@ class Guard:
             self.leave()
             seconds = time.perf_counter() - started
             telemetry = self.service.telemetry
-            telemetry.observe(route, status, seconds)
+            telemetry.observe(route, status, seconds=seconds)
             if route == "/v1/recommend" and status == 200:
                 telemetry.latency.add(seconds)
             if self.service.settings.access_log:

@@ -27,7 +27,7 @@ EACH = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class LivePerson:
     """What the store holds of one person.
 
     Attributes:
@@ -56,7 +56,7 @@ class Person:
         return tuple(g for g, yes in words if yes), tuple(g.item for g, yes in words if not yes)
 
 
-def person_of(events: Iterable[Event], erased: bool) -> Person:
+def person_of(events: Iterable[Event], erased: bool) -> LivePerson:
     """What events add up to: the last word on each item counts."""
     last: dict[str, tuple[Given, bool]] = {}
     for event in events:
@@ -66,10 +66,10 @@ def person_of(events: Iterable[Event], erased: bool) -> Person:
     words = tuple(last.values())
     had = tuple(given for given, yes in words if yes)
     less = tuple(given.item for given, yes in words if not yes)
-    return Person(had, less, words if less else (), erased)
+    return LivePerson(had, less, words if less else (), erased)
 
 
-def _events_of(person: Person) -> int:
+def _events_of(person: LivePerson) -> int:
     return len(person.had) + len(person.less)
 
 
@@ -87,23 +87,23 @@ class Live:
         events: remembered, of all people.
     """
 
-    def __init__(self, store: Store, threads: Executor, size: int, staleness: float) -> None:
+    def __init__(self, store: Store, threads: Executor, *, size: int, staleness: float) -> None:
         self._store, self._threads = store, threads
         self._local = store.local  # a fifth of a millisecond in a file; a thread would wait for its turn
         self._size, self._staleness = size, max(staleness, 0.05)
         self._most_events = max(size * EACH, HISTORY_MAX)
-        self._people: OrderedDict[str, Person] = OrderedDict()
+        self._people: OrderedDict[str, LivePerson] = OrderedDict()
         self.events = 0
-        self._reading: dict[str, asyncio.Future[Person]] = {}
+        self._reading: dict[str, asyncio.Future[LivePerson]] = {}
 
     def __len__(self) -> int:
         return len(self._people)
 
-    def at_hand(self, user: str) -> Person | None:
+    def at_hand(self, user: str) -> LivePerson | None:
         """What is remembered of a person, without waiting."""
         return self._people.get(user)
 
-    async def of(self, user: str) -> Person:
+    async def of(self, user: str) -> LivePerson:
         """What the store holds of a person; read by one task, however many ask."""
         found = self.at_hand(user)
         if found is not None:
@@ -118,10 +118,10 @@ class Live:
             reading.add_done_callback(lambda done: self._read_done(user, done))
         return await asyncio.shield(reading)
 
-    def _read(self, user: str) -> Person:
+    def _read(self, user: str) -> LivePerson:
         return person_of(self._store.history(user, HISTORY_MAX), self._store.erased(user))
 
-    def _read_done(self, user: str, done: asyncio.Future[Person]) -> None:
+    def _read_done(self, user: str, done: asyncio.Future[LivePerson]) -> None:
         if self._reading.get(user) is not done:  # something was written meanwhile: what it read may be old
             return
         del self._reading[user]
@@ -129,7 +129,7 @@ class Live:
             return
         self._keep(user, done.result())
 
-    def _keep(self, user: str, person: Person) -> Person:
+    def _keep(self, user: str, person: LivePerson) -> LivePerson:
         self._drop(user)
         self._people[user] = person
         self.events += _events_of(person)

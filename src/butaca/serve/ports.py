@@ -38,6 +38,7 @@ class Store(Protocol):
     def experiment(
         self,
         since: int | None = None,
+        *,
         models: Mapping[str, str] | None = None,
         names: Names | None = None,
     ) -> Mapping[str, ArmCounts]:

@@ -94,6 +94,7 @@ class Registry:
         self,
         folders: Mapping[str, Path],
         split: Mapping[str, float] | None = None,
+        *,
         index: IndexKind = "exact",
     ) -> None:
         if not folders:
@@ -145,7 +146,7 @@ class Registry:
                 "loaded": True,
                 "loaded_at": model.loaded_at,
                 "about": model.recommender.about,
-                "second_stage": _second_stage(model.recommender),
+                "second_stage": _second_stage_in_memory(model.recommender),
             }
         for name, folder in self.folders.items():
             try:
@@ -171,7 +172,7 @@ class Registry:
                     "loaded": False,
                     "loaded_at": None,
                     "about": manifest["about"],
-                    "second_stage": _kept_second_stage(manifest),
+                    "second_stage": _second_stage_on_disk(manifest),
                 }
         return list(found.values())
 
@@ -267,7 +268,7 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
+def _second_stage_in_memory(recommender: Recommender) -> dict[str, Any] | None:
     if recommender.ranker is None:
         return None
     from butaca.rank.told import second_about
@@ -275,9 +276,34 @@ def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
     return second_about(recommender.ranker)
 
 
-def _kept_second_stage(manifest: dict[str, Any]) -> dict[str, Any] | None:
+def _second_stage_on_disk(manifest: dict[str, Any]) -> dict[str, Any] | None:
     if manifest.get("ranker") is None:
         return None
     from butaca.rank.told import kept_about
 
     return kept_about(manifest["ranker"])
+
+
+def model_info(version: dict[str, Any]) -> dict[str, Any]:
+    """Returns what the API says of one of `Registry.versions`, without the bulk of its configuration."""
+    about = version["about"]
+    metrics = about.get("metrics") or {}
+    return {
+        **{key: version[key] for key in ("name", "version", "active", "loaded", "loaded_at")},
+        "recipe": about.get("recipe"),
+        "verdict": (metrics.get("verdict") or {}).get("sentence"),
+        "metrics": metrics,
+        "data": about.get("data") or {},
+        **{key: about.get(key) for key in ("split", "softmax", "versions")},
+        "settings": about.get("model") or about.get("settings"),
+        "second_stage": _second_stage_info(version["second_stage"], metrics),
+        "damaged": version.get("damaged"),
+    }
+
+
+def _second_stage_info(about: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns what orders the candidates and whether it was judged; None without a second stage."""
+    if about is None:
+        return None
+    names = ("target", "rounds", "candidates", "features", "examples", "people")
+    return {name: about.get(name) for name in names} | {"judged": metrics.get("ranking") is not None}

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 
-class Reason(BaseModel):
+class ReasonOut(BaseModel):
     """A share of a score."""
 
     id: str | int
@@ -33,7 +33,7 @@ class RecommendedItem(BaseModel):
     title: str
     score: float = Field(description="Higher is better; comparable within one list.")
     stage: str = Field("retrieval", description="What gave the score: retrieval, ranker or popularity.")
-    because: list[Reason] = []
+    because: list[ReasonOut] = []
     retrieval_score: float | None = Field(None, description="Of the first stage, where there is a second.")
     place: int | None = Field(None, description="Where it stands without ranking, from 1.")
     moved: list[Moved] | None = Field(None, description="With `explain`: features that moved it most.")
@@ -64,7 +64,7 @@ class EventsAnswer(BaseModel):
     known: int = Field(description="Those whose id was stored before.")
 
 
-class Problem(BaseModel):
+class ProblemOut(BaseModel):
     """What went wrong: the rule, what was received, and the cure (RFC 9457)."""
 
     type: str

@@ -102,7 +102,7 @@ def _stopped(*_: Any) -> None:
     raise SystemExit(0)
 
 
-def run(app: Guard, settings: ServeSettings, listening: socket.socket) -> None:
+def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; then answer what is in work, and write what waits."""
     configure_logs()
     sys.setswitchinterval(0.0005)  # the thread that logs lists holds up an answer no longer than this

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from butaca.serve.http.access import Keys
+from butaca.serve.http.access import KeyCheck
 from butaca.serve.live import Live
 from butaca.serve.ports import Store
 from butaca.serve.registry import Registry
@@ -37,13 +37,15 @@ class Service:
         running: how many requests are in work.
     """
 
-    def __init__(self, settings: ServeSettings, registry: Registry, store: Store, keys: bool = False) -> None:
+    def __init__(
+        self, settings: ServeSettings, registry: Registry, *, store: Store, keys: bool = False
+    ) -> None:
         self.settings, self.registry, self.store = settings, registry, store
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="butaca-store")
         self.telemetry = Telemetry()
-        self.live = Live(store, self.threads, settings.cached_users, settings.staleness)
-        self.shown = ShownLog(store, self.telemetry, settings.log_queue, settings.log_lists)
-        self.keys = Keys(store.keys.verify, self.threads, settings.staleness) if keys else None
+        self.live = Live(store, self.threads, size=settings.cached_users, staleness=settings.staleness)
+        self.shown = ShownLog(store, self.telemetry, size=settings.log_queue, enabled=settings.log_lists)
+        self.keys = KeyCheck(store.keys.verify, self.threads, staleness=settings.staleness) if keys else None
         self.experiment: tuple[float, dict[str, Any]] = (0.0, {})
         self.running: Callable[[], int] = lambda: 0
         self.count_models()

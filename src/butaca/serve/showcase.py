@@ -94,12 +94,12 @@ class Showcase:
         """The columns that `where` takes."""
         columns: list[dict[str, Any]] = []
         for choice in self.catalogue.filters.choices():
-            told: dict[str, Any] = {"name": choice.name, "kind": choice.kind}
+            column: dict[str, Any] = {"name": choice.name, "kind": choice.kind}
             if choice.kind == "labels":
-                told["values"] = [{"value": value, "count": count} for value, count in choice.values]
+                column["values"] = [{"value": value, "count": count} for value, count in choice.values]
             else:
-                told |= {"min": _whole(choice.low), "max": _whole(choice.high)}
-            columns.append(told)
+                column |= {"min": _whole(choice.low), "max": _whole(choice.high)}
+            columns.append(column)
         return Packed.of(orjson.dumps({"columns": columns}))
 
     def map(self, draw: bool = True) -> Packed:

@@ -28,7 +28,7 @@ class ShownLog:
         enabled: false drops them silently, where nothing is to be logged.
     """
 
-    def __init__(self, store: Store, telemetry: Telemetry, size: int, enabled: bool = True) -> None:
+    def __init__(self, store: Store, telemetry: Telemetry, *, size: int, enabled: bool = True) -> None:
         self._store, self._telemetry, self._size = store, telemetry, size
         self._queue: deque[Shown] = deque()
         self._stop = threading.Event()

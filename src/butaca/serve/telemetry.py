@@ -21,7 +21,7 @@ BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5
 RECENT = 4096
 
 
-class Recent:
+class LatencyRing:
     """The last latencies, in a ring: writing one is two assignments."""
 
     def __init__(self, size: int = RECENT) -> None:
@@ -50,7 +50,7 @@ class Telemetry:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.started = time.time()
-        self.latency = Recent()
+        self.latency = LatencyRing()
         r = self.registry
         self.requests = Counter(
             "butaca_requests", "Requests by route and status.", ["route", "status"], registry=r
@@ -80,7 +80,7 @@ class Telemetry:
         self._bound: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
         self._sources: dict[tuple[str, str], Callable[[], None]] = {}
 
-    def observe(self, route: str, status: int, seconds: float) -> None:
+    def observe(self, route: str, status: int, *, seconds: float) -> None:
         """One request, answered."""
         bound = self._bound.get((route, status))
         if bound is None:

@@ -35,7 +35,7 @@ def scope_of(method: str, path: str) -> str | None:
     return ADMIN
 
 
-class Keys:
+class KeyCheck:
     """Checks keys against the store, and remembers the answers for a moment.
 
     Args:
@@ -45,7 +45,7 @@ class Keys:
         staleness: seconds until a key that another process revoked is refused. Half of it is the store's.
     """
 
-    def __init__(self, verify: Callable[[str, float], Any], threads: Executor, staleness: float) -> None:
+    def __init__(self, verify: Callable[[str, float], Any], threads: Executor, *, staleness: float) -> None:
         self._verify, self._threads, self._half = verify, threads, max(staleness, 0.05) / 2
         self._known: OrderedDict[bytes, tuple[Any, float]] = OrderedDict()
 

@@ -11,7 +11,7 @@ from butaca.serve.http.problems import Problem, not_found, of_error, of_pydantic
 from butaca.serve.telemetry import log, uuid7
 
 
-def told(error: Exception, method: str, path: str) -> tuple[Problem, str]:
+def logged_problem(error: Exception, method: str, *, path: str) -> tuple[Problem, str]:
     """The problem that an exception is answered with, and the id under which the log has it."""
     problem, request_id = problem_of(error, path), uuid7()
     if problem.status >= 500 and problem.kind not in {"overload", "timeout"}:

@@ -6,7 +6,7 @@ import ipaddress
 from collections import OrderedDict
 
 
-class Buckets:
+class RateLimiter:
     """A bucket for each client, the least recently seen forgotten first.
 
     Args:
@@ -15,7 +15,7 @@ class Buckets:
         size: clients remembered.
     """
 
-    def __init__(self, rate: float, burst: float, size: int = 10_000) -> None:
+    def __init__(self, rate: float, burst: float, *, size: int = 10_000) -> None:
         self.rate, self.burst, self.size = rate, burst, size
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -25,7 +25,7 @@ class Buckets:
     def wait(self, client: str, now: float) -> float:
         """Takes a token: 0 if there was one, else the seconds until there is.
 
-        >>> b = Buckets(rate=2, burst=1)
+        >>> b = RateLimiter(rate=2, burst=1)
         >>> [b.wait("a", 10.0), b.wait("a", 10.0), b.wait("a", 10.5), b.wait("b", 10.5)]
         [0.0, 0.5, 0.0, 0.0]
         """

@@ -27,7 +27,7 @@ class Packed:
     gzip: bytes | None = None
 
     @classmethod
-    def of(cls, content: bytes, kind: str = "application/json", compress: bool = True) -> Packed:
+    def of(cls, content: bytes, kind: str = "application/json", *, compress: bool = True) -> Packed:
         """Tag them by what they hold, and compress them."""
         tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         small = gzip.compress(content, 6, mtime=0) if compress and len(content) > SMALL else None

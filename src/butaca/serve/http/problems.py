@@ -99,7 +99,7 @@ def of_error(error: ButacaError, *, in_path: bool = False) -> Problem:
 
 def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
     """What a request that does not fit its schema is answered with: every broken rule and its place."""
-    told: list[dict[str, Any]] = []
+    broken: list[dict[str, Any]] = []
     for error in errors[:20]:
         loc = [
             part if isinstance(part, int) else shown(part) for part in error["loc"] if not _alternative(part)
@@ -109,8 +109,8 @@ def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
         entry = {"loc": loc, "msg": shown(error["msg"]), "type": error["type"]}
         if "input" in error and isinstance(error["input"], str | int | float | bool | None):
             entry["input"] = shown(error["input"])
-        told.append(entry)
-    first = told[0]
+        broken.append(entry)
+    first = broken[0]
     where = ".".join(map(str, first["loc"]))
     received = f"{where}: {first.get('input', first['msg'])}"
     if len(errors) > 1:
@@ -121,7 +121,7 @@ def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
         f"A request fits the schema in /openapi.json ({where}: {first['msg']})",
         received,
         "See `errors`, which names each place",
-        errors=told,
+        errors=broken,
     )
 
 

@@ -60,10 +60,10 @@ def raw_json(content: bytes) -> Response:
 
 def packed_json(packed: Packed, request: Request) -> Response:
     """JSON that stays the same for as long as its model does."""
-    return packed_response(packed, request, _DATA)
+    return packed_response(packed, request, headers=_DATA)
 
 
-def packed_response(packed: Packed, request: Request, headers: Mapping[str, str]) -> Response:
+def packed_response(packed: Packed, request: Request, *, headers: Mapping[str, str]) -> Response:
     """Bytes that a browser may have already: 304 then; compressed where that is taken."""
     headers = {**headers, "cache-control": "no-cache", "etag": packed.tag, "vary": "accept-encoding"}
     if packed.tag in request.headers.get("if-none-match", ""):
@@ -77,7 +77,7 @@ def packed_response(packed: Packed, request: Request, headers: Mapping[str, str]
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's account of the problems that a route may answer with, beside those that all may."""
-    told = {
+    meanings = {
         400: "The Host header is not a name of this service",
         401: "No API key, where one is needed",
         403: "The key's scopes do not cover this",
@@ -94,8 +94,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     always = (400, 401, 403, 429, 500, 503)
     return {
         status: {
-            "description": told[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "description": meanings[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
         }
         for status in sorted({*always, *statuses})
     }

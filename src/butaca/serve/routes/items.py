@@ -57,6 +57,7 @@ async def items(
     query: Annotated[
         str, Query(max_length=TEXT_MAX, description="Part of a title; case and accents are forgiven.")
     ] = "",
+    *,
     limit: Limit = 10,
     model: Named = None,
 ) -> Response:
@@ -72,7 +73,7 @@ async def items(
     responses=problems(404, 422),
     summary="One item with its features",
 )
-async def item(service: TheService, id: PathId, model: Named = None) -> Response:  # noqa: A002
+async def item(service: TheService, id: PathId, *, model: Named = None) -> Response:  # noqa: A002
     """By id, or by title as a person spells it."""
     loaded = model_of(service, model)
     return json_response(loaded.showcase.full(item_code(loaded, id)))
@@ -87,6 +88,7 @@ async def item(service: TheService, id: PathId, model: Named = None) -> Response
 async def similar(
     service: TheService,
     id: PathId,  # noqa: A002
+    *,
     k: Annotated[int, Query(ge=1, le=K_MAX)] = 10,
     model: Named = None,
 ) -> Response:
@@ -100,13 +102,13 @@ async def similar(
 @router.get(
     "/filters", response_model=FiltersAnswer, responses=problems(404, 422), summary="What `where` takes"
 )
-async def filters(service: TheService, request: Request, model: Named = None) -> Response:
+async def filters(service: TheService, request: Request, *, model: Named = None) -> Response:
     """The columns of the items' table: labels with their counts, numbers with their range."""
     return packed_json(model_of(service, model).showcase.filters, request)
 
 
 @router.get("/map", response_model=MapAnswer, responses=problems(404, 422), summary="The catalogue as a map")
-async def catalogue_map(service: TheService, request: Request, model: Named = None) -> Response:
+async def catalogue_map(service: TheService, request: Request, *, model: Named = None) -> Response:
     """Every item's place, x and y from 0 to 1: what the same people had lies close.
 
     `method` is PCA at first, a sketch; the first to ask has it drawn by a process of its own, after which it

@@ -15,6 +15,7 @@ from butaca.errors import BundleError, UnknownEntityError
 from butaca.events.attribution import ArmCounts
 from butaca.events.experiments import difference, rate
 from butaca.serve.http.problems import of_error
+from butaca.serve.registry import model_info
 from butaca.serve.routes.common import TheService, body_of, json_response, problems
 from butaca.serve.schemas import Nothing, parse
 from butaca.serve.schemas_out import Activated, ExperimentsAnswer, ModelsAnswer
@@ -24,31 +25,6 @@ router = APIRouter(prefix="/v1", tags=["models"])
 
 #: Seconds for which a count of the experiment holds: it reads every list that was logged.
 FRESH = 5.0
-
-
-def model_info(version: dict[str, Any]) -> dict[str, Any]:
-    """What is told of a version, without the bulk of its configuration."""
-    about = version["about"]
-    metrics = about.get("metrics") or {}
-    return {
-        **{key: version[key] for key in ("name", "version", "active", "loaded", "loaded_at")},
-        "recipe": about.get("recipe"),
-        "verdict": (metrics.get("verdict") or {}).get("sentence"),
-        "metrics": metrics,
-        "data": about.get("data") or {},
-        **{key: about.get(key) for key in ("split", "softmax", "versions")},
-        "settings": about.get("model") or about.get("settings"),
-        "second_stage": _second_stage(version["second_stage"], metrics),
-        "damaged": version.get("damaged"),
-    }
-
-
-def _second_stage(told: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """What orders the candidates and whether it was judged; None without a second stage."""
-    if told is None:
-        return None
-    names = ("target", "rounds", "candidates", "features", "examples", "people")
-    return {name: told.get(name) for name in names} | {"judged": metrics.get("ranking") is not None}
 
 
 @router.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Every version there is")
@@ -66,7 +42,7 @@ async def models(service: TheService) -> Response:
     summary="Let a version answer from now on",
 )
 async def activate(
-    service: TheService, request: Request, version: Annotated[str, Path(min_length=1, max_length=64)]
+    service: TheService, request: Request, *, version: Annotated[str, Path(min_length=1, max_length=64)]
 ) -> Response:
     """Loads it if need be and verifies it whole; then one swap, under load, without a failed request.
 
@@ -87,11 +63,11 @@ async def activate(
 def experiment(service: Service) -> dict[str, Any]:
     """The online comparison as it stood at most `FRESH` seconds ago; reads the store."""
     now = time.monotonic()
-    until, told = service.experiment
+    until, comparison = service.experiment
     if now >= until:
-        told = _experiment(service)
-        service.experiment = (now + FRESH, told)
-    return told
+        comparison = _experiment(service)
+        service.experiment = (now + FRESH, comparison)
+    return comparison
 
 
 def _experiment(service: Service) -> dict[str, Any]:
@@ -121,7 +97,7 @@ def _experiment(service: Service) -> dict[str, Any]:
     names = list(registry.split)
     differences = []
     for name in names[1:]:
-        found_difference = difference(counts, name, names[0])
+        found_difference = difference(counts, name, base=names[0])
         differences.append(
             {
                 "arm": name,

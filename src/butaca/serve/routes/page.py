@@ -52,7 +52,7 @@ def file_response(name: str, request: Request) -> Response:
         kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         packed = Packed.of(path.read_bytes(), kind, compress=path.suffix != ".woff2")
         kept = _kept[path] = (stamp, packed)
-    return packed_response(kept[1], request, {})
+    return packed_response(kept[1], request, headers={})
 
 
 @router.api_route("/", methods=["GET", "HEAD"])

@@ -10,8 +10,9 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from butaca.serve.http.problems import Problem
+from butaca.serve.registry import model_info
 from butaca.serve.routes.common import TheService, json_response, problems
-from butaca.serve.routes.models import experiment, model_info
+from butaca.serve.routes.models import experiment
 from butaca.serve.schemas_out import Health
 
 router = APIRouter(tags=["state"])
