@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from rich.console import Console
 
 from benchmarks.environment import BenchmarkError
 
@@ -42,3 +45,12 @@ def child_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment less UNSET, with SET."""
     kept = {k: v for k, v in (os.environ if base is None else base).items() if k not in UNSET}
     return kept | SET
+
+
+def run_shown(command: Sequence[str], name: str, *, progress: Console) -> dict[str, Any]:
+    """Runs a child as `run_child` does, shows meanwhile that it runs, and prints how long that took."""
+    begin = time.perf_counter()
+    with progress.status(f"{name} ..."):
+        answer = run_child(command, name)
+    progress.print(f"{name}: {time.perf_counter() - begin:.0f} s in all", style="dim", markup=False)
+    return answer

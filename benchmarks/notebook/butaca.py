@@ -40,7 +40,11 @@ def main() -> None:
     train, test = random_split(load_movielens("100k").keyed_by("movie_title"), test=0.2, seed=42)
     recipe = NOTEBOOK.for_data(train)
     if args.what == "seeds":
-        print(json.dumps({"rows": [quality(recipe, seed, train, test) for seed in range(args.seeds)]}))
+        print(
+            json.dumps(
+                {"rows": [quality(recipe, seed, train=train, test=test) for seed in range(args.seeds)]}
+            )
+        )
         return
 
     model, cold = fit(recipe, train)
@@ -85,7 +89,7 @@ def fit(recipe: Recipe, train: Dataset) -> tuple[TwoTower, float]:
     return model, elapsed
 
 
-def quality(recipe: Recipe, seed: int, train: Dataset, test: Dataset) -> dict[str, float]:
+def quality(recipe: Recipe, seed: int, *, train: Dataset, test: Dataset) -> dict[str, float]:
     """The notebook's metrics of one seed, seen titles kept in."""
     model, _ = fit(replace(recipe, model=replace(recipe.model, seed=seed)), train)
     return {"seed": seed, **model.evaluate(test)}

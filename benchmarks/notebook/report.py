@@ -10,24 +10,24 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import cpu
 from benchmarks.notebook.figures import (
     Answer,
-    Claim,
-    Results,
+    NotebookResults,
+    Speedup,
     best_limits,
-    claims,
-    cpu,
     quality_rows,
     quality_verdict,
+    speedups,
 )
 from butaca.cli.screen import accuracy_table
 
 
-def show(console: Console, results: Results) -> None:
+def show(console: Console, results: NotebookResults) -> None:
     """All tables."""
     repeats = len(results.butaca)
     console.print()
-    console.print(claims_table(claims(results), repeats))
+    console.print(speedups_table(speedups(results), repeats))
     for line in notes(results):
         console.print(f"  {line}", style="dim", markup=False)
     console.print()
@@ -41,7 +41,7 @@ def show(console: Console, results: Results) -> None:
     console.print()
 
 
-def claims_table(rows: Sequence[Claim], repeats: int) -> Table:
+def speedups_table(rows: Sequence[Speedup], repeats: int) -> Table:
     """Times, ratios and targets."""
     title = f"MovieLens 100K, the notebook's recipe: medians of {repeats} repeat{'s' * (repeats > 1)}"
     table = new_table(title, "TFRS", "butaca", "ratio", "by repeat", "target", "aim", "")
@@ -70,7 +70,7 @@ def new_table(title: str, *columns: str) -> Table:
     return table
 
 
-def notes(results: Results) -> list[str]:
+def notes(results: NotebookResults) -> list[str]:
     """What the words in the table mean, and where it ran."""
     tfrs, ours = results.tfrs_off[0], results.butaca[0]
     queries = {way: median(t["query"][way] for t in results.tfrs_off) for way in tfrs["query"]}
@@ -96,7 +96,7 @@ def notes(results: Results) -> list[str]:
     return out
 
 
-def show_limits(console: Console, results: Results) -> None:
+def show_limits(console: Console, results: NotebookResults) -> None:
     """The warm fit beside what its arithmetic alone would take."""
     limit = best_limits(results)
     warm = median(median(b["fit_warm"]) for b in results.butaca)

@@ -173,7 +173,7 @@ def ndcg(scores: Any, train: Any, user: Any, item: Any, k: int = K) -> float:
     return float(np.mean(gain[judged] / ideal[np.minimum(relevant[judged], k)]))
 
 
-def irspack_model(kind: Any, seed_name: str | None = None, threaded: bool = True) -> Any:
+def irspack_model(kind: Any, seed_name: str | None = None, *, threaded: bool = True) -> Any:
     """How to fit one of irspack's recommenders."""
 
     def run(train: Any, settings: Settings, seed: int, threads: int) -> Scores:

@@ -56,7 +56,7 @@ def als(x: csr_matrix, out: Path) -> list[float]:
     return kept.seconds
 
 
-def ials(x: csr_matrix, out: Path, alpha: float, reg: float) -> list[float]:
+def ials(x: csr_matrix, out: Path, *, alpha: float, reg: float) -> list[float]:
     """The one of irspack, an epoch at a time."""
     from irspack.recommenders import IALSRecommender  # type: ignore[import-not-found]
 
@@ -81,7 +81,9 @@ def main() -> None:
     parser.add_argument("--reg", type=float, default=0.003)
     asked = parser.parse_args()
     x = interactions(asked.prepared)
-    seconds = als(x, asked.out) if asked.which == "als" else ials(x, asked.out, asked.alpha, asked.reg)
+    seconds = (
+        als(x, asked.out) if asked.which == "als" else ials(x, asked.out, alpha=asked.alpha, reg=asked.reg)
+    )
     print(json.dumps({"seconds": seconds}))
 
 

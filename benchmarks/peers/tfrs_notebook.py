@@ -44,7 +44,7 @@ DIM, LEARNING_RATE = 32, 0.5
 class MovielensModel(tfrs.Model):  # type: ignore[misc]
     """The notebook's cell 86; `metrics_in_training` False is TFRS's way to train faster."""
 
-    def __init__(self, user_model: Any, movie_model: Any, task: Any, metrics_in_training: bool) -> None:
+    def __init__(self, user_model: Any, movie_model: Any, *, task: Any, metrics_in_training: bool) -> None:
         super().__init__()
         self.movie_model, self.user_model, self.task = movie_model, user_model, task
         self.metrics_in_training = metrics_in_training
@@ -99,18 +99,23 @@ def main() -> None:
     movie_model = tower(np.unique(np.array([t.encode() for t in titles])))
     metrics = tfrs.metrics.FactorizedTopK(candidates=movies.batch(128).map(movie_model))
     model = MovielensModel(
-        user_model, movie_model, tfrs.tasks.Retrieval(metrics=metrics), args.metrics == "on"
+        user_model,
+        movie_model,
+        task=tfrs.tasks.Retrieval(metrics=metrics),
+        metrics_in_training=args.metrics == "on",
     )
     model.compile(optimizer=tf.keras.optimizers.Adagrad(learning_rate=LEARNING_RATE))
 
     # The first fit also traces the graph, shuffles and fills the cache.
-    cold, cold_epochs, loss = fit(model, cached_train, args.epochs)
+    cold, cold_epochs, loss = fit(model, cached_train, epochs=args.epochs)
     out: dict[str, Any] = {"fit_cold": cold, "cold_epochs": cold_epochs, "train_loss": loss}
     if args.metrics == "off":
         # Warm: parameters and accumulators as before the first fit, the traced graph and the cache kept.
         traced = model.traces
         reset(model, args.seed)
-        out["fit_warm"], out["warm_epochs"], out["warm_train_loss"] = fit(model, cached_train, args.epochs)
+        out["fit_warm"], out["warm_epochs"], out["warm_train_loss"] = fit(
+            model, cached_train, epochs=args.epochs
+        )
         if model.traces != traced:
             raise SystemExit("The warm fit traced the graph again: it would not be a warm fit.")
 
@@ -124,7 +129,7 @@ def main() -> None:
     out["evaluate_cold"], out["evaluate"] = evaluate[0], evaluate[1:]
 
     if args.queries:
-        out["query"], out["titles"] = queries(model, movies, args.user, args.k, args.queries)
+        out["query"], out["titles"] = queries(model, movies, user=args.user, k=args.k, n=args.queries)
     out |= {
         "imports": IMPORT_SECONDS,
         "versions": {
@@ -150,7 +155,7 @@ def tower(vocabulary: Any) -> Any:
     return tf.keras.Sequential([lookup, tf.keras.layers.Embedding(len(vocabulary) + 1, DIM)])
 
 
-def fit(model: Any, data: Any, epochs: int) -> tuple[float, list[float], float]:
+def fit(model: Any, data: Any, *, epochs: int) -> tuple[float, list[float], float]:
     """Seconds, seconds of each epoch, and the loss that Keras printed last."""
     times = EpochTimes()
     begin = time.perf_counter()
@@ -173,7 +178,7 @@ def reset(model: Any, seed: int) -> None:
         variable.assign(tf.fill(variable.shape, optimizer.initial_accumulator_value))
 
 
-def queries(model: Any, movies: Any, user: str, k: int, n: int) -> tuple[dict[str, float], list[str]]:
+def queries(model: Any, movies: Any, *, user: str, k: int, n: int) -> tuple[dict[str, float], list[str]]:
     """Median seconds of one user's top k from BruteForce, called in three ways, and the titles."""
     index = tfrs.layers.factorized_top_k.BruteForce(model.user_model)
     index.index_from_dataset(

@@ -15,6 +15,9 @@ from butaca.data.splits import stratified_split
 #: The peers' tuned settings, as `python -m benchmarks.quality.tune` wrote them.
 SETTINGS = HERE / "quality" / "settings.json"
 
+#: Runs in the peers' environment.
+PEERS_SCRIPT = HERE / "peers" / "quality_peers.py"
+
 #: Everything is tuned on the training data of this split alone.
 TUNED_ON = 42
 

@@ -11,7 +11,7 @@ from benchmarks.quality.scores import OverSeeds
 from butaca import Evaluation
 from butaca.evaluate.verdict import MEASURES, Verdict
 
-__all__ = ["COLUMNS", "KEYS", "MEASURES", "TARGETS", "Results", "Split", "as_json"]
+__all__ = ["COLUMNS", "KEYS", "MEASURES", "TARGETS", "QualityResults", "Split", "as_json"]
 
 #: The measures of the verdict by their names in the JSON.
 KEYS = ("top_10", "top_100", "ndcg_10", "recall_20")
@@ -72,7 +72,7 @@ class Claim:
 
 
 @dataclass
-class Results:
+class QualityResults:
     """Everything measured.
 
     Attributes:
@@ -130,7 +130,7 @@ class Results:
         return out
 
 
-def as_json(results: Results) -> dict[str, Any]:
+def as_json(results: QualityResults) -> dict[str, Any]:
     """One line's worth; the figures at the top are the first split's."""
     first = results.splits[0]
     out: dict[str, Any] = {"benchmark": "quality", "seeds": results.seeds}

@@ -34,8 +34,9 @@ from rich.table import Table
 
 from benchmarks.command import run
 from benchmarks.environment import PEERS
+from benchmarks.machine import two_cores
 from benchmarks.notebook.report import new_table
-from benchmarks.quality.__main__ import butaca_scores, peer_scores, two_cores
+from benchmarks.quality.children import butaca_scores, peer_scores
 from benchmarks.quality.data import parts, peer_settings
 from benchmarks.quality.figures import digits
 from benchmarks.quality.report import cell, short
@@ -59,7 +60,7 @@ TARGET, AIM = 0.47, 0.52
 
 
 @dataclass
-class Outcome:
+class RecommendersResults:
     """The model and every peer on the split."""
 
     model: OverSeeds
@@ -74,10 +75,15 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(PEERS_HERE), metavar="PEER")
     parser.add_argument("--out", type=Path, help="also write the JSON here")
     args = parser.parse_args()
-    return run(lambda progress: measure(args.seeds, args.only, progress), show, as_json, args.out)
+    return run(
+        lambda progress: measure(args.seeds, args.only, progress=progress),
+        show,
+        as_json=as_json,
+        out=args.out,
+    )
 
 
-def measure(seeds: int, names: Sequence[str], progress: Console) -> Outcome:
+def measure(seeds: int, names: Sequence[str], *, progress: Console) -> RecommendersResults:
     """Fit and judge everything on the split."""
     two_cores()
     PEERS.python(progress)
@@ -85,10 +91,18 @@ def measure(seeds: int, names: Sequence[str], progress: Console) -> Outcome:
     known = np.bincount(train.item, minlength=len(train.items)) > 0
     settings = peer_settings()
     with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
-        model = butaca_scores("recommenders", seeds, Path(folder), progress, known)
+        model = butaca_scores("recommenders", seeds, folder=Path(folder), progress=progress, only=known)
         chosen = {name: settings[name] for name in names}
         peers, _ = peer_scores(
-            train, test, chosen, seeds, 0, Path(folder), progress, "Recommenders' split", known
+            train,
+            test,
+            chosen=chosen,
+            seeds=seeds,
+            warm=0,
+            folder=Path(folder),
+            progress=progress,
+            name="Recommenders' split",
+            only=known,
         )
     facts = {
         "train": len(train),
@@ -98,7 +112,7 @@ def measure(seeds: int, names: Sequence[str], progress: Console) -> Outcome:
         "users": len(model.users),
         "users_without_training": len(np.setdiff1d(test.user, train.user)),
     }
-    return Outcome(model, peers, compare_many(model, peers, COMPARED), facts)
+    return RecommendersResults(model, peers, compare_many(model, peers, COMPARED), facts)
 
 
 def figures(evaluation: Evaluation) -> tuple[float, ...]:
@@ -115,7 +129,7 @@ def figures(evaluation: Evaluation) -> tuple[float, ...]:
     )
 
 
-def show(console: Console, outcome: Outcome) -> None:
+def show(console: Console, outcome: RecommendersResults) -> None:
     """The table, the verdicts, the facts."""
     console.print()
     console.print(accuracy(outcome))
@@ -142,7 +156,7 @@ def show(console: Console, outcome: Outcome) -> None:
     console.print(f"\n  {word}  nDCG@10 {value:.4f}: at least {TARGET:g}, aim {AIM:g}\n", style=style)
 
 
-def accuracy(outcome: Outcome) -> Table:
+def accuracy(outcome: RecommendersResults) -> Table:
     """The model, the peers run here, what was published."""
     table = new_table(
         "MovieLens 100K, Microsoft Recommenders' split: 75/25 of each movie, seed 42, seen left out",
@@ -161,7 +175,7 @@ def accuracy(outcome: Outcome) -> Table:
     return table
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: RecommendersResults) -> dict[str, Any]:
     """One line's worth."""
     keys = ("ndcg_10", "map", "precision_10", "recall_10", "map_10")
     rows: dict[str, OverSeeds] = {"butaca": outcome.model, **outcome.peers}

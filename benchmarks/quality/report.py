@@ -8,9 +8,9 @@ from statistics import mean, median
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.notebook.figures import cpu
+from benchmarks.machine import cpu
 from benchmarks.notebook.report import duration, new_table
-from benchmarks.quality.figures import COLUMNS, MEASURES, Results, Split
+from benchmarks.quality.figures import COLUMNS, MEASURES, QualityResults, Split
 from benchmarks.quality.scores import OverSeeds
 from butaca import Evaluation
 from butaca.evaluate.intervals import mean_over_seeds
@@ -19,7 +19,7 @@ from butaca.evaluate.verdict import Comparison
 STYLE = {"beats": "green", "ties": "", "loses": "red"}
 
 
-def show(console: Console, results: Results) -> None:
+def show(console: Console, results: QualityResults) -> None:
     """All tables."""
     for split in results.splits:
         console.print()
@@ -39,7 +39,7 @@ def show(console: Console, results: Results) -> None:
     console.print()
 
 
-def accuracy(split: Split, results: Results) -> Table:
+def accuracy(split: Split, results: QualityResults) -> Table:
     """Every model on one split; the best of a column in bold."""
     title = f"MovieLens 100K, random split {split.seed}, seen titles left out"
     title += " (settings chosen on its training data)" if split.tuned_on else " (nothing chosen on it)"
@@ -56,7 +56,7 @@ def accuracy(split: Split, results: Results) -> Table:
     for name, evaluation, validation, seconds in rows:
         cells = []
         for metric, k, label in COLUMNS:
-            text = figure(evaluation, metric, k)
+            text = figure(evaluation, metric, k=k)
             cells.append(f"[bold]{text}[/]" if evaluation.metric(metric, k) == best[label] else text)
         marked = f"{name} *" if name == results.picked else name
         shown = seconds if results.splits[0] is split else None
@@ -70,7 +70,7 @@ def accuracy(split: Split, results: Results) -> Table:
     return table
 
 
-def figure(evaluation: Evaluation, metric: str, k: int) -> str:
+def figure(evaluation: Evaluation, metric: str, *, k: int) -> str:
     """A figure, with its t interval where there are seeds."""
     value = evaluation.metric(metric, k)
     if not isinstance(evaluation, OverSeeds) or len(evaluation.seeds) < 2:
@@ -100,7 +100,7 @@ def cell(c: Comparison) -> str:
     return f"[{STYLE[c.word]}]{text}[/]" if STYLE[c.word] else text
 
 
-def across(results: Results) -> Table:
+def across(results: QualityResults) -> Table:
     """Every split in one table: the mean difference, and how often which word."""
     n = len(results.splits)
     title = f"The model less each peer, mean of {n} splits: how often it beats / ties / loses"
@@ -118,7 +118,7 @@ def across(results: Results) -> Table:
     return table
 
 
-def notes(results: Results) -> list[str]:
+def notes(results: QualityResults) -> list[str]:
     """What the words in the tables mean, and where it ran."""
     ratio = results.ials_ratio
     trials = sorted({found["trials"] for found in results.settings.values()})

@@ -76,7 +76,7 @@ class OverSeeds(Evaluation):
         return [e.metric(name, k) for e in self.seeds]
 
 
-def judge(files: Sequence[Path], train: Dataset, test: Dataset, only: Bools | None = None) -> OverSeeds:
+def judge(files: Sequence[Path], train: Dataset, *, test: Dataset, only: Bools | None = None) -> OverSeeds:
     """Evaluate score files, an .npy for each seed, on the test pairs; seen items are left out.
 
     Args:

@@ -24,14 +24,14 @@ EVERY = 0.05  # seconds between looks at the memory
 
 
 @dataclass(frozen=True)
-class Measured:
+class CommandCost:
     """A command's wall time in seconds and peak memory in GB (10^9 bytes)."""
 
     seconds: float
     gb: float
 
 
-def command(*words: str) -> Measured:
+def command(*words: str) -> CommandCost:
     """Run a `butaca` command to its end.
 
     Memory is the proportional set size of the command and its children, added up, at its highest: pages
@@ -50,7 +50,7 @@ def command(*words: str) -> Measured:
         watch.join()
     if process.returncode:
         raise BenchmarkError(f"butaca {' '.join(words[:2])} failed. It said:\n{said[-2000:]}")
-    return Measured(seconds, peak[0] / 1e9)
+    return CommandCost(seconds, peak[0] / 1e9)
 
 
 def _watch(pid: int, peak: list[int]) -> None:
@@ -89,7 +89,7 @@ def facts(folder: Path) -> dict[str, int]:
     return {name: manifest[name] for name in ("users", "items", "interactions")}
 
 
-def counts(folder: Path, key: str, n: int) -> Ints:
+def counts(folder: Path, key: str, *, n: int) -> Ints:
     """Interactions of each user or item of a grown folder, [n]."""
     pattern = str(folder / "interactions" / "*.parquet")
     with duckdb.connect() as con:

@@ -33,7 +33,7 @@ from rich.table import Table
 from benchmarks.child import child_environment
 from benchmarks.command import run
 from benchmarks.environment import BenchmarkError
-from benchmarks.shapes.fits import markdown, write_section
+from benchmarks.pages import markdown, write_section
 from butaca import Recommender
 from butaca.data.fractal import Growth, grow
 from butaca.data.histories import Histories
@@ -192,8 +192,8 @@ def table(points: Sequence[Point]) -> tuple[Sequence[str], list[Sequence[str]]]:
     for axis, slopes in exponents(points).items():
         for p in points:
             if p.axis == axis:
-                told = (f"{p.costs[c]:.0f}" if c.endswith("_us") else f"{p.costs[c]:.2f}" for c in COSTS)
-                rows.append((axis, f"{p.size:,}", *told))
+                costs = (f"{p.costs[c]:.0f}" if c.endswith("_us") else f"{p.costs[c]:.2f}" for c in COSTS)
+                rows.append((axis, f"{p.size:,}", *costs))
         rows.append((axis, "exponent", *(f"{slopes[cost]:.2f}" for cost in COSTS)))
     return ("axis", "size", *COSTS.values()), rows
 
@@ -262,10 +262,10 @@ def main() -> int:
         if not asked.small:
             plot(points, PLOT)
         if asked.markdown is not None:
-            write_section(asked.markdown, "scale-growth", markdown(*table(points)))
+            write_section(asked.markdown, "scale-growth", text=markdown(*table(points)))
         return points
 
-    return run(measured, show, as_json, asked.out)
+    return run(measured, show, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ from rich.table import Table
 
 from benchmarks.child import UNSET, run_child
 from benchmarks.command import run
-from benchmarks.notebook.figures import cpu
-from benchmarks.shapes.fits import markdown, write_section
+from benchmarks.machine import cpu
+from benchmarks.pages import markdown, write_section
 from butaca import load_movielens, recipe
 from butaca.index.approximate import ApproximateIndex
 from butaca.index.exact import ExactIndex
@@ -57,7 +57,7 @@ UNTIMED, TIMED = 0.15, 0.3
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class VectorSet:
     """Vectors [N, d], their bias [N] or None, and queries [Q, d]."""
 
     vectors: Floats
@@ -66,7 +66,7 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class Measured:
+class IndexFigures:
     """Of one catalogue.
 
     Attributes:
@@ -106,16 +106,16 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Results:
+class IndexResults:
     """By catalogue; and how busy the machine was, runnable processes as the system counts them."""
 
     n: int
     rounds: int
     load: tuple[float, float]
-    found: Mapping[str, Measured]
+    found: Mapping[str, IndexFigures]
 
 
-def trained(n: int, seed: int = 0) -> Catalogue:
+def trained(n: int, seed: int = 0) -> VectorSet:
     """A small catalogue's vectors, grown."""
     data = load_movielens("100k")
     towers, _ = recipe("default").for_data(data).fit(data)
@@ -134,26 +134,26 @@ def trained(n: int, seed: int = 0) -> Catalogue:
     vectors += titles[of]
     grown = bias[of] + rng.standard_normal(n, dtype=np.float32) * np.float32(bias.std() / 10)
     queries = users[rng.permutation(len(users))[:JUDGED]]
-    return Catalogue(vectors, grown.astype(np.float32), np.ascontiguousarray(queries, np.float32))
+    return VectorSet(vectors, grown.astype(np.float32), np.ascontiguousarray(queries, np.float32))
 
 
-def random(n: int, seed: int = 0) -> Catalogue:
+def random(n: int, seed: int = 0) -> VectorSet:
     """No structure."""
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
-    return Catalogue(vectors, None, rng.standard_normal((JUDGED, DIMENSIONS), dtype=np.float32))
+    return VectorSet(vectors, None, rng.standard_normal((JUDGED, DIMENSIONS), dtype=np.float32))
 
 
-def measure(progress: Console, n: int, rounds: int) -> Results:
+def measure(progress: Console, n: int, *, rounds: int) -> IndexResults:
     before = os.getloadavg()[0]
     found = {}
     for name, make in (("trained", trained), ("random", random)):
         progress.print(f"{n:,} items, {name}")
         found[name] = measured(make(n), rounds)
-    return Results(n, rounds, (before, os.getloadavg()[0]), found)
+    return IndexResults(n, rounds, (before, os.getloadavg()[0]), found)
 
 
-def measured(data: Catalogue, rounds: int) -> Measured:
+def measured(data: VectorSet, rounds: int) -> IndexFigures:
     rng = np.random.default_rng(1)
     n, queries = len(data.vectors), data.queries
     exact = ExactIndex(data.vectors, data.bias)
@@ -191,7 +191,7 @@ def measured(data: Catalogue, rounds: int) -> Measured:
     scale = {name: 1000 / (BATCH if name.endswith("at once") else 1) for name in cases}
     ms = {name: scale[name] * float(np.median(taken)) for name, taken in times.items()}
     least = {name: scale[name] * min(taken) for name, taken in times.items()}
-    return Measured(ms, least, recall, worst, approximate, build_s)
+    return IndexFigures(ms, least, recall, worst, approximate, build_s)
 
 
 def _one(index: Index, queries: Floats, out: Any, allowed: Any, row: int) -> object:
@@ -218,7 +218,7 @@ def reads(flat: Floats, pool: ThreadPoolExecutor) -> dict[str, Callable[[int], o
     }
 
 
-def rows(found: Results) -> list[list[str]]:
+def rows(found: IndexResults) -> list[list[str]]:
     """A table's, by case; the first row of ratios is what is asked for."""
     both = list(found.found.values())
     lines = [[name, *(f"{m.ms[name]:.2f} ms" for m in both)] for name in both[0].ms]
@@ -233,11 +233,11 @@ def rows(found: Results) -> list[list[str]]:
     return lines
 
 
-def _recall(m: Measured, name: str) -> str:
+def _recall(m: IndexFigures, name: str) -> str:
     return f"{m.recall[name]:.4f}" + ("" if m.approximate[name] else ", and says that it is exact")
 
 
-def show(console: Console, found: Results) -> None:
+def show(console: Console, found: IndexResults) -> None:
     table = Table(title=f"{found.n:,} items, {DIMENSIONS} dimensions, top {K}, one query unless said")
     table.add_column("")
     for name in found.found:
@@ -248,7 +248,7 @@ def show(console: Console, found: Results) -> None:
     console.print(f"Load average {found.load[0]:.1f} at the start, {found.load[1]:.1f} at the end")
 
 
-def section(found: Results) -> str:
+def section(found: IndexResults) -> str:
     """The page's part."""
     text = (
         f"{found.n:,} items, {DIMENSIONS} dimensions, top {K}; one query unless said, then each one's share. "
@@ -259,7 +259,7 @@ def section(found: Results) -> str:
     return text + markdown(["", *found.found], rows(found))
 
 
-def as_json(found: Results) -> dict[str, Any]:
+def as_json(found: IndexResults) -> dict[str, Any]:
     main = found.found["trained"]
     return {
         "read_once_ratio": round(main.read_once_ratio, 3),
@@ -269,15 +269,15 @@ def as_json(found: Results) -> dict[str, Any]:
     }
 
 
-def from_json(line: Mapping[str, Any]) -> Results:
+def from_json(line: Mapping[str, Any]) -> IndexResults:
     """What `as_json` was made of."""
     index = line["index"]
-    found = {name: Measured(**m) for name, m in index["found"].items()}
-    return Results(index["n"], index["rounds"], tuple(index["load"]), found)
+    found = {name: IndexFigures(**m) for name, m in index["found"].items()}
+    return IndexResults(index["n"], index["rounds"], tuple(index["load"]), found)
 
 
-def in_a_child(small: bool) -> Results:
-    """Measured in a process of its own, with the BLAS that numpy chooses.
+def in_a_child(small: bool) -> IndexResults:
+    """IndexFigures in a process of its own, with the BLAS that numpy chooses.
 
     Raises:
         BenchmarkError: it failed.
@@ -297,11 +297,11 @@ def main() -> int:
         os.execve(sys.executable, sys.orig_argv, kept)
     n, rounds = (SMALL, SMALL_ROUNDS) if asked.small else (N, ROUNDS)
 
-    def shown(console: Console, found: Results) -> None:
+    def shown(console: Console, found: IndexResults) -> None:
         show(console, found)
-        write_section(asked.markdown, "index", section(found))
+        write_section(asked.markdown, "index", text=section(found))
 
-    return run(lambda progress: measure(progress, n, rounds), shown, as_json, asked.out)
+    return run(lambda progress: measure(progress, n, rounds=rounds), shown, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from butaca.scale.ray_worker import Job, Worker
 from butaca.scale.traffic import bytes_sent
 
 
-class Measured(Worker):
+class TimedWorker(Worker):
     """Takes `every_steps` steps, and writes what they took to the file `checkpoint`."""
 
     def _fit(self, train: Dataset, resume: bool) -> int:
@@ -46,7 +46,7 @@ class Measured(Worker):
         class Enough(Exception):  # noqa: N818
             pass
 
-        class Mark(Callback):
+        class StepClock(Callback):
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
                 jax.block_until_ready((vars(self.run)["towers"], logs))  # type: ignore[no-untyped-call]
                 marks.append((time.perf_counter(), time.process_time(), bytes_sent()))
@@ -54,7 +54,7 @@ class Measured(Worker):
                     raise Enough
 
         with suppress(Enough):
-            self.job.recipe.fit(train, [Mark()])
+            self.job.recipe.fit(train, [StepClock()])
         pairs = list(pairwise(marks))[1:]
         found = {
             "step_s": median(b[0] - a[0] for a, b in pairs),
@@ -84,7 +84,7 @@ def main() -> None:
                 job = Job(
                     str(prepared.folder.resolve()), prepared.digest, recipe, str(out), args.steps, workers
                 )
-                run(job, Patience(attempts=1), lambda _: None, Measured)
+                run(job, Patience(attempts=1), lambda _: None, TimedWorker)
                 row = {"data": prepared.folder.name, "interactions": len(data), "users": len(data.users)}
                 row |= {"items": len(data.items), "workers": workers, "dim": recipe.model.dim}
                 rows.append(row | json.loads(out.read_text(encoding="utf-8")))

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.command import run
+from benchmarks.pages import markdown, write_section
 from benchmarks.scale.training import Curve, Judge, K, Watch
-from benchmarks.shapes.fits import markdown, write_section
 from butaca.data.fractal import Growth, grow
 from butaca.data.movielens import load_movielens
 from butaca.recipes import DEFAULT
@@ -55,7 +55,7 @@ class Epochs(Watch):
 
 
 def one(
-    data: Prepared, draws: int | None, epochs: int, judge: Judge, progress: Console
+    data: Prepared, draws: int | None, *, epochs: int, judge: Judge, progress: Console
 ) -> tuple[float, Curve]:
     """Recall at the start, and the curve over the epochs from there."""
     train = data.dataset("train")
@@ -65,7 +65,7 @@ def one(
     )
     recipe = replace(recipe, model=replace(recipe.model, cold_features=(), **choice))
     model = recipe.build()
-    watch = Epochs(judge, model, progress)
+    watch = Epochs(judge, model, progress=progress)
     model.fit(train, epochs, recipe.batch_size, recipe.make_optimizer(), [watch])
     start, *after = watch.curve.seconds
     return watch.curve.recall[0], Curve([round(s - start, 2) for s in after], watch.curve.recall[1:])
@@ -83,7 +83,7 @@ def measure(progress: Console, small: bool) -> list[Line]:
             judge = Judge.of(data, 1000)
             for title, draws, epochs in SOFTMAXES:
                 progress.print(f"{data.n_items:,} items, {title}")
-                start, curve = one(data, draws, epochs, judge, progress)
+                start, curve = one(data, draws, epochs=epochs, judge=judge, progress=progress)
                 lines.append(Line(data.n_items, len(data.train), title, start, curve))
     return lines
 
@@ -94,8 +94,8 @@ def table(lines: Sequence[Line]) -> tuple[Sequence[str], list[Sequence[str]]]:
     for line in lines:
         seconds, recall = line.curve.seconds, line.curve.recall
         epoch = (seconds[-1] - seconds[0]) / max(len(seconds) - 1, 1)
-        told = [f"{recall[i]:.4f} ({seconds[i]:.1f})" if i < len(seconds) else "" for i in (0, 1, 2, 3, 7)]
-        rows.append((f"{line.items:,}", line.softmax, f"{epoch:.1f}", f"{line.start:.4f}", *told))
+        curve = [f"{recall[i]:.4f} ({seconds[i]:.1f})" if i < len(seconds) else "" for i in (0, 1, 2, 3, 7)]
+        rows.append((f"{line.items:,}", line.softmax, f"{epoch:.1f}", f"{line.start:.4f}", *curve))
     after = (f"after {n} (s)" for n in (1, 2, 3, 4, 8))
     return ("items", "softmax", "an epoch, s", f"Recall@{K} at the start", *after), rows
 
@@ -138,10 +138,10 @@ def main() -> int:
     def measured(progress: Console) -> list[Line]:
         lines = measure(progress, asked.small)
         if asked.markdown is not None:
-            write_section(asked.markdown, "scale-softmax", markdown(*table(lines)))
+            write_section(asked.markdown, "scale-softmax", text=markdown(*table(lines)))
         return lines
 
-    return run(measured, show, as_json, asked.out)
+    return run(measured, show, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

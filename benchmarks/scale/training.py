@@ -37,8 +37,8 @@ from rich.table import Table
 from benchmarks.child import child_environment
 from benchmarks.command import run
 from benchmarks.environment import PEERS, BenchmarkError
-from benchmarks.scale.data import Measured, command
-from benchmarks.shapes.fits import markdown, write_section
+from benchmarks.pages import markdown, write_section
+from benchmarks.scale.data import CommandCost, command
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.evaluate.protocol import evaluate_scorer
@@ -87,12 +87,12 @@ class Judge:
         test = data.dataset("test").take(rows)
         return cls(users, test, Histories.of(data.dataset("train")))
 
-    def __call__(self, queries: Floats, items: Floats, bias: Floats | None = None) -> float:
+    def __call__(self, queries: Floats, items: Floats, *, bias: Floats | None = None) -> float:
         """Of the users' query vectors [len(users), d] and all candidates [N, d]."""
         scorer = _Products(self.users, queries, items, bias)
         return evaluate_scorer(scorer, self.test, self.seen).metric("recall", K)
 
-    def seconds(self, queries: Floats, items: Floats, bias: Floats | None) -> float:
+    def seconds(self, queries: Floats, items: Floats, *, bias: Floats | None) -> float:
         """How long it takes, lists of 100 included."""
         began = time.perf_counter()
         evaluate_scorer(_Products(self.users, queries, items, bias), self.test, self.seen, lists=100)
@@ -127,7 +127,7 @@ class _Products:
 class Watch(Callback):
     """Takes snapshots beside the clock, and the time of each step."""
 
-    def __init__(self, judge: Judge, model: TwoTower, progress: Console) -> None:
+    def __init__(self, judge: Judge, model: TwoTower, *, progress: Console) -> None:
         self.judge, self.model, self.progress = judge, model, progress
         self.own = judge.own()
         self.curve = Curve([], [])
@@ -182,7 +182,7 @@ class Watch(Callback):
         now, paused = self._now(), time.perf_counter()
         vectors = self.vectors(self.own)
         self.curve.seconds.append(round(now, 2))
-        self.curve.recall.append(self.judge(vectors.users[:-1], vectors.items, vectors.bias))
+        self.curve.recall.append(self.judge(vectors.users[:-1], vectors.items, bias=vectors.bias))
         self.progress.print(f"  {now:6.1f} s  Recall@{K} {self.curve.recall[-1]:.4f}")
         self._paused += time.perf_counter() - paused
 
@@ -202,7 +202,7 @@ def peak_rate() -> float:
 
 
 @dataclass(frozen=True)
-class Results:
+class TrainingResults:
     """What was measured."""
 
     sizes: dict[str, int]
@@ -217,7 +217,7 @@ class Results:
     dim: int
     peak: float
     judging: float
-    fit: Measured | None
+    fit: CommandCost | None
 
     @property
     def rate(self) -> float:
@@ -225,7 +225,7 @@ class Results:
         return 6.0 * self.queries * self.slots * self.dim / self.step
 
 
-def peer(which: str, prepared: Path, judge: Judge, progress: Console) -> Curve:
+def peer(which: str, prepared: Path, *, judge: Judge, progress: Console) -> Curve:
     """A peer's curve, judged here."""
     with tempfile.TemporaryDirectory(prefix="butaca-scale-") as folder:
         line = [str(PEERS.python(progress)), "-I", str(SCRIPT), which, str(prepared), folder]
@@ -242,7 +242,7 @@ def peer(which: str, prepared: Path, judge: Judge, progress: Console) -> Curve:
     return Curve(seconds, recall)
 
 
-def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> Results:
+def measure(prepared: Path, n_users: int, *, with_fit: bool, progress: Console) -> TrainingResults:
     """Everything, one after another on an otherwise idle machine."""
     os.environ.pop("OPENBLAS_CORETYPE", None)
     os.environ.pop("OPENBLAS_L2_SIZE", None)
@@ -254,23 +254,23 @@ def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> 
     data = Prepared.open(prepared)
     judge = Judge.of(data, n_users)
     progress.print("implicit's ALS")
-    als = peer("als", prepared, judge, progress)
+    als = peer("als", prepared, judge=judge, progress=progress)
     progress.print("irspack's iALS")
-    ials = peer("ials", prepared, judge, progress)
+    ials = peer("ials", prepared, judge=judge, progress=progress)
     progress.print("the default recipe")
     peak = peak_rate()
     train = data.dataset("train")
     recipe = replace(DEFAULT.for_data(train), held_out=0)
     recipe = replace(recipe, model=replace(recipe.model, cold_features=()))
     model = recipe.build()
-    watch = Watch(judge, model, progress)
+    watch = Watch(judge, model, progress=progress)
     watch.began = time.perf_counter()
     model.fit(train, recipe.epochs, recipe.batch_size, recipe.make_optimizer(), [watch])
     peak = max(peak, peak_rate())
     many = Judge.of(data, JUDGED)
     vectors = watch.vectors(many.own())
     counts = np.bincount(train.item, minlength=data.n_items).astype(np.float32)
-    return Results(
+    return TrainingResults(
         {"interactions": len(data.train) + len(data.test), "users": data.n_users, "items": data.n_items},
         watch.curve,
         als,
@@ -282,12 +282,12 @@ def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> 
         data.n_items,
         recipe.model.dim,
         peak,
-        many.seconds(vectors.users[:-1], vectors.items, vectors.bias),
+        many.seconds(vectors.users[:-1], vectors.items, bias=vectors.bias),
         fit,
     )
 
 
-def plot(found: Results, path: Path) -> None:
+def plot(found: TrainingResults, path: Path) -> None:
     """Recall against seconds."""
     import matplotlib as mpl
 
@@ -305,7 +305,7 @@ def plot(found: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def table(found: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
+def table(found: TrainingResults) -> tuple[Sequence[str], list[Sequence[str]]]:
     """Header and rows."""
     goal = found.als.recall[-1]
     rows: list[Sequence[str]] = []
@@ -324,7 +324,7 @@ def table(found: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
     return ("", f"seconds to {goal:.4f}", f"Recall@{K} at the end", "seconds in all", "best"), rows
 
 
-def show(console: Console, found: Results) -> None:
+def show(console: Console, found: TrainingResults) -> None:
     header, rows = table(found)
     out = Table(title="{interactions:,} interactions, {users:,} users, {items:,} items".format(**found.sizes))
     for name in header:
@@ -339,7 +339,7 @@ def show(console: Console, found: Results) -> None:
     )
 
 
-def as_json(found: Results) -> dict[str, Any]:
+def as_json(found: TrainingResults) -> dict[str, Any]:
     reached = found.ours.reaches(found.als.recall[-1])
     return {
         "als_time_ratio": None if reached is None else round(reached / found.als.seconds[-1], 3),
@@ -372,15 +372,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="also write the line of JSON here")
     asked = parser.parse_args()
 
-    def measured(progress: Console) -> Results:
-        found = measure(asked.prepared, asked.users, not asked.no_fit, progress)
+    def measured(progress: Console) -> TrainingResults:
+        found = measure(asked.prepared, asked.users, with_fit=not asked.no_fit, progress=progress)
         if asked.plot:
             plot(found, PLOT)
         if asked.markdown is not None:
-            write_section(asked.markdown, "scale-training", markdown(*table(found)))
+            write_section(asked.markdown, "scale-training", text=markdown(*table(found)))
         return found
 
-    return run(measured, show, as_json, asked.out)
+    return run(measured, show, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

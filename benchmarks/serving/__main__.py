@@ -30,9 +30,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.notebook.figures import cpu
-from benchmarks.serving.load import Outcome, closed, opened, request
-from benchmarks.shapes.fits import markdown, write_section
+from benchmarks.machine import cpu
+from benchmarks.pages import markdown, write_section
+from benchmarks.serving.load import LoadResults, closed, opened, request
 from butaca import ExactIndex, Recommender
 
 #: Required: answers a second on one core, and the time within which 99 of 100 come at that rate.
@@ -71,31 +71,36 @@ def main() -> int:
             server(folder, server_core, stub=False) as real,
             server(folder, server_core, stub=True) as stubbed,
         ):
-            runs: dict[str, list[Outcome]] = {"rps": [], "stub_rps": [], "explained_rps": []}
+            runs: dict[str, list[LoadResults]] = {"rps": [], "stub_rps": [], "explained_rps": []}
             for _ in range(args.rounds):
                 for key, at, asked in (
                     ("rps", real, messages),
                     ("stub_rps", stubbed, messages),
                     ("explained_rps", real, explained),
                 ):
-                    asyncio.run(closed(at.port, asked, CONNECTIONS, min(1.0, args.seconds)))  # warm
-                    runs[key].append(asyncio.run(closed(at.port, asked, CONNECTIONS, args.seconds)))
+                    asyncio.run(
+                        closed(at.port, asked, connections=CONNECTIONS, seconds=min(1.0, args.seconds))
+                    )  # warm
+                    runs[key].append(
+                        asyncio.run(closed(at.port, asked, connections=CONNECTIONS, seconds=args.seconds))
+                    )
             for key, found in runs.items():
                 figures[key] = round(median(o.rate for o in found))
                 assert all(set(o.statuses) == {200} for o in found), [o.statuses for o in found]
             figures["share"] = round(figures["rps"] / figures["stub_rps"], 3)
             steady = [
-                asyncio.run(opened(real.port, messages, RATE, args.seconds)) for _ in range(args.rounds)
+                asyncio.run(opened(real.port, messages, rate=RATE, seconds=args.seconds))
+                for _ in range(args.rounds)
             ]
             figures["p50_ms"] = round(median(o.quantile(0.5) for o in steady), 2)
             figures["p99_ms"] = round(median(o.quantile(0.99) for o in steady), 2)
             print_figures(figures)
-            figures |= overload(real, messages, figures["rps"], args.seconds)
+            figures |= overload(real, messages, rate=figures["rps"], seconds=args.seconds)
             if args.soak:
-                figures |= soak(real, messages, args.soak)
+                figures |= soak(real, messages, seconds=args.soak)
     verdict(figures)
     rows = [[key, f"{value:,}" if isinstance(value, int) else str(value)] for key, value in figures.items()]
-    write_section(args.markdown, "speed", f"On one core of {cpu()}.\n\n{markdown(['', ''], rows)}")
+    write_section(args.markdown, "speed", text=f"On one core of {cpu()}.\n\n{markdown(['', ''], rows)}")
     print(json.dumps(figures))
     return 0
 
@@ -139,7 +144,7 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path, core: int, stub: bool) -> Iterator[Server]:
+def server(folder: Path, core: int, *, stub: bool) -> Iterator[Server]:
     """The service on one core, until the block ends."""
     events = folder.parent / ("stub.db" if stub else "events.db")
     command = [sys.executable, "-m", "benchmarks.serving.process", str(core), str(folder), str(events)]
@@ -182,10 +187,10 @@ def timed(call: Callable[[], Any], n: int) -> float:
     return median(times)
 
 
-def overload(real: Server, messages: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
+def overload(real: Server, messages: list[bytes], *, rate: float, seconds: float) -> dict[str, Any]:
     """Twice what it can take: how much is answered, how much is shed, and whether it is well afterwards."""
-    out = asyncio.run(opened(real.port, messages, 2 * rate, seconds, connections=600))
-    after = asyncio.run(opened(real.port, messages, 200.0, 1.0))
+    out = asyncio.run(opened(real.port, messages, rate=2 * rate, seconds=seconds, connections=600))
+    after = asyncio.run(opened(real.port, messages, rate=200.0, seconds=1.0))
     assert set(out.statuses) <= {200, 503}, out.statuses
     assert set(after.statuses) == {200}, after.statuses
     return {
@@ -195,11 +200,11 @@ def overload(real: Server, messages: list[bytes], rate: float, seconds: float) -
     }
 
 
-def soak(real: Server, messages: list[bytes], seconds: float) -> dict[str, Any]:
+def soak(real: Server, messages: list[bytes], *, seconds: float) -> dict[str, Any]:
     """Memory at steady load: after a tenth of the time, and at its end."""
-    asyncio.run(opened(real.port, messages, 800.0, seconds / 10))
+    asyncio.run(opened(real.port, messages, rate=800.0, seconds=seconds / 10))
     before = real.memory
-    out = asyncio.run(opened(real.port, messages, 800.0, seconds * 9 / 10))
+    out = asyncio.run(opened(real.port, messages, rate=800.0, seconds=seconds * 9 / 10))
     assert set(out.statuses) == {200}, out.statuses
     return {
         "soak_s": round(seconds),

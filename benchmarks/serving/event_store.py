@@ -34,7 +34,7 @@ def checked(events: list[Event]) -> list[Event]:
     return [checked_event(event) for event in events]
 
 
-def rate(add: Callable[[list[Event]], object], threads: int, size: int) -> float:
+def rate(add: Callable[[list[Event]], object], threads: int, *, size: int) -> float:
     """Events a second, over one slice of time."""
     counts, until = [0] * threads, time.perf_counter() + SECONDS
 
@@ -69,8 +69,8 @@ def measure(address: str) -> None:
             for threads in (1, 16):
                 slices = [
                     (
-                        rate(lambda events: store._commit([checked(events)]), threads, size),
-                        rate(store.add, threads, size),
+                        rate(lambda events: store._commit([checked(events)]), threads, size=size),
+                        rate(store.add, threads, size=size),
                     )
                     for _ in range(SLICES)  # by turns: what else the machine does hits both
                 ]

@@ -17,7 +17,7 @@ import numpy as np
 
 
 @dataclass
-class Outcome:
+class LoadResults:
     """What came back.
 
     Attributes:
@@ -40,7 +40,7 @@ class Outcome:
         return float(np.quantile(self.times, q)) * 1000 if self.times else float("nan")
 
 
-def request(path: str, body: bytes, host: str = "localhost") -> bytes:
+def request(path: str, body: bytes, *, host: str = "localhost") -> bytes:
     """A POST of JSON."""
     head = (f"POST {path} HTTP/1.1", f"host: {host}", "content-type: application/json")
     return "\r\n".join((*head, f"content-length: {len(body)}", "", "")).encode() + body
@@ -102,9 +102,9 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-async def closed(port: int, messages: Sequence[bytes], connections: int, seconds: float) -> Outcome:
+async def closed(port: int, messages: Sequence[bytes], *, connections: int, seconds: float) -> LoadResults:
     """As many requests as the service takes, on so many connections."""
-    out = Outcome()
+    out = LoadResults()
     begin = time.perf_counter()
 
     async def one(first: int) -> None:
@@ -125,10 +125,10 @@ async def closed(port: int, messages: Sequence[bytes], connections: int, seconds
 
 
 async def opened(
-    port: int, messages: Sequence[bytes], rate: float, seconds: float, connections: int = 64
-) -> Outcome:
+    port: int, messages: Sequence[bytes], *, rate: float, seconds: float, connections: int = 64
+) -> LoadResults:
     """So many requests a second, due evenly; each takes a connection that is free, or waits for one."""
-    out = Outcome()
+    out = LoadResults()
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(connections):
         free.put_nowait(await Connection.open(port))

@@ -8,30 +8,28 @@ validation (docs/tuning.md).
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.command import seeded_parser
+from benchmarks.machine import one_core
+from benchmarks.pages import finish, write
 from benchmarks.quality.data import parts
 from benchmarks.shapes.ablation_page import page
 from benchmarks.shapes.fits import (
     Fit,
-    Fitted,
+    SeedRuns,
     against,
     as_figures,
     cells,
+    difference_text,
     fit_seed,
-    one_core,
     over_seeds,
     seconds,
-    told,
-    write,
 )
 from butaca import Bag, Category, Dataset, History, Id, Number, Recipe, SpectralSettings, Text, recipe
 from butaca.data.histories import Histories
@@ -45,7 +43,7 @@ Change = Callable[[Recipe], Recipe]
 class ClosedForm:
     """The closed-form tower alone, as a scorer; there is nothing to train in it."""
 
-    def __init__(self, train: Dataset, settings: SpectralSettings, seed: int) -> None:
+    def __init__(self, train: Dataset, settings: SpectralSettings, *, seed: int) -> None:
         items = len(train.items)
         spectrum = decompose(train.user, train.item, train.timestamp, items, settings.dim, settings, seed)
         head, self.candidates = closed_form(spectrum, settings)
@@ -240,29 +238,24 @@ ROWS: dict[str, Variant] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = seeded_parser(__doc__, "write the page here (docs/ablation.md)")
     parser.add_argument("rows", nargs="*", metavar="ROW", help="these rows (default: all)")
     parser.add_argument("--list", action="store_true", help="name the rows")
-    parser.add_argument("--seeds", type=int, default=5, help="(default 5)")
     parser.add_argument("--validation", action="store_true", help="on the validation slice instead of test")
-    parser.add_argument("--out", type=Path, help="write JSON here")
-    parser.add_argument("--markdown", type=Path, help="write the page here (docs/ablation.md)")
     args = parser.parse_args()
     if args.list:
         print("\n".join(f"{name:18} {row.text}" for name, row in ROWS.items()))
         return 0
     unknown = sorted(set(args.rows) - set(ROWS))
-    if unknown or args.seeds < 1:
-        parser.error(f"no such row: {', '.join(unknown)}" if unknown else "--seeds is at least 1")
+    if unknown:
+        parser.error(f"no such row: {', '.join(unknown)}")
     one_core()
     names = ["default", *(n for n in args.rows or ROWS if n != "default")]
-    found = measure(names, args.seeds, args.validation)
+    found = measure(names, args.seeds, validation=args.validation)
     write(args.markdown, page(found, args.seeds))
-    line = json.dumps(
-        {n: as_figures(f.evaluation) | {"fit_s": round(f.warm, 3)} for n, (_, f) in found.items()}
+    finish(
+        {n: as_figures(f.evaluation) | {"fit_s": round(f.warm, 3)} for n, (_, f) in found.items()}, args.out
     )
-    write(args.out, line + "\n")
-    print(line)
     return 0
 
 
@@ -272,15 +265,15 @@ def with_words(data: Dataset) -> Dataset:
     return replace(data, items=replace(items, columns={**items.columns, "title_words": items.ids.values}))
 
 
-def measure(names: Sequence[str], seeds: int, validation: bool) -> dict[str, tuple[Variant, Fitted]]:
+def measure(names: Sequence[str], seeds: int, *, validation: bool) -> dict[str, tuple[Variant, SeedRuns]]:
     """Fit and judge rows, telling each as it comes."""
     train, test = (with_words(part) for part in parts("slice-0" if validation else "42"))
-    out: dict[str, tuple[Variant, Fitted]] = {}
+    out: dict[str, tuple[Variant, SeedRuns]] = {}
     for name in names:
-        fitted = over_seeds(fitter(ROWS[name], train), train, test, seeds)
+        fitted = over_seeds(fitter(ROWS[name], train), train, test=test, seeds=seeds)
         out[name] = (ROWS[name], fitted)
         verdict = against(fitted.evaluation, {"default": out["default"][1].evaluation})
-        words = "" if name == "default" else told(verdict.against["default"][0])
+        words = "" if name == "default" else difference_text(verdict.against["default"][0])
         print(
             f"{name:18}", *cells(fitted.evaluation), seconds(fitted.warm), words, file=sys.stderr, flush=True
         )
@@ -292,7 +285,7 @@ def fitter(row: Variant, train: Dataset) -> Fit:
     chosen = recipe("default").for_data(train)
     if row.change is None:
         settings = chosen.model.spectral or SpectralSettings()
-        return lambda data, seed: ClosedForm(data, settings, seed)
+        return lambda data, seed: ClosedForm(data, settings, seed=seed)
     changed = row.change(chosen)
 
     def fit(data: Dataset, seed: int) -> Scorer:

@@ -17,7 +17,7 @@ FILMS = (Bag("movie_genres"), Category("movie_year"), Text("title_words"))
 LIFTED = "of genres, year, words"
 
 
-def hold_out(data: Dataset, seed: int, share: float = 0.1) -> tuple[Dataset, Dataset]:
+def hold_out(data: Dataset, seed: int, *, share: float = 0.1) -> tuple[Dataset, Dataset]:
     """Everything about a share of the titles that have interactions tests, the rest trains."""
     titles = np.unique(data.item)
     chosen = np.random.default_rng(seed).permutation(titles)[: round(share * len(titles))]

@@ -79,7 +79,9 @@ def _occurring(entities: Entities, codes: Codes) -> tuple[Entities, Codes]:
     return replace(entities, ids=ids, columns=columns), ids.encode(entities.ids.values)[codes]
 
 
-def grown(data: Dataset, times: int = 4, clusters: int = 8, density: float = 0.35, seed: int = 0) -> Dataset:
+def grown(
+    data: Dataset, times: int = 4, *, clusters: int = 8, density: float = 0.35, seed: int = 0
+) -> Dataset:
     """The data grown by a randomised Kronecker product (Belletti et al. 2019).
 
     Each user and each item becomes `times` of them. A pair becomes a block of times x times cells, and

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.notebook.figures import cpu
+from benchmarks.machine import cpu
 from benchmarks.quality.figures import MEASURES
 from benchmarks.quality.report import figure, short
 from benchmarks.quality.scores import OverSeeds
@@ -26,7 +23,7 @@ Fit = Callable[[Dataset, int], Scorer]
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class SeedRuns:
     """One way of fitting, judged over seeds.
 
     Attributes:
@@ -71,11 +68,12 @@ def fit_seed(chosen: Recipe, train: Dataset, seed: int) -> Scorer:
 def over_seeds(
     fit: Fit,
     train: Dataset,
+    *,
     test: Dataset,
     seeds: int,
     seen: Histories | None = None,
     only: Bools | None = None,
-) -> Fitted:
+) -> SeedRuns:
     """Fit with seeds 0, 1, ... and judge each; what was seen (default: in training) is left out."""
     seen = Histories.of(train) if seen is None else seen
     evaluations, seconds = [], []
@@ -84,11 +82,11 @@ def over_seeds(
         scorer = fit(train, seed)
         seconds.append(time.perf_counter() - begin)
         evaluations.append(evaluate_scorer(scorer if only is None else Only(scorer, only), test, seen))
-    return Fitted(OverSeeds.of(evaluations), tuple(seconds))
+    return SeedRuns(OverSeeds.of(evaluations), tuple(seconds))
 
 
 def judged(
-    scorers: Mapping[str, Scorer], test: Dataset, seen: Histories, only: Bools | None = None
+    scorers: Mapping[str, Scorer], test: Dataset, *, seen: Histories, only: Bools | None = None
 ) -> dict[str, Evaluation]:
     """Scorers without randomness on the same pairs."""
     return {
@@ -108,10 +106,10 @@ def some_users(evaluation: OverSeeds, pairs: Bools) -> OverSeeds:
 
 def cells(evaluation: Evaluation) -> list[str]:
     """A table's four figures, with t intervals where there are seeds."""
-    return [figure(evaluation, metric, k).strip() for metric, k, _ in MEASURES]
+    return [figure(evaluation, metric, k=k).strip() for metric, k, _ in MEASURES]
 
 
-def told(c: Comparison) -> str:
+def difference_text(c: Comparison) -> str:
     """A difference, its interval and the word."""
     low, high = short(c.low, "+.4f"), short(c.high, "+.4f")
     return f"{c.word} {short(c.difference, '+.4f')} ({low} to {high})"
@@ -122,53 +120,11 @@ def seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
 
 
-def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table."""
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
 def where() -> str:
     """The machine that times hold for."""
     return f"Fit: seconds on one core of {cpu()}, the median of the fits after the first."
 
 
-def write(path: Path | None, text: str) -> None:
-    """Write a page, and make its folder."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf8")
-
-
 def as_figures(evaluation: Evaluation) -> dict[str, Any]:
     """For JSON: label -> figure."""
     return {label: round(evaluation.metric(metric, k), 5) for metric, k, label in MEASURES}
-
-
-def settled(text: str) -> str:
-    """Paragraphs with single blank lines between, one newline at the end."""
-    return "\n\n".join(part.strip("\n") for part in text.split("\n\n") if part.strip()) + "\n"
-
-
-def one_core() -> None:
-    """Start again on one core, where the system knows such a thing.
-
-    Beside other work, a fit on two cores waits for its slower half: 2 s become 13 s. Times of one
-    core can be compared within a table.
-    """
-    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        os.execv(sys.executable, sys.orig_argv)  # so that thread pools are made for one
-
-
-def write_section(path: Path | None, name: str, text: str) -> None:
-    """Put text between a page's marks for a section, and leave the rest as it is."""
-    if path is None:
-        return
-    first, last = f"<!-- {name}: written by the command -->\n", f"<!-- end of {name} -->\n"
-    page = path.read_text(encoding="utf8") if path.exists() else ""
-    if first not in page:
-        page += f"\n{first}{last}"
-    before, rest = page.split(first, 1)
-    _, after = rest.split(last, 1)
-    write(path, f"{before}{first}\n{settled(text)}\n{last}{after}")
