@@ -1,4 +1,4 @@
-"""One list for one person: what is known of them, put to the model that is theirs, and told as JSON."""
+"""This module answers one list for one person, as JSON: what is known of them, put to their model."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ NOBODY = LivePerson()
 
 
 class Answering:
-    """Answers POST /v1/recommend from the bytes of its body."""
+    """An Answering answers POST /v1/recommend from the bytes of its body."""
 
     def __init__(self, service: Service, stub: Stub | None = None) -> None:
         self._service, self._stub = service, stub
 
     async def __call__(self, body: bytes) -> bytes:
-        """The JSON of a list.
+        """Returns the JSON of a list.
 
         Raises:
             Problem: the request can't be answered.
@@ -56,7 +56,7 @@ class Answering:
         return self._written(answer, model, arm, user, started, asked.explain)
 
     def _choose(self, named: str | None, user: str | None) -> tuple[Loaded, str | None]:
-        """The model that answers, and the arm of the split that the person is in."""
+        """Returns the model that answers, and the arm of the split that the person is in."""
         registry = self._service.registry
         serving = registry.serving
         if named is not None:
@@ -104,7 +104,7 @@ class Answering:
 def ask(
     recommender: Recommender, asked: RecommendRequest, *, user: str | None, person: LivePerson
 ) -> Recommendation:
-    """Put a request to a model, with what the person did since training.
+    """Puts a request to a model, with what the person did since training.
 
     Of an erased person the model's own memory is not used: who comes now is new. A model that reads no
     history takes events only as what to leave out.
@@ -136,7 +136,7 @@ def ask(
 
 
 def same_id(recommender: Recommender, user: str) -> bool:
-    """Whether a model that knows this user knows them by this very text: "021" is not the user 21.
+    """Says whether a model that knows this user knows them by this very text: "021" is not the user 21.
 
     Erasures and events go by the text.
     """
@@ -158,7 +158,7 @@ def _condition(condition: Any) -> Any:
 
 
 def items_json(answer: Recommendation, showcase: Showcase | None = None) -> list[dict[str, Any]]:
-    """The items of a list as JSON values; with their genres and year, if there is a showcase to ask."""
+    """Returns the items of a list as JSON values; with genres and year, if there is a showcase to ask."""
     out: list[dict[str, Any]] = []
     for item in answer.items:
         entry = {

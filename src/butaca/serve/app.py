@@ -1,4 +1,4 @@
-"""The application: routes, their OpenAPI document, and the guard in front of them."""
+"""This module wires the application: routes, their OpenAPI document, and the guard in front of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def create_app(
     keys: bool = False,
     stub: Stub | None = None,
 ) -> Guard:
-    """An ASGI application that answers from loaded models.
+    """Makes an ASGI application that answers from loaded models.
 
     Args:
         registry: the models.
@@ -107,14 +107,14 @@ def create_app(
 
 
 async def _tell(request: Request, error: Exception) -> Response:
-    """A problem raised by a route."""
+    """Answers with a problem what a route raised."""
     problem, request_id = logged_problem(error, request.method, path=request.scope["path"])
     headers = {name.decode(): value.decode() for name, value in [*problem.headers, *DATA_HEADERS]}
     return Response(problem.body(request_id), problem.status, headers, MEDIA_TYPE)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The document, with the bodies that routes parse themselves."""
+    """Returns the OpenAPI document, with the bodies that routes parse themselves."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,

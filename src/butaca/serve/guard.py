@@ -1,4 +1,4 @@
-"""The outermost layer, plain ASGI: every limit is checked here, before a route does any work.
+"""This module is the outermost layer, plain ASGI: every limit is checked before a route does any work.
 
 In this order: names (Host), overload, keys, rate, content type, size. It reads the body, counting as it
 arrives, answers POST /v1/recommend itself (the router and its dependencies would cost as much as the
@@ -34,7 +34,7 @@ _EMPTY: Message = {"type": "http.request", "body": b"", "more_body": False}
 
 
 class Guard:
-    """Guards an app.
+    """A Guard stands before an app: it checks limits, reads bodies, and answers what goes wrong.
 
     Args:
         app: the routes.
@@ -60,7 +60,7 @@ class Guard:
         self.leave: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the life of the app."""
+        """Serves one request, or the life of the app."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -127,7 +127,7 @@ class Guard:
                 )
 
     async def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
-        """Every check that needs no body."""
+        """Makes every check that needs no body."""
         service = self.service
         self._allowed(headers.host)
         if method == "OPTIONS":
@@ -163,7 +163,7 @@ class Guard:
             )
 
     async def _key(self, keys: Any, headers: Sequence[tuple[bytes, bytes]], needed: str, name: str) -> str:
-        """Whom the request counts as, by its key.
+        """Returns whom the request counts as, by its key.
 
         Raises:
             Problem: 401 without a valid key, 403 with one that is not for this.
@@ -195,7 +195,7 @@ class Guard:
         return f"key:{key.id}"
 
     async def _read(self, receive: Receive, headers: Headers) -> bytes:
-        """The body, no longer than it may be, counted as it arrives.
+        """Reads the body, no longer than it may be, counted as it arrives.
 
         Raises:
             Problem: 413.
@@ -227,7 +227,7 @@ class Guard:
     async def _routes(
         self, scope: Scope, body: bytes, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]
     ) -> int:
-        """Hand a request to the routes: its body read, its path still encoded, our headers on the answer."""
+        """Hands a request to the routes: its body read, its path still encoded, our headers on the answer."""
         status = 500
         pending: Message | None = {"type": "http.request", "body": body, "more_body": False}
 
@@ -254,7 +254,7 @@ class Guard:
 
 
 class _Gone(Exception):  # noqa: N818 - nobody is told
-    """The client closed the connection."""
+    """Says that the client closed the connection."""
 
 
 def _label(scope: Scope) -> str:

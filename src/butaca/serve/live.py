@@ -1,4 +1,4 @@
-"""What people did since training: counts at once, and is kept in memory for the next request.
+"""This module keeps what people did since training in memory, so that it counts in the next request.
 
 What this process acknowledged is seen by the very next request. What another process wrote is seen when the
 store is asked, every `staleness` seconds, whose events changed; only those people are read again.
@@ -28,7 +28,7 @@ EACH = 10
 
 @dataclass(frozen=True, slots=True)
 class LivePerson:
-    """What the store holds of one person.
+    """A LivePerson holds what the store knows of one person.
 
     Attributes:
         had: items of events that say yes, with value and time, oldest first, each item once.
@@ -43,7 +43,7 @@ class LivePerson:
     erased: bool = False
 
     def in_catalogue(self, code_of: Callable[[str], int | None]) -> tuple[tuple[Given, ...], tuple[str, ...]]:
-        """What was had and what is unwanted: the last word on each item, by id or by title, counts."""
+        """Returns what was had and what is unwanted: the last word on each item, by id or title, counts."""
         if not self.less:
             return self.had, ()
         last: dict[int | str, tuple[Given, bool]] = {}
@@ -57,7 +57,7 @@ class LivePerson:
 
 
 def person_of(events: Iterable[Event], erased: bool) -> LivePerson:
-    """What events add up to: the last word on each item counts."""
+    """Sums up events as a person: the last word on each item counts."""
     last: dict[str, tuple[Given, bool]] = {}
     for event in events:
         last.pop(event.item, None)
@@ -74,7 +74,7 @@ def _events_of(person: LivePerson) -> int:
 
 
 class Live:
-    """A bounded memory of people's events, in front of the store.
+    """A Live is a bounded memory of people's events, in front of the store.
 
     Args:
         store: what is remembered of.
@@ -100,11 +100,11 @@ class Live:
         return len(self._people)
 
     def at_hand(self, user: str) -> LivePerson | None:
-        """What is remembered of a person, without waiting."""
+        """Returns what is remembered of a person, without waiting; None where nothing is."""
         return self._people.get(user)
 
     async def of(self, user: str) -> LivePerson:
-        """What the store holds of a person; read by one task, however many ask."""
+        """Returns what the store holds of a person; one task reads it, however many ask."""
         found = self.at_hand(user)
         if found is not None:
             return found
@@ -143,13 +143,13 @@ class Live:
             self.events -= _events_of(person)
 
     def forget(self, users: Iterable[str] | None) -> None:
-        """Read these people again, or everyone: something of theirs was written."""
+        """Forgets these people, or everyone, so that they are read again: something of theirs was written."""
         for user in (*self._people, *self._reading) if users is None else users:
             self._drop(user)
             self._reading.pop(user, None)
 
     async def follow(self) -> None:
-        """Forget, for as long as the service runs, whoever another process wrote about."""
+        """Forgets, for as long as the service runs, whoever another process wrote about."""
         loop = asyncio.get_running_loop()
         mark: Mark | None = None
         failing = False

@@ -1,4 +1,4 @@
-"""The models that answer: loaded whole and verified before the swap, which is one assignment.
+"""This module holds the models that answer: loaded and verified before the swap, which is one assignment.
 
 Each name stands for one folder. Another version in that folder (fitted again, or with items added) is
 found when the list of models is asked for, and loaded when it is activated. The version that it replaces
@@ -25,7 +25,7 @@ from butaca.serve.showcase import Showcase
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """One version of a model, ready to answer.
+    """A Loaded is one version of a model, ready to answer.
 
     Attributes:
         name: what requests, splits and the page call it.
@@ -49,7 +49,7 @@ class Loaded:
 
 @dataclass(frozen=True, eq=False)
 class Serving:
-    """What answers at one moment; replaced as a whole.
+    """A Serving says what answers at one moment; it is replaced as a whole.
 
     Attributes:
         first: answers those that name no model and fall in no split.
@@ -63,11 +63,11 @@ class Serving:
 
     @property
     def default(self) -> Loaded:
-        """What answers when nothing else is said."""
+        """Returns the model that answers when nothing else is said."""
         return self.active[self.first]
 
     def find(self, asked: str) -> Loaded:
-        """A model by name or by version.
+        """Returns a model by name or by version.
 
         Raises:
             UnknownEntityError: none is called so.
@@ -82,7 +82,7 @@ class Serving:
 
 
 class Registry:
-    """The folders that were given, and what is loaded of them.
+    """A Registry holds the folders that were given, and what is loaded of them.
 
     Args:
         folders: by name, in order; the first answers those that name no model.
@@ -108,7 +108,7 @@ class Registry:
 
     @classmethod
     def of(cls, models: Mapping[str, Recommender], split: Mapping[str, float] | None = None) -> Registry:
-        """Of recommenders in memory, for tests and benchmarks; they have no folders."""
+        """Makes a registry of recommenders in memory, for tests and benchmarks; they have no folders."""
         self = cls.__new__(cls)
         self.folders, self.split, self._lock = {}, dict(split or {}), threading.Lock()
         self._check_split(set(models))
@@ -125,16 +125,16 @@ class Registry:
             )
 
     def close(self) -> None:
-        """End what works behind the models."""
+        """Ends what works behind the models."""
         for model in (*self.serving.active.values(), *self.serving.earlier.values()):
             model.showcase.close()
 
     def arm_of(self, user: str) -> str:
-        """The name that answers a user: the same one each time."""
+        """Returns the name that answers a user: the same one each time."""
         return arm_of(user, self.split)
 
     def versions(self) -> list[dict[str, Any]]:
-        """Every version that is loaded or can be: on disk, serving, or replaced."""
+        """Returns every version that is loaded or can be: on disk, serving, or replaced."""
         serving = self.serving
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for model in (*serving.active.values(), *serving.earlier.values()):
@@ -177,7 +177,7 @@ class Registry:
         return list(found.values())
 
     def activate(self, version: str) -> Loaded:
-        """Let a version answer from now on; requests in work keep the one they started with.
+        """Lets a version answer from now on; requests in work keep the one they started with.
 
         It becomes the version of its name, and, where there is no split, the one that answers those that
         name no model. Nothing changes unless it loads whole.
@@ -235,7 +235,7 @@ def _load(name: str, folder: Path, index: IndexKind) -> Loaded:
 
 
 def version_in(folder: Path) -> str:
-    """The version of the model in a folder now.
+    """Returns the version of the model in a folder now.
 
     Raises:
         BundleError: no whole manifest is there.
@@ -244,7 +244,7 @@ def version_in(folder: Path) -> str:
 
 
 def named_folders(models: Sequence[str]) -> dict[str, Path]:
-    """The folders of `name=folder` or `folder`, by name.
+    """Returns the folders of `name=folder` or `folder`, by name.
 
     >>> named_folders(["champion=models/a", "models/b/"])
     {'champion': PosixPath('models/a'), 'b': PosixPath('models/b')}

@@ -1,4 +1,4 @@
-"""Everything that one running service holds, wired once."""
+"""This module wires, once, everything that one running service holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ THREADS = 8
 
 
 class Service:
-    """What the routes share.
+    """A Service holds what the routes share.
 
     Attributes:
         settings: as given.
@@ -51,20 +51,20 @@ class Service:
         self.count_models()
 
     def count_models(self) -> None:
-        """Tell the metrics which versions are in use."""
+        """Tells the metrics which versions are in use."""
         self.telemetry.serve({m.name: m.version for m in self.registry.serving.active.values()})
 
     async def in_thread(self, function: Callable[..., T], *args: Any, **keywords: Any) -> T:
-        """Wait for the store without holding up the others."""
+        """Waits for the store without holding up the others."""
         call = functools.partial(function, *args, **keywords)
         return await asyncio.get_running_loop().run_in_executor(self.threads, call)
 
     def start(self) -> None:
-        """Begin the work behind the answers."""
+        """Begins the work behind the answers."""
         self.shown.start()
 
     def close(self) -> None:
-        """Write what waits, and let go of the store."""
+        """Writes what waits, and lets go of the store."""
         self.shown.close()
         self.threads.shutdown(wait=True)
         self.registry.close()

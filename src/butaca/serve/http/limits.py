@@ -1,4 +1,4 @@
-"""Token buckets: a steady rate with a burst, for any number of clients in bounded memory."""
+"""This module limits rates by token buckets: a steady rate with a burst, for any number of clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 
 class RateLimiter:
-    """A bucket for each client, the least recently seen forgotten first.
+    """A RateLimiter keeps a token bucket for each client; the least recently seen is forgotten first.
 
     Args:
         rate: tokens a second; 0 does not limit.
@@ -23,7 +23,7 @@ class RateLimiter:
         return len(self._buckets)
 
     def wait(self, client: str, now: float) -> float:
-        """Takes a token: 0 if there was one, else the seconds until there is.
+        """Takes a token and returns 0 if there was one, else the seconds until there is.
 
         >>> b = RateLimiter(rate=2, burst=1)
         >>> [b.wait("a", 10.0), b.wait("a", 10.0), b.wait("a", 10.5), b.wait("b", 10.5)]
@@ -42,7 +42,7 @@ class RateLimiter:
 
 
 def client_name(address: str) -> str:
-    """Whom an address counts as: an IPv6 client has a whole /64 to choose from.
+    """Returns whom an address counts as: an IPv6 client has a whole /64 to choose from.
 
     >>> client_name("192.0.2.7"), client_name("2001:db8::7")
     ('192.0.2.7', '2001:db8::')

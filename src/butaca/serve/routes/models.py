@@ -1,4 +1,4 @@
-"""The models: which there are, which answers, and how they compare online."""
+"""This module shows the models: which there are, which answers, and how they compare online."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FRESH = 5.0
 
 @router.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Every version there is")
 async def models(service: TheService) -> Response:
-    """Those that are loaded and those found in the folders now, with their verdict against the baselines."""
+    """Lists the versions that are loaded or lie in the folders now, with their verdict against the baselines."""
     versions = await service.in_thread(service.registry.versions)
     return json_response({"models": [model_info(version) for version in versions]})
 
@@ -44,7 +44,7 @@ async def models(service: TheService) -> Response:
 async def activate(
     service: TheService, request: Request, *, version: Annotated[str, Path(min_length=1, max_length=64)]
 ) -> Response:
-    """Loads it if need be and verifies it whole; then one swap, under load, without a failed request.
+    """Loads a version if need be and verifies it whole; then one swap, without a failed request.
 
     A damaged folder is answered 409, and what answered before still does. The version that was replaced
     stays in memory and can be activated again. The body is empty, or {}.
@@ -61,7 +61,7 @@ async def activate(
 
 
 def experiment(service: Service) -> dict[str, Any]:
-    """The online comparison as it stood at most `FRESH` seconds ago; reads the store."""
+    """Returns the online comparison as it stood at most `FRESH` seconds ago; reads the store."""
     now = time.monotonic()
     until, comparison = service.experiment
     if now >= until:
@@ -111,7 +111,7 @@ def _experiment(service: Service) -> dict[str, Any]:
 
 
 def _named(catalogue: Catalogue) -> Callable[[str], str]:
-    """What finds an item's id as lists have it: an event may call it by its title."""
+    """Returns what finds an item's id as lists have it: an event may call it by its title."""
 
     def id_of(item: str) -> str:
         code = catalogue.known(item)
@@ -131,7 +131,7 @@ def _finite(value: float) -> float | None:
     summary="Two models side by side on real people",
 )
 async def experiments(service: TheService) -> Response:
-    """For each arm of `--split`: lists shown, those that led to an event, and the rate with its interval.
+    """Compares the arms of `--split`: lists shown, those that led to an event, the rate with its interval.
 
     An event counts for a list if it carries its request_id and its item was in it. Without a split there
     are no arms.
