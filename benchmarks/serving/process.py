@@ -9,9 +9,10 @@ from pathlib import Path
 from butaca.events.store import EventStore
 from butaca.recommend.answers import Recommendation
 from butaca.serve.app import create_app
-from butaca.serve.registry import Loaded, Registry
+from butaca.serve.registry import Registry
 from butaca.serve.schemas import RecommendRequest
 from butaca.serve.server import bind, run
+from butaca.serve.serving import Loaded
 from butaca.serve.settings import ServeSettings
 
 

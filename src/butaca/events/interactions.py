@@ -67,7 +67,7 @@ def _texts(values: Sequence[str]) -> Values:
 
 
 def read_interactions(database: Database, rows: int) -> Iterator[Interactions]:
-    """Yields `rows` positive events at a time, of one state of the database: what is added meanwhile waits."""
+    """Yields `rows` positive events at a time, of one state of the database: what comes meanwhile waits."""
     c = events.c
     query = select(c.user_id, c.item_id, c.value, c.time).where(c.kind.in_(POSITIVE_KINDS)).order_by(c.seq)
     with database.read() as connection, connection.execution_options(yield_per=rows).execute(query) as found:

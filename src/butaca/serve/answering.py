@@ -16,9 +16,9 @@ from butaca.recommend.person import Given
 from butaca.recommend.recommender import Recommender
 from butaca.serve.http.problems import of_error
 from butaca.serve.live import LivePerson
-from butaca.serve.registry import Loaded
 from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse
 from butaca.serve.service import Service
+from butaca.serve.serving import Loaded
 from butaca.serve.showcase import Showcase
 from butaca.serve.telemetry import uuid7
 

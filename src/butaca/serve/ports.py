@@ -1,4 +1,4 @@
-"""This module says what the service asks of an event store: events/store.py fits, and a stand-in in a test."""
+"""This module says what the service asks of an event store: events/store.py fits, as do stand-ins."""
 
 from __future__ import annotations
 

@@ -8,9 +8,7 @@ stays in memory, so that a swap can be taken back though its folder is gone.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,65 +18,7 @@ from butaca.events.split import arm_of
 from butaca.index.kinds import IndexKind
 from butaca.recommend.folder.bundle import load_bundle, read_manifest, version_of
 from butaca.recommend.recommender import Recommender
-from butaca.serve.showcase import Showcase
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """A Loaded is one version of a model, ready to answer.
-
-    Attributes:
-        name: what requests, splits and the page call it.
-        version: the first twelve digits of its folder's seal.
-        recommender: answers.
-        folder: where it was read from.
-        showcase: what can be told of its items without asking it anything.
-        loaded_at: seconds since 1970.
-    """
-
-    name: str
-    version: str
-    recommender: Recommender
-    folder: Path | None = None
-    loaded_at: float = field(default_factory=time.time)
-    showcase: Showcase = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "showcase", Showcase(self.recommender, self.folder))
-
-
-@dataclass(frozen=True, eq=False)
-class Serving:
-    """A Serving says what answers at one moment; it is replaced as a whole.
-
-    Attributes:
-        first: answers those that name no model and fall in no split.
-        active: by name.
-        earlier: the versions that the active ones replaced, by name.
-    """
-
-    first: str
-    active: Mapping[str, Loaded]
-    earlier: Mapping[str, Loaded] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def default(self) -> Loaded:
-        """Returns the model that answers when nothing else is said."""
-        return self.active[self.first]
-
-    def find(self, asked: str) -> Loaded:
-        """Returns a model by name or by version.
-
-        Raises:
-            UnknownEntityError: none is called so.
-        """
-        if asked in self.active:
-            return self.active[asked]
-        for model in (*self.active.values(), *self.earlier.values()):
-            if model.version == asked:
-                return model
-        names = ", ".join(f"{m.name} ({m.version})" for m in self.active.values())
-        raise UnknownEntityError("A model is one that is served", repr(asked), f"There are {names}")
+from butaca.serve.serving import Loaded, Serving
 
 
 class Registry:
@@ -98,7 +38,11 @@ class Registry:
         index: IndexKind = "exact",
     ) -> None:
         if not folders:
-            raise SettingError("A service has a model", "none", "butaca serve model/")
+            raise SettingError(
+                "A service has a model",
+                "none",
+                'Give it a folder: butaca serve model/, or Registry({"name": folder})',
+            )
         self.folders, self.index = dict(folders), index
         self.split = dict(split or {})
         self._check_split(set(self.folders))
@@ -121,7 +65,8 @@ class Registry:
             raise SettingError(
                 "A split names models that are served",
                 ", ".join(sorted(set(self.split) - names)),
-                "Give each as name=folder: butaca serve champion=model-a challenger=model-b",
+                "Name the models as the split does: butaca serve champion=model-a challenger=model-b, or the "
+                "keys of Registry(folders)",
             )
 
     def close(self) -> None:
@@ -139,41 +84,24 @@ class Registry:
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for model in (*serving.active.values(), *serving.earlier.values()):
             active = serving.active[model.name] is model
-            found[model.name, model.version] = {
-                "name": model.name,
-                "version": model.version,
-                "active": active and model.name in (self.split or {serving.first}),
-                "loaded": True,
-                "loaded_at": model.loaded_at,
-                "about": model.recommender.about,
-                "second_stage": _second_stage_in_memory(model.recommender),
-            }
+            found[model.name, model.version] = _entry(
+                model.name,
+                model.version,
+                about=model.recommender.about,
+                second_stage=_second_stage_in_memory(model.recommender),
+                active=active and model.name in (self.split or {serving.first}),
+                loaded_at=model.loaded_at,
+            )
         for name, folder in self.folders.items():
             try:
                 manifest = read_manifest(folder)
             except BundleError as error:
-                found[name, ""] = {
-                    "name": name,
-                    "version": "",
-                    "active": False,
-                    "loaded": False,
-                    "loaded_at": None,
-                    "about": {},
-                    "second_stage": None,
-                    "damaged": str(error),
-                }
+                found[name, ""] = _entry(name, "", about={}, second_stage=None) | {"damaged": str(error)}
                 continue
             version = version_of(manifest)
             if (name, version) not in found:
-                found[name, version] = {
-                    "name": name,
-                    "version": version,
-                    "active": False,
-                    "loaded": False,
-                    "loaded_at": None,
-                    "about": manifest["about"],
-                    "second_stage": _second_stage_on_disk(manifest),
-                }
+                stage = _second_stage_on_disk(manifest)
+                found[name, version] = _entry(name, version, about=manifest["about"], second_stage=stage)
         return list(found.values())
 
     def activate(self, version: str) -> Loaded:
@@ -266,6 +194,23 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
             )
         found[name] = path
     return found
+
+
+def _entry(
+    name: str,
+    version: str,
+    *,
+    about: Mapping[str, Any],
+    second_stage: dict[str, Any] | None,
+    active: bool = False,
+    loaded_at: float | None = None,
+) -> dict[str, Any]:
+    """Returns what `Registry.versions` says of a version, which is loaded if it has a time of that."""
+    loaded = loaded_at is not None
+    return {"name": name, "version": version, "active": active, "loaded": loaded, "loaded_at": loaded_at} | {
+        "about": about,
+        "second_stage": second_stage,
+    }
 
 
 def _second_stage_in_memory(recommender: Recommender) -> dict[str, Any] | None:

@@ -71,7 +71,7 @@ def bind(host: str, port: int) -> socket.socket:
         )[0]
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so, asyncio sets no delay
     except OSError as error:
-        raise SettingError("An address can be listened on", f"{host}: {error}", "Check --host") from None
+        raise SettingError("An address can be listened on", f"{host}: {error}", "Check the host") from None
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(address)
@@ -82,10 +82,10 @@ def bind(host: str, port: int) -> socket.socket:
             raise SettingError(
                 "A port is used by one program",
                 f"{host}:{port}, which another one has",
-                "Stop it, or choose another: --port 8001 (0 takes a free one)",
+                "Stop it, or choose another port (0 takes a free one)",
             ) from None
         raise SettingError(
-            "An address can be listened on", f"{host}:{port}: {error}", "Check --host and --port"
+            "An address can be listened on", f"{host}:{port}: {error}", "Check the host and the port"
         ) from None
     return listening
 

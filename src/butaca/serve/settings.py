@@ -94,7 +94,7 @@ class ServeSettings:
             raise SettingError(
                 "The shares of a split are 0 or more and add up to 1",
                 ", ".join(f"{name}={share:g}" for name, share in self.split.items()),
-                "Write --split champion=0.9,challenger=0.1",
+                "Write for instance champion=0.9,challenger=0.1",
             )
 
     def rate_limit(self, keys: bool) -> float:

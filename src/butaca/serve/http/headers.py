@@ -84,7 +84,7 @@ def allowed_host(settings: ServeSettings) -> Callable[[bytes], None]:
                 "host",
                 "The Host header is a name of this service",
                 text or "none",
-                "Call it by localhost, or start it with --host-name NAME",
+                "Call it by localhost, or start it with this among its host_names (--host-name NAME)",
             )
         if len(good) < 64:
             good.add(host)

@@ -80,7 +80,7 @@ def _event(event: EventIn, now: int, at: int) -> Event:
     summary="What is known of a person",
 )
 async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
-    """Lists what the model was trained on and the last 1,000 events since, latest first; none for a stranger."""
+    """Lists what the model was trained on and the last 1,000 events since, latest first; may be empty."""
     recommender = service.registry.serving.default.recommender
     titles, known = recommender.catalogue.titles, recommender.catalogue.known
     events = await service.in_thread(service.store.history, id)

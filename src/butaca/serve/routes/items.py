@@ -10,10 +10,10 @@ from starlette.responses import Response
 from butaca.errors import UnknownEntityError
 from butaca.serve.answering import items_json
 from butaca.serve.http.problems import of_error
-from butaca.serve.registry import Loaded
 from butaca.serve.routes.common import PathId, TheService, json_response, packed_json, problems
 from butaca.serve.schemas_out import FiltersAnswer, ItemFull, ItemList, MapAnswer, SimilarAnswer
 from butaca.serve.service import Service
+from butaca.serve.serving import Loaded
 from butaca.serve.settings import K_MAX, TEXT_MAX
 
 router = APIRouter(prefix="/v1", tags=["items"])

@@ -29,7 +29,7 @@ FRESH = 5.0
 
 @router.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Every version there is")
 async def models(service: TheService) -> Response:
-    """Lists the versions that are loaded or lie in the folders now, with their verdict against the baselines."""
+    """Lists the versions that are loaded or lie in the folders now, with their verdict against baselines."""
     versions = await service.in_thread(service.registry.versions)
     return json_response({"models": [model_info(version) for version in versions]})
 

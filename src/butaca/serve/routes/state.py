@@ -47,7 +47,7 @@ async def metrics(service: TheService) -> Response:
     "/v1/state", response_model=dict[str, Any], responses=problems(), summary="What the state page shows"
 )
 async def state(service: TheService) -> Response:
-    """Gives models and their verdicts, latencies of the last lists, counts since the start, the comparison."""
+    """Gives models and verdicts, latencies of the last lists, counts since the start, the comparison."""
     telemetry, serving = service.telemetry, service.registry.serving
     versions = await service.in_thread(service.registry.versions)
     default = serving.default
