@@ -1,4 +1,4 @@
-"""Children: each measurement runs in a process of its own and prints one line of JSON."""
+"""This module runs children: each measurement is a process of its own and prints one line of JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SET = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEV
 
 
 def run_child(command: Sequence[str], name: str) -> dict[str, Any]:
-    """Run a command to its end and read the JSON object in its last line.
+    """Runs a command to its end and reads the JSON object in its last line.
 
     Raises:
         BenchmarkError: it failed (its stderr is in the message) or printed no JSON.
@@ -42,7 +42,7 @@ def run_child(command: Sequence[str], name: str) -> dict[str, Any]:
 
 
 def child_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment less UNSET, with SET."""
+    """Returns this process's environment less UNSET, with SET."""
     kept = {k: v for k, v in (os.environ if base is None else base).items() if k not in UNSET}
     return kept | SET
 

@@ -1,4 +1,4 @@
-"""How a benchmark runs as a command: progress on stderr, tables and one line of JSON on stdout."""
+"""This module runs a benchmark as a command: progress on stderr, tables and a line of JSON on stdout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(
     as_json: Callable[[T], dict[str, Any]],
     out: Path | None = None,
 ) -> int:
-    """Measure, show, print the JSON, and write it to `out` if asked: the exit status.
+    """Measures, shows, prints the JSON, writes it to `out` if asked, and returns the exit status.
 
     Args:
         measure: does the work, told where progress goes.

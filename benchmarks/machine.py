@@ -12,7 +12,7 @@ THREADS = 2
 
 
 def cpu() -> str:
-    """The processor's name, where the system tells."""
+    """Returns the processor's name, where the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
     except OSError:
@@ -22,7 +22,7 @@ def cpu() -> str:
 
 
 def one_core() -> None:
-    """Start again on one core, where the system knows such a thing.
+    """Starts again on one core, where the system knows such a thing.
 
     Beside other work, a fit on two cores waits for its slower half: 2 s become 13 s. Times of one
     core can be compared within a table.
@@ -33,6 +33,6 @@ def one_core() -> None:
 
 
 def two_cores() -> None:
-    """Keep this process and its children on two cores, where the system lets one choose."""
+    """Keeps this process and its children on two cores, where the system lets one choose."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])

@@ -9,25 +9,25 @@ from typing import Any
 
 
 def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table."""
+    """Returns a table in Markdown."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def write(path: Path | None, text: str) -> None:
-    """Write a page, and make its folder."""
+    """Writes a page, and makes its folder."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf8")
 
 
 def settled(text: str) -> str:
-    """Paragraphs with single blank lines between, one newline at the end."""
+    """Returns paragraphs with single blank lines between and one newline at the end."""
     return "\n\n".join(part.strip("\n") for part in text.split("\n\n") if part.strip()) + "\n"
 
 
 def write_section(path: Path | None, name: str, *, text: str) -> None:
-    """Put text between a page's marks for a section, and leave the rest as it is."""
+    """Puts text between a page's marks for a section, and leaves the rest as it is."""
     if path is None:
         return
     first, last = f"<!-- {name}: written by the command -->\n", f"<!-- end of {name} -->\n"

@@ -1,4 +1,4 @@
-"""The notebook with butaca and with TensorFlow Recommenders, side by side: `python -m benchmarks.notebook`.
+"""This benchmark runs the notebook with butaca and with TFRS: `python -m benchmarks.notebook`.
 
 Each repeat runs, one after another and each in a process of its own: TFRS with metrics off while
 training, butaca, TFRS the notebook's way (metrics on), and the machine's arithmetic. So what else the
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def measure(repeats: int, progress: Console) -> NotebookResults:
-    """All of it, `repeats` times, TFRS and butaca in turn."""
+    """Measures both sides `repeats` times, TFRS and butaca in turn."""
     load = os.getloadavg()[0]
     if load > 0.5:
         progress.print(
@@ -85,7 +85,7 @@ def measure(repeats: int, progress: Console) -> NotebookResults:
 
 
 def hand_over(raw: Dataset, folder: Path) -> None:
-    """Write what the peer reads: the rows of butaca's own split, and a title per movie."""
+    """Writes what the peer reads: the rows of butaca's own split, and a title per movie."""
     train, test = random_split(raw.keyed_by("movie_title"), test=0.2, seed=SEED)
     for name, part in (("train.tsv", train), ("test.tsv", test)):
         users, titles = part.users.ids.decode(part.user), part.items.ids.decode(part.item)

@@ -1,4 +1,4 @@
-"""The notebook benchmark's figures: the speedups and their ratios, quality, and the JSON of it all."""
+"""This module holds the notebook benchmark's figures: speedups, quality, and the JSON of it all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TFRS_LOSS, LOSS_TOLERANCE, TOP_100 = 29_576, 0.01, (0.170, 0.200)
 
 @dataclass
 class NotebookResults:
-    """What the children answered, by repeat; `seeds` are butaca's quality rows."""
+    """A NotebookResults holds what the children answered, by repeat; `seeds` are butaca's quality rows."""
 
     load_average_before: float
     tfrs_off: list[Answer] = field(default_factory=list)
@@ -32,7 +32,7 @@ class NotebookResults:
 
 @dataclass(frozen=True)
 class Speedup:
-    """One row: seconds of each repeat on both sides, and what the ratio should reach.
+    """A Speedup holds the seconds of each repeat on both sides, and what their ratio should reach.
 
     Attributes:
         key: name in the JSON, less "_ratio".
@@ -50,18 +50,18 @@ class Speedup:
 
     @property
     def ratio(self) -> float:
-        """Median TFRS time over median butaca time."""
+        """Returns the median TFRS time over the median butaca time."""
         return median(self.tfrs) / median(self.butaca)
 
     @property
     def spread(self) -> tuple[float, float]:
-        """Least and greatest ratio within one repeat."""
+        """Returns the least and greatest ratio within one repeat."""
         each = [t / b for t, b in zip(self.tfrs, self.butaca, strict=True)]
         return min(each), max(each)
 
     @property
     def verdict(self) -> str:
-        """Where the ratio stands."""
+        """Says where the ratio stands."""
         if self.at_least is None or self.aim is None:
             return ""
         if self.ratio < self.at_least:
@@ -70,7 +70,7 @@ class Speedup:
 
 
 def speedups(results: NotebookResults) -> list[Speedup]:
-    """The rows, first the five that have targets."""
+    """Returns the speedups, first the five that have targets."""
     off, on, ours = results.tfrs_off, results.tfrs_on, results.butaca
     cold, warm = [b["fit_cold"] for b in ours], [median(b["fit_warm"]) for b in ours]
     evaluate = [median(b["evaluate"]) for b in ours]
@@ -117,18 +117,18 @@ def speedups(results: NotebookResults) -> list[Speedup]:
 
 
 def steady(answer: Answer) -> float:
-    """Ten epochs at the pace of all but the first, which also traces, shuffles and fills the cache."""
+    """Returns ten epochs at the pace of all but the first, which also traces and fills the cache."""
     epochs = answer["cold_epochs"]
     return float(len(epochs) * mean(epochs[1:]))
 
 
 def fastest_query(answers: Iterable[Answer]) -> list[float]:
-    """TFRS's quickest way of calling BruteForce, by repeat."""
+    """Returns the seconds of TFRS's quickest way of calling BruteForce, by repeat."""
     return [min(t["query"].values()) for t in answers]
 
 
 def best_limits(results: NotebookResults) -> Answer:
-    """Of each rate the best, of each time the shortest."""
+    """Returns of each rate the best, of each time the shortest."""
     limits = results.limits
     out = dict(limits[0])
     for name in out:
@@ -140,7 +140,7 @@ def best_limits(results: NotebookResults) -> Answer:
 
 
 def accuracies(metrics: Answer) -> dict[Any, float]:
-    """The notebook's metric names -> {k: accuracy, "loss": loss of the last batch}."""
+    """Turns the notebook's metric names into {k: accuracy, "loss": loss of the last batch}."""
     by_k: dict[Any, float] = {
         k: metrics[f"factorized_top_k/top_{k}_categorical_accuracy"] for k in NOTEBOOK_K
     }
@@ -148,7 +148,7 @@ def accuracies(metrics: Answer) -> dict[Any, float]:
 
 
 def quality_rows(results: NotebookResults) -> dict[str, dict[Any, float]]:
-    """Name of a row -> accuracies: the notebook, each TFRS run, butaca's seeds."""
+    """Returns accuracies by the name of a row: the notebook, each TFRS run, butaca's seeds."""
     rows: dict[str, dict[Any, float]] = {"the notebook, as it printed it": dict(NOTEBOOK_PRINTED)}
     for way, answers in (("metrics off", results.tfrs_off), ("metrics on", results.tfrs_on)):
         for n, answer in enumerate(answers, start=1):
@@ -159,7 +159,7 @@ def quality_rows(results: NotebookResults) -> dict[str, dict[Any, float]]:
 
 
 def quality_verdict(seeds: Sequence[Answer]) -> tuple[bool, str]:
-    """Whether every seed lands where TFRS does, and the sentence that says so."""
+    """Returns whether every seed lands where TFRS does, and the sentence that says so."""
     losses, top = [r["loss"] for r in seeds], [accuracies(r)[100] for r in seeds]
     off = max(abs(loss / TFRS_LOSS - 1) for loss in losses)
     loss_ok, top_ok = off <= LOSS_TOLERANCE, all(TOP_100[0] <= t <= TOP_100[1] for t in top)
@@ -172,7 +172,7 @@ def quality_verdict(seeds: Sequence[Answer]) -> tuple[bool, str]:
 
 
 def as_json(results: NotebookResults) -> Answer:
-    """Everything, for programs: ratios at the top level, seconds, quality, every repeat."""
+    """Returns everything, for programs: ratios at the top level, seconds, quality, every repeat."""
     rows = speedups(results)
     ok, _ = quality_verdict(results.seeds)
     return {

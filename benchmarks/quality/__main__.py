@@ -1,4 +1,4 @@
-"""The default recipe beside ten peers on MovieLens 100K: `python -m benchmarks.quality`.
+"""This benchmark puts the default recipe beside ten peers on MovieLens 100K: `python -m benchmarks.quality`.
 
 Five random 80/20 splits, seen titles left out, every model judged by the same code. Peers (irspack,
 implicit; in an environment of their own, made on first use) run with the settings that
@@ -56,7 +56,7 @@ def main() -> int:
 def measure(
     splits: Sequence[int], seeds: int, *, peers: Sequence[str], trials: int | None, progress: Console
 ) -> QualityResults:
-    """All of it, split by split; times on the first."""
+    """Judges every model, split by split; times are of the first."""
     load = os.getloadavg()[0]
     if load > 0.5:
         progress.print(
@@ -93,7 +93,7 @@ def measure(
 def fit_times(
     results: QualityResults, seed: int, *, chosen: dict[str, Any], folder: Path, progress: Console
 ) -> None:
-    """The model's fits and those of iALS in turn, three times, so that other work meets both alike."""
+    """Times the model's fits and those of iALS in turn, three times, so that other work meets both alike."""
     train, test = parts(str(seed))
     ours = [sys.executable, "-m", "benchmarks.quality.butaca", "time", str(seed)]
     ials = {name: found for name, found in chosen.items() if name == "iALS"}
@@ -113,7 +113,7 @@ def fit_times(
 def one_split(
     seed: int, seeds: int, *, chosen: dict[str, Any], folder: Path, progress: Console, timing: bool
 ) -> Split:
-    """The model, every peer and popularity on one split, and the verdict."""
+    """Judges the model, every peer and popularity on one split, with the verdict."""
     name = f"split {seed}"
     train, test = parts(str(seed))
     model = butaca_scores(str(seed), seeds, folder=folder, progress=progress)

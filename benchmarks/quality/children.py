@@ -19,7 +19,7 @@ from butaca import Dataset
 
 
 def butaca_scores(data: str, seeds: int, *, folder: Path, progress: Console, only: Any = None) -> OverSeeds:
-    """Fit the default recipe with every seed, and judge it."""
+    """Fits the default recipe with every seed, and judges it."""
     train, test = parts(data)
     command = [sys.executable, "-m", "benchmarks.quality.butaca", "scores", data]
     command += ["--seeds", str(seeds), "--out", str(folder)]
@@ -39,7 +39,7 @@ def peer_scores(
     name: str,
     only: Any = None,
 ) -> tuple[dict[str, OverSeeds], dict[str, Any]]:
-    """Fit every peer with its settings, and judge it; and what the child said."""
+    """Fits every peer with its settings and judges it; also returns what the child said."""
     hand_over(folder / "pairs.npz", (train, None))
     jobs = {peer: found["settings"] for peer, found in chosen.items()}
     (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf8")
@@ -62,7 +62,7 @@ def peer_scores(
 
 
 def collect(folder: Path, files: Sequence[str], *, train: Dataset, test: Dataset, only: Any) -> OverSeeds:
-    """Judge score files and take them away."""
+    """Judges score files and takes them away."""
     paths = [folder / file for file in files]
     judged = judge(paths, train, test=test, only=only)
     for path in paths:

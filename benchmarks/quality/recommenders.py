@@ -1,4 +1,4 @@
-"""Microsoft Recommenders' protocol on MovieLens 100K: `python -m benchmarks.quality.recommenders`.
+"""This benchmark follows Microsoft Recommenders' protocol: `python -m benchmarks.quality.recommenders`.
 
 Split: per movie id 75/25, seed 42; the rows of their `python_stratified_split(filter_by="item")`.
 Lists: ten movies of those that training knows, less the user's own. The default recipe stands beside
@@ -61,7 +61,7 @@ TARGET, AIM = 0.47, 0.52
 
 @dataclass
 class RecommendersResults:
-    """The model and every peer on the split."""
+    """A RecommendersResults holds the model and every peer on the split."""
 
     model: OverSeeds
     peers: dict[str, OverSeeds]
@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def measure(seeds: int, names: Sequence[str], *, progress: Console) -> RecommendersResults:
-    """Fit and judge everything on the split."""
+    """Fits and judges everything on the split."""
     two_cores()
     PEERS.python(progress)
     train, test = parts("recommenders")
@@ -116,7 +116,7 @@ def measure(seeds: int, names: Sequence[str], *, progress: Console) -> Recommend
 
 
 def figures(evaluation: Evaluation) -> tuple[float, ...]:
-    """In the order of HEADINGS."""
+    """Returns the figures in the order of HEADINGS."""
     relevant = evaluation.hits_per_user(K)[1]  # R: movie ids repeat no pair
     cut = evaluation.per_user("map", K)
     by_all = cut * np.minimum(relevant, K) / relevant
@@ -130,7 +130,7 @@ def figures(evaluation: Evaluation) -> tuple[float, ...]:
 
 
 def show(console: Console, outcome: RecommendersResults) -> None:
-    """The table, the verdicts, the facts."""
+    """Prints the table, the verdicts, the facts."""
     console.print()
     console.print(accuracy(outcome))
     table = new_table(
@@ -157,7 +157,7 @@ def show(console: Console, outcome: RecommendersResults) -> None:
 
 
 def accuracy(outcome: RecommendersResults) -> Table:
-    """The model, the peers run here, what was published."""
+    """Makes the table of the model, the peers run here, and what was published."""
     table = new_table(
         "MovieLens 100K, Microsoft Recommenders' split: 75/25 of each movie, seed 42, seen left out",
         *HEADINGS,
@@ -176,7 +176,7 @@ def accuracy(outcome: RecommendersResults) -> Table:
 
 
 def as_json(outcome: RecommendersResults) -> dict[str, Any]:
-    """One line's worth."""
+    """Returns one line's worth."""
     keys = ("ndcg_10", "map", "precision_10", "recall_10", "map_10")
     rows: dict[str, OverSeeds] = {"butaca": outcome.model, **outcome.peers}
     every = {

@@ -1,4 +1,4 @@
-"""What the quality benchmark prints: accuracy, times, and a verdict on each peer."""
+"""This module prints the quality benchmark: accuracy, times, and a verdict on each peer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STYLE = {"beats": "green", "ties": "", "loses": "red"}
 
 
 def show(console: Console, results: QualityResults) -> None:
-    """All tables."""
+    """Prints all tables."""
     for split in results.splits:
         console.print()
         console.print(accuracy(split, results))
@@ -40,7 +40,7 @@ def show(console: Console, results: QualityResults) -> None:
 
 
 def accuracy(split: Split, results: QualityResults) -> Table:
-    """Every model on one split; the best of a column in bold."""
+    """Makes the table of every model on one split; the best of a column is in bold."""
     title = f"MovieLens 100K, random split {split.seed}, seen titles left out"
     title += " (settings chosen on its training data)" if split.tuned_on else " (nothing chosen on it)"
     table = new_table(title, *(label for _, _, label in COLUMNS), "validation", "fit, warm")
@@ -71,7 +71,7 @@ def accuracy(split: Split, results: QualityResults) -> Table:
 
 
 def figure(evaluation: Evaluation, metric: str, *, k: int) -> str:
-    """A figure, with its t interval where there are seeds."""
+    """Writes a figure, with its t interval where there are seeds."""
     value = evaluation.metric(metric, k)
     if not isinstance(evaluation, OverSeeds) or len(evaluation.seeds) < 2:
         return f"{short(value)}       "
@@ -80,12 +80,12 @@ def figure(evaluation: Evaluation, metric: str, *, k: int) -> str:
 
 
 def short(value: float, form: str = ".4f") -> str:
-    """Four digits, without the zero before the point."""
+    """Writes four digits, without the zero before the point."""
     return format(value, form).replace("0.", ".", 1)
 
 
 def verdicts(split: Split) -> Table:
-    """The model against every peer on one split."""
+    """Makes the table of the model against every peer on one split."""
     title = f"The model less each peer, split {split.seed}: paired, 95 % intervals from resampled users"
     table = new_table(title, *(label for _, _, label in MEASURES), "in a word")
     for name, row in split.verdict.against.items():
@@ -94,14 +94,14 @@ def verdicts(split: Split) -> Table:
 
 
 def cell(c: Comparison) -> str:
-    """A word and the difference, and under it the interval."""
+    """Writes a word and the difference, and under it the interval."""
     low, high = short(c.low, "+.4f"), short(c.high, "+.4f")
     text = f"{c.word} {short(c.difference, '+.4f')}\n{low} to {high}"
     return f"[{STYLE[c.word]}]{text}[/]" if STYLE[c.word] else text
 
 
 def across(results: QualityResults) -> Table:
-    """Every split in one table: the mean difference, and how often which word."""
+    """Makes one table of every split: the mean difference, and how often which word."""
     n = len(results.splits)
     title = f"The model less each peer, mean of {n} splits: how often it beats / ties / loses"
     table = new_table(title, *(label for _, _, label in MEASURES))
@@ -119,7 +119,7 @@ def across(results: QualityResults) -> Table:
 
 
 def notes(results: QualityResults) -> list[str]:
-    """What the words in the tables mean, and where it ran."""
+    """Returns lines that say what the words in the tables mean, and where it ran."""
     ratio = results.ials_ratio
     trials = sorted({found["trials"] for found in results.settings.values()})
     out = [

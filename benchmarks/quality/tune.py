@@ -1,4 +1,4 @@
-"""Chooses the peers' settings on validation: `python -m benchmarks.quality.tune`.
+"""This program chooses the peers' settings on validation: `python -m benchmarks.quality.tune`.
 
 Every peer gets the same number of trials (Optuna, TPE, one seed) on the same validation slices, four times a
 random tenth of the training data of the seed-42 split, and the same measure: NDCG@20, seen titles left
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def tune(names: Sequence[str], trials: int, *, seed: int, out: Path, progress: Console) -> None:
-    """Tune each peer and keep what it found at once."""
+    """Tunes each peer and keeps what it found at once."""
     python = PEERS.python(progress)
     with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
         data = Path(folder) / "pairs.npz"
@@ -70,7 +70,7 @@ def tune(names: Sequence[str], trials: int, *, seed: int, out: Path, progress: C
 
 
 def keep(out: Path, name: str, *, found: dict[str, Any], versions: dict[str, str]) -> None:
-    """Write one peer's outcome beside the others'."""
+    """Writes one peer's outcome beside the others'."""
     known = json.loads(out.read_text(encoding="utf8"))["peers"] if out.exists() else {}
     known[name] = found
     content = {

@@ -1,4 +1,4 @@
-"""The second stage beside the first alone: `python -m benchmarks.ranking`.
+"""This benchmark puts the second stage beside the first alone: `python -m benchmarks.ranking`.
 
 On the split of ANCHORS (random, seed 42) and on the last fifth in time of MovieLens 100K, seen titles left
 out; every seed fits its own first stage, folds and trees on the training data. Settings were chosen on
@@ -34,7 +34,7 @@ from butaca.types import Scorer
 
 @dataclass(frozen=True, eq=False)
 class StageFigures:
-    """One split over seeds."""
+    """A StageFigures holds what one split says of both stages, over seeds."""
 
     verdict: RankVerdict
     train_seconds: tuple[float, ...]
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def measure(train: Dataset, test: Dataset, *, seeds: int, later: bool) -> StageFigures:
-    """Both stages, fitted and judged with each seed."""
+    """Fits and judges both stages with each seed."""
     seen = Histories.of(train)
     firsts, boths, seconds, errors = [], [], [], []
     chosen = RankSettings(folds="time" if later else "random")
@@ -102,7 +102,7 @@ def measure(train: Dataset, test: Dataset, *, seeds: int, later: bool) -> StageF
 
 
 def rating_errors(two: TwoStage, test: Dataset) -> tuple[float, float]:
-    """RMSE and MAE of the ratings predicted for the test pairs, beside their user's 300 candidates."""
+    """Returns RMSE and MAE of the ratings predicted for test pairs, beside their user's 300 candidates."""
     assert test.value is not None
     errors = []
     for user in np.unique(test.user):
@@ -120,7 +120,7 @@ def rating_errors(two: TwoStage, test: Dataset) -> tuple[float, float]:
 
 
 def speeds(two: TwoStage, n_users: int) -> tuple[float, float]:
-    """Milliseconds to featurise and order one person's candidates, and seconds to do so for everyone."""
+    """Returns milliseconds to featurise and order one person's candidates, and seconds for everyone's."""
     users = np.arange(n_users, dtype=np.int32)
     scores = two.first.score(users)
     candidates, values = two.candidates(users, scores)
@@ -136,7 +136,7 @@ def speeds(two: TwoStage, n_users: int) -> tuple[float, float]:
 
 
 def headline(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures that a goal names."""
+    """Returns the figures that a goal names."""
     out: dict[str, Any] = {}
     if "random" in figures:
         gains = figures["random"]["gains"]
@@ -153,14 +153,14 @@ def headline(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_figures(found: StageFigures) -> dict[str, Any]:
-    """For JSON."""
+    """Returns a split's figures for the JSON."""
     costs = {"train_s": median(found.train_seconds), "one_user_ms": found.one_ms}
     costs |= {"all_users_s": found.all_seconds, "rmse": found.rmse, "mae": found.mae}
     return {**found.verdict.as_json(), **{name: round(value, 4) for name, value in costs.items()}}
 
 
 def section(name: str, found: StageFigures) -> str:
-    """A split's tables."""
+    """Returns a split's tables."""
     v = found.verdict
     heads = ["", *(label for _, _, label in MEASURES)]
     rows = [["first stage", *cells(v.first)], ["two stages", *cells(v.both)]]

@@ -1,4 +1,4 @@
-"""What variety and freshness cost and give: `python -m benchmarks.ranking.reorder --markdown docs/lists.md`.
+"""This benchmark says what variety and freshness cost and give: `python -m benchmarks.ranking.reorder`.
 
 The default recipe on the ANCHORS split of MovieLens 100K, seen films left out, one seed: lists of ten for
 every test user at several settings of each, and what they hold.
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def judged(recommender: Recommender, test: Dataset, *, setting: dict[str, float]) -> dict[str, float]:
-    """Top-10 accuracy per test pair, and what the lists hold."""
+    """Returns top-10 accuracy per test pair, and what the lists hold."""
     users = np.unique(test.user)
     lists: Codes = np.full((len(users), 10), -1, dtype=np.int32)
     code = {item: i for i, item in enumerate(recommender.catalogue.ids)}

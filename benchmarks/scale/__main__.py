@@ -1,4 +1,4 @@
-"""One machine, 25 million interactions: growing them, preparing them, training from the disk.
+"""This benchmark takes one machine and 25 million interactions: grown, prepared, and trained from the disk.
 
     make bench-scale            25 million, and 100 million prepared; SMALL=1: a tenth, and not these
 
@@ -42,7 +42,7 @@ FULL, SMALL, HUGE = (160, 32), (16, 32), (640, 32)
 
 @dataclass(frozen=True)
 class ScaleResults:
-    """What was measured, by command, and of what."""
+    """A ScaleResults holds what was measured, by command, and of what."""
 
     sizes: dict[str, int]
     grow: CommandCost
@@ -100,7 +100,7 @@ def measure(
 
 
 def rows(found: ScaleResults) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Header and rows: what was run, and what it took."""
+    """Returns header and rows: what was run, and what it took."""
     title = "{interactions:,} interactions, {users:,} users, {items:,} items".format(**found.sizes)
     commands = (
         ("grow", found.grow),
@@ -120,7 +120,7 @@ def rows(found: ScaleResults) -> tuple[Sequence[str], list[Sequence[str]]]:
 
 
 def pages(found: ScaleResults, docs: Path) -> None:
-    """The tables, into the pages in this folder."""
+    """Writes the tables into the pages in this folder."""
     machine = f"{os.cpu_count()} cores of {cpu()}, load average {os.getloadavg()[0]:.1f} at the end."
     t = found.training
     rate = (

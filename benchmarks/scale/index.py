@@ -1,4 +1,4 @@
-"""Lists over a million items: exact against one read of the vectors, approximate against exact.
+"""This benchmark times lists over a million items: exact beside one read, approximate beside exact.
 
     python -m benchmarks.scale.index [--small] [--markdown docs/index.md]      --small: 200,000 items
 
@@ -58,7 +58,7 @@ UNTIMED, TIMED = 0.15, 0.3
 
 @dataclass(frozen=True)
 class VectorSet:
-    """Vectors [N, d], their bias [N] or None, and queries [Q, d]."""
+    """A VectorSet holds vectors [N, d], their bias [N] or None, and queries [Q, d]."""
 
     vectors: Floats
     bias: Floats | None
@@ -67,7 +67,7 @@ class VectorSet:
 
 @dataclass(frozen=True)
 class IndexFigures:
-    """Of one catalogue.
+    """An IndexFigures holds what was measured of one catalogue.
 
     Attributes:
         ms: median milliseconds of a list of 100, by case; least: the least.
@@ -86,28 +86,28 @@ class IndexFigures:
 
     @property
     def read_once(self) -> float:
-        """Milliseconds of the quickest plain read."""
+        """Returns milliseconds of the quickest plain read."""
         return min(value for name, value in self.ms.items() if name.startswith("read"))
 
     @property
     def read_once_ratio(self) -> float:
-        """Exact over the quickest plain read."""
+        """Returns exact over the quickest plain read."""
         return self.ms["exact"] / self.read_once
 
     @property
     def undisturbed_ratio(self) -> float:
-        """The same of the least times, which other work on the machine disturbs less."""
+        """Returns that ratio of the least times, which other work on the machine disturbs less."""
         return self.least["exact"] / min(v for name, v in self.least.items() if name.startswith("read"))
 
     @property
     def ann_time_ratio(self) -> float:
-        """Approximate over exact."""
+        """Returns approximate over exact."""
         return self.ms["approximate"] / self.ms["exact"]
 
 
 @dataclass(frozen=True)
 class IndexResults:
-    """By catalogue; and how busy the machine was, runnable processes as the system counts them."""
+    """An IndexResults holds the figures by catalogue, and how busy the machine was (load averages)."""
 
     n: int
     rounds: int
@@ -116,7 +116,7 @@ class IndexResults:
 
 
 def trained(n: int, seed: int = 0) -> VectorSet:
-    """A small catalogue's vectors, grown."""
+    """Returns a small catalogue's vectors, grown."""
     data = load_movielens("100k")
     towers, _ = recipe("default").for_data(data).fit(data)
     model = Recommender.build(towers, data)
@@ -138,7 +138,7 @@ def trained(n: int, seed: int = 0) -> VectorSet:
 
 
 def random(n: int, seed: int = 0) -> VectorSet:
-    """No structure."""
+    """Returns vectors without structure."""
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
     return VectorSet(vectors, None, rng.standard_normal((JUDGED, DIMENSIONS), dtype=np.float32))
@@ -203,7 +203,7 @@ def _many(index: Index, queries: Floats, _: int) -> object:
 
 
 def reads(flat: Floats, pool: ThreadPoolExecutor) -> dict[str, Callable[[int], object]]:
-    """Plain reads of all of these numbers."""
+    """Returns plain reads of all of these numbers."""
     half = len(flat) // 2
     halves = flat[:half], flat[half:]
 
@@ -219,7 +219,7 @@ def reads(flat: Floats, pool: ThreadPoolExecutor) -> dict[str, Callable[[int], o
 
 
 def rows(found: IndexResults) -> list[list[str]]:
-    """A table's, by case; the first row of ratios is what is asked for."""
+    """Returns the rows of a table, by case; the first row of ratios is what is asked for."""
     both = list(found.found.values())
     lines = [[name, *(f"{m.ms[name]:.2f} ms" for m in both)] for name in both[0].ms]
     lines.append(["exact / quickest read", *(f"**{m.read_once_ratio:.2f}**" for m in both)])
@@ -249,7 +249,7 @@ def show(console: Console, found: IndexResults) -> None:
 
 
 def section(found: IndexResults) -> str:
-    """The page's part."""
+    """Returns the page's section."""
     text = (
         f"{found.n:,} items, {DIMENSIONS} dimensions, top {K}; one query unless said, then each one's share. "
         f"Filters come with {EXCLUDED} exclusions. Medians of {found.rounds} turns on {os.cpu_count()} cores "
@@ -270,14 +270,14 @@ def as_json(found: IndexResults) -> dict[str, Any]:
 
 
 def from_json(line: Mapping[str, Any]) -> IndexResults:
-    """What `as_json` was made of."""
+    """Returns the results that `as_json` wrote."""
     index = line["index"]
     found = {name: IndexFigures(**m) for name, m in index["found"].items()}
     return IndexResults(index["n"], index["rounds"], tuple(index["load"]), found)
 
 
 def in_a_child(small: bool) -> IndexResults:
-    """IndexFigures in a process of its own, with the BLAS that numpy chooses.
+    """Measures in a process of its own, with the BLAS that numpy chooses.
 
     Raises:
         BenchmarkError: it failed.

@@ -1,4 +1,4 @@
-"""Training by 1, 2 and 4 processes on Ray: seconds a step, and bytes that a process sends for it.
+"""This benchmark trains by 1, 2 and 4 processes on Ray: seconds a step, and bytes that a process sends.
 
     python -m benchmarks.scale.ray_training PREPARED [PREPARED ...] [--steps 12] [--workers 1 2 4]
 
@@ -33,7 +33,7 @@ from butaca.scale.traffic import bytes_sent
 
 
 class TimedWorker(Worker):
-    """Takes `every_steps` steps, and writes what they took to the file `checkpoint`."""
+    """A TimedWorker takes `every_steps` steps, and writes what they took to the file `checkpoint`."""
 
     def _fit(self, train: Dataset, resume: bool) -> int:
         import jax
@@ -67,7 +67,7 @@ class TimedWorker(Worker):
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prepared", nargs="+")
     parser.add_argument("--steps", type=int, default=12)

@@ -1,4 +1,4 @@
-"""Where a sampled softmax beats the full one: `python -m benchmarks.scale.softmax [--small]`.
+"""This benchmark finds where a sampled softmax beats the full one: `python -m benchmarks.scale.softmax`.
 
 MovieLens 100K grown to some users and to catalogues of several sizes, the interactions nearly the same. The
 default recipe trains on each with the full softmax and with draws, from the same spectral start; after each
@@ -38,7 +38,7 @@ SOFTMAXES = (("full", None, 3), ("8,192 draws", 8192, 8))
 
 @dataclass(frozen=True)
 class Line:
-    """One catalogue and one softmax."""
+    """A Line is the curve of one catalogue and one softmax."""
 
     items: int
     interactions: int
@@ -48,16 +48,16 @@ class Line:
 
 
 class Epochs(Watch):
-    """Snapshots after epochs alone."""
+    """An Epochs takes snapshots after epochs alone."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """None after a step."""
+        """Takes no snapshot after a step."""
 
 
 def one(
     data: Prepared, draws: int | None, *, epochs: int, judge: Judge, progress: Console
 ) -> tuple[float, Curve]:
-    """Recall at the start, and the curve over the epochs from there."""
+    """Returns the recall at the start, and the curve over the epochs from there."""
     train = data.dataset("train")
     recipe = replace(DEFAULT.for_data(train), held_out=0)
     choice: dict[str, Any] = (
@@ -72,7 +72,7 @@ def one(
 
 
 def measure(progress: Console, small: bool) -> list[Line]:
-    """All catalogues, smallest first."""
+    """Measures all catalogues, smallest first."""
     ml, lines = load_movielens("100k"), []
     for users, items in SMALL if small else SIZES:
         with tempfile.TemporaryDirectory(prefix="butaca-softmax-") as name:
@@ -89,7 +89,7 @@ def measure(progress: Console, small: bool) -> list[Line]:
 
 
 def table(lines: Sequence[Line]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Header and rows."""
+    """Returns header and rows."""
     rows: list[Sequence[str]] = []
     for line in lines:
         seconds, recall = line.curve.seconds, line.curve.recall

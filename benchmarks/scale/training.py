@@ -1,4 +1,4 @@
-"""Training from the disk at 25 million interactions: its rate, its memory, and quality against time.
+"""This benchmark trains from the disk at 25 million interactions: rate, memory, and quality against time.
 
     python -m benchmarks.scale.training PREPARED [--markdown docs/scale.md]
 
@@ -59,19 +59,19 @@ K = 20
 
 @dataclass(frozen=True)
 class Curve:
-    """A model's seconds and Recall@20, snapshot by snapshot."""
+    """A Curve holds a model's seconds and Recall@20, snapshot by snapshot."""
 
     seconds: list[float]
     recall: list[float]
 
     def reaches(self, goal: float) -> float | None:
-        """Seconds of the first snapshot at or above it."""
+        """Returns the seconds of the first snapshot at or above a goal."""
         return next((s for s, r in zip(self.seconds, self.recall, strict=True) if r >= goal), None)
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Recall@20 of some users, for any scores by user code."""
+    """A Judge returns Recall@20 of some users, for any scores by user code."""
 
     users: Codes
     test: Dataset
@@ -79,7 +79,7 @@ class Judge:
 
     @classmethod
     def of(cls, data: Prepared, n_users: int) -> Judge:
-        """A draw of users who test."""
+        """Draws users who test."""
         side = data.test
         able = np.flatnonzero(np.diff(side.start))
         users = np.sort(np.random.default_rng(1).permutation(able)[:n_users]).astype(np.int32)
@@ -88,18 +88,18 @@ class Judge:
         return cls(users, test, Histories.of(data.dataset("train")))
 
     def __call__(self, queries: Floats, items: Floats, *, bias: Floats | None = None) -> float:
-        """Of the users' query vectors [len(users), d] and all candidates [N, d]."""
+        """Returns Recall@20 of the users' query vectors [len(users), d] with all candidates [N, d]."""
         scorer = _Products(self.users, queries, items, bias)
         return evaluate_scorer(scorer, self.test, self.seen).metric("recall", K)
 
     def seconds(self, queries: Floats, items: Floats, *, bias: Floats | None) -> float:
-        """How long it takes, lists of 100 included."""
+        """Returns how long judging takes, lists of 100 included."""
         began = time.perf_counter()
         evaluate_scorer(_Products(self.users, queries, items, bias), self.test, self.seen, lists=100)
         return time.perf_counter() - began
 
     def own(self) -> Histories:
-        """The users' histories, in their order."""
+        """Returns the users' histories, in their order."""
         rows, at = self.seen.rows(self.users)
         start = np.append(0, np.cumsum(np.bincount(rows, minlength=len(self.users))))
         time_ = None if self.seen.time is None else np.asarray(self.seen.time[at])
@@ -119,13 +119,13 @@ class _Products:
         return len(self.items)
 
     def score(self, users: Codes) -> Floats:
-        """[B] -> [B, N]."""
+        """Returns the scores of users for all items: [B] -> [B, N]."""
         scores: Floats = self.queries[np.searchsorted(self.users, users)] @ self.items.T
         return scores if self.bias is None else scores + self.bias
 
 
 class Watch(Callback):
-    """Takes snapshots beside the clock, and the time of each step."""
+    """A Watch takes snapshots beside the clock, and the time of each step."""
 
     def __init__(self, judge: Judge, model: TwoTower, *, progress: Console) -> None:
         self.judge, self.model, self.progress = judge, model, progress
@@ -139,21 +139,21 @@ class Watch(Callback):
 
     @property
     def training(self) -> TrainingRun:
-        """The run that is watched."""
+        """Returns the run that is watched."""
         return cast(TrainingRun, self.run)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """The spectral start is there."""
+        """Notes when the spectral start is there."""
         self.spectral = self._now()
         self._snapshot()
         self._last = self._now()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Which epoch it is."""
+        """Notes which epoch it is."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """A step, and a snapshot after some."""
+        """Notes the seconds of a step, and takes a snapshot after some."""
         jax.block_until_ready(logs["loss"])  # type: ignore[no-untyped-call]
         self.steps.append(self._now() - self._last)
         if self._epoch == 0 and batch + 1 in SNAPSHOTS:
@@ -161,7 +161,7 @@ class Watch(Callback):
         self._last = self._now()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """A snapshot."""
+        """Takes a snapshot."""
         self._snapshot()
         self._last = self._now()
 
@@ -169,7 +169,7 @@ class Watch(Callback):
         return time.perf_counter() - self.began - self._paused
 
     def vectors(self, histories: Histories) -> Vectors:
-        """The model as it is now, over these histories."""
+        """Returns the model as it is now, over these histories."""
         fitted = self.model._fitted
         assert fitted is not None
         return answering_vectors(
@@ -188,7 +188,7 @@ class Watch(Callback):
 
 
 def peak_rate() -> float:
-    """This machine's best rate of a large matrix product, in operations a second: numpy's or JAX's."""
+    """Returns this machine's best rate of a large matrix product, operations a second: numpy's or JAX's."""
     n = 3072
     x = np.random.default_rng(0).random((n, n), dtype=np.float32)
     y, product = jnp.asarray(x), jax.jit(lambda a: a @ a)
@@ -203,7 +203,7 @@ def peak_rate() -> float:
 
 @dataclass(frozen=True)
 class TrainingResults:
-    """What was measured."""
+    """A TrainingResults holds what was measured."""
 
     sizes: dict[str, int]
     ours: Curve
@@ -221,12 +221,12 @@ class TrainingResults:
 
     @property
     def rate(self) -> float:
-        """Useful operations a second of a training step: three products of queries, items and dimensions."""
+        """Returns useful operations a second of a step: three products of queries, items and dimensions."""
         return 6.0 * self.queries * self.slots * self.dim / self.step
 
 
 def peer(which: str, prepared: Path, *, judge: Judge, progress: Console) -> Curve:
-    """A peer's curve, judged here."""
+    """Returns a peer's curve, judged here."""
     with tempfile.TemporaryDirectory(prefix="butaca-scale-") as folder:
         line = [str(PEERS.python(progress)), "-I", str(SCRIPT), which, str(prepared), folder]
         env = child_environment() | {"OPENBLAS_NUM_THREADS": "1"}
@@ -243,7 +243,7 @@ def peer(which: str, prepared: Path, *, judge: Judge, progress: Console) -> Curv
 
 
 def measure(prepared: Path, n_users: int, *, with_fit: bool, progress: Console) -> TrainingResults:
-    """Everything, one after another on an otherwise idle machine."""
+    """Measures everything, one after another on an otherwise idle machine."""
     os.environ.pop("OPENBLAS_CORETYPE", None)
     os.environ.pop("OPENBLAS_L2_SIZE", None)
     fit = None
@@ -288,7 +288,7 @@ def measure(prepared: Path, n_users: int, *, with_fit: bool, progress: Console) 
 
 
 def plot(found: TrainingResults, path: Path) -> None:
-    """Recall against seconds."""
+    """Draws recall against seconds."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -306,7 +306,7 @@ def plot(found: TrainingResults, path: Path) -> None:
 
 
 def table(found: TrainingResults) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Header and rows."""
+    """Returns header and rows."""
     goal = found.als.recall[-1]
     rows: list[Sequence[str]] = []
     for name, curve in (("butaca", found.ours), ("implicit ALS", found.als), ("irspack iALS", found.ials)):

@@ -1,4 +1,4 @@
-"""How fast the service answers: `python -m benchmarks.serving` (`make bench-serve`), on loopback.
+"""This benchmark says how fast the service answers, on loopback: `python -m benchmarks.serving`.
 
 The service has one core, the load generator the other. In turn, three times: POST /v1/recommend of random
 users of MovieLens 100K (1,664 titles, seen ones left out) as fast as the service takes it; the same route
@@ -106,7 +106,7 @@ def main() -> int:
 
 
 def explain(rng: random.Random) -> bytes:
-    """The page's request: a few films, reasons with them."""
+    """Makes the page's request: a few films, reasons with them."""
     history = rng.sample(FILMS, 3)
     return request("/v1/recommend", json.dumps({"history": history, "k": 12, "explain": True}).encode())
 
@@ -124,28 +124,28 @@ FILMS = [
 
 
 def cores() -> tuple[int, int]:
-    """One core for the service, another for the load where there are two."""
+    """Returns one core for the service, another for the load where there are two."""
     mine = sorted(os.sched_getaffinity(0))
     return mine[0], mine[-1]
 
 
 @dataclass
 class Server:
-    """A service of its own process."""
+    """A Server is a service in a process of its own."""
 
     port: int
     process: subprocess.Popen[str]
 
     @property
     def memory(self) -> float:
-        """Resident MB."""
+        """Returns resident MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 @contextmanager
 def server(folder: Path, core: int, *, stub: bool) -> Iterator[Server]:
-    """The service on one core, until the block ends."""
+    """Runs the service on one core until the block ends."""
     events = folder.parent / ("stub.db" if stub else "events.db")
     command = [sys.executable, "-m", "benchmarks.serving.process", str(core), str(folder), str(events)]
     command += ["stub"] if stub else []
@@ -160,7 +160,7 @@ def server(folder: Path, core: int, *, stub: bool) -> Iterator[Server]:
 
 
 def in_process(recommender: Recommender) -> dict[str, Any]:
-    """Times without HTTP: one user, a catalogue of 50,000, all users at once."""
+    """Returns times without HTTP: one user, a catalogue of 50,000, all users at once."""
     users = recommender.users.ids.values.tolist()
     rng = np.random.default_rng(0)
     big = ExactIndex(rng.normal(size=(50_000, 128)).astype(np.float32))
@@ -177,7 +177,7 @@ def in_process(recommender: Recommender) -> dict[str, Any]:
 
 
 def timed(call: Callable[[], Any], n: int) -> float:
-    """Median seconds of n calls."""
+    """Returns the median seconds of n calls."""
     call()
     times = []
     for _ in range(n):
@@ -188,7 +188,7 @@ def timed(call: Callable[[], Any], n: int) -> float:
 
 
 def overload(real: Server, messages: list[bytes], *, rate: float, seconds: float) -> dict[str, Any]:
-    """Twice what it can take: how much is answered, how much is shed, and whether it is well afterwards."""
+    """Sends twice the rate that the service takes; returns how much is answered and shed, and how it is after."""
     out = asyncio.run(opened(real.port, messages, rate=2 * rate, seconds=seconds, connections=600))
     after = asyncio.run(opened(real.port, messages, rate=200.0, seconds=1.0))
     assert set(out.statuses) <= {200, 503}, out.statuses
@@ -201,7 +201,7 @@ def overload(real: Server, messages: list[bytes], *, rate: float, seconds: float
 
 
 def soak(real: Server, messages: list[bytes], *, seconds: float) -> dict[str, Any]:
-    """Memory at steady load: after a tenth of the time, and at its end."""
+    """Returns the memory at steady load: after a tenth of the time, and at its end."""
     asyncio.run(opened(real.port, messages, rate=800.0, seconds=seconds / 10))
     before = real.memory
     out = asyncio.run(opened(real.port, messages, rate=800.0, seconds=seconds * 9 / 10))
@@ -215,12 +215,12 @@ def soak(real: Server, messages: list[bytes], *, seconds: float) -> dict[str, An
 
 
 def print_figures(figures: dict[str, Any]) -> None:
-    """So far."""
+    """Prints the figures so far."""
     print(" ".join(f"{key} {value}" for key, value in figures.items()), file=sys.stderr, flush=True)
 
 
 def verdict(figures: dict[str, Any]) -> None:
-    """Each target, met or not."""
+    """Prints each target, met or not."""
     for met, text in (
         (
             figures["rps"] >= RATE,

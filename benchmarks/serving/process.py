@@ -1,4 +1,4 @@
-"""The service as `butaca serve` runs it, for the benchmark: CORE MODEL EVENTS [stub]; prints its port."""
+"""This program runs the service as `butaca serve` does: CORE MODEL EVENTS [stub]; it prints its port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from butaca.serve.settings import ServeSettings
 
 
 def main(core: str, folder: str, *, events: str, stub: str = "") -> None:
-    """Serve until ended, on one core."""
+    """Serves until ended, on one core."""
     os.sched_setaffinity(0, {int(core)})
     registry = Registry({"model": Path(folder)})
     settings = ServeSettings(port=0, events=events)

@@ -1,4 +1,4 @@
-"""The default recipe on differently shaped data: `python -m benchmarks.shapes [SHAPE ...]`.
+"""This benchmark tries the default recipe on differently shaped data: `python -m benchmarks.shapes`.
 
 Seven data sets made from MovieLens 100K, small, sparse, short, split in time, and grown to 3,772 users by
 6,656 titles; on each the recipe as `recipe("default").for_data(train)` adapts it, beside popularity,
@@ -36,7 +36,7 @@ from butaca.evaluate.verdict import Verdict
 
 @dataclass(frozen=True, eq=False)
 class ShapeResults:
-    """One shape's.
+    """A ShapeResults holds what one shape says.
 
     Attributes:
         shape: the data.
@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def measure(data: Shape, seeds: int) -> ShapeResults:
-    """Fit and judge the recipe and the baselines."""
+    """Fits and judges the recipe and the baselines."""
     train, test = data.train, data.test
     chosen = recipe("default").for_data(train, future=data.future)
     ours = over_seeds(partial(fit_seed, chosen), train, test=test, seeds=seeds)
@@ -82,12 +82,12 @@ def measure(data: Shape, seeds: int) -> ShapeResults:
 
 
 def lost(verdict: Verdict) -> bool:
-    """Whether any measure loses to popularity."""
+    """Says whether any measure loses to popularity."""
     return any(c.word == "loses" for c in verdict.against["popularity"])
 
 
 def as_json(outcome: ShapeResults) -> dict[str, object]:
-    """Figures of everyone, and words."""
+    """Returns the figures of everyone, and words."""
     return {
         "default": as_figures(outcome.ours.evaluation),
         **{name: as_figures(e) for name, e in outcome.others.items()},
@@ -97,7 +97,7 @@ def as_json(outcome: ShapeResults) -> dict[str, object]:
 
 
 def section(found: Mapping[str, ShapeResults], seeds: int) -> str:
-    """What the page says of them."""
+    """Returns what the page says of them."""
     labels = [label for _, _, label in MEASURES]
     losing = [o.shape.text for o in found.values() if lost(o.verdict)]
     verdict = (

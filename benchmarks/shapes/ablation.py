@@ -1,4 +1,4 @@
-"""What each part of the default recipe is worth: `python -m benchmarks.shapes.ablation [ROW ...]`.
+"""This benchmark says what each part of the default recipe is worth: `python -m benchmarks.shapes.ablation`.
 
 Every row is the default recipe with one thing changed, on the split of the notebook (seed 42, a fifth out,
 seen titles left out), over five seeds, with the paired difference to the recipe itself. Rows are named by
@@ -41,7 +41,7 @@ Change = Callable[[Recipe], Recipe]
 
 
 class ClosedForm:
-    """The closed-form tower alone, as a scorer; there is nothing to train in it."""
+    """A ClosedForm is the closed-form tower alone, as a scorer; there is nothing to train in it."""
 
     def __init__(self, train: Dataset, settings: SpectralSettings, *, seed: int) -> None:
         items = len(train.items)
@@ -52,18 +52,18 @@ class ClosedForm:
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self.candidates)
 
     def score(self, users: Codes) -> Floats:
-        """Products of its two sides."""
+        """Returns products of its two sides."""
         scores: Floats = self.tower(users, self.seen) @ self.candidates.T
         return scores
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A row.
+    """A Variant is a row of the ablation.
 
     Attributes:
         text: what the table calls it.
@@ -77,51 +77,51 @@ class Variant:
 
 
 def model(**fields: Any) -> Change:
-    """Other settings of the model."""
+    """Changes settings of the model."""
     return lambda r: replace(r, model=replace(r.model, **fields))
 
 
 def spectral(**fields: Any) -> Change:
-    """Other settings of the spectrum."""
+    """Changes settings of the spectrum."""
     return lambda r: replace(
         r, model=replace(r.model, spectral=replace(r.model.spectral or SpectralSettings(), **fields))
     )
 
 
 def history(**fields: Any) -> Change:
-    """Another history feature."""
+    """Changes the history feature."""
     return lambda r: replace(r, model=replace(r.model, query=(_history(r, **fields),)))
 
 
 def query(*features: Any, keep: bool = True) -> Change:
-    """Further features of the query tower, or others."""
+    """Adds features to the query tower, or puts others in their place."""
     return lambda r: replace(
         r, model=replace(r.model, query=((_history(r), *features) if keep else features))
     )
 
 
 def candidate(*features: Any) -> Change:
-    """Further features of the candidate tower."""
+    """Adds features to the candidate tower."""
     return lambda r: replace(r, model=replace(r.model, candidate=(*r.model.candidate, *features)))
 
 
 def steps(times: float) -> Change:
-    """So many times the epochs, a step each."""
+    """Changes the epochs to so many times as many, a step each."""
     return lambda r: replace(r, epochs=max(round(times * r.epochs), 1))
 
 
 def batches(n: int = 8192) -> Change:
-    """Batches of whole users with about n pairs, as many steps in all."""
+    """Changes to batches of whole users with about n pairs, as many steps in all."""
     return lambda r: replace(r, batch_size=n, epochs=max(round(r.epochs * n / 80_000), 1), held_out=0)
 
 
 def rate(value: float) -> Change:
-    """Another learning rate."""
+    """Changes the learning rate."""
     return lambda r: replace(r, learning_rate=value)
 
 
 def both(*changes: Change) -> Change:
-    """One after another."""
+    """Makes changes one after another."""
 
     def change(r: Recipe) -> Recipe:
         for each in changes:
@@ -260,13 +260,13 @@ def main() -> int:
 
 
 def with_words(data: Dataset) -> Dataset:
-    """The same with the titles once more as a feature: the id's own column serves one feature only."""
+    """Adds the titles to the data once more as a feature: the id's own column serves one feature only."""
     items = data.items
     return replace(data, items=replace(items, columns={**items.columns, "title_words": items.ids.values}))
 
 
 def measure(names: Sequence[str], seeds: int, *, validation: bool) -> dict[str, tuple[Variant, SeedRuns]]:
-    """Fit and judge rows, telling each as it comes."""
+    """Fits and judges rows, and prints each as it comes."""
     train, test = (with_words(part) for part in parts("slice-0" if validation else "42"))
     out: dict[str, tuple[Variant, SeedRuns]] = {}
     for name in names:
@@ -281,7 +281,7 @@ def measure(names: Sequence[str], seeds: int, *, validation: bool) -> dict[str, 
 
 
 def fitter(row: Variant, train: Dataset) -> Fit:
-    """How a row is fitted."""
+    """Returns how a row is fitted."""
     chosen = recipe("default").for_data(train)
     if row.change is None:
         settings = chosen.model.spectral or SpectralSettings()

@@ -1,4 +1,4 @@
-"""The page of the ablation."""
+"""This module writes the page of the ablation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from butaca.evaluate.verdict import MEASURES
 
 
 def page(found: Mapping[str, tuple[Any, SeedRuns]], seeds: int) -> str:
-    """docs/ablation.md."""
+    """Returns the text of docs/ablation.md."""
     default = found["default"][1].evaluation
     head = ["", *(label for _, _, label in MEASURES), "fit", "top-10 less the default's", "all four"]
     parts = [HEAD.format(seeds=seeds)]

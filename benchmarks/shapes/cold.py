@@ -1,4 +1,4 @@
-"""New users and new titles: `python -m benchmarks.shapes.cold [users|items]`.
+"""This benchmark tries new users and new titles: `python -m benchmarks.shapes.cold [users|items]`.
 
 Users: a fifth of them is left out of training; each then brings 3, 10 or four fifths of his or her titles,
 drawn at random or first by time, and the rest is to be found. The default recipe answers from what was
@@ -83,7 +83,7 @@ def main() -> int:
 
 
 def explore_trust(train: Dataset, seeds: int) -> None:
-    """How far to trust short histories, on another fifth of the users for each seed; means."""
+    """Prints how far to trust short histories, on another fifth of the users for each seed; means."""
     rules = [(0, 0.0)] + [(n, p) for n in (10, 15, 20) for p in (0.5, 0.75, 1.0)]
     found: dict[tuple[int, bool, str], list[list[float]]] = {}
     for seed in range(seeds):
@@ -114,7 +114,7 @@ def explore_trust(train: Dataset, seeds: int) -> None:
 
 
 def brought(data: Dataset, given: float, *, by_time: bool) -> Bools:
-    """Which rows of new users are given [n]: so many of each user's, or that share if below 1."""
+    """Says which rows of new users are given [n]: so many of each user's, or that share if below 1."""
     rng = np.random.default_rng(0)
     key = data.timestamp if by_time else None
     order = np.lexsort((rng.random(len(data)), data.user) if key is None else (data.item, key, data.user))
@@ -127,7 +127,7 @@ def brought(data: Dataset, given: float, *, by_time: bool) -> Bools:
 
 
 def new_users(data: Dataset, seeds: int) -> tuple[dict[str, object], str]:
-    """Figures and the section."""
+    """Returns the figures of new users and their section."""
     train, out = user_split(data, TEST, seed=42)
     chosen = recipe("default").for_data(train)
     ours = []
@@ -174,12 +174,12 @@ def new_users(data: Dataset, seeds: int) -> tuple[dict[str, object], str]:
 
 
 def as_lines(mine: Evaluation, theirs: Mapping[str, Evaluation]) -> dict[str, object]:
-    """Figures of everyone."""
+    """Returns the figures of everyone."""
     return {"default": as_figures(mine), **{n: as_figures(e) for n, e in theirs.items()}}
 
 
 def new_titles(data: Dataset, seeds: int, *, seed: int) -> tuple[dict[str, object], str]:
-    """Figures and the section; `seed` draws the titles."""
+    """Returns the figures of new titles and their section; `seed` draws the titles."""
     train, test = hold_out(data, seed)
     held: Bools = np.zeros(len(data.items), dtype=bool)
     held[np.unique(test.item)] = True

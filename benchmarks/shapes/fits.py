@@ -1,4 +1,4 @@
-"""What the ablation, the shapes and the cold starts share: fits over seeds, judged, as tables in Markdown."""
+"""This module fits over seeds and judges, for the ablation, the shapes, the cold starts and the ranking."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Fit = Callable[[Dataset, int], Scorer]
 
 @dataclass(frozen=True, eq=False)
 class SeedRuns:
-    """One way of fitting, judged over seeds.
+    """A SeedRuns is one way of fitting, judged over seeds.
 
     Attributes:
         evaluation: over the seeds.
@@ -36,30 +36,30 @@ class SeedRuns:
 
     @property
     def warm(self) -> float:
-        """Median seconds of the fits after the first, or the first's."""
+        """Returns the median seconds of the fits after the first, or the first's."""
         return median(self.seconds[1:] or self.seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class Only:
-    """A scorer whose lists hold some of the items alone."""
+    """An Only is a scorer whose lists hold some of the items alone."""
 
     scorer: Scorer
     items: Bools
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return self.scorer.n_items
 
     def score(self, users: Codes) -> Floats:
-        """Its scores, -inf elsewhere."""
+        """Returns the scorer's scores, -inf elsewhere."""
         scores: Floats = np.where(self.items, self.scorer.score(users), np.float32(-np.inf))
         return scores
 
 
 def fit_seed(chosen: Recipe, train: Dataset, seed: int) -> Scorer:
-    """A recipe with another seed, fitted as `butaca fit` does."""
+    """Fits a recipe with another seed, as `butaca fit` does."""
     model, _ = replace(chosen, model=replace(chosen.model, seed=seed)).fit(train)
     model.user_vectors  # noqa: B018  # both towers' vectors are part of a fit
     return model
@@ -74,7 +74,7 @@ def over_seeds(
     seen: Histories | None = None,
     only: Bools | None = None,
 ) -> SeedRuns:
-    """Fit with seeds 0, 1, ... and judge each; what was seen (default: in training) is left out."""
+    """Fits with seeds 0, 1, ... and judges each; what was seen (default: in training) is left out."""
     seen = Histories.of(train) if seen is None else seen
     evaluations, seconds = [], []
     for seed in range(seeds):
@@ -88,43 +88,43 @@ def over_seeds(
 def judged(
     scorers: Mapping[str, Scorer], test: Dataset, *, seen: Histories, only: Bools | None = None
 ) -> dict[str, Evaluation]:
-    """Scorers without randomness on the same pairs."""
+    """Judges scorers without randomness on the same pairs."""
     return {
         name: evaluate_scorer(s if only is None else Only(s, only), test, seen) for name, s in scorers.items()
     }
 
 
 def against(ours: Evaluation, others: Mapping[str, Evaluation]) -> Verdict:
-    """The paired verdict on the four measures."""
+    """Returns the paired verdict on the four measures."""
     return Verdict(compare_many(ours, others, [(metric, k) for metric, k, _ in MEASURES]))
 
 
 def some_users(evaluation: OverSeeds, pairs: Bools) -> OverSeeds:
-    """The same over some of the pairs."""
+    """Returns the evaluation over some of the pairs."""
     return OverSeeds.of([seed.only(pairs) for seed in evaluation.seeds])
 
 
 def cells(evaluation: Evaluation) -> list[str]:
-    """A table's four figures, with t intervals where there are seeds."""
+    """Returns a table's four figures, with t intervals where there are seeds."""
     return [figure(evaluation, metric, k=k).strip() for metric, k, _ in MEASURES]
 
 
 def difference_text(c: Comparison) -> str:
-    """A difference, its interval and the word."""
+    """Writes a difference, its interval and the word."""
     low, high = short(c.low, "+.4f"), short(c.high, "+.4f")
     return f"{c.word} {short(c.difference, '+.4f')} ({low} to {high})"
 
 
 def seconds(value: float) -> str:
-    """Such as 0.43 s."""
+    """Writes seconds, such as 0.43 s."""
     return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
 
 
 def where() -> str:
-    """The machine that times hold for."""
+    """Names the machine that times hold for."""
     return f"Fit: seconds on one core of {cpu()}, the median of the fits after the first."
 
 
 def as_figures(evaluation: Evaluation) -> dict[str, Any]:
-    """For JSON: label -> figure."""
+    """Returns the figures by label, for JSON."""
     return {label: round(evaluation.metric(metric, k), 5) for metric, k, label in MEASURES}

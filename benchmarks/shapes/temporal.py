@@ -1,4 +1,4 @@
-"""What comes later: the default recipe on a split in time, `python -m benchmarks.shapes.temporal`.
+"""This benchmark tries the default recipe on a split in time: `python -m benchmarks.shapes.temporal`.
 
 The last fifth of MovieLens 100K in time tests, the rest trains, and the recipe is told that its test is the
 future (`for_data(train, future=True)`). Beside popularity and recent popularity, whose half-life is
@@ -64,13 +64,13 @@ def main() -> int:
 
 
 def recent(train: Dataset, share: float) -> RecentPopularity:
-    """Recent popularity with a half-life of this part of the time that the data span."""
+    """Fits recent popularity with a half-life of this part of the time that the data span."""
     assert train.timestamp is not None
     return RecentPopularity(share * float(np.ptp(train.timestamp))).fit(train)
 
 
 def best_share(train: Dataset) -> float:
-    """The half-life that validation picks: NDCG@20 on the last fifth of the training data."""
+    """Returns the half-life that validation picks: NDCG@20 on the last fifth of the training data."""
     before, after = temporal_split(train, TEST)
     seen = Histories.of(before)
     found = {
@@ -82,31 +82,31 @@ def best_share(train: Dataset) -> float:
 
 
 def with_history(train: Dataset, test: Dataset) -> Bools:
-    """Test pairs whose user is in the training data."""
+    """Says which test pairs are of a user in the training data."""
     known: Bools = np.isin(test.user, np.unique(train.user))
     return known
 
 
 @dataclass(frozen=True, eq=False)
 class Later:
-    """A fitted scorer with a term of the items added, the same for everyone."""
+    """A Later is a fitted scorer with a term of the items added, the same for everyone."""
 
     scorer: Scorer
     term: Floats
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return self.scorer.n_items
 
     def score(self, users: Codes) -> Floats:
-        """The sum."""
+        """Returns the sum of both."""
         scores: Floats = self.scorer.score(users) + self.term
         return scores
 
 
 def fit_later(chosen: Recipe, share: float, extra: float, train: Dataset, seed: int) -> Scorer:
-    """The recipe with another half-life of its prior, and so many times that prior added once trained.
+    """Fits the recipe with another half-life of its prior, and adds that prior so many times once trained.
 
     What histories teach is of the past; the term tells what has come since.
     """
@@ -117,7 +117,7 @@ def fit_later(chosen: Recipe, share: float, extra: float, train: Dataset, seed: 
 
 
 def explore(train: Dataset, seeds: int) -> None:
-    """Settings on the last fifth of the training data, told one by one."""
+    """Prints settings on the last fifth of the training data, one by one."""
     before, after = temporal_split(train, TEST)
     seen, known = Histories.of(before), with_history(before, after)
     chosen = recipe("default").for_data(before, future=True)
@@ -138,7 +138,7 @@ def explore(train: Dataset, seeds: int) -> None:
 
 
 def tried() -> list[tuple[str, Callable[[Recipe], Recipe], float, float]]:
-    """Settings by name, with the half-life of the prior's recency and how often it is added."""
+    """Returns settings by name, with the half-life of the prior's recency and how often it is added."""
     changes: dict[str, Callable[[Recipe], Recipe]] = {
         **{f"power {p}": model(prior_power=p) for p in (0.7, 1.0, 2.0)},
         **{f"weight {w}": spectral(weight=w) for w in (0.1, 1.0)},
