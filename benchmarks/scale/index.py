@@ -40,29 +40,19 @@ from benchmarks.child import UNSET, run_child
 from benchmarks.command import run
 from benchmarks.machine import cpu
 from benchmarks.pages import markdown, write_section
-from butaca import load_movielens, recipe
+from benchmarks.scale.vectors import DIMENSIONS, JUDGED, VectorSet, random, trained
 from butaca.index.approximate import ApproximateIndex
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index
-from butaca.recommend.recommender import Recommender
 from butaca.types import Floats
 
-N, SMALL, DIMENSIONS, K = 1_000_000, 200_000, 64, 100
-JUDGED, EXCLUDED, BATCH = 200, 300, 64
+N, SMALL, K = 1_000_000, 200_000, 100
+EXCLUDED, BATCH = 300, 64
 ROUNDS, SMALL_ROUNDS = 8, 4
 
 #: Seconds of each case in a turn, untimed and timed: after a product OpenBLAS's threads spin for tens of
 #: milliseconds, in the next case's way.
 UNTIMED, TIMED = 0.15, 0.3
-
-
-@dataclass(frozen=True)
-class VectorSet:
-    """A VectorSet holds vectors [N, d], their bias [N] or None, and queries [Q, d]."""
-
-    vectors: Floats
-    bias: Floats | None
-    queries: Floats
 
 
 @dataclass(frozen=True)
@@ -113,35 +103,6 @@ class IndexResults:
     rounds: int
     load: tuple[float, float]
     found: Mapping[str, IndexFigures]
-
-
-def trained(n: int, seed: int = 0) -> VectorSet:
-    """Returns a small catalogue's vectors, grown."""
-    data = load_movielens("100k")
-    towers, _ = recipe("default").for_data(data).fit(data)
-    model = Recommender.build(towers, data)
-    leading = np.linalg.svd(model.item_vectors, full_matrices=False)[2][:DIMENSIONS].T
-    titles, users = model.item_vectors @ leading, model.user_vectors[:-1] @ leading
-    bias = np.zeros(len(titles), np.float32) if model.item_bias is None else model.item_bias
-    squares = np.sum(titles**2, axis=1)
-    apart = squares[:, None] + squares - 2 * titles @ titles.T
-    np.fill_diagonal(apart, np.inf)
-    nearest = np.sqrt(np.maximum(apart.min(axis=1), 0))
-    rng = np.random.default_rng(seed)
-    of = np.arange(n) % len(titles)
-    vectors = rng.standard_normal((n, titles.shape[1]), dtype=np.float32)
-    vectors *= (nearest[of] / np.sqrt(titles.shape[1])).astype(np.float32)[:, None]
-    vectors += titles[of]
-    grown = bias[of] + rng.standard_normal(n, dtype=np.float32) * np.float32(bias.std() / 10)
-    queries = users[rng.permutation(len(users))[:JUDGED]]
-    return VectorSet(vectors, grown.astype(np.float32), np.ascontiguousarray(queries, np.float32))
-
-
-def random(n: int, seed: int = 0) -> VectorSet:
-    """Returns vectors without structure."""
-    rng = np.random.default_rng(seed)
-    vectors = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
-    return VectorSet(vectors, None, rng.standard_normal((JUDGED, DIMENSIONS), dtype=np.float32))
 
 
 def measure(progress: Console, n: int, *, rounds: int) -> IndexResults:

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.command import run
 from benchmarks.pages import markdown, write_section
-from benchmarks.scale.training import Curve, Judge, K, Watch
+from benchmarks.scale.watch import Curve, Judge, K, Watch
 from butaca.data.fractal import Growth, grow
 from butaca.data.movielens import load_movielens
 from butaca.recipes import DEFAULT

@@ -188,7 +188,7 @@ def timed(call: Callable[[], Any], n: int) -> float:
 
 
 def overload(real: Server, messages: list[bytes], *, rate: float, seconds: float) -> dict[str, Any]:
-    """Sends twice the rate that the service takes; returns how much is answered and shed, and how it is after."""
+    """Sends twice what the service takes; returns how much is answered and shed, and how it is after."""
     out = asyncio.run(opened(real.port, messages, rate=2 * rate, seconds=seconds, connections=600))
     after = asyncio.run(opened(real.port, messages, rate=200.0, seconds=1.0))
     assert set(out.statuses) <= {200, 503}, out.statuses
