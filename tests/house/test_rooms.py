@@ -16,6 +16,7 @@ ROOMS = [
     "types",
     "errors",
     "cores",
+    "files",
     "data",
     "catalogue",
     "model",

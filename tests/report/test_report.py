@@ -170,7 +170,7 @@ def test_it_is_written_in_one_move(board_model, tmp_path, monkeypatch):
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr("butaca.report.page.os.replace", killed)
+        patched.setattr("butaca.files.os.replace", killed)
         with pytest.raises(SettingError, match="no space left"):
             write_report(folder, out)
     assert out.read_text() == "the old page"

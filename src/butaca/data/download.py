@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import secrets
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from butaca.errors import SourceError
+from butaca.files import replacing
 
 # Connecting may take seconds only, so that a machine without network is told so at once; a slow server may
 # then pause for longer.
@@ -72,22 +71,14 @@ def download(url: str, target: Path, published: str, cure: str, changed: str, pr
 @contextmanager
 def landing(target: Path) -> Iterator[BinaryIO]:
     """A new file that appears as `target` when the block ends well; if it does not, no trace is left."""
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         for old in target.parent.glob(".*.part"):  # a killed process left it
             with suppress(FileNotFoundError):
                 if old.stat().st_mtime < time.time() - DAY:
                     old.unlink()
-        try:
-            with open(part, "xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, target)
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+        with replacing(target) as file:
+            yield file
 
 
 @contextmanager

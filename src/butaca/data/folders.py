@@ -7,18 +7,18 @@ next run to the same place clears.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from butaca.errors import TableError
+from butaca.files import locked, move_folder, replace_file, sync
 
 MANIFEST = "manifest.json"
 BLOCK = 1 << 22  # bytes hashed at a time
@@ -63,12 +63,11 @@ def writing(folder: Path, kind: str) -> Iterator[Draft]:
     folder = Path(os.path.abspath(folder))
     check_free(folder, kind)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial, old = (folder.with_name(f".{folder.name}.{word}") for word in ("partial", "old"))
+    partial = folder.with_name(f".{folder.name}.partial")
     partial.mkdir(exist_ok=True)
-    lock = os.open(partial, os.O_RDONLY)
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(partial))
         except BlockingIOError:
             raise TableError(
                 "One run at a time writes to a folder", f"another that writes to {folder}", "Wait for it"
@@ -81,14 +80,7 @@ def writing(folder: Path, kind: str) -> Iterator[Draft]:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(partial, folder)
-        _sync(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        os.close(lock)
+        move_folder(partial, folder)
 
 
 def kind_of(folder: Path) -> str | None:
@@ -150,31 +142,20 @@ def _seal(draft: Draft, kind: str) -> None:
     files = {}
     for path in sorted(p for p in draft.path.rglob("*") if p.is_file()):
         name = path.relative_to(draft.path).as_posix()
-        _sync(path)
+        sync(path)
         files[name] = {
             "bytes": path.stat().st_size,
             "sha256": draft.checksums.get(name) or sha256(path),
         }
     manifest = {"kind": kind, **draft.facts, "files": files}
     text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    path = draft.path / MANIFEST
-    path.write_text(text + "\n", encoding="utf-8")
-    _sync(path)
-    _sync(draft.path)
+    replace_file(draft.path / MANIFEST, f"{text}\n".encode())
 
 
 def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         remove: Callable[[Path], None] = shutil.rmtree if path.is_dir() else os.unlink
         remove(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _damaged(path: Path, reason: str) -> TableError:

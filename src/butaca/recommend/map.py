@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from butaca.files import replacing
 from butaca.model.query import unit
 from butaca.recommend.recommender import Recommender
 from butaca.types import Floats
@@ -132,10 +133,8 @@ def main(folder: str, out: str) -> None:
     places = drawn(recommender.item_vectors, recommender.popularity)
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+    with replacing(path) as file:
         np.save(file, places, allow_pickle=False)
-    os.replace(temporary, path)
 
 
 if __name__ == "__main__":

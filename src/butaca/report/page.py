@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from html import escape
@@ -12,6 +11,7 @@ from typing import Any
 
 from butaca.errors import SettingError
 from butaca.evaluate.verdict import MEASURES
+from butaca.files import replace_file
 from butaca.recommend.folder.bundle import load_bundle, read_manifest
 from butaca.report.facts import Facts, gather
 from butaca.report.sections import sections
@@ -39,19 +39,12 @@ def write_report(folder: str | Path, out: str | Path, language: Language = "en")
     recommender = load_bundle(folder)
     version = str(read_manifest(folder).get("butaca", ""))
     content = page(gather(recommender, version), language).encode("utf-8", "replace")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, out)
+        replace_file(out, content)
     except OSError as error:
         raise SettingError(
             "A report is written to a file", f"{out}: {error}", "Check permissions and free space"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return out
 
 

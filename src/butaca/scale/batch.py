@@ -25,6 +25,7 @@ from butaca.cores import cores
 from butaca.data.folders import read_manifest, writing
 from butaca.data.formats import quoted, session
 from butaca.errors import BundleError, ClusterError, SettingError
+from butaca.files import move_file
 from butaca.recommend.folder.bundle import load_bundle, version_of
 from butaca.recommend.folder.bundle import read_manifest as read_model
 from butaca.recommend.recommender import BLOCK, Recommender
@@ -151,7 +152,7 @@ def _run(runner: Runner, tasks: list[ListTask], out: Path, told: Told | None) ->
     """Every task's file to its place; returns the rows. Each user's list is in one file, once."""
     rows = users = 0
     for task, one in zip(tasks, runner.map(lists, tasks), strict=True):
-        os.replace(one.path, out / f"part-{task.number:05d}.parquet")
+        move_file(one.path, out / f"part-{task.number:05d}.parquet")
         rows, users = rows + one.rows, users + one.users
         if told is not None:
             told("lists", task.number + 1, len(tasks))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from butaca.errors import CheckpointError
+from butaca.files import replace_file
 
 FILE = "training.safetensors"
 VERSION = 1
@@ -55,15 +55,10 @@ def write_checkpoint(folder: Path, saved: Saved) -> None:
         "run": saved.run,
         "sha256": _digest(arrays),
     }
-    temporary = folder / f".{FILE}.{os.getpid()}"
     try:
-        with temporary.open("wb") as file:
-            file.write(save(arrays, metadata={"butaca": json.dumps(meta)}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / FILE)
+        replace_file(folder / FILE, save(arrays, metadata={"butaca": json.dumps(meta)}))
     finally:
-        for left in folder.glob(f".{FILE}.*"):  # ours, or of a writer that was killed
+        for left in folder.glob(f".{FILE}.*"):  # of a writer that was killed
             left.unlink(missing_ok=True)
 
 

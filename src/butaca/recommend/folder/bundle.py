@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -27,6 +26,7 @@ from safetensors.numpy import save as to_bytes
 
 from butaca.data.histories import Histories
 from butaca.errors import BundleError
+from butaca.files import replace_file
 from butaca.index.kinds import IndexKind
 from butaca.recommend.folder.contents import (
     as_arrays,
@@ -90,8 +90,8 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for role, (_, content) in files.items():
-            _write(folder / manifest["files"][role]["name"], content)
-        _write(folder / MANIFEST, sealed)
+            replace_file(folder / manifest["files"][role]["name"], content)
+        replace_file(folder / MANIFEST, sealed)
         kept = {MANIFEST} | {entry["name"] for entry in manifest["files"].values()}
         for path in folder.iterdir():
             if path.name not in kept and path.name.startswith(
@@ -233,24 +233,6 @@ def _ranker_from(numbers: Mapping[str, Any] | None, content: Mapping[str, bytes]
 def _json(value: Any, indent: int | None = None) -> bytes:
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=indent, allow_nan=False)
     return text.encode("utf-8", "surrogatepass")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside and move into place, synced to the disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _verified(folder: Path, entry: Mapping[str, Any]) -> bytes:
