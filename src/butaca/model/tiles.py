@@ -10,7 +10,7 @@ of both gradients. A tile is a few megabytes and stays in the cache: no matrix o
 ever in memory. That is four matrix products where three would do with the matrix held.
 
 Both passes are written twice: here, tile by tile of XLA's products, and in native/ as machine code, whose
-tiles lie in registers. The latter runs where it can (see native/kernels.py), and the sums are the same up
+tiles lie in registers. The latter runs where it can (kernels.py decides), and the sums are the same up
 to rounding.
 """
 
@@ -23,15 +23,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from butaca.model.native.kernels import NativeKernels, native_kernels
+from butaca.model.kernels import softmax_kernels
 from butaca.model.owned import At, over_own
 from butaca.model.rows import add_rows
 
 #: Logits of a tile: 8 MB; docs/decisions/016-training-at-scale.md has what other sizes take.
 TILE_LOGITS = 1 << 21
-
-#: Floats of all queries up to which machine code is used: it holds a gradient of their size for each part.
-NATIVE_FLOATS = 1 << 20
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -78,7 +75,7 @@ def _forward(
     slot: Array,
     weight: Array,
 ) -> tuple[Array, tuple[Any, ...]]:
-    kernels = _kernels(queries, candidates, added)
+    kernels = softmax_kernels(queries, candidates, added)
     if kernels is not None:
         largest, total = kernels.sums(queries, candidates, added)
     else:
@@ -113,7 +110,7 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
         g = lax.pcast(g, axis, to="varying")
     # d loss / d logit = rate * exp(logit - log_sum): the rate goes into the exponent.
     shift = jnp.where(rate > 0.0, jnp.log(jnp.maximum(rate, 1e-30)), -jnp.inf) - log_sum  # [Q]
-    kernels = _kernels(queries, candidates, added)
+    kernels = softmax_kernels(queries, candidates, added)
     if kernels is not None:
         if axis is not None:
             shift = lax.pcast(shift, axis, to="varying")
@@ -130,11 +127,6 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
 
 
 tiled_softmax.defvjp(_forward, _backward)
-
-
-def _kernels(queries: Array, *others: Array) -> NativeKernels | None:
-    single = all(array.dtype == jnp.float32 for array in (queries, *others))
-    return native_kernels(queries.shape[1]) if single and queries.size <= NATIVE_FLOATS else None
 
 
 def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:

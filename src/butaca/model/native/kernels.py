@@ -1,13 +1,9 @@
-"""Machine code compiled for this processor, once a process and size, and called from JAX."""
+"""This module compiles machine code for this processor, once a process and size, and calls it from JAX."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import platform
-import sys
-import threading
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,39 +20,6 @@ if TYPE_CHECKING:
 
 LOG2_E = float(np.log2(np.e))
 LOG_2 = float(np.log(2.0))
-
-#: XLA takes a name once: two threads that both compiled would be refused.
-_one_at_a_time = threading.Lock()
-
-
-def native_kernels(dim: int) -> NativeKernels | None:
-    """The code for vectors of `dim` floats; None where it can't run, which is no error.
-
-    It needs llvmlite (extra `native`), an x86-64 processor with AVX-512 or AVX2, Linux or macOS, and JAX's
-    default device to be the CPU.
-    """
-    if jax.default_backend() != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
-        return None
-    if sys.platform not in ("linux", "darwin"):
-        return None
-    with _one_at_a_time:
-        return _for_this_machine(dim)
-
-
-@functools.cache
-def _for_this_machine(dim: int) -> NativeKernels | None:
-    try:
-        tiles = fitting()
-        if tiles is None:
-            return None
-        kernels = compiled(dim, tiles)
-        kernels.check()
-    except ImportError:
-        return None
-    except Exception as error:  # a later XLA or LLVM that differs: slower, not wrong
-        warnings.warn(f"Training runs without machine code of its own: {error}", RuntimeWarning, stacklevel=3)
-        return None
-    return kernels
 
 
 def fitting() -> Tiles | None:
