@@ -34,7 +34,7 @@ from butaca.train.settings import TwoTowerSettings
 from butaca.train.shares import SharedBatches
 from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.vectors import (
-    Answering,
+    HistoryScorer,
     Vectors,
     answering_vectors,
     cold_items,
@@ -311,7 +311,7 @@ class TwoTower:
         fitted.seen = Histories.of(data.recoded(fitted.users, fitted.items))
         fitted.vectors = None
 
-    def answering(self, seen: Histories) -> Answering:
+    def answering(self, seen: Histories) -> HistoryScorer:
         """A scorer for other people, or longer histories, by their codes in `seen`; nothing is trained.
 
         Where `seen` has as many rows as the model has users, they are these users, and features such as
@@ -322,7 +322,7 @@ class TwoTower:
         """
         same = len(seen) == len(self.users)
         users = np.arange(len(seen)) if same else np.full(len(seen), len(self.users))
-        return Answering(self._vectors(), seen, users.astype(np.int32))
+        return HistoryScorer(self._vectors(), seen, users.astype(np.int32))
 
     def _vectors(self) -> Vectors:
         fitted = self._need()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from butaca.data.dataset import Bags, Column, Entities
 from butaca.data.vocabulary import Vocabulary, as_values
@@ -225,8 +226,8 @@ class History(Feature):
             )
 
 
-def numbers(feature: Feature, column: Values) -> Floats:
-    """A column of numbers as float64 [n].
+def numbers(feature: Feature, column: Values) -> NDArray[np.float64]:
+    """Returns a column of numbers as float64 [n].
 
     Raises:
         FeatureError: it holds text.

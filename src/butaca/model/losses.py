@@ -1,4 +1,4 @@
-"""The one softmax, over unique rows (DESIGN.md's first idea). Pure functions of arrays.
+"""This module computes the one softmax, over unique rows (docs/architecture.md). Its functions are pure.
 
 TFRS scores a batch of B pairs as a B x B matrix whose repeated users and items give repeated rows and
 columns. Those are computed once here: unique queries, unique candidates with a log-weight each, and
@@ -252,8 +252,3 @@ def l2_penalty(queries: Array, candidates: Array, positives: Positives, axis: st
     c_norm = jnp.where(own, jnp.square(candidates).sum(axis=1)[slot], 0.0)
     q_norm = jnp.square(queries).sum(axis=1)[positives.query]
     return 0.5 * jnp.sum(positives.weight * (q_norm + _sum_over(c_norm, axis)))
-
-
-def log_q(probability: Array, draws: int) -> Array:
-    """The logQ correction of m draws with replacement: -log(m p), [C] -> [C]."""
-    return -jnp.log(draws * jnp.asarray(probability))

@@ -1,4 +1,4 @@
-"""The spectral start (DESIGN.md's third idea), and the tower that it is by itself.
+"""This module computes the spectral start (docs/architecture.md), and the tower that it is by itself.
 
 Two items belong together if users have them close to each other. With a user's items in order of time,
 at positions p and q,

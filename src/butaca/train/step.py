@@ -1,4 +1,4 @@
-"""One training step over a mesh whose axis `items` splits the catalogue (DESIGN.md's second idea).
+"""This module makes a step over a mesh whose axis `items` splits the catalogue (docs/architecture.md).
 
 Each device holds its own rows of the candidate id table and of the encoded item features. It computes
 the vectors of the candidates it owns, its part of the logits, and [Q]- and [P]-shaped partial sums

@@ -45,8 +45,8 @@ class Vectors:
 
 
 @dataclass(frozen=True, eq=False)
-class Answering:
-    """A fitted TwoTower as a Scorer of given histories.
+class HistoryScorer:
+    """A HistoryScorer is a fitted TwoTower as a Scorer of given histories.
 
     Attributes:
         vectors: the model.
