@@ -173,8 +173,8 @@ class Watch(Callback):
         fitted = self.model._fitted
         assert fitted is not None
         return answering_vectors(
-            self.model.settings, self.training.towers, self.training.features, histories, len(fitted.items),
-            fitted.bins, fitted.spectrum,
+            self.model.settings, self.training.towers, features=self.training.features, seen=histories,
+            n_items=len(fitted.items), bins=fitted.bins, spectrum=fitted.spectrum,
         )  # fmt: skip
 
     def _snapshot(self) -> None:

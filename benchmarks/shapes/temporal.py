@@ -121,7 +121,7 @@ def fit_later(chosen: Recipe, share: float, extra: float, train: Dataset, seed: 
     What histories teach is of the past; the term tells what has come since.
     """
     fitted = fit_seed(model(prior_half_life=share)(chosen), train, seed)
-    term = item_prior(train, "recent", extra, share)
+    term = item_prior(train, "recent", power=extra, half_life=share)
     assert term is not None
     return Later(fitted, term)
 

@@ -155,7 +155,9 @@ class TwoTower:
             bins = RatingBins.of(train.value)
         mesh = item_mesh(settings.devices)
         rows_per_shard = -(-(len(items) + 1) // mesh.size)
-        towers, features = build_towers(train, settings, rows_per_shard * mesh.size, spectrum, bins)
+        towers, features = build_towers(
+            train, settings, n_rows=rows_per_shard * mesh.size, spectrum=spectrum, bins=bins
+        )
         towers = place(towers, tower_specs(towers, loss.key), mesh)
         features = place(features, feature_specs(features), mesh)
         plan = BatchPlan(
@@ -176,20 +178,20 @@ class TwoTower:
         batches = make(
             train.user,
             train.item,
-            len(users),
-            len(items),
-            plan,
-            mesh.size,
-            rows_per_shard,
-            history_rows(seen, settings.history, bins) if settings.history else None,
+            n_users=len(users),
+            n_items=len(items),
+            plan=plan,
+            n_shards=mesh.size,
+            rows_per_shard=rows_per_shard,
+            histories=history_rows(seen, settings.history, bins=bins) if settings.history else None,
         )
         run = TrainingRun(
             towers,
             features,
-            batches,
-            loss,
-            mesh,
-            optimizer or default_optimizer(),
+            batches=batches,
+            settings=loss,
+            mesh=mesh,
+            optimizer=optimizer or default_optimizer(),
             description={"settings": repr(settings), "batch_size": batch_size, "data": train.fingerprint()}
             if resume or any(hasattr(c, "folder") for c in callbacks)
             else None,
@@ -358,10 +360,16 @@ class TwoTower:
 
     def _answering(self, fitted: _Fitted, towers: Towers) -> Vectors:
         """These towers as numpy arrays."""
-        features = learned_features(gathered(fitted.run.features), fitted.seen, fitted.users.key)
+        features = learned_features(gathered(fitted.run.features), fitted.seen, key=fitted.users.key)
         towers, n_items = gathered(towers), len(fitted.items)
         return answering_vectors(
-            self.settings, towers, features, fitted.seen, n_items, fitted.bins, fitted.spectrum
+            self.settings,
+            towers,
+            features=features,
+            seen=fitted.seen,
+            n_items=n_items,
+            bins=fitted.bins,
+            spectrum=fitted.spectrum,
         )
 
     def _with_cold(self, fitted: _Fitted, vectors: Vectors) -> Vectors:
@@ -371,8 +379,12 @@ class TwoTower:
             return vectors
         count = np.bincount(fitted.run.batches.item, minlength=len(items))
         if fitted.cold is None:
-            fitted.cold = cold_items(features, vectors, items, count, fitted.seen)
-        return vectors if fitted.cold is None else with_cold(vectors, fitted.cold, items, count, fitted.seen)
+            fitted.cold = cold_items(features, vectors, items=items, count=count, seen=fitted.seen)
+        return (
+            vectors
+            if fitted.cold is None
+            else with_cold(vectors, fitted.cold, items=items, count=count, seen=fitted.seen)
+        )
 
     def _validation(
         self, fitted: _Fitted, data: Dataset, k: Sequence[int]

@@ -274,7 +274,7 @@ def test_positives_beside_the_candidates_by_the_definition(mask):
 def test_l2_penalty_by_hand():
     # |q|^2 = 5, |c1|^2 = 4 twice, |c0|^2 = 1 once: 0.5 * ((5 + 4) * 2 + (5 + 1)) = 12
     positives = Positives(jnp.array([0, 0, 0]), jnp.array([1, 1, 0]), jnp.ones(3))
-    penalty = l2_penalty(jnp.array([[1.0, 2.0]]), jnp.array([[0.0, 1.0], [2.0, 0.0]]), positives)
+    penalty = l2_penalty(jnp.array([[1.0, 2.0]]), jnp.array([[0.0, 1.0], [2.0, 0.0]]), positives=positives)
     assert float(penalty) == pytest.approx(12.0)
 
 

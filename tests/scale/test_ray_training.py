@@ -9,6 +9,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -274,13 +275,22 @@ def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates,
     assert not SharedBatches.can(replace(plan, candidates="in_batch"), data.item, seen.items)
     assert SharedBatches.can(replace(plan, mask="known"), data.item, seen.items)
     assert not SharedBatches.can(replace(plan, mask="accidental"), data.item, seen.items)
-    whole = data.user, data.item, 60, 24, plan, 3, 9, UserRows(seen.items, seen.start)
-    parts = [SharedBatches(*whole, process=p, n_processes=3) for p in range(3)]
+    whole: dict[str, Any] = {
+        "n_users": 60,
+        "n_items": 24,
+        "plan": plan,
+        "n_shards": 3,
+        "rows_per_shard": 9,
+        "histories": UserRows(seen.items, seen.start),
+    }
+    parts = [SharedBatches(data.user, data.item, **whole, process=p, n_processes=3) for p in range(3)]
     read: list[int] = []
     for part in parts:
         part.item = Reading(data.item, read)
     n_batches = 0
-    for batch, *shares in zip(Batches(*whole).epoch(1), *(part.epoch(1) for part in parts), strict=True):
+    for batch, *shares in zip(
+        Batches(data.user, data.item, **whole).epoch(1), *(part.epoch(1) for part in parts), strict=True
+    ):
         n_batches += 1
         for name in ("positive_slot", "item"):
             of = batch if name == "positive_slot" else batch.history

@@ -24,7 +24,7 @@ SAMPLE, STEPS, BLOCK = 30_000, 25, 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class Codebook:
-    """How vectors become codes.
+    """A Codebook says how vectors become codes.
 
     Attributes:
         rotation: float32 [d + 1 or d + 2, M], M even.
@@ -51,7 +51,7 @@ class Codebook:
         return np.ascontiguousarray(out)
 
     def codes(self, vectors: Floats, bias: Floats | None) -> NDArray[np.uint8]:
-        """Codes of vectors [N, d]: [N, M / 2], two numbers a byte, the first in the low bits."""
+        """Returns the codes of vectors [N, d]: [N, M / 2], two numbers a byte, the first in the low bits."""
         middle = (self.levels[:, 1:] + self.levels[:, :-1]) / 2
         n, m = len(vectors), len(self.levels)
         out = np.empty((n, m // 2), dtype=np.uint8)
@@ -65,7 +65,7 @@ class Codebook:
 
 
 def placed(values: Floats) -> Floats:
-    """Sixteen levels with small squared error to the values: Lloyd's iteration (1957), in one dimension.
+    """Returns sixteen levels with small squared error to the values, by Lloyd's iteration (1957).
 
     Returns:
         float32 [16], ascending.

@@ -45,7 +45,7 @@ HELD_LOGITS = 1 << 24
 
 
 class Positives(NamedTuple):
-    """The observed pairs, [P] each: row into the queries, slot among all candidates, weight."""
+    """Holds the observed pairs, [P] each: row into the queries, slot among all candidates, weight."""
 
     query: Array
     slot: Array
@@ -74,7 +74,7 @@ def softmax_loss(
     add_positive: bool = False,
     axis: str | None = None,
 ) -> Array:
-    """The summed softmax cross-entropy of the positives, a scalar.
+    """Returns the summed softmax cross-entropy of the positives, a scalar.
 
     Differentiable in queries, candidates and bias, once (the backward pass is written out below: it
     takes the exponentials of the forward one instead of computing them again).
@@ -227,7 +227,7 @@ _softmax.defvjp(_forward, _backward)
 
 
 def _own_slots(slot: Array, n_slots: int, axis: str | None) -> tuple[Array, Array]:
-    """Which slots lie on this device, and their position there (0 for the others)."""
+    """Says which slots lie on this device, and their position there (0 for the others)."""
     local = slot if axis is None else slot - lax.axis_index(axis) * n_slots
     own = (local >= 0) & (local < n_slots)
     return own, jnp.where(own, local, 0)
@@ -246,8 +246,8 @@ def _max_over(x: Array, axis: str | None) -> Array:
     return x if axis is None else lax.pmax(x, axis)  # type: ignore[no-untyped-call]
 
 
-def l2_penalty(queries: Array, candidates: Array, positives: Positives, axis: str | None = None) -> Array:
-    """Sum over the positives of w * (|query|^2 + |candidate|^2) / 2, a scalar."""
+def l2_penalty(queries: Array, candidates: Array, *, positives: Positives, axis: str | None = None) -> Array:
+    """Returns the sum over the positives of w * (|query|^2 + |candidate|^2) / 2, a scalar."""
     own, slot = _own_slots(positives.slot, candidates.shape[0], axis)
     c_norm = jnp.where(own, jnp.square(candidates).sum(axis=1)[slot], 0.0)
     q_norm = jnp.square(queries).sum(axis=1)[positives.query]

@@ -1,4 +1,4 @@
-"""Weighted rows of a table added to other rows, by pairs of both: histories, and the positives of a softmax.
+"""This module adds weighted rows of a table to other rows, by pairs: histories, a softmax's positives.
 
 In JAX that is a gather, a product and a scatter, each a pass over [P, d] numbers in memory. On CPUs machine
 code adds a row at a time instead, where there are pairs enough (kernels.py decides).
@@ -17,7 +17,7 @@ from butaca.model.kernels import rows_kernels
 
 @jax.custom_vjp
 def add_rows(rows: Array, to: Array, source: Array, weight: Array, table: Array) -> Array:
-    """The rows, with weight[p] table[source[p]] added to row to[p] for each pair p, [n, d].
+    """Returns the rows, with weight[p] table[source[p]] added to row to[p] for each pair p, [n, d].
 
     Differentiable in rows, weight and table.
 

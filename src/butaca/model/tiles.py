@@ -1,4 +1,4 @@
-"""The softmax over a catalogue too large for a matrix of queries by candidates: a tile of it at a time.
+"""This module takes a softmax over a catalogue too large for a matrix, a tile of it at a time.
 
 The loss is that of losses.py without a mask, in value and gradient:
 
@@ -41,7 +41,7 @@ def tiled_softmax(
     slot: Array,
     weight: Array,
 ) -> Array:
-    """The summed softmax cross-entropy of the positives, a scalar.
+    """Returns the summed softmax cross-entropy of the positives, a scalar.
 
     Args:
         axis: name of the mesh axis that the candidates are split over; None for one device.
@@ -57,7 +57,7 @@ def tiled_softmax(
 
 
 def tile_size(n_queries: int, n_slots: int) -> int:
-    """Candidates of a tile: as many as make TILE_LOGITS logits, 64 at least.
+    """Counts a tile's candidates: as many as make TILE_LOGITS logits, 64 at least.
 
     >>> tile_size(1024, 50_000), tile_size(10**9, 50_000), tile_size(1, 100)
     (2048, 64, 128)
@@ -130,7 +130,7 @@ tiled_softmax.defvjp(_forward, _backward)
 
 
 def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:
-    """Each query's largest logit and its sum of exponentials relative to it, [Q] each."""
+    """Returns each query's largest logit and its sum of exponentials relative to it, [Q] each."""
     n_queries = queries.shape[0]
 
     def add(carry: tuple[Array, Array], tile: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
@@ -148,7 +148,7 @@ def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> 
 
 
 def _grads(queries: Array, candidates: Array, added: Array, shift: Array) -> tuple[Array, Array, Array]:
-    """exp(logit + shift) times candidates [Q, d], its transpose times queries [C, d] and its sums [C]."""
+    """Returns p times candidates [Q, d], p^T times queries [C, d], p's sums [C]; p = exp(logit + shift)."""
     across = apart(queries.T)
 
     def add(d_queries: Array, tile: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
@@ -163,7 +163,7 @@ def _grads(queries: Array, candidates: Array, added: Array, shift: Array) -> tup
 
 
 def _tiles(queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:
-    """The candidates by tile [tiles, T, d] and their terms [tiles, T], padded with -inf."""
+    """Returns the candidates by tile [tiles, T, d] and their terms [tiles, T], padded with -inf."""
     n_slots, dim = candidates.shape
     size = tile_size(queries.shape[0], n_slots)
     n_tiles = -(-n_slots // size)
@@ -173,5 +173,5 @@ def _tiles(queries: Array, candidates: Array, added: Array) -> tuple[Array, Arra
 
 
 def apart(x: Array) -> Array:
-    """Keep XLA from merging what comes before with what comes after."""
+    """Keeps XLA from merging what comes before with what comes after."""
     return cast(Array, lax.optimization_barrier(x))  # type: ignore[no-untyped-call]

@@ -81,7 +81,7 @@ class Recommender:
     def __post_init__(self) -> None:
         derived = {
             "catalogue": Catalogue(self.items, self.popularity),
-            "_index": index_of(self.index, self.item_vectors, self.item_bias),
+            "_index": index_of(self.index, self.item_vectors, bias=self.item_bias),
             "_popular": ExactIndex(self.popularity[:, None]),
         }
         for name, value in derived.items():
@@ -182,12 +182,12 @@ class Recommender:
                 items = self._placed(items, excluded, allowed)
             return Recommendation(user, items, source, titles, unknown, near)
         if query is None:
-            top = self._popular.top_k(np.ones((1, 1), np.float32), k, [excluded], allowed)
+            top = self._popular.top_k(np.ones((1, 1), np.float32), k, exclude=[excluded], allowed=allowed)
             return self._answer(user, top, 0, source, "popularity", unknown=unknown)
         if variety or freshness:
             top = self._reordered(query, k, excluded, allowed, variety, freshness)
         else:
-            top = self._index.top_k(query, k, [excluded], allowed)
+            top = self._index.top_k(query, k, exclude=[excluded], allowed=allowed)
         reasons = self._reasons(person, top.items[0]) if explain else None
         return self._answer(user, top, 0, source, "retrieval", reasons, titles, unknown)
 
@@ -209,7 +209,7 @@ class Recommender:
         from butaca.recommend.ranking import ordered
 
         n = ranker.settings.candidates
-        found = self._index.top_k(query, max(k, n), [excluded], allowed)
+        found = self._index.top_k(query, max(k, n), exclude=[excluded], allowed=allowed)
         real = found.items[0] >= 0
         codes, scores = found.items[0][real], found.scores[0][real]
         histories, row = (self.seen, person.code) if person.histories is None else (person.histories, 0)
@@ -383,7 +383,7 @@ class Recommender:
     def top_k(self, users: Codes, k: int = 10, exclude_seen: bool = True) -> TopK:
         """The best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
         exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
-        return self._index.top_k(self.user_vectors[users], k, exclude)
+        return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
 
     def recommend_many(
         self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True

@@ -23,7 +23,7 @@ LOG_2 = float(np.log(2.0))
 
 
 def fitting() -> Tiles | None:
-    """The tiles for this processor; None where it has neither AVX-512 nor AVX2."""
+    """Returns the tiles for this processor; None where it has neither AVX-512 nor AVX2."""
     from llvmlite import binding
 
     from butaca.model.native.passes import NARROW, WIDE
@@ -36,7 +36,7 @@ def fitting() -> Tiles | None:
 
 @dataclass(frozen=True)
 class NativeKernels:
-    """What is compiled, as functions of arrays on the CPU; float32 alone.
+    """Holds what is compiled, as functions of arrays on the CPU; float32 alone.
 
     Attributes:
         name: what XLA knows them by.
@@ -52,7 +52,7 @@ class NativeKernels:
     parts: int
 
     def sums(self, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:
-        """Each query's largest logit and its sum of exponentials relative to it, [Q] each.
+        """Returns each query's largest logit and its sum of exponentials relative to it, [Q] each.
 
         Args:
             queries: [Q, d].
@@ -71,7 +71,7 @@ class NativeKernels:
     def grads(
         self, queries: Array, candidates: Array, added: Array, shift: Array
     ) -> tuple[Array, Array, Array]:
-        """With p = exp(logit + shift): p times candidates [Q, d], p^T times queries [C, d], p's sums [C].
+        """Returns p times candidates [Q, d], p^T times queries [C, d], p's sums [C]; p = exp(logit + shift).
 
         Args:
             queries: [Q, d].
@@ -91,7 +91,7 @@ class NativeKernels:
         return of_queries[:n, : self.dim], d_candidates[:, : self.dim], d_added
 
     def add_rows(self, rows: Array, to: Array, source: Array, weight: Array, table: Array) -> Array:
-        """The rows, with weight[p] table[source[p]] added to row to[p] for each p in order, [n, d].
+        """Returns the rows, weight[p] table[source[p]] added to row to[p] for each p in order, [n, d].
 
         Args:
             rows: [n, d], where d is a multiple of what a vector holds: `padded` equals `dim`.
@@ -105,7 +105,7 @@ class NativeKernels:
         return self._call("rows", [rows.shape], given, {0: 0})[0]
 
     def check(self) -> None:
-        """Call all of it on numbers enough for whole tiles and rests, outside of whatever JAX is tracing.
+        """Calls every function on numbers enough for whole tiles and rests, outside of what JAX is tracing.
 
         Raises:
             RuntimeError: what they return is wrong.
@@ -140,7 +140,7 @@ class NativeKernels:
         return jnp.pad(vectors, ((0, 0), (0, beyond))) if beyond else vectors
 
     def _panels(self, queries: Array) -> tuple[Array, Array]:
-        """To base 2 by panel [panels, d, panel], and as they are [panels x panel, d], padded with zeros."""
+        """Returns queries to base 2 [panels, d, panel], and as they are [panels x panel, d], zeros beyond."""
         n_panels = -(-queries.shape[0] // self.panel)
         padded = jnp.pad(self._wide(queries), ((0, n_panels * self.panel - queries.shape[0]), (0, 0)))
         across = (padded * LOG2_E).reshape(n_panels, self.panel, self.padded).transpose(0, 2, 1)
@@ -172,7 +172,7 @@ class NativeKernels:
 
 
 def _run(f: Any, *arrays: Any) -> list[Any]:
-    """Call f on arrays, compiled ahead, so that an outer trace doesn't see it."""
+    """Calls f on arrays, compiled ahead, so that an outer trace doesn't see it."""
     done = jax.jit(f).lower(*arrays).compile()(*arrays)
     return [np.asarray(array) for array in done]
 
@@ -182,7 +182,7 @@ _engines: list[Any] = []
 
 
 def compiled(dim: int, tiles: Tiles, threads: int | None = None) -> NativeKernels:
-    """The code for vectors of `dim` floats in such tiles, for `threads` or as many as there are cores."""
+    """Compiles code for vectors of `dim` floats in such tiles, for `threads` or as many as cores."""
     from butaca.model.native.passes import PARTS
 
     padded = -(-dim // tiles.lanes) * tiles.lanes
@@ -191,7 +191,7 @@ def compiled(dim: int, tiles: Tiles, threads: int | None = None) -> NativeKernel
 
 @functools.cache
 def _registered(dim: int, tiles: Tiles, threads: int) -> str:
-    """What XLA knows the compiled code by."""
+    """Compiles the code, and returns the name that XLA knows it by."""
     from llvmlite import binding
 
     from butaca.model.native.handler import build
