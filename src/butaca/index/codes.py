@@ -1,4 +1,4 @@
-"""Vectors in four bits a number, so that a scan reads an eighth of the bytes.
+"""This module puts vectors in four bits a number, so that a scan reads an eighth of the bytes.
 
 Vectors, with the bias as one more number, are turned by a random rotation: afterwards every number is a mix
 of all, none carries more than others, and products with a turned query stay what they were. Each number is
@@ -36,7 +36,7 @@ class Codebook:
 
     @classmethod
     def fit(cls, vectors: Floats, bias: Floats | None, seed: int) -> Codebook:
-        """Levels for these vectors [N, d] and their bias [N]; the same for the same seed."""
+        """Finds levels for these vectors [N, d] and their bias [N]; the same for the same seed."""
         rng = np.random.default_rng(seed)
         n, d = vectors.shape
         m = (d + 2) // 2 * 2  # even, and room for the bias
@@ -46,7 +46,7 @@ class Codebook:
         return cls(rotation, np.stack([placed(column) for column in turned.T]))
 
     def turned(self, queries: Floats) -> Floats:
-        """Queries as the codes are read: [B, d] -> [B, M]."""
+        """Returns queries as the codes are read: [B, d] -> [B, M]."""
         out: Floats = _with(queries, np.ones(len(queries), dtype=np.float32)) @ self.rotation
         return np.ascontiguousarray(out)
 
@@ -82,6 +82,6 @@ def placed(values: Floats) -> Floats:
 
 
 def _with(vectors: Floats, bias: Floats | None) -> Floats:
-    """Vectors and their bias as one more number: [N, d + 1]."""
+    """Returns vectors with their bias as one more number: [N, d + 1]."""
     last = np.zeros(len(vectors), dtype=np.float32) if bias is None else bias
     return np.concatenate([vectors, last[:, None]], axis=1)

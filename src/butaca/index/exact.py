@@ -52,7 +52,7 @@ class ExactIndex:
 
     @property
     def vectors(self) -> Floats:
-        """As given, [N, d]."""
+        """Returns the vectors as given, [N, d]."""
         return self._columns[:, : self._n].T
 
     def scores(self, queries: Floats) -> Floats:
@@ -151,7 +151,7 @@ class ExactIndex:
         return items.reshape(n_rows, k), values.reshape(n_rows, k)
 
     def _finish(self, block: Floats, a: int, barred: Barred | None) -> None:
-        """Products of the items from a on [B, width] become scores, -inf where none may come back."""
+        """Turns products of the items from a on [B, width] into scores, -inf where none may come back."""
         items = block[:, : self._n - a]
         if self.bias is not None:
             items += self.bias[a : a + items.shape[1]]

@@ -89,7 +89,7 @@ def _faiss() -> Any:
 
 
 def _fast_scan(book: Codebook, codes: NDArray[np.uint8]) -> Any:
-    """Faiss's scan over codes made here."""
+    """Makes faiss's scan over codes made here."""
     library = _faiss()
     m = len(book.levels)
     plain = library.IndexPQ(m, m, LEVELS.bit_length() - 1, library.METRIC_INNER_PRODUCT)

@@ -53,7 +53,7 @@ class Positives(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Pairs that a mask removes, [M] each: row into the queries, slot among all candidates.
+    """Holds the pairs that a mask removes, [M] each: row into the queries, slot among all candidates.
 
     Holds the batch's own positives too. A slot out of range is padding.
     """

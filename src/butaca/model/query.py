@@ -38,7 +38,7 @@ class RatingBins:
 
     @classmethod
     def of(cls, values: Floats) -> RatingBins:
-        """Edges from the values of the training data.
+        """Takes the edges from the values of the training data.
 
         >>> RatingBins.of(np.array([1, 2, 2, 5], np.float32)).edges.tolist()
         [2.0, 5.0]
@@ -52,7 +52,7 @@ class RatingBins:
         return len(self.edges) + 1
 
     def __call__(self, values: Floats) -> Codes:
-        """Bins of values, int32 [n]."""
+        """Returns the bins of values, int32 [n]."""
         bins = np.searchsorted(self.edges, np.nan_to_num(values, nan=-np.inf), side="right")
         return np.where(np.isnan(values), len(self.edges) // 2, bins).astype(np.int32)
 
@@ -184,7 +184,7 @@ def entries(
 
 
 def ages(rows: Ints, time: Times, n_rows: int) -> Floats:
-    """Days before the latest of the same row's times, [m] -> float32 [m].
+    """Returns the days before the latest of the same row's times, [m] -> float32 [m].
 
     >>> ages(np.array([0, 0, 1]), np.array([0, 86400, 5]), 2).tolist()
     [1.0, 0.0, 0.0]

@@ -29,7 +29,7 @@ GROUPS, BLOCK = 4, 1 << 20
 def leading(
     blocks: Sequence[Rows], scale: Floats, *, first: Floats, strides: Sequence[int]
 ) -> tuple[Floats, Floats]:
-    """Eigenvalues falling [k] and eigenvectors [N, k], float32.
+    """Finds the eigenvalues, falling [k], and eigenvectors [N, k], float32.
 
     Args:
         blocks: all rows of W.
@@ -58,7 +58,7 @@ def leading(
 
 
 def histories(item: Codes, start: Ints, n_items: int, power: float) -> list[Rows]:
-    """Blocks of whole histories: a row per user, each entry n ** -power for a history of n items.
+    """Returns blocks of whole histories: a row per user, each entry n ** -power for one of n items.
 
     Args:
         item: of each interaction, user after user [n]; memory-mapped, perhaps.
@@ -110,7 +110,7 @@ def _sum(group: Sequence[Rows], basis: Floats) -> Floats:
 
 
 def _cuts(start: Ints) -> list[tuple[int, int]]:
-    """Stretches of rows with about BLOCK entries each."""
+    """Cuts stretches of rows with about BLOCK entries each."""
     marks = np.searchsorted(start, np.arange(0, int(start[-1]), BLOCK), side="right") - 1
     cuts = np.unique(np.append(marks, len(start) - 1)).tolist()
     return [(a, b) for a, b in pairwise(cuts) if start[b] > start[a]]

@@ -72,7 +72,7 @@ class Tower(eqx.Module):
     history: HistoryTable | None = None
 
     def __call__(self, inputs: Rows, history: Array | None = None) -> Array:
-        """Vectors of n rows: encoded features, and the rows' summed histories [n, d] -> [n, d]."""
+        """Returns vectors of n rows: encoded features, and the rows' summed histories [n, d] -> [n, d]."""
         return self.deep(self.embed(inputs, history))
 
     def embed(self, inputs: Rows, history: Array | None = None) -> Array:

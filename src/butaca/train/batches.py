@@ -1,4 +1,4 @@
-"""Batches of unique rows, built in numpy ahead of the compiled step.
+"""This module builds batches of unique rows in numpy, ahead of the compiled step.
 
 Every array's shape depends on the data and the settings alone, never on what training did before, so
 a run compiles once and a resumed run computes the same bits.
@@ -143,7 +143,7 @@ class Batches:
         self._n_queries, self._slots, self._n_known = self._capacities(counts)
 
     def __len__(self) -> int:
-        """Batches per epoch."""
+        """Returns the number of batches per epoch."""
         if self.plan.by == "user":
             return -(-len(self._active) // self._users_per_batch)
         return -(-len(self.user) // self.plan.size)
@@ -304,7 +304,7 @@ class Batches:
 
 
 def by_user_and_item(user: Codes, item: Codes) -> tuple[Codes, Codes]:
-    """Pairs in ascending order; those that are in order already, as prepared data are, only pass.
+    """Sorts pairs in ascending order; those in order already, as prepared data are, only pass.
 
     >>> by_user_and_item(np.array([1, 0, 0]), np.array([5, 7, 2]))
     (array([0, 0, 1]), array([2, 7, 5]))

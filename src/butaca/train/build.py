@@ -51,7 +51,7 @@ def build_towers(
     spectrum: Spectrum | None,
     bins: RatingBins | None,
 ) -> tuple[Towers, Features]:
-    """Towers and encoded features, item rows padded to n_rows (a multiple of the devices)."""
+    """Builds towers and encoded features, item rows padded to n_rows (a multiple of the devices)."""
     users, items = train.users, train.items
     rng = np.random.default_rng([settings.seed, 2])
     plain = [f for f in settings.query if not isinstance(f, History)]

@@ -107,7 +107,7 @@ class FitHistory(Callback):
 
 
 class TensorBoard(Callback):
-    """Scalars and histograms for TensorBoard, written without TensorFlow (notebook's cell 105).
+    """Writes scalars and histograms for TensorBoard, without TensorFlow (notebook's cell 105).
 
     Scalars go to `<log_dir>/train` as epoch_<name>, validation's and `evaluate`'s to
     `<log_dir>/validation`, where Keras puts them.

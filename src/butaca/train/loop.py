@@ -105,7 +105,7 @@ class TrainingRun:
         return logs
 
     def _on_devices(self, batches: Iterable[Batch]) -> Iterable[Batch]:
-        """Batches that repeat (fixed for all epochs) are sent to the devices once."""
+        """Yields batches on the devices; those that repeat (fixed for all epochs) are sent there once."""
         for batch in batches:
             held = self._seen_batches.get(id(batch))
             if held is None:

@@ -50,7 +50,7 @@ def gathered(tree: Any) -> Any:
 
 
 def first_says(make: Callable[[], Sequence[AnyArray]]) -> list[np.ndarray]:
-    """Arrays as the first process makes them, on every process; the others do not call `make`.
+    """Gives every process the arrays as the first one makes them; the others do not call `make`.
 
     Arrays have at most 4 dimensions, and there are at most 8 of them.
     """

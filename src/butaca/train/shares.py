@@ -1,4 +1,4 @@
-"""Batches of which each process reads its share of the users: the second axis, `data`, of several processes.
+"""This module makes batches of which each process reads its share of the users (the second axis, `data`).
 
 Both axes lie over the same processes. Each holds its rows of the catalogue for the step, and reads its run
 of the batch's users, cut to an equal number of interactions, for the input; the compiled step begins by

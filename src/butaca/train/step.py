@@ -98,7 +98,7 @@ def tower_specs(towers: Towers, key: str | None) -> Towers:
 
 
 def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
-    """Arrays on the mesh's devices by their specs."""
+    """Puts arrays on the mesh's devices by their specs."""
     return jax.tree.map(lambda x, spec: put(x, NamedSharding(mesh, spec)), tree, specs)
 
 
@@ -111,7 +111,7 @@ def batch_loss(
     batch: Batch,
     count: AnyArray = 0,
 ) -> StepLoss:
-    """Loss of one batch, both terms scalars, differentiable in the towers; `count` numbers the step."""
+    """Returns one batch's loss, two scalars, differentiable in the towers; `count` numbers the step."""
     on_axis = AXIS if mesh.size > 1 else None
 
     def local(towers: Towers, features: Features, batch: Batch, count: AnyArray) -> StepLoss:
@@ -298,7 +298,7 @@ def _gathered(mesh: Mesh, batch: Batch) -> Batch:
 def _lying(
     optimizer: optax.GradientTransformation, mesh: Mesh, key: str | None, towers: Towers, state: Any
 ) -> tuple[Towers, Any]:
-    """Towers and optimizer state kept where their specs say, not where XLA would rather have them."""
+    """Keeps towers and optimizer state where their specs say, not where XLA would rather have them."""
     if mesh.size == 1:
         return towers, state
     specs = tower_specs(towers, key)

@@ -53,7 +53,7 @@ class Emitter:
 
     @contextmanager
     def loop(self, count: Count, carried: Sequence[Value] = ()) -> Iterator[Turn]:
-        """Turns 0 to count - 1. Once it has ended, `carried` is what the last turn handed on."""
+        """Loops over turns 0 to count - 1. Once it has ended, `carried` is what the last turn handed on."""
         b, before = self.b, self.b.block
         head, body, after = (b.append_basic_block(name) for name in ("head", "body", "after"))
         b.branch(head)

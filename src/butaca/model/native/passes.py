@@ -39,7 +39,7 @@ class Tiles:
 
     @property
     def queries(self) -> int:
-        """Queries of a panel."""
+        """Returns the number of queries of a panel."""
         return self.lanes * self.panel
 
 
@@ -209,7 +209,7 @@ def _add_products(
     strides: tuple[int, int],
     vectors: Value,
 ) -> None:
-    """Writes: row r of `out`, of n_rows, += sum over k < n_terms of factors[r, k] vectors[k].
+    """Adds, in row r of `out`, of n_rows, the sum over k < n_terms of factors[r, k] vectors[k].
 
     `strides` are those of the factors.
     """

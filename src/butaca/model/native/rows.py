@@ -1,4 +1,4 @@
-"""Sums of rows of a table: what histories, and the positives of a softmax, add to vectors and gradients."""
+"""This module writes the sums of rows of a table that histories and a softmax's positives need."""
 
 from __future__ import annotations
 
