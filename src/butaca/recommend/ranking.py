@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
 from butaca.rank.people import People
 from butaca.rank.ranker import Moved, Ranker
-from butaca.recommend.answers import Item
+from butaca.recommend.answers import Item, Reason
 from butaca.types import Bools, Codes, Floats, Ints
 
 
@@ -70,6 +71,46 @@ def ordered(
         by_place = dict(zip(mine.tolist(), map(tuple, found), strict=True))
         moved = [by_place.get(int(p), ()) for p in chosen]
     return Ordered(items[after], final.astype(np.float32), scores[after], after, moved)
+
+
+def listed(
+    found: Ordered,
+    chosen: Ints,
+    catalogue: Catalogue,
+    *,
+    reasons: Sequence[tuple[Reason, ...]] | None,
+    beyond: Iterable[tuple[int, float]],
+    after: int,
+) -> tuple[Item, ...]:
+    """Returns a list of the chosen candidates, and what lies beyond the candidates as it was retrieved.
+
+    Args:
+        found: the candidates after the second stage.
+        chosen: rows of these, in the order of the list.
+        catalogue: names the items.
+        reasons: for each of the chosen, or None.
+        beyond: code and retrieval score of what follows, scored a trifle below the list's end each.
+        after: candidates that were retrieved before these.
+    """
+    ids, titles = catalogue.ids, catalogue.titles
+    out = [
+        Item(
+            ids[found.items[c]],
+            titles[found.items[c]],
+            float(found.scores[c]),
+            "ranker",
+            reasons[i] if reasons else (),
+            float(found.retrieval[c]),
+            int(found.place[c]) + 1,
+            found.moved[c] if c < len(found.moved) else (),
+        )
+        for i, c in enumerate(chosen.tolist())
+    ]
+    floor = out[-1].score if out else 0.0
+    for place, (code, score) in enumerate(beyond, start=after + 1):
+        floor = float(np.nextafter(np.float32(floor), np.float32(-np.inf)))
+        out.append(Item(ids[code], titles[code], floor, "retrieval", (), score, place))
+    return tuple(out)
 
 
 def placed(

@@ -41,7 +41,7 @@ class Shares:
 
 
 def shares_of(
-    tower: QueryTower, histories: Histories, known_as: int, vectors: Floats, bias: Floats | None
+    tower: QueryTower, histories: Histories, *, known_as: int, vectors: Floats, bias: Floats | None
 ) -> Shares | None:
     """Shares of the one history of `histories` in the scores of candidates; None if the tower is no sum.
 

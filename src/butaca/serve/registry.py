@@ -18,7 +18,7 @@ from typing import Any
 from butaca.errors import BundleError, SettingError, UnknownEntityError
 from butaca.events.split import arm_of
 from butaca.index.kinds import IndexKind
-from butaca.recommend.folder.bundle import load_bundle, read_manifest, version_of
+from butaca.recommend.folder.bundle import read_manifest, version_of
 from butaca.recommend.recommender import Recommender
 from butaca.serve.showcase import Showcase
 
@@ -227,7 +227,7 @@ class Registry:
 
 
 def _load(name: str, folder: Path, index: IndexKind) -> Loaded:
-    recommender = load_bundle(folder, index)
+    recommender = Recommender.load(folder, index)
     loaded = Loaded(name, recommender.version, recommender, folder)
     loaded.showcase.warm()
     return loaded

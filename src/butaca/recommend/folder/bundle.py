@@ -27,7 +27,6 @@ from safetensors.numpy import save as to_bytes
 
 from butaca.data.histories import Histories
 from butaca.errors import BundleError
-from butaca.index.kinds import IndexKind
 from butaca.recommend.folder.contents import (
     as_arrays,
     cold_as_json,
@@ -37,7 +36,7 @@ from butaca.recommend.folder.contents import (
     tower_from,
     tower_numbers,
 )
-from butaca.recommend.recommender import Recommender
+from butaca.recommend.parts import ModelParts
 
 if TYPE_CHECKING:
     from butaca.rank.ranker import Ranker
@@ -50,7 +49,7 @@ MANIFEST = "manifest.json"
 ROLES = ("arrays", "entities", "ranker", "trees", "ratings")
 
 
-def save_bundle(recommender: Recommender, folder: Path) -> Path:
+def save_bundle(parts: ModelParts, folder: Path) -> Path:
     """Write a model folder, replacing the one that is there in one move.
 
     Raises:
@@ -58,26 +57,24 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
     """
     check_free(folder)
     files: dict[str, tuple[str, bytes]] = {
-        "arrays": ("safetensors", to_bytes(as_arrays(recommender))),
+        "arrays": ("safetensors", to_bytes(as_arrays(parts))),
         "entities": (
             "json",
-            _json(
-                {"users": entities_as_json(recommender.users), "items": entities_as_json(recommender.items)}
-            ),
+            canonical({"users": entities_as_json(parts.users), "items": entities_as_json(parts.items)}),
         ),
     }
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "butaca": installed("butaca"),
-        "about": dict(recommender.about),
-        "query_tower": tower_numbers(recommender.query_tower),
-        "user_features": list(recommender.user_features),
-        "cold": cold_as_json(recommender.cold),
+        "about": dict(parts.about),
+        "query_tower": tower_numbers(parts.query_tower),
+        "user_features": list(parts.user_features),
+        "cold": cold_as_json(parts.cold),
         "files": {},
     }
-    if recommender.ranker is not None:
-        arrays, numbers, texts = recommender.ranker.as_parts()
+    if parts.ranker is not None:
+        arrays, numbers, texts = parts.ranker.as_parts()
         manifest["ranker"] = numbers
         files["ranker"] = ("safetensors", to_bytes(arrays))
         files |= {name: ("txt", text.encode()) for name, text in texts.items()}
@@ -85,8 +82,9 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         digest = hashlib.sha256(content).hexdigest()
         name = f"{role}-{digest[:12]}.{suffix}"
         manifest["files"][role] = {"name": name, "sha256": digest, "bytes": len(content)}
-    seal = hashlib.sha256(_json(manifest)).hexdigest()
-    sealed = _json({"manifest": manifest, "sha256": seal}, indent=1)  # before a file is written: it may fail
+    seal = hashlib.sha256(canonical(manifest)).hexdigest()
+    # made before a file is written, since it may fail
+    sealed = canonical({"manifest": manifest, "sha256": seal}, indent=1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for role, (_, content) in files.items():
@@ -135,10 +133,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         sealed = json.loads(path.read_bytes())
         manifest: dict[str, Any] = sealed["manifest"]
-        seal, found = sealed["sha256"], hashlib.sha256(_json(manifest)).hexdigest()
+        seal, found = sealed["sha256"], hashlib.sha256(canonical(manifest)).hexdigest()
         kind, number = manifest["format"], manifest["version"]
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise _damaged(path, f"it can't be read ({error})") from error
+        raise damaged(path, f"it can't be read ({error})") from error
     if kind != FORMAT:
         raise BundleError("A model folder is one that butaca wrote", f"{path} of format {kind!r}")
     if not isinstance(number, int) or number > VERSION:
@@ -148,7 +146,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "Upgrade butaca, or fit again with this one",
         )
     if seal != found:
-        raise _damaged(path, "its contents do not match its checksum")
+        raise damaged(path, "its contents do not match its checksum")
     lacking = _lacking(manifest)
     if lacking:
         raise BundleError(
@@ -176,10 +174,10 @@ def _lacking(manifest: Mapping[str, Any]) -> list[str]:
 
 def version_of(manifest: Mapping[str, Any]) -> str:
     """What tells a model folder from others: 12 digits of the checksum of its manifest."""
-    return hashlib.sha256(_json(manifest)).hexdigest()[:12]
+    return hashlib.sha256(canonical(manifest)).hexdigest()[:12]
 
 
-def load_bundle(folder: Path, index: IndexKind = "exact") -> Recommender:
+def load_bundle(folder: Path) -> ModelParts:
     """Read and verify a model folder, with numpy alone.
 
     Raises:
@@ -194,7 +192,7 @@ def load_bundle(folder: Path, index: IndexKind = "exact") -> Recommender:
         test = None
         if "test_user" in arrays:
             test = (arrays["test_user"], arrays["test_item"])
-        return Recommender(
+        return ModelParts(
             users=users,
             items=items,
             user_vectors=arrays["user_vectors"],
@@ -214,10 +212,9 @@ def load_bundle(folder: Path, index: IndexKind = "exact") -> Recommender:
             cold=cold_from(manifest.get("cold"), arrays),
             ranker=_ranker_from(manifest.get("ranker"), content),
             version=version_of(manifest),
-            index=index,
         )
     except (SafetensorError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise _damaged(folder, f"its parts do not fit together ({error})") from error
+        raise damaged(folder, f"its parts do not fit together ({error})") from error
 
 
 def _ranker_from(numbers: Mapping[str, Any] | None, content: Mapping[str, bytes]) -> Ranker | None:
@@ -230,7 +227,8 @@ def _ranker_from(numbers: Mapping[str, Any] | None, content: Mapping[str, bytes]
     return Ranker.from_parts(parse_tensors(content["ranker"]), numbers, texts)
 
 
-def _json(value: Any, indent: int | None = None) -> bytes:
+def canonical(value: Any, indent: int | None = None) -> bytes:
+    """Returns a JSON value as the bytes that its checksum is of: keys sorted, UTF-8, no infinities."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=indent, allow_nan=False)
     return text.encode("utf-8", "surrogatepass")
 
@@ -256,12 +254,12 @@ def _write(path: Path, content: bytes) -> None:
 def _verified(folder: Path, entry: Mapping[str, Any]) -> bytes:
     path = folder / str(entry["name"])
     if path.parent != folder or not path.is_file():
-        raise _damaged(path, "it is missing")
+        raise damaged(path, "it is missing")
     content = path.read_bytes()
     if len(content) != entry["bytes"]:
-        raise _damaged(path, f"it holds {len(content):,} of {entry['bytes']:,} bytes")
+        raise damaged(path, f"it holds {len(content):,} of {entry['bytes']:,} bytes")
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise _damaged(path, "its contents do not match its checksum")
+        raise damaged(path, "its contents do not match its checksum")
     return content
 
 
@@ -272,7 +270,8 @@ def _is_bundle(folder: Path) -> bool:
         return False
 
 
-def _damaged(path: Path, reason: str) -> BundleError:
+def damaged(path: Path, reason: str) -> BundleError:
+    """Returns the error of a folder or file of it that can't be used, and why."""
     return BundleError(
         "A model folder is read only if every file is whole",
         f"{path}: {reason}",

@@ -15,7 +15,7 @@ from butaca.data.vocabulary import Vocabulary
 from butaca.model.cold import ColdItems
 from butaca.model.features import Bag, Buckets, Category, Encoder, Feature, Id, Number, Text
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
-from butaca.recommend.recommender import Recommender
+from butaca.recommend.parts import ModelParts
 
 #: Features that a folder may name.
 FEATURES: Mapping[str, type[Feature]] = {
@@ -23,26 +23,26 @@ FEATURES: Mapping[str, type[Feature]] = {
 }
 
 
-def as_arrays(recommender: Recommender) -> dict[str, np.ndarray]:
+def as_arrays(parts: ModelParts) -> dict[str, np.ndarray]:
     """Vectors, seen items, popularity, held-out pairs and the query tower, by name."""
     arrays: dict[str, np.ndarray] = {
-        "user_vectors": recommender.user_vectors,
-        "item_vectors": recommender.item_vectors,
-        "seen_items": recommender.seen.items,
-        "seen_start": recommender.seen.start,
-        "popularity": recommender.popularity,
+        "user_vectors": parts.user_vectors,
+        "item_vectors": parts.item_vectors,
+        "seen_items": parts.seen.items,
+        "seen_start": parts.seen.start,
+        "popularity": parts.popularity,
     }
     optional = {
-        "item_bias": recommender.item_bias,
-        "seen_value": recommender.seen.value,
-        "seen_time": recommender.seen.time,
+        "item_bias": parts.item_bias,
+        "seen_value": parts.seen.value,
+        "seen_time": parts.seen.time,
     }
     arrays |= {name: array for name, array in optional.items() if array is not None}
-    if recommender.test is not None:
-        arrays["test_user"], arrays["test_item"] = recommender.test
-    arrays |= _tower_arrays(recommender.query_tower)
-    if recommender.cold is not None:
-        arrays |= {"cold_weights": recommender.cold.weights, "cold_intercept": recommender.cold.intercept}
+    if parts.test is not None:
+        arrays["test_user"], arrays["test_item"] = parts.test
+    arrays |= _tower_arrays(parts.query_tower)
+    if parts.cold is not None:
+        arrays |= {"cold_weights": parts.cold.weights, "cold_intercept": parts.cold.intercept}
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
