@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
-from butaca.rank.facts import BY_COLUMN, Doubles, Facts, Neighbours
+from butaca.rank.facts import BY_COLUMN, Doubles, Neighbours, TrainFacts
 from butaca.rank.leaks import CURE, LeakError
 from butaca.rank.learn import FactSettings, learn_facts
 from butaca.rank.neighbours import REACH
@@ -29,7 +29,9 @@ OFF = 1e-3
 STEPS, LEFT = 200, 1e-5
 
 
-def check_facts(facts: Facts, known: Dataset, label: Dataset, settings: FactSettings | None = None) -> None:
+def check_facts(
+    facts: TrainFacts, known: Dataset, label: Dataset, settings: FactSettings | None = None
+) -> None:
     """Facts are those of what is known, and of nothing that is to be found.
 
     Every field is learned again from `known` and compared; of the neighbours, those of a few items
@@ -72,7 +74,7 @@ def sampled(known: Dataset, label: Dataset) -> Ints:
 # Fields that are learned again as a whole.
 
 
-def _fields(facts: Facts, right: Facts) -> Iterator[tuple[str, Any, Any]]:
+def _fields(facts: TrainFacts, right: TrainFacts) -> Iterator[tuple[str, Any, Any]]:
     """By name what is compared: theirs, and what is right."""
     for name in (
         "people",

@@ -32,7 +32,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class TrainFacts:
     """What is known of the catalogue.
 
     Attributes:
@@ -102,7 +102,7 @@ class Facts:
         return {"people": self.people, "mean_rating": None if math.isnan(mean) else mean}
 
     @classmethod
-    def from_parts(cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> Facts:
+    def from_parts(cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> TrainFacts:
         """From what `as_arrays` and `as_numbers` gave."""
         fields: dict[str, Any] = {name: arrays[name] for name in PLAIN if name in arrays}
         for kind in BY_COLUMN:
@@ -118,6 +118,6 @@ class Facts:
         )
 
 
-#: Fields of Facts that are arrays, and those that hold one for each column.
+#: Fields of TrainFacts that are arrays, and those that hold one for each column.
 PLAIN = ("users_of", "vectors", "counts", "times", "first", "typical", "rating", "spread")
 BY_COLUMN = ("labels", "label_share", "numbers", "audience", "group_of")

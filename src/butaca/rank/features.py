@@ -6,13 +6,13 @@ them side by side, for any number of persons; training and serving call nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from butaca.model.query import DAY
-from butaca.rank.facts import Doubles, Facts
+from butaca.rank.facts import Doubles, TrainFacts
 from butaca.rank.scene import Scene
 from butaca.types import Floats
 
@@ -21,7 +21,7 @@ from butaca.types import Floats
 class RankFeature:
     """Something that is known of a candidate for a person at a time."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:
         """Of its columns; () where the facts do not allow it."""
         raise NotImplementedError
 
@@ -34,7 +34,7 @@ class RankFeature:
 class Retrieval(RankFeature):
     """The first stage's score: as standard deviations, as log of a share of all candidates, and its rank."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return ("retrieval_score", "retrieval_share", "retrieval_rank")
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -64,7 +64,7 @@ class Neighbourhood(RankFeature):
 
     model: str
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         kinds = ("all", "liked", "late", "strongest")
         return tuple(f"{self.model}_{kind}" for kind in kinds) if self.model in facts.neighbours else ()
 
@@ -92,7 +92,7 @@ class Neighbourhood(RankFeature):
 class Popular(RankFeature):
     """How many had the item, and how that compares with what the person has."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return ("popularity", "popularity_less_own")
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -114,7 +114,7 @@ class Recent(RankFeature):
 
     shares: tuple[float, ...] = (0.01, 0.04, 0.15)
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         if facts.counts is None:
             return ()
         return (*(f"recent_{s:g}" for s in self.shares), *(f"trend_{s:g}" for s in self.shares))
@@ -158,7 +158,7 @@ class Recent(RankFeature):
 class AgeOfItem(RankFeature):
     """Days from the item's first and typical time to the time of asking."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return () if facts.first is None else ("days_since_first", "days_since_typical")
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -170,10 +170,10 @@ class AgeOfItem(RankFeature):
 
 
 @dataclass(frozen=True)
-class Ratings(RankFeature):
+class RatingFeatures(RankFeature):
     """How well the item is rated, how it divides, how generous the person is, and how they vary."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return () if facts.rating is None else ("rating", "divisive", "generosity", "own_spread")
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -194,7 +194,7 @@ class Ratings(RankFeature):
 class PersonSize(RankFeature):
     """How much is known of the person."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return ("history",)
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -213,7 +213,7 @@ class Affinity(RankFeature):
     column: str
     prior: float = 5.0
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         if self.column not in facts.labels:
             return ()
         return (f"{self.column}_had",) + ((f"{self.column}_liked",) if facts.rating is not None else ())
@@ -254,7 +254,7 @@ class Quantity(RankFeature):
 
     column: str
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return (self.column, f"{self.column}_less_own") if self.column in facts.numbers else ()
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -272,7 +272,7 @@ class Audience(RankFeature):
 
     column: str
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return (f"audience_{self.column}",) if self.column in facts.audience else ()
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -294,7 +294,7 @@ class Likeness(RankFeature):
 
     n: int = 5
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         if not facts.vectors.shape[1]:
             return ()
         return ("like_nearest", "like_latest") + (("like_best",) if facts.rating is not None else ())
@@ -319,7 +319,33 @@ class Likeness(RankFeature):
         return list(out)
 
 
-def default_features(facts: Facts) -> tuple[RankFeature, ...]:
+#: Features by the name that a saved ranker has for them: the class's, but for one renamed since.
+KINDS: Mapping[str, type[RankFeature]] = {
+    "Ratings": RatingFeatures,
+    **{
+        kind.__name__: kind
+        for kind in (
+            Retrieval,
+            Neighbourhood,
+            Popular,
+            Recent,
+            AgeOfItem,
+            PersonSize,
+            Affinity,
+            Quantity,
+            Audience,
+            Likeness,
+        )
+    },
+}
+
+
+def kind_of(feature: RankFeature) -> str:
+    """Returns the name that a saved ranker has for a feature; a class of one's own has its own name."""
+    return next((name for name, kind in KINDS.items() if kind is type(feature)), type(feature).__name__)
+
+
+def default_features(facts: TrainFacts) -> tuple[RankFeature, ...]:
     """All that the facts allow."""
     every: list[RankFeature] = [
         Retrieval(),
@@ -327,7 +353,7 @@ def default_features(facts: Facts) -> tuple[RankFeature, ...]:
         Popular(),
         Recent(),
         AgeOfItem(),
-        Ratings(),
+        RatingFeatures(),
         PersonSize(),
         *(Affinity(column) for column in facts.labels),
         *(Quantity(column) for column in facts.numbers),
@@ -337,6 +363,6 @@ def default_features(facts: Facts) -> tuple[RankFeature, ...]:
     return tuple(feature for feature in every if feature.names(facts))
 
 
-def names_of(features: Sequence[RankFeature], facts: Facts) -> tuple[str, ...]:
+def names_of(features: Sequence[RankFeature], facts: TrainFacts) -> tuple[str, ...]:
     """The columns of `matrix`."""
     return tuple(name for feature in features for name in feature.names(facts))

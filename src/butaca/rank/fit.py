@@ -10,13 +10,14 @@ import numpy as np
 from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
 from butaca.rank import boosting
-from butaca.rank.facts import Doubles, Facts
+from butaca.rank.facts import Doubles, TrainFacts
 from butaca.rank.features import RankFeature, default_features, names_of
-from butaca.rank.folds import Examples, FirstStage, FitFirst, examples_of, folds_of, joined
+from butaca.rank.first_stage import FirstStage, FitFirst, vectors_of
+from butaca.rank.folds import Examples, examples_of, folds_of, joined
 from butaca.rank.learn import learn_facts
 from butaca.rank.ranker import Ranker, base_rating
 from butaca.rank.settings import RankSettings
-from butaca.types import Bools, Codes, Floats, Ints
+from butaca.types import Bools, Codes, Ints
 
 #: Bins of the calibration.
 BINS = 20
@@ -49,7 +50,7 @@ def fit_ranker(
 
 
 def out_of_fold(
-    train: Dataset, fit_first: FitFirst, s: RankSettings, features: Sequence[RankFeature], facts: Facts
+    train: Dataset, fit_first: FitFirst, s: RankSettings, features: Sequence[RankFeature], facts: TrainFacts
 ) -> Examples:
     """The folds' examples, after the leak guard; their columns are those of the whole data's facts."""
     wanted, parts = names_of(features, facts), []
@@ -81,7 +82,7 @@ def out_of_fold(
 
 
 def train_ranker(
-    found: Examples, facts: Facts, features: Sequence[RankFeature], s: RankSettings, train: Dataset
+    found: Examples, facts: TrainFacts, features: Sequence[RankFeature], s: RankSettings, train: Dataset
 ) -> Ranker:
     """Trees over examples."""
     names = names_of(features, facts)
@@ -121,12 +122,6 @@ def train_ranker(
         {name: float(g / max(gain.sum(), 1e-12)) for name, g in zip(names, gain, strict=True)},
         about,
     )
-
-
-def vectors_of(first: Any) -> Floats | None:
-    """A first stage's item vectors, where it has some."""
-    vectors = getattr(first, "item_vectors", None)
-    return None if vectors is None else np.asarray(vectors, dtype=np.float32)
 
 
 def _parameters(s: RankSettings) -> dict[str, Any]:

@@ -7,9 +7,9 @@ found what comes next. Either way `LeakError` refuses examples that see their ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.rank.fact_check import check_facts
-from butaca.rank.facts import Facts
+from butaca.rank.facts import TrainFacts
 from butaca.rank.features import RankFeature
+from butaca.rank.first_stage import FirstStage
 from butaca.rank.leaks import check_first_stage, check_histories, check_pairs, check_when
 from butaca.rank.learn import FactSettings
 from butaca.rank.matrix import candidates_of, matrix
@@ -26,23 +27,6 @@ from butaca.rank.people import People
 from butaca.types import Codes, Floats, Ints
 
 How: TypeAlias = Literal["random", "time"]
-
-
-class FirstStage(Protocol):
-    """What retrieves: a Scorer. Where it has `item_vectors` [N, d] they serve as features."""
-
-    @property
-    def n_items(self) -> int:
-        """Size N of the catalogue."""
-        ...
-
-    def score(self, users: Codes) -> Floats:
-        """User codes [B] -> scores [B, N]."""
-        ...
-
-
-#: Fits a first stage on what is known.
-FitFirst = Callable[[Dataset], FirstStage]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +136,7 @@ def _once(train: Dataset) -> Dataset:
 def examples_of(
     fold: Fold,
     first: FirstStage,
-    facts: Facts,
+    facts: TrainFacts,
     features: Sequence[RankFeature],
     n: int,
     histories: Histories | None = None,
@@ -199,7 +183,7 @@ def joined(parts: Sequence[Examples]) -> Examples:
 def _some(
     fold: Fold,
     first: FirstStage,
-    facts: Facts,
+    facts: TrainFacts,
     features: Sequence[RankFeature],
     n: int,
     histories: Histories,

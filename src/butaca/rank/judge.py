@@ -140,9 +140,9 @@ def kept_comparison(metric: str, k: int | None, row: Mapping[str, Any]) -> Compa
     return Comparison(metric, k, ours, theirs, gain, low, high, row["word"])
 
 
-def with_kept(verdict: RankVerdict, told: Mapping[str, Any]) -> RankVerdict:
+def with_kept(verdict: RankVerdict, kept: Mapping[str, Any]) -> RankVerdict:
     """What needs ratings of the test, from the verdict of the fit: a folder keeps the pairs alone."""
-    liked, graded = told.get("liked"), told.get("graded")
+    liked, graded = kept.get("liked"), kept.get("graded")
     return replace(
         verdict,
         liked=verdict.liked or (liked and kept_comparison("top_k_accuracy", 10, liked)),

@@ -5,13 +5,12 @@ Its facts are rank/fact_check.py's.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
+from butaca.rank.first_stage import FirstStage, HasSeen
 from butaca.types import Ints
 
 CURE = "Fit it on the fold's known interactions alone"
@@ -41,9 +40,9 @@ def check_histories(histories: Histories, label: Dataset, what: str = "the histo
         raise _leak(what, label, np.flatnonzero(both))
 
 
-def check_first_stage(first: Any, known: Dataset, label: Dataset) -> None:
+def check_first_stage(first: FirstStage, known: Dataset, label: Dataset) -> None:
     """A first stage that tells what it has seen has seen no positive and nobody else's later pairs either."""
-    seen = getattr(first, "seen", None)
+    seen = first.seen if isinstance(first, HasSeen) else None
     if not isinstance(seen, Histories):
         return
     check_histories(seen, label, "the first stage")

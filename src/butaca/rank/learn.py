@@ -13,7 +13,7 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.model.cold import features_of
 from butaca.model.features import Encoder, Text, encode_with_unknown
-from butaca.rank.facts import Doubles, Facts, Neighbours
+from butaca.rank.facts import Doubles, Neighbours, TrainFacts
 from butaca.rank.neighbours import linear, near, together
 from butaca.types import Codes, Floats
 
@@ -53,7 +53,7 @@ def learn_facts(
     vectors: Floats | None = None,
     settings: FactSettings | None = None,
     neighbours: bool = True,
-) -> Facts:
+) -> TrainFacts:
     """Facts of these interactions and nothing else.
 
     Args:
@@ -76,7 +76,7 @@ def learn_facts(
     if vectors is None:
         vectors = np.zeros((n, 0), np.float32)
     length = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
-    return Facts(
+    return TrainFacts(
         users_of,
         int(np.count_nonzero(seen.lengths)),
         (vectors / np.maximum(length, 1e-12)).astype(np.float32),

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from butaca.cores import cores
-from butaca.rank.facts import Facts
+from butaca.rank.facts import TrainFacts
 from butaca.rank.features import RankFeature, names_of
 from butaca.rank.people import People
 from butaca.rank.scene import Scene
@@ -20,7 +20,7 @@ BLOCK = 16
 
 def matrix(
     features: Sequence[RankFeature],
-    facts: Facts,
+    facts: TrainFacts,
     people: People,
     candidates: Codes,
     scores: Floats,

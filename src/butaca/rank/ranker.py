@@ -12,10 +12,9 @@ import numpy as np
 
 from butaca.cores import cores
 from butaca.errors import SettingError
-from butaca.rank import features as kinds
 from butaca.rank.boosting import booster
-from butaca.rank.facts import Doubles, Facts
-from butaca.rank.features import RankFeature, names_of
+from butaca.rank.facts import Doubles, TrainFacts
+from butaca.rank.features import KINDS, RankFeature, kind_of, names_of
 from butaca.rank.learn import FactSettings
 from butaca.rank.matrix import matrix
 from butaca.rank.people import People
@@ -26,7 +25,7 @@ from butaca.types import Codes, Floats, Times
 MANY = 4096
 
 
-class Moved(NamedTuple):
+class Contribution(NamedTuple):
     """A feature's part in a candidate's score.
 
     Attributes:
@@ -73,7 +72,7 @@ class Ranker:
     """
 
     settings: RankSettings
-    facts: Facts
+    facts: TrainFacts
     features: tuple[RankFeature, ...]
     trees: str
     ratings: str = ""
@@ -121,7 +120,7 @@ class Ranker:
 
     def contributions(
         self, people: People, candidates: Codes, scores: Floats, top: int = 3
-    ) -> list[list[Moved]]:
+    ) -> list[list[Contribution]]:
         """What moved each candidate most: SHAP values of the trees (Lundberg 2018), [R] lists of `top`.
 
         In the order of `matrix`'s rows; the largest first, by size.
@@ -129,7 +128,7 @@ class Ranker:
         self._check(people, candidates, scores)
         return self.moved(self.matrix(people, candidates, scores), top)
 
-    def moved(self, rows: Floats, top: int = 3) -> list[list[Moved]]:
+    def moved(self, rows: Floats, top: int = 3) -> list[list[Contribution]]:
         """What moved each of some rows of `matrix` most; see `contributions`."""
         if not len(rows):
             return []
@@ -137,7 +136,7 @@ class Ranker:
         parts = parts * self.settings.weight
         order = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :top]
         return [
-            [Moved(self.names[f], float(rows[r, f]), float(parts[r, f])) for f in mine if parts[r, f]]
+            [Contribution(self.names[f], float(rows[r, f]), float(parts[r, f])) for f in mine if parts[r, f]]
             for r, mine in enumerate(order.tolist())
         ]
 
@@ -205,7 +204,7 @@ class Ranker:
         numbers = {
             "settings": asdict(self.settings),
             "facts": self.facts.as_numbers(),
-            "features": [{"kind": type(f).__name__, **asdict(f)} for f in self.features],
+            "features": [{"kind": kind_of(f), **asdict(f)} for f in self.features],
             "gains": dict(self.gains),
             "about": dict(self.about),
         }
@@ -218,7 +217,9 @@ class Ranker:
         """A ranker from what `as_parts` gave."""
         stored = dict(numbers["settings"])
         settings = RankSettings(**{**stored, "facts": FactSettings(**stored["facts"])})
-        facts = Facts.from_parts({n: a for n, a in arrays.items() if n != "calibration"}, numbers["facts"])
+        facts = TrainFacts.from_parts(
+            {n: a for n, a in arrays.items() if n != "calibration"}, numbers["facts"]
+        )
         return cls(
             settings,
             facts,
@@ -241,8 +242,7 @@ def base_rating(rows: Floats, names: Sequence[str], mean: float) -> Doubles:
 
 def _feature(stored: Mapping[str, Any]) -> RankFeature:
     fields = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items() if n != "kind"}
-    kind: Any = getattr(kinds, str(stored["kind"]), None)
-    if not (isinstance(kind, type) and issubclass(kind, RankFeature)):
+    kind = KINDS.get(str(stored["kind"]))
+    if kind is None:
         raise SettingError("A stored feature is one that this version computes", repr(stored["kind"]))
-    made: RankFeature = kind(**fields)
-    return made
+    return kind(**fields)

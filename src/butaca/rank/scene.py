@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from butaca.rank.facts import Doubles, Facts
+from butaca.rank.facts import Doubles, TrainFacts
 from butaca.rank.people import People
 from butaca.types import Bools, Codes, Floats, Ints
 
@@ -34,7 +34,7 @@ class Scene:
         asked: which places have a row, bool [B, C]; None: all that hold a candidate.
     """
 
-    facts: Facts
+    facts: TrainFacts
     people: People
     candidates: Codes
     scores: Floats

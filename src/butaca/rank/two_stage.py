@@ -8,7 +8,7 @@ import numpy as np
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.rank.folds import FirstStage
+from butaca.rank.first_stage import FirstStage, answering
 from butaca.rank.matrix import candidates_of
 from butaca.rank.people import People
 from butaca.rank.ranker import Ranker
@@ -84,5 +84,4 @@ class TwoStage:
 
     def answering(self, seen: Histories) -> TwoStage:
         """The same for other people, or longer histories, by their codes in `seen`."""
-        answering = getattr(self.first, "answering", None)
-        return TwoStage(self.first if answering is None else answering(seen), self.ranker, seen, self.now)
+        return TwoStage(answering(self.first, seen), self.ranker, seen, self.now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from butaca.rank.ranker import Moved
+    from butaca.rank.ranker import Contribution
 
 #: Where a list comes from; see `Recommendation`.
 Source: TypeAlias = Literal["history", "user", "features", "popularity", "similar"]
@@ -48,7 +48,7 @@ class Item(NamedTuple):
     because: tuple[Reason, ...] = ()
     retrieval: float | None = None
     place: int | None = None
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[Contribution, ...] = ()
 
 
 @dataclass(frozen=True)

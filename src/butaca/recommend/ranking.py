@@ -10,7 +10,7 @@ import numpy as np
 from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
 from butaca.rank.people import People
-from butaca.rank.ranker import Moved, Ranker
+from butaca.rank.ranker import Contribution, Ranker
 from butaca.recommend.answers import Item, Reason
 from butaca.types import Bools, Codes, Floats, Ints
 
@@ -26,7 +26,7 @@ class Ordered(NamedTuple):
     scores: Floats
     retrieval: Floats
     place: Ints
-    moved: list[tuple[Moved, ...]]
+    moved: list[tuple[Contribution, ...]]
 
 
 def ordered(
@@ -63,7 +63,7 @@ def ordered(
     final = np.full(len(items), np.nan)
     final[known] = points[order]
     final = filled(final)
-    moved: list[tuple[Moved, ...]] = []
+    moved: list[tuple[Contribution, ...]] = []
     if explained:
         chosen = after[:explained]
         mine = chosen[known[chosen]]

@@ -270,7 +270,7 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
 def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
     if recommender.ranker is None:
         return None
-    from butaca.rank.told import second_about
+    from butaca.rank.about import second_about
 
     return second_about(recommender.ranker)
 
@@ -278,6 +278,6 @@ def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
 def _kept_second_stage(manifest: dict[str, Any]) -> dict[str, Any] | None:
     if manifest.get("ranker") is None:
         return None
-    from butaca.rank.told import kept_about
+    from butaca.rank.about import kept_about
 
     return kept_about(manifest["ranker"])
