@@ -1,4 +1,4 @@
-"""Out-of-fold examples: what a ranker learns from was found by a first stage that never saw it.
+"""This module makes out-of-fold examples: a ranker learns what a first stage found that never saw it.
 
 Random folds, for random splits: every fold hides a share of the interactions, the first stage and all facts
 learn from the others. Folds in time, for what comes later: known is everything before a moment, to be
@@ -31,7 +31,7 @@ How: TypeAlias = Literal["random", "time"]
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """What is known, and what is to be found.
+    """A Fold is what is known, and what is to be found.
 
     Attributes:
         known: what first stage and facts learn from, and histories are made of.
@@ -46,7 +46,7 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Candidates that are learned from, with features and outcomes, one person's after another's, best first.
+    """An Examples holds candidates that are learned from, one person's after another's, best first.
 
     Attributes:
         features: float32 [R, F].
@@ -75,7 +75,7 @@ def folds_of(
     label: float = 0.1,
     used: int | None = None,
 ) -> list[Fold]:
-    """Folds of training data.
+    """Returns folds of training data.
 
     Args:
         train: what all may be learned from; the test takes no part.
@@ -125,7 +125,7 @@ def folds_of(
 
 
 def _once(train: Dataset) -> Dataset:
-    """The last row of every pair, in the order of the data: a repeat in another fold would be a leak."""
+    """Returns the last row of every pair, in the data's order: a repeat in another fold would be a leak."""
     pair = train.user.astype(np.int64) * len(train.items) + train.item
     _, last = np.unique(pair[::-1], return_index=True)
     if len(last) == len(pair):
@@ -144,7 +144,7 @@ def examples_of(
     best: int | None = None,
     whole: Codes | None = None,
 ) -> Examples:
-    """The candidates of everyone who has something to be found, with outcomes; what was had is left out.
+    """Returns the candidates of all who have something to be found, with outcomes; what was had is left out.
 
     Args:
         fold: known and to be found.
@@ -175,7 +175,7 @@ def examples_of(
 
 
 def joined(parts: Sequence[Examples]) -> Examples:
-    """Examples after one another."""
+    """Returns examples after one another."""
     names = ("features", "watched", "value", "user", "item", "group")
     return Examples(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 

@@ -1,4 +1,4 @@
-"""Declared features of candidates, side by side: what training and serving both call."""
+"""This module puts declared features of candidates side by side: training and serving both call it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def matrix(
     scores: Floats,
     asked: Bools | None = None,
 ) -> Floats:
-    """All features of every candidate, float32 [R, F]: a person's after another's, -1 left out.
+    """Returns all features of every candidate, float32 [R, F]: a person's after another's, -1 left out.
 
     Args:
         features: declared.
@@ -61,7 +61,7 @@ def matrix(
 
 
 def candidates_of(scores: Floats, hidden: Sequence[Codes] | None, n: int) -> tuple[Codes, Floats]:
-    """The n best of each row of scores [B, N], what is hidden left out: codes and scores [B, C], best first.
+    """Returns the n best of each row of scores [B, N], less what is hidden: codes, scores [B, C], best first.
 
     Equal scores stand by code. -1 and -inf fill where fewer are left.
     """

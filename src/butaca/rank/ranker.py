@@ -1,4 +1,4 @@
-"""Ranker: orders the candidates that a first stage found, and says what moved them."""
+"""A Ranker orders the candidates that a first stage found, and says what moved them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANY = 4096
 
 
 class Contribution(NamedTuple):
-    """A feature's part in a candidate's score.
+    """A Contribution is a feature's part in a candidate's score.
 
     Attributes:
         feature: its name.
@@ -40,7 +40,7 @@ class Contribution(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """Candidates in their new order.
+    """A Ranked holds candidates in their new order.
 
     items int32 [B, C], best first, -1 where fewer; scores float64 [B, C], of these; place int64 [B, C],
     where each stood before.
@@ -53,7 +53,7 @@ class Ranked(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Ranker:
-    """LambdaMART (Burges 2010) over declared features, on top of the first stage's own score.
+    """A Ranker is LambdaMART (Burges 2010) over declared features, on top of the first stage's own score.
 
         score = log(share of exp(first stage's score) among the candidates) + weight * sum of trees
 
@@ -82,20 +82,20 @@ class Ranker:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """Of the columns of `matrix`."""
+        """Returns the names of the columns of `matrix`."""
         return names_of(self.features, self.facts)
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return self.facts.n_items
 
     def matrix(self, people: People, candidates: Codes, scores: Floats) -> Floats:
-        """Features of every candidate, float32 [R, F]; what training saw and what serving sees."""
+        """Returns the features of every candidate, float32 [R, F], the same in training and serving."""
         return matrix(self.features, self.facts, people, candidates, scores)
 
     def rank(self, people: People, candidates: Codes, scores: Floats) -> Ranked:
-        """Candidates in their new order; equal scores keep the first stage's.
+        """Orders candidates anew; equal scores keep the first stage's order.
 
         Args:
             people: the persons [B].
@@ -110,7 +110,7 @@ class Ranker:
         return Ranked(items, np.take_along_axis(given, order, axis=1), order)
 
     def scores(self, rows: Floats) -> Doubles:
-        """Scores of rows of `matrix`, [R]."""
+        """Returns the scores of rows of `matrix`, [R]."""
         if not len(rows):
             return np.zeros(0)
         start = rows[:, self.names.index("retrieval_share")].astype(np.float64)
@@ -121,7 +121,7 @@ class Ranker:
     def contributions(
         self, people: People, candidates: Codes, scores: Floats, top: int = 3
     ) -> list[list[Contribution]]:
-        """What moved each candidate most: SHAP values of the trees (Lundberg 2018), [R] lists of `top`.
+        """Returns what moved each candidate most: SHAP values of the trees (Lundberg 2018), [R] lists.
 
         In the order of `matrix`'s rows; the largest first, by size.
         """
@@ -129,7 +129,7 @@ class Ranker:
         return self.moved(self.matrix(people, candidates, scores), top)
 
     def moved(self, rows: Floats, top: int = 3) -> list[list[Contribution]]:
-        """What moved each of some rows of `matrix` most; see `contributions`."""
+        """Returns what moved each of some rows of `matrix` most; see `contributions`."""
         if not len(rows):
             return []
         parts: Doubles = np.asarray(self._trees.predict(rows, pred_contrib=True, num_threads=1))[:, :-1]
@@ -141,7 +141,7 @@ class Ranker:
         ]
 
     def predict_ratings(self, people: People, candidates: Codes, scores: Floats) -> Doubles:
-        """The rating that each would give to each candidate, [R].
+        """Returns the rating that each would give to each candidate, [R].
 
         Raises:
             SettingError: the training data had no ratings.
@@ -160,13 +160,13 @@ class Ranker:
         return np.clip(predicted + base_rating(rows, self.names, self.facts.mean_rating), low, high)
 
     def importance(self) -> dict[str, float]:
-        """By feature, its share of the trees' gain, the largest first."""
+        """Returns by feature its share of the trees' gain, the largest first."""
         return dict(sorted(self.gains.items(), key=lambda pair: -pair[1]))
 
     def people(
         self, users: Codes, histories: Any, known_as: Codes | None = None, now: Times | float | None = None
     ) -> People:
-        """People at the time that the ranker was trained for.
+        """Returns people at the time that the ranker was trained for.
 
         Args:
             users: rows of `histories`.
@@ -199,7 +199,7 @@ class Ranker:
     # On disk: arrays, JSON values, texts.
 
     def as_parts(self) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, str]]:
-        """Arrays, JSON values and texts by name; `from_parts` takes them back. Nothing is pickled."""
+        """Returns arrays, JSON values and texts by name; `from_parts` takes them back. Nothing is pickled."""
         arrays = self.facts.as_arrays() | {"calibration": self.calibration}
         numbers = {
             "settings": asdict(self.settings),
@@ -214,7 +214,7 @@ class Ranker:
     def from_parts(
         cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any], texts: Mapping[str, str]
     ) -> Ranker:
-        """A ranker from what `as_parts` gave."""
+        """Returns a ranker from what `as_parts` gave."""
         stored = dict(numbers["settings"])
         settings = RankSettings(**{**stored, "facts": FactSettings(**stored["facts"])})
         facts = TrainFacts.from_parts(
@@ -233,7 +233,7 @@ class Ranker:
 
 
 def base_rating(rows: Floats, names: Sequence[str], mean: float) -> Doubles:
-    """The item's mean and the person's generosity, of rows of `matrix` [R]: what ratings start from."""
+    """Returns the item's mean and the person's generosity, [R]: what ratings start from."""
     at = {name: i for i, name in enumerate(names)}
     if "rating" not in at:
         return np.full(len(rows), mean)

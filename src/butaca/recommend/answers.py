@@ -1,4 +1,4 @@
-"""What a Recommender answers with: small frozen records."""
+"""This module holds what a Recommender answers with: small frozen records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Source: TypeAlias = Literal["history", "user", "features", "popularity", "simila
 
 
 class Reason(NamedTuple):
-    """An item of the history, and its part in a score.
+    """A Reason is an item of the history, and its part in a score.
 
     Attributes:
         id, title: of the item.
@@ -26,7 +26,7 @@ class Reason(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One recommended item.
+    """An Item is one recommended item.
 
     Attributes:
         id: as the table gave it.
@@ -53,7 +53,7 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A list, best first.
+    """A Recommendation is a list, best first.
 
     Attributes:
         asked: the user as given; for `similar`, the title that was found.

@@ -1,4 +1,4 @@
-"""ModelParts holds what a model is made of: the folder writes and reads it, a Recommender answers from it."""
+"""This module holds what a model is made of: the folder writes and reads it, a Recommender answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # loaded where a model has a second stage
 
 @dataclass(frozen=True, eq=False)
 class ModelParts:
-    """Holds everything that a trained model answers from.
+    """A ModelParts holds everything that a trained model answers from.
 
     Attributes:
         users, items: the entities, in the order of the vectors.

@@ -1,4 +1,4 @@
-"""The second stage of a list: the retrieved candidates in the ranker's order, and what moved each."""
+"""This module puts retrieved candidates in the ranker's order, and says what moved each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from butaca.types import Bools, Codes, Floats, Ints
 
 
 class Ordered(NamedTuple):
-    """Candidates after the second stage.
+    """An Ordered holds candidates after the second stage.
 
     items int32 [C]; scores float32 [C], the ranker's; retrieval float32 [C], the first stage's; place int64
     [C], where each stood before, from 0; moved, for the first of them, what moved it most.
@@ -38,7 +38,7 @@ def ordered(
     row: int,
     explained: int = 0,
 ) -> Ordered:
-    """One person's candidates in the ranker's order.
+    """Returns one person's candidates in the ranker's order.
 
     Items that entered the catalogue after the ranker was trained keep their places: it knows nothing of them.
 
@@ -116,7 +116,7 @@ def listed(
 def placed(
     items: Sequence[Item], codes: Codes, popularity: Floats, excluded: Codes, allowed: Bools | None
 ) -> tuple[Item, ...]:
-    """Items with the places that popularity gives them: what someone unknown gets without ranking.
+    """Returns items with the places that popularity gives them: what someone unknown gets unranked.
 
     Args:
         items: a list.
@@ -136,7 +136,7 @@ def placed(
 
 
 def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
-    """The person as the ranker reads one; items that it does not know are left out of the history."""
+    """Returns the person as the ranker reads one; items that it does not know are left out of the history."""
     one = np.array([row], dtype=np.int32)
     _, at = histories.rows(one)
     items = histories.items[at]
@@ -154,7 +154,7 @@ def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
 
 
 def filled(scores: np.ndarray) -> np.ndarray:
-    """Scores in falling order, where what has none takes that of the item before it."""
+    """Returns scores in falling order, where what has none takes that of the item before it."""
     out = scores.copy()
     last = np.nanmax(out) if np.isfinite(out).any() else 0.0
     for i, value in enumerate(out.tolist()):

@@ -1,4 +1,4 @@
-"""Recommender: retrieve, filter, order, explain, fall back; from vectors alone."""
+"""A Recommender retrieves, filters, orders, explains and falls back, from vectors alone."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ class Recommender(ModelParts):
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self.items)
 
     def score(self, users: Codes) -> Floats:
-        """User codes [B] -> scores [B, N]."""
+        """Scores the catalogue for user codes [B] -> [B, N]."""
         known = (users >= 0) & (users < len(self.users))
         return self._index.scores(self.user_vectors[np.where(known, users, len(self.users))])
 
@@ -117,7 +117,7 @@ class Recommender(ModelParts):
         skip_unknown: bool = False,
         rank: bool = True,
     ) -> Recommendation:
-        """The k best items for one person, at once, without training.
+        """Returns the k best items for one person, at once, without training.
 
         The ladder: the history that is given, beside what the model has of the user; the stored history of
         a known user; what else is known of the user; what is popular. The answer's `source` names the rung.
@@ -182,7 +182,7 @@ class Recommender(ModelParts):
         variety: float,
         explain: bool,
     ) -> tuple[tuple[Item, ...], bool]:
-        """A list in the second stage's order; what lies beyond its candidates follows as retrieved.
+        """Returns a list in the second stage's order; what lies beyond its candidates follows as retrieved.
 
         With it, whether the candidates are approximate.
         """
@@ -210,7 +210,7 @@ class Recommender(ModelParts):
         return placed(items, codes, self.popularity, excluded, allowed)
 
     def two_stage(self) -> Scorer:
-        """Both stages as a Scorer; this model itself where it has no second one."""
+        """Returns both stages as a Scorer; this model itself where it has no second one."""
         if self.ranker is None:
             return self
         from butaca.rank.two_stage import TwoStage
@@ -220,7 +220,7 @@ class Recommender(ModelParts):
     def explain(
         self, items: Sequence[Any], user: Any = None, *, history: Sequence[Any] | None = None
     ) -> Shares | None:
-        """The exact share of everything that the person has had in the scores of these items.
+        """Returns the exact share of everything that the person has had in the scores of these items.
 
         Returns:
             Shares of the whole history, the stored and the given; None where the model is no sum over the
@@ -238,7 +238,7 @@ class Recommender(ModelParts):
         less: Sequence[Any],
         skip_unknown: bool,
     ) -> tuple[Person, list[int], tuple[str, ...]]:
-        """The person, the codes of `history` in its order, and what of it is not known."""
+        """Returns the person, the codes of `history` in its order, and what of it is not known."""
         code = self.users.ids.unknown if user is None else self.users.ids.code(user)
         own = self.seen[code]
         nothing = own[:0]
@@ -254,7 +254,7 @@ class Recommender(ModelParts):
         return person, list(given), unknown + not_there
 
     def _reasons(self, person: Person, items: Codes) -> list[tuple[Reason, ...]] | None:
-        """For each item, the largest positive shares."""
+        """Returns for each item the largest positive shares."""
         shares = shares_in(self, person, items[items >= 0].astype(np.int64))
         if shares is None or not len(shares.items):
             return None
@@ -269,7 +269,7 @@ class Recommender(ModelParts):
     def _reordered(
         self, query: Floats, k: int, exclude: Codes, allowed: Bools | None, variety: float, freshness: float
     ) -> TopK:
-        """A list for variety or freshness; its scores are the model's, with what freshness adds."""
+        """Returns a list for variety or freshness; its scores are the model's, with what freshness adds."""
         if k < 1:
             raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
         scores = self._index.scores(query)[0]
@@ -287,14 +287,14 @@ class Recommender(ModelParts):
         return TopK(items[None].astype(np.int32), values[None])
 
     def top_k(self, users: Codes, k: int = 10, exclude_seen: bool = True) -> TopK:
-        """The best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
+        """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
         exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
         return self._index.top_k(self.user_vectors[users], k, exclude)
 
     def recommend_many(
         self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True
     ) -> Iterator[Recommendation]:
-        """The lists of `recommend` for any number of users, in their order, in blocks that bound memory."""
+        """Yields the lists of `recommend` for any number of users, in order, in blocks that bound memory."""
         if self.ranker is not None:  # it orders one person's candidates at a time
             for user in users:
                 yield self.recommend(user, k, exclude_seen=exclude_seen)
@@ -312,7 +312,7 @@ class Recommender(ModelParts):
                     yield self.recommend(user, k, exclude_seen=exclude_seen)
 
     def similar(self, item: str, k: int = 10, where: Where | None = None) -> Recommendation:
-        """The items whose vectors point most nearly the same way (cosine), the item itself left out.
+        """Returns the items whose vectors point most nearly the same way (cosine), the item itself left out.
 
         Args:
             item: its title or id; case, accents and a missing year are forgiven.
@@ -332,7 +332,7 @@ class Recommender(ModelParts):
         return self._answer(self.catalogue.titles[code], top, 0, "similar", "similar")
 
     def find_item(self, asked: Any) -> int:
-        """Code of the item with this id, or with this title in a person's spelling.
+        """Returns the code of the item with this id, or with this title in a person's spelling.
 
         Raises:
             UnknownEntityError: none or several fit.
@@ -340,7 +340,7 @@ class Recommender(ModelParts):
         return self.catalogue.find(asked)
 
     def find_user(self, asked: Any) -> int:
-        """Code of a known user.
+        """Returns the code of a known user.
 
         Raises:
             UnknownEntityError: the model never saw that user.
@@ -356,7 +356,7 @@ class Recommender(ModelParts):
 
     @functools.cached_property
     def _units(self) -> Floats:
-        """Item vectors at length 1."""
+        """Returns the item vectors at length 1."""
         return unit(self.item_vectors)
 
     @functools.cached_property
@@ -385,12 +385,12 @@ class Recommender(ModelParts):
         return Recommendation(user, items, source, history, unknown, top.approximate)
 
     def save(self, folder: str | Path) -> Path:
-        """Write the model folder; see butaca.recommend.folder.bundle."""
+        """Writes the model folder; see butaca.recommend.folder.bundle."""
         return save_bundle(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, index: IndexKind = "exact") -> Self:
-        """Read a model folder; see butaca.recommend.folder.bundle."""
+        """Reads a model folder; see butaca.recommend.folder.bundle."""
         path = Path(folder)
         parts = load_bundle(path)
         try:

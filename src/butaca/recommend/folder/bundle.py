@@ -1,4 +1,4 @@
-"""The model folder: everything that answers, in files that are checked and never executed.
+"""This module writes and reads the model folder: files that are checked and never executed.
 
     manifest.json               what is here: version, checksums, configuration, metrics, data
     arrays-<digest>.safetensors vectors, query tower, seen items, popularity, held-out pairs
@@ -50,7 +50,7 @@ ROLES = ("arrays", "entities", "ranker", "trees", "ratings")
 
 
 def save_bundle(parts: ModelParts, folder: Path) -> Path:
-    """Write a model folder, replacing the one that is there in one move.
+    """Writes a model folder, replacing the one that is there in one move.
 
     Raises:
         BundleError: the folder holds something that is not a model, or can't be written.
@@ -104,7 +104,7 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder that a model may not be written to, before any work is done for it.
+    """Refuses a folder that a model may not be written to, before any work is done for it.
 
     Raises:
         BundleError: it holds something that is not a model.
@@ -118,7 +118,7 @@ def check_free(folder: Path) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The verified manifest of a model folder.
+    """Returns the verified manifest of a model folder.
 
     Raises:
         BundleError: no model is there, or its manifest is damaged or too new.
@@ -158,7 +158,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _lacking(manifest: Mapping[str, Any]) -> list[str]:
-    """What every version of butaca writes into a manifest, and this one does not have."""
+    """Returns what every version of butaca writes into a manifest, and this one does not have."""
     kinds = {"butaca": str, "about": dict, "files": dict}
     lacking = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
     if "files" not in lacking:
@@ -173,12 +173,12 @@ def _lacking(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def version_of(manifest: Mapping[str, Any]) -> str:
-    """What tells a model folder from others: 12 digits of the checksum of its manifest."""
+    """Returns what tells a model folder from others: 12 digits of the checksum of its manifest."""
     return hashlib.sha256(canonical(manifest)).hexdigest()[:12]
 
 
 def load_bundle(folder: Path) -> ModelParts:
-    """Read and verify a model folder, with numpy alone.
+    """Reads and verifies a model folder, with numpy alone.
 
     Raises:
         BundleError: a file is missing, truncated, changed or too new; says which.
@@ -218,7 +218,7 @@ def load_bundle(folder: Path) -> ModelParts:
 
 
 def _ranker_from(numbers: Mapping[str, Any] | None, content: Mapping[str, bytes]) -> Ranker | None:
-    """The second stage, or None where the model has none."""
+    """Returns the second stage, or None where the model has none."""
     if numbers is None:
         return None
     from butaca.rank.ranker import Ranker
@@ -234,7 +234,7 @@ def canonical(value: Any, indent: int | None = None) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write beside and move into place, synced to the disk."""
+    """Writes a file beside its place and moves it there, synced to the disk."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
