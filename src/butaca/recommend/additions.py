@@ -60,7 +60,7 @@ def with_items(recommender: Recommender, table: Entities) -> tuple[Recommender, 
         raise SettingError(
             "New items enter a model that learned what the features of items say",
             f"a model of {len(items):,} items without such features",
-            "Fit with --recipe default on data whose items have features (--items FILE)",
+            'Fit recipe("default") (--recipe default) on data whose items have features (--items FILE)',
         )
     codes = items.ids.encode(table.ids.values)
     fresh = np.flatnonzero(codes == items.ids.unknown)

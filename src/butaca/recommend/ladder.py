@@ -31,7 +31,7 @@ def rung(parts: ModelParts, person: Person, given: bool) -> tuple[Source, Floats
             raise SettingError(
                 "A history is answered by a model whose query tower reads histories",
                 f"a history of {len(person.given)} for a model that has vectors of its users only",
-                "Fit with --recipe default, or with History() among the query's features",
+                'Fit recipe("default") (--recipe default), or with History() among the features',
             )
         one = np.zeros(1, dtype=np.int32)
         query = tower(one, person.histories, np.array([person.code], dtype=np.int32))

@@ -113,7 +113,7 @@ def check_free(folder: Path) -> None:
         raise BundleError(
             "A model is written to a new folder, or over another model",
             f"{folder}, which holds something else",
-            "Choose another --out",
+            "Choose another folder",
         )
 
 
@@ -128,7 +128,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(
             "A model folder holds a manifest.json",
             f"{folder}, which {'has none' if folder.is_dir() else 'is not a folder'}",
-            "Make one with `butaca fit ... --out " + str(folder) + "`",
+            f"Make one with Recommender.save, or `butaca fit ... --out {folder}`",
         )
     try:
         sealed = json.loads(path.read_bytes())
