@@ -21,7 +21,7 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.verdict import Comparison
-from butaca.rank.facts import Facts, Neighbours
+from butaca.rank.facts import Neighbours, TrainFacts
 from butaca.rank.features import Neighbourhood, default_features, names_of
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
@@ -119,7 +119,7 @@ def test_neighbours_by_hand():
     """Two of item 0's three neighbours are in the history, one of them speaks against it; item 1 has none."""
     items = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2]], np.int32)
     weights = np.array([[0.5, 0.25, -0.25], [0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 2, 1]], np.float32)
-    facts = Facts(
+    facts = TrainFacts(
         np.ones(5, np.float32), 2, np.zeros((5, 0), np.float32), {"linear": Neighbours(items, weights)}
     )
     seen = Histories.from_pairs(np.array([0, 0]), np.array([2, 3]), 2, time=np.array([5, 9]))
@@ -224,7 +224,7 @@ def test_saved_parts_give_the_same_ranker(ranker):
     np.testing.assert_array_equal(
         ranker.predict_ratings(people, items, scores), again.predict_ratings(people, items, scores)
     )
-    assert isinstance(again.facts, Facts)
+    assert isinstance(again.facts, TrainFacts)
 
 
 def test_contributions_add_up_to_the_trees(ranker):

@@ -19,6 +19,7 @@ from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import SpectralSettings
+from butaca.recommend.ladder import shares_in
 from butaca.recommend.person import Given, as_given, extended
 from butaca.recommend.reorder import fresh, varied
 
@@ -327,7 +328,7 @@ def test_less_of_an_item_moves_away_from_it_and_leaves_it_out(rec):
     trained_part = sum(was[i.id] - i.score for i in after.items)
     assert trained_part > 0
     person, _, _ = rec._person("u1", None, (), ["m007"], False)
-    shares = rec._shares(person, np.array([int(i[1:]) for i in ids(after)]))
+    shares = shares_in(rec, person, np.array([int(i[1:]) for i in ids(after)]))
     np.testing.assert_allclose(shares.total(), [i.score for i in after.items], rtol=2e-4, atol=2e-4)
 
 

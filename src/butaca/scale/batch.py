@@ -26,8 +26,8 @@ from butaca.data.folders import read_manifest, writing
 from butaca.data.formats import quoted, session
 from butaca.errors import BundleError, ClusterError, SettingError
 from butaca.files import move_file
-from butaca.recommend.folder.bundle import load_bundle, version_of
 from butaca.recommend.folder.bundle import read_manifest as read_model
+from butaca.recommend.folder.bundle import version_of
 from butaca.recommend.recommender import BLOCK, Recommender
 from butaca.scale.pool import Runner, Told, local_runner
 from butaca.scale.reading import own_folder
@@ -224,7 +224,7 @@ def _recommender(folder: str, version: str) -> Recommender:
     Raises:
         BundleError: it is not the version that the job began with.
     """
-    recommender = load_bundle(Path(folder))
+    recommender = Recommender.load(folder)
     if recommender.version != version:
         raise BundleError(
             "A model stays the same while its lists are written",
