@@ -25,7 +25,7 @@ from butaca.cli.app import app
 from butaca.errors import ClusterError, SettingError, TableError
 from butaca.scale import cluster as joining
 from butaca.scale import ray_runner as running
-from butaca.scale.batch import Batch, lists, write_lists
+from butaca.scale.batch import ListSettings, lists, write_lists
 from butaca.scale.cluster import cluster
 from butaca.scale.pool import Here
 from butaca.scale.prepare import Preparing, prepare
@@ -175,7 +175,7 @@ def test_preparing_with_workers_killed_in_each_stage(raylets, source, prepared, 
 
 
 def test_lists_with_workers_killed(raylets, model, tmp_path):
-    asked = Batch(6, part=9)
+    asked = ListSettings(6, part=9)
     write_lists(model, tmp_path / "here", asked, runner=Here())
     write_lists(model, tmp_path / "ray", asked, runner=Deadly(tmp_path / "killed"))
     assert {path.name for path in (tmp_path / "killed").iterdir()} == {"lists midway", "lists over"}
@@ -237,7 +237,7 @@ def test_a_raylet_that_is_lost_in_mid_work(raylets, model, tmp_path):
     """The last of the cluster's tests: afterwards it has two."""
     lost = max(raylets.worker_nodes, key=lambda node: node.raylet_socket_name)
     (its,) = (n["NodeID"] for n in ray.nodes() if n["RayletSocketName"] == lost.raylet_socket_name)
-    asked, places = Batch(6, part=9), tmp_path / "places"
+    asked, places = ListSettings(6, part=9), tmp_path / "places"
     places.mkdir()
     write_lists(model, tmp_path / "here", asked, runner=Here())
 

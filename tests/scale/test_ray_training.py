@@ -22,8 +22,8 @@ from butaca.errors import ClusterError, SettingError
 from butaca.recipes import Recipe, recipe
 from butaca.scale.prepare import Preparing, prepare
 from butaca.scale.prepared import Prepared
-from butaca.scale.ray_training import Event, Patience, fit_on_ray, run
-from butaca.scale.ray_worker import Job, Place, Worker
+from butaca.scale.ray_training import JobEvent, Patience, fit_on_ray, run
+from butaca.scale.ray_worker import Job, Worker, WorkerPlace
 from butaca.scale.traffic import bytes_sent, collective_bytes
 from butaca.train.batches import Batches, BatchPlan, UserRows
 from butaca.train.checkpoints import position
@@ -199,15 +199,15 @@ def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster,
     model, _ = small(board.dataset()).fit(board.dataset())  # one process, without Ray
     alone = parameters(model)
     assert_same(by_two, alone, 2e-4)
-    events: list[Event] = []
+    events: list[JobEvent] = []
     for workers in (1, 4):
         found, at = small(board.dataset()), tmp_path / str(workers)
-        model, _ = fit_on_ray(board.folder, found, workers, at, patience=PATIENT, told=events.append)
+        model, _ = fit_on_ray(board.folder, found, workers, at, patience=PATIENT, progress=events.append)
         assert_same(parameters(model), alone, 2e-4)
     places = [e.places for e in events if e.kind == "started"]
     assert [len(set(p)) for p in places] == [1, 4]
     assert os.getpid() not in {place.pid for of in places for place in of}
-    assert events[-1] == Event("trained", (4, 0))
+    assert events[-1] == JobEvent("trained", (4, 0))
 
 
 def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, cluster, tmp_path):
@@ -349,9 +349,9 @@ def test_what_a_step_sends_does_not_grow_with_the_catalogue_or_the_interactions(
 
 def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_two, tmp_path):
     """SIGKILL to a worker after the first checkpoint, then to a raylet after a later one: the same bits."""
-    events: list[Event] = []
+    events: list[JobEvent] = []
 
-    def interfere(event: Event) -> None:
+    def interfere(event: JobEvent) -> None:
         events.append(event)
         place = [e.places for e in events if e.places][-1][1]
         lost = sum(e.kind == "lost" for e in events)
@@ -362,7 +362,7 @@ def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_tw
 
     found = small(board.dataset())
     model, history = fit_on_ray(
-        board.folder, found, 2, tmp_path, every_steps=2, patience=PATIENT, told=interfere, worker=Slow
+        board.folder, found, 2, tmp_path, every_steps=2, patience=PATIENT, progress=interfere, worker=Slow
     )
     assert history.epoch == [0, 1, 2, 3]
     for name, values in by_two.items():
@@ -379,10 +379,10 @@ def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):
     """A worker on each core there is; a machine with two cores goes: no hang, and what was saved is there."""
     cores = 2 * len(raylets.worker_nodes)
     assert cores > 0
-    places: list[tuple[Place, ...]] = []
+    places: list[tuple[WorkerPlace, ...]] = []
     gone: list[float] = []
 
-    def interfere(event: Event) -> None:
+    def interfere(event: JobEvent) -> None:
         if event.places:
             places.append(event.places)
         if event.kind == "saved" and not gone:
@@ -395,7 +395,7 @@ def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):
     with pytest.raises(ClusterError, match=said):
         fit_on_ray(
             board.folder, small(board.dataset()), cores, tmp_path, every_steps=2,
-            patience=patience, told=interfere, worker=Slow,
+            patience=patience, progress=interfere, worker=Slow,
         )  # fmt: skip
     assert time.monotonic() - gone[0] < 60
     assert position(tmp_path) is not None

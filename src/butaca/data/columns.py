@@ -90,7 +90,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ColumnChoice:
     """The column of each role, and how each was found, such as "by name"."""
 
     fields: Mapping[Role, Field]
@@ -146,7 +146,7 @@ def choose(
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
     has_names: bool = True,
-) -> Choice:
+) -> ColumnChoice:
     """Finds the columns of a table of interactions.
 
     Args:
@@ -195,10 +195,10 @@ def choose(
     for role in missing:
         if role not in taken:
             raise _missing(fields, role, label, has_names)
-    return Choice(taken, how)
+    return ColumnChoice(taken, how)
 
 
-def _by_position(fields: Sequence[Field], wanted: Sequence[Role]) -> Choice:
+def _by_position(fields: Sequence[Field], wanted: Sequence[Role]) -> ColumnChoice:
     """User, item, value, time, as MovieLens' u.data; a third column that holds times is the time."""
     order: list[Role] = ["user", "item", "value", "time"]
     if len(fields) > 2 and fields[2].kind == "time":
@@ -206,7 +206,7 @@ def _by_position(fields: Sequence[Field], wanted: Sequence[Role]) -> Choice:
     pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
     names = dict(zip(ROLES, POSITIONS, strict=True))
     how = {r: f"{f.name} by position, for want of a header line" for r, f in pairs}
-    return Choice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)
+    return ColumnChoice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)
 
 
 def flag(role: Role) -> str:

@@ -48,7 +48,7 @@ PART_ROWS = 2_000_000  # expected in a file
 GROUP_ROWS = 122_880  # in a row group
 CELLS = 1 << 22  # drawn at a time
 
-Told: TypeAlias = Callable[[int, int], None]  # interactions written, interactions expected
+RowProgress: TypeAlias = Callable[[int, int], None]  # interactions written, interactions expected
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,9 @@ class _Patterns:
     chance: Floats
 
 
-def grow(data: Dataset, out: str | PathLike[str], growth: Growth, told: Told | None = None) -> Grown:
+def grow(
+    data: Dataset, out: str | PathLike[str], growth: Growth, progress: RowProgress | None = None
+) -> Grown:
     """Writes the grown data: interactions/part-00000.parquet and on, users.parquet, items.parquet.
 
     Ids are whole numbers from 1, called as in the original; the tables of users and items hold what was
@@ -146,7 +148,7 @@ def grow(data: Dataset, out: str | PathLike[str], growth: Growth, told: Told | N
         data: what grows.
         out: a new folder, or one of grown data.
         growth: the settings.
-        told: called with what is written so far and what is expected.
+        progress: called with what is written so far and what is expected.
 
     Raises:
         TableError: the folder holds something else.
@@ -170,8 +172,8 @@ def grow(data: Dataset, out: str | PathLike[str], growth: Growth, told: Told | N
             )
             con.unregister("part")
             written += n
-            if told is not None:
-                told(written, expected)
+            if progress is not None:
+                progress(written, expected)
         write_entities(con, data.users, growth.users, draft.path / "users.parquet", "users")
         write_entities(con, data.items, growth.items, draft.path / "items.parquet", "items")
         users, items = len(data.users) * growth.users, len(data.items) * growth.items

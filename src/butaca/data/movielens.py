@@ -41,7 +41,7 @@ YEAR = re.compile(r"\((\d{4})(?:\s?[-\u2013]\s?(?:\d{4})?)?\s*\)")
 
 
 @dataclass(frozen=True)
-class Layout:
+class ArchiveLayout:
     """The files of one kind of archive; `users` may be absent."""
 
     ratings: Table
@@ -56,22 +56,22 @@ _WHEEL_USER = ("user_id:token", "age:token", "gender:token", "occupation:token",
 _MOVIE_100K = ("movieId", "title", "release date", "video release date", "IMDb URL", *FLAGS)
 _MOVIE = ("movieId", "title", "genres")
 LAYOUTS = (
-    Layout(
+    ArchiveLayout(
         Table("u.data", "\t", _RATING),
         Table("u.item", "|", _MOVIE_100K),
         Table("u.user", "|", ("user_id", "age", "gender", "occupation", "zip_code")),
     ),
-    Layout(
+    ArchiveLayout(
         Table("ml-100k.inter", "\t", _WHEEL_RATING, True),
         Table("ml-100k.item", "\t", _WHEEL_MOVIE, True),
         Table("ml-100k.user", "\t", _WHEEL_USER, True),
     ),
-    Layout(
+    ArchiveLayout(
         Table("ratings.dat", "::", _RATING),
         Table("movies.dat", "::", _MOVIE),
         Table("users.dat", "::", ("user_id", "gender", "age", "occupation", "zip_code")),
     ),
-    Layout(
+    ArchiveLayout(
         Table("ratings.csv", ",", ("userId", "movieId", "rating", "timestamp"), True),
         Table("movies.csv", ",", _MOVIE, True),
     ),

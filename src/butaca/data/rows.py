@@ -57,7 +57,7 @@ class Table:
         )
 
 
-class Ratings(NamedTuple):
+class RatingColumns(NamedTuple):
     """Users and items by their numbers, ratings and times: [n] each."""
 
     user: Codes
@@ -109,7 +109,7 @@ def _split(copy: Copy, table: Table, text: str) -> Iterator[tuple[int, list[str]
             yield line, cells
 
 
-def read_ratings(copy: Copy, table: Table) -> Ratings:
+def read_ratings(copy: Copy, table: Table) -> RatingColumns:
     """Columns user, item, rating and time, in the order of the file.
 
     Raises:
@@ -124,7 +124,7 @@ def read_ratings(copy: Copy, table: Table) -> Ratings:
                 said = str(error).partition("\n")[0]
             else:
                 if not any(np.ma.is_masked(column) for column in columns) and len(columns.user):
-                    return Ratings(*map(np.asarray, columns))
+                    return RatingColumns(*map(np.asarray, columns))
         raise _mistake(copy, path, table) or TableError(
             "Every line of a file of ratings is a user, an item, a rating and a time",
             f"{copy.place(table.name)}: {said}",
@@ -149,7 +149,7 @@ def _is_plain(path: Path, table: Table) -> bool:
     return True
 
 
-def _read(path: Path, table: Table) -> Ratings:
+def _read(path: Path, table: Table) -> RatingColumns:
     escaped = re.sub(r"([*?\[])", r"[\1]", str(path)).replace("'", "''")  # a path is not a pattern
     columns = ", ".join(f"'{name}': 'DOUBLE'" for name in ("user_", "item", "rating", "time_"))
     query = f"""
@@ -164,7 +164,7 @@ def _read(path: Path, table: Table) -> Ratings:
     """  # noqa: S608 - only the path comes from outside, and is escaped
     with duckdb.connect() as connection:
         got = connection.execute(query).fetchnumpy()
-    return Ratings(got["u"], got["i"], got["r"], got["t"])
+    return RatingColumns(got["u"], got["i"], got["r"], got["t"])
 
 
 def _lines(path: Path, table: Table) -> Iterator[tuple[int, list[str]]]:

@@ -24,7 +24,7 @@ import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys
 from butaca.data.cells import Ids, counted, ids, numbers, seconds
-from butaca.data.columns import ROLES, Choice, Role, choose, listed
+from butaca.data.columns import ROLES, ColumnChoice, Role, choose, listed
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Opened, Source, open_table, session
 from butaca.data.vocabulary import Vocabulary
@@ -39,7 +39,7 @@ class _Rows:
     """Interactions as read: where they came from, and every column but the codes."""
 
     opened: Opened
-    choice: Choice
+    choice: ColumnChoice
     user: Ids
     item: Ids
     value: Floats | None

@@ -13,7 +13,7 @@ from butaca.errors import SettingError, TableError
 
 T = TypeVar("T")
 R = TypeVar("R")
-Told: TypeAlias = Callable[[str, int, int], None]  # stage, tasks done, tasks in all
+StageProgress: TypeAlias = Callable[[str, int, int], None]  # stage, tasks done, tasks in all
 
 
 class Runner(Protocol):

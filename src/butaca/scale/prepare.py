@@ -43,7 +43,7 @@ from butaca.scale.partition import (
     with_cut,
 )
 from butaca.scale.placing import Stripe, place, stripes
-from butaca.scale.pool import Runner, Told, local_runner
+from butaca.scale.pool import Runner, StageProgress, local_runner
 from butaca.scale.prepared import FORMAT, KIND, Prepared
 from butaca.scale.reading import Budget, Read, ReadTask, read
 from butaca.types import Ints
@@ -121,7 +121,7 @@ def prepare(
     settings: Preparing | None = None,
     *,
     runner: Runner | None = None,
-    told: Told | None = None,
+    progress: StageProgress | None = None,
 ) -> Prepared:
     """Prepares a table, a folder of tables or grown data, and opens the result.
 
@@ -130,7 +130,7 @@ def prepare(
         out: a new folder, or one of prepared data.
         settings: the settings.
         runner: runs the tasks; processes of this machine if not given.
-        told: called after each task.
+        progress: called after each task.
 
     Raises:
         TableError: a file or cell that breaks the rules, or an `out` that holds something else.
@@ -141,9 +141,9 @@ def prepare(
     with writing(Path(out), KIND) as draft:
         if runner is None:
             with local_runner(min(settings.workers, MOST_PARTITIONS)) as local:
-                draft.facts.update(_write(files, draft.path, settings, local, told, draft.checksums))
+                draft.facts.update(_write(files, draft.path, settings, local, progress, draft.checksums))
         else:
-            draft.facts.update(_write(files, draft.path, settings, runner, told, draft.checksums))
+            draft.facts.update(_write(files, draft.path, settings, runner, progress, draft.checksums))
     return Prepared.open(out)
 
 
@@ -152,7 +152,7 @@ def _write(
     out: Path,
     settings: Preparing,
     runner: Runner,
-    told: Told | None,
+    progress: StageProgress | None,
     checksums: dict[str, str],
 ) -> dict[str, Any]:
     """All the stages; returns the facts of the manifest."""
@@ -172,7 +172,7 @@ def _write(
     if not runner.one_machine:  # whose processes stand in other folders
         files = [path.absolute() for path in files]
     tasks = [ReadTask(str(path), n, asked, partitions, work, wide) for n, path in enumerate(files)]
-    reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), told))
+    reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), progress))
     first = _alike(reads, settings)
     tables: dict[Role, str | None] = {"user": settings.users, "item": settings.items}
     for role, table in tables.items():
@@ -189,7 +189,9 @@ def _write(
     rows_of = [tuple(f for one in reads for f in one.parts.get(n, ())) for n in range(partitions)]
     parts = [PartTask(n, work, names, rule, span, budget, rows_of[n]) for n in range(partitions)]
     found = []
-    for part, one in zip(parts, _counted(runner.map(sort, parts), "sorting", partitions, told), strict=True):
+    for part, one in zip(
+        parts, _counted(runner.map(sort, parts), "sorting", partitions, progress), strict=True
+    ):
         found.append(one)
         for path in part.files:
             path.unlink()
@@ -205,7 +207,7 @@ def _write(
         cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test)
         parts = [with_cut(part, cut) for part in parts]
     counts: Ints = np.zeros((2, sizes["users"]), dtype=np.int64)
-    for counted in _counted(runner.map(count, parts), "counting", partitions, told):
+    for counted in _counted(runner.map(count, parts), "counting", partitions, progress):
         counts[:, counted.users] = counted.counts
     n_train, n_test = counts.sum(axis=1).tolist()
     if not n_train or (not n_test and settings.split != "none"):
@@ -227,10 +229,10 @@ def _write(
         for side, n in zip(SIDES, (n_train, n_test), strict=True)
         for first, last in stripes(n, partitions)
     ]
-    list(_counted(runner.map(place, placed), "placing", len(placed), told))
+    list(_counted(runner.map(place, placed), "placing", len(placed), progress))
     shutil.rmtree(work)
     paths = sorted(p for p in out.rglob("*") if p.is_file())
-    sums = _counted(runner.map(sha256, paths), "checksums", len(paths), told)
+    sums = _counted(runner.map(sha256, paths), "checksums", len(paths), progress)
     checksums.update(zip((p.relative_to(out).as_posix() for p in paths), sums, strict=True))
     return {
         "format": FORMAT,
@@ -354,8 +356,8 @@ def _length(path: Path) -> int:
     return n
 
 
-def _counted(results: Iterator[T], stage: str, total: int, told: Told | None) -> Iterator[T]:
-    tell = None if told is None else partial(told, stage)
+def _counted(results: Iterator[T], stage: str, total: int, progress: StageProgress | None) -> Iterator[T]:
+    tell = None if progress is None else partial(progress, stage)
     for done, result in enumerate(results, 1):
         if tell is not None:
             tell(done, total)

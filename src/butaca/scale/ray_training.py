@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from butaca.errors import ButacaError, ClusterError, SettingError
 from butaca.scale.cluster import cluster
 from butaca.scale.prepared import Prepared
-from butaca.scale.ray_worker import Job, PeerLostError, Place, Worker
+from butaca.scale.ray_worker import Job, PeerLostError, Worker, WorkerPlace
 
 if TYPE_CHECKING:
     from butaca.recipes import Recipe
@@ -36,7 +36,7 @@ REASONS_WITHIN = 3.0  # seconds for the others to fail too, once one has
 
 
 @dataclass(frozen=True)
-class Event:
+class JobEvent:
     """What happens to a job, as it happens.
 
     Attributes:
@@ -48,11 +48,11 @@ class Event:
 
     kind: str
     position: tuple[int, int] | None = None
-    places: tuple[Place, ...] = ()
+    places: tuple[WorkerPlace, ...] = ()
     reason: str = ""
 
 
-Told = Callable[[Event], None]
+JobProgress = Callable[[JobEvent], None]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def fit_on_ray(
     every_steps: int = 0,
     resume: bool = False,
     patience: Patience | None = None,
-    told: Told | None = None,
+    progress: JobProgress | None = None,
     worker: type[Worker] = Worker,
 ) -> tuple[TwoTower, FitHistory]:
     """A recipe trained on the training side of prepared data by several processes.
@@ -98,7 +98,7 @@ def fit_on_ray(
         every_steps: batches between checkpoints; 0: after each epoch.
         resume: continue from `checkpoint`.
         patience: with workers that do not start, or are lost.
-        told: is called with what happens.
+        progress: is called with what happens.
         worker: the actor.
 
     Returns:
@@ -123,12 +123,12 @@ def fit_on_ray(
         )
         if not resume:
             (at / FILE).unlink(missing_ok=True)
-        run(job, patience or Patience(), told or (lambda _: None), worker)
+        run(job, patience or Patience(), progress or (lambda _: None), worker)
     # Trained to the end, the checkpoint has nothing left to do: the model is read from it, by the same code.
     return recipe.fit(prepared.dataset(), [Checkpoint(at, every_steps)], at)
 
 
-def run(job: Job, patience: Patience, told: Told, worker: type[Worker] = Worker) -> None:
+def run(job: Job, patience: Patience, progress: JobProgress, worker: type[Worker] = Worker) -> None:
     """Attempts until one comes to the end, on the cluster that this process has joined.
 
     Raises:
@@ -140,11 +140,11 @@ def run(job: Job, patience: Patience, told: Told, worker: type[Worker] = Worker)
     while True:
         before = position(folder)
         try:
-            _attempt(job, before is not None, patience, told, worker)
+            _attempt(job, before is not None, patience, progress, worker)
         except _LostError as error:
             now = position(folder)
             lost = lost + 1 if now == before else 0
-            told(Event("lost", now, reason=str(error)))
+            progress(JobEvent("lost", now, reason=str(error)))
             if lost >= patience.attempts:
                 raise ClusterError(
                     "A job that loses a worker goes on from its last checkpoint",
@@ -153,11 +153,11 @@ def run(job: Job, patience: Patience, told: Told, worker: type[Worker] = Worker)
                 ) from error
             time.sleep(patience.pause * 2 ** (lost - 2) if lost > 1 else 0.0)
         else:
-            told(Event("trained", position(folder)))
+            progress(JobEvent("trained", position(folder)))
             return
 
 
-def _attempt(job: Job, resume: bool, patience: Patience, told: Told, worker: type[Worker]) -> None:
+def _attempt(job: Job, resume: bool, patience: Patience, progress: JobProgress, worker: type[Worker]) -> None:
     """Start all workers, let them train, and end them, whatever happens."""
     import ray
 
@@ -169,7 +169,7 @@ def _attempt(job: Job, resume: bool, patience: Patience, told: Told, worker: typ
     actors = [actor.remote(job) for _ in range(job.workers)]
     try:
         places = _started(actors, patience.start_within)
-        told(Event("started", position(Path(job.checkpoint)), tuple(places)))
+        progress(JobEvent("started", position(Path(job.checkpoint)), tuple(places)))
         coordinator = f"{places[0].host}:{places[0].port}"
         running = [a.train.remote(rank, coordinator, resume) for rank, a in enumerate(actors)]
         last = position(Path(job.checkpoint))
@@ -177,14 +177,14 @@ def _attempt(job: Job, resume: bool, patience: Patience, told: Told, worker: typ
             done, running = ray.wait(running, timeout=LOOKS_EVERY)
             if (now := position(Path(job.checkpoint))) != last:
                 last = now
-                told(Event("saved", now))
+                progress(JobEvent("saved", now))
             _raise_for(done, running)
     finally:
         for each in reversed(actors):  # the first keeps the others' list of members
             ray.kill(each)
 
 
-def _started(actors: Sequence[Any], within: float) -> list[Place]:
+def _started(actors: Sequence[Any], within: float) -> list[WorkerPlace]:
     """Where all actors run, once they do."""
     import ray
 
@@ -202,7 +202,7 @@ def _started(actors: Sequence[Any], within: float) -> list[Place]:
             f"on a cluster of {cores} cores on {len(machines)} machines",
             "Add machines with `ray start --address` or lower --workers, and go on with --resume",
         )
-    places: list[Place] = ray.get(refs)
+    places: list[WorkerPlace] = ray.get(refs)
     return places
 
 

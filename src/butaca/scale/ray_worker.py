@@ -45,7 +45,7 @@ class Job:
     workers: int
 
 
-class Place(NamedTuple):
+class WorkerPlace(NamedTuple):
     """Where a worker runs: its machine's address, a port that was free there, its process, Ray's node id."""
 
     host: str
@@ -64,7 +64,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self.job = job
 
-    def place(self) -> Place:
+    def place(self) -> WorkerPlace:
         """Where it runs."""
         import ray
 
@@ -72,7 +72,7 @@ class Worker:
         with closing(socket.socket()) as free:
             free.bind((host, 0))
             port = int(free.getsockname()[1])
-        return Place(host, port, os.getpid(), ray.get_runtime_context().get_node_id())
+        return WorkerPlace(host, port, os.getpid(), ray.get_runtime_context().get_node_id())
 
     def join(self, rank: int, coordinator: str) -> None:
         """Become process `rank` of the mesh; `coordinator` is HOST:PORT of process 0."""
