@@ -86,7 +86,7 @@ def one(folder: Path) -> dict[str, float]:
     seen = Histories.of(train)
     model.score(users[:1].astype(np.int32))  # what it prepares at its first answer
     began = time.perf_counter()
-    evaluate_scorer(model, test, seen, lists=100)
+    evaluate_scorer(model, test, seen=seen, lists=100)
     judged = time.perf_counter() - began
     recommender = Recommender.build(model, train)
     ids = [str(data.users.ids.values[u]) for u in users[:200]]

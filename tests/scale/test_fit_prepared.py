@@ -42,7 +42,9 @@ def test_columns_stay_on_the_disk(folder):
     seen = Histories.of(train)
     for column in (seen.items, seen.value, seen.time):
         assert isinstance(column, np.memmap)
-    again = Histories.from_pairs(train.user[::-1], train.item[::-1], len(train.users), train.value[::-1])
+    again = Histories.from_pairs(
+        train.user[::-1], train.item[::-1], n_users=len(train.users), value=train.value[::-1]
+    )
     assert again.items.tolist() == seen.items.tolist()
     assert again.start.tolist() == seen.start.tolist()
     assert again.value.tolist() == seen.value.tolist()

@@ -178,7 +178,9 @@ def board(tmp_path_factory):
 def by_two(board, raylets, tmp_path_factory):
     """What two processes end with when nothing happens to them."""
     at = tmp_path_factory.mktemp("two")
-    model, history = fit_on_ray(board.folder, small(board.dataset()), 2, at, patience=PATIENT)
+    model, history = fit_on_ray(
+        board.folder, small(board.dataset()), workers=2, checkpoint=at, patience=PATIENT
+    )
     assert history.epoch == [0, 1, 2, 3]
     return parameters(model)
 
@@ -202,7 +204,9 @@ def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster,
     events: list[JobEvent] = []
     for workers in (1, 4):
         found, at = small(board.dataset()), tmp_path / str(workers)
-        model, _ = fit_on_ray(board.folder, found, workers, at, patience=PATIENT, progress=events.append)
+        model, _ = fit_on_ray(
+            board.folder, found, workers=workers, checkpoint=at, patience=PATIENT, progress=events.append
+        )
         assert_same(parameters(model), alone, 2e-4)
     places = [e.places for e in events if e.kind == "started"]
     assert [len(set(p)) for p in places] == [1, 4]
@@ -216,7 +220,9 @@ def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, clu
     found = replace(found, model=replace(found.model, softmax="sampled", samples=8))
     assert found.model.mask_for("sampled") == "known"
     alone, _ = found.fit(board.dataset())
-    model, _ = fit_on_ray(board.folder, found, 2, tmp_path, patience=PATIENT, worker=Shared)
+    model, _ = fit_on_ray(
+        board.folder, found, workers=2, checkpoint=tmp_path, patience=PATIENT, worker=Shared
+    )
     assert_same(parameters(model), parameters(alone), 2e-4)
 
 
@@ -224,7 +230,7 @@ def test_early_stopping_is_the_same_decision_in_every_process(board, cluster, tm
     """Every list is right from the first epoch on: two more without improvement, and its parameters."""
     found = small(board.dataset(), held_out=30)
     alone, one = found.fit(board.dataset())
-    model, history = fit_on_ray(board.folder, found, 2, tmp_path, patience=PATIENT)
+    model, history = fit_on_ray(board.folder, found, workers=2, checkpoint=tmp_path, patience=PATIENT)
     assert history.epoch == one.epoch == [0, 1, 2]
     assert_same(parameters(model), parameters(alone), 2e-4)
 
@@ -258,7 +264,14 @@ def test_options_that_do_not_go_together_are_refused(board, tmp_path, asked, sai
 
 def test_processes_that_nothing_joins_are_refused(board, cluster, tmp_path):
     with pytest.raises(ClusterError, match="Received: 1 processes and 1 devices for 2 workers"):
-        fit_on_ray(board.folder, small(board.dataset()), 2, tmp_path, patience=PATIENT, worker=Apart)
+        fit_on_ray(
+            board.folder,
+            small(board.dataset()),
+            workers=2,
+            checkpoint=tmp_path,
+            patience=PATIENT,
+            worker=Apart,
+        )
 
 
 @pytest.mark.parametrize(
@@ -322,7 +335,7 @@ def test_a_mesh_is_not_cut_to_some_devices(board, tmp_path):
     found = small(board.dataset())
     found = replace(found, model=replace(found.model, devices=2))
     with pytest.raises(SettingError, match="devices=2"):
-        fit_on_ray(board.folder, found, 2, tmp_path)
+        fit_on_ray(board.folder, found, workers=2, checkpoint=tmp_path)
 
 
 def test_what_a_step_sends_does_not_grow_with_the_catalogue_or_the_interactions(cluster, tmp_path):
@@ -337,7 +350,7 @@ def test_what_a_step_sends_does_not_grow_with_the_catalogue_or_the_interactions(
     found = replace(small(base.dataset()), epochs=4, batch_size=300)
     out = tmp_path / "sent.json"
     job = Job(str(base.folder), base.digest, found, str(out), 0, 2)
-    run(job, PATIENT, lambda _: None, Measuring)
+    run(job, PATIENT, progress=lambda _: None, worker=Measuring)
     sent = json.loads(out.read_text(encoding="utf-8"))
     assert set(sent) == {"base", "catalogue", "interactions"}
     dim = found.model.dim
@@ -362,7 +375,14 @@ def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_tw
 
     found = small(board.dataset())
     model, history = fit_on_ray(
-        board.folder, found, 2, tmp_path, every_steps=2, patience=PATIENT, progress=interfere, worker=Slow
+        board.folder,
+        found,
+        workers=2,
+        checkpoint=tmp_path,
+        every_steps=2,
+        patience=PATIENT,
+        progress=interfere,
+        worker=Slow,
     )
     assert history.epoch == [0, 1, 2, 3]
     for name, values in by_two.items():
@@ -394,7 +414,7 @@ def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):
     said = f"{cores - 2} of {cores} that started within 8 seconds, on a cluster of"
     with pytest.raises(ClusterError, match=said):
         fit_on_ray(
-            board.folder, small(board.dataset()), cores, tmp_path, every_steps=2,
+            board.folder, small(board.dataset()), workers=cores, checkpoint=tmp_path, every_steps=2,
             patience=patience, progress=interfere, worker=Slow,
         )  # fmt: skip
     assert time.monotonic() - gone[0] < 60

@@ -34,6 +34,7 @@ class IALS(FromHistory):
         self,
         dim: int = 94,
         alpha: float = 0.281,
+        *,
         l2: float = 0.00561,
         nu: float = 1.145,
         epochs: int = 6,

@@ -95,7 +95,7 @@ def grow(
             original,
             out_folder,
             growth,
-            lambda done, total: bar.update(task, completed=done, total=max(done, total)),
+            progress=lambda done, total: bar.update(task, completed=done, total=max(done, total)),
         )
     name = plain(str(out_folder))
     out.print(

@@ -33,9 +33,9 @@ from butaca.types import Values
 PIPED = 0.1  # share of filled cells that hold "|" from which a column counts as lists
 
 
-def key_of(opened: Opened, role: Role, name: str) -> Field:
+def key_of(opened: Opened, role: Role, *, name: str) -> Field:
     """The id column of a table of users or items: the interactions' name, a usual one, or "id"."""
-    found = named(opened.fields, name) or by_name(opened.fields, role, opened.label, describes=True)
+    found = named(opened.fields, name) or by_name(opened.fields, role, label=opened.label, describes=True)
     if found is None:
         raise TableError(
             f"A table of {role}s has an id column, called as in the interactions",
@@ -45,24 +45,24 @@ def key_of(opened: Opened, role: Role, name: str) -> Field:
     return found
 
 
-def load_keys(opened: Opened, role: Role, name: str, is_text: bool) -> tuple[Field, Ids]:
+def load_keys(opened: Opened, role: Role, *, name: str, is_text: bool) -> tuple[Field, Ids]:
     """Reads a table of users or items; returns its key, of the kind that the interactions have.
 
     Raises:
         TableError: no key column, an empty key, a key of another kind, or two rows of one id.
     """
-    key = key_of(opened, role, name)
+    key = key_of(opened, role, name=name)
     opened.load([f for f in opened.fields if f == key or _usable(f)])
     rule = f"Every row of a table of {role}s has an id"
-    found = ids(opened, key, rule)
+    found = ids(opened, key, rule=rule)
     converted = Ids(found.as_text(is_text), is_text)
     refuse(
         opened,
         key,
-        f"{converted.sql} IS NULL",
-        f"Ids are whole numbers here, as those of the {role}s in the interactions",
-        "{value}",
-        "Correct it, or store the ids of the interactions as text",
+        bad=f"{converted.sql} IS NULL",
+        rule=f"Ids are whole numbers here, as those of the {role}s in the interactions",
+        what="{value}",
+        cure="Correct it, or store the ids of the interactions as text",
     )
     twice = opened.con.execute(
         f"FROM {opened.table} SELECT {converted.sql} AS k, min(rowid), list_sort(list(rowid))[2] "
@@ -81,6 +81,7 @@ def load_keys(opened: Opened, role: Role, name: str, is_text: bool) -> tuple[Fie
 def entities(
     opened: Opened,
     role: Role,
+    *,
     name: str,
     vocabulary: tuple[str, Vocabulary],
     key: tuple[Field, Ids],
@@ -175,10 +176,10 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
     refuse(
         opened,
         field,
-        f"abs({as_number}) > {LARGEST!r} AND NOT isnan({as_number})",
-        f"A number that describes {role}s is finite",
-        "{value}",
-        "Correct it, or leave the cell empty",
+        bad=f"abs({as_number}) > {LARGEST!r} AND NOT isnan({as_number})",
+        rule=f"A number that describes {role}s is finite",
+        what="{value}",
+        cure="Correct it, or leave the cell empty",
     )
     floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
     return floats, f"numbers, {n_missing} missing" if n_missing else "numbers"

@@ -55,7 +55,7 @@ def column(opened: Opened, sql: str) -> Values:
     return out
 
 
-def refuse(opened: Opened, field: Field, bad: str, rule: str, what: str, cure: str) -> None:
+def refuse(opened: Opened, field: Field, *, bad: str, rule: str, what: str, cure: str) -> None:
     """Raises if a condition holds in any row, naming the first.
 
     Args:
@@ -77,7 +77,7 @@ def refuse(opened: Opened, field: Field, bad: str, rule: str, what: str, cure: s
     )
 
 
-def ids(opened: Opened, field: Field, rule: str) -> Ids:
+def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
     """Ids: text, or whole numbers; real numbers that are all whole count as such.
 
     Raises:
@@ -94,7 +94,7 @@ def ids(opened: Opened, field: Field, rule: str) -> Ids:
     empty = f"({cell} IS NULL" + (f" OR trim({cell}) = '')" if is_text else ")")
     if field.kind == "real" and not is_text:
         empty = f"({cell} IS NULL OR isnan({cell}))"
-    refuse(opened, field, empty, rule, "an empty cell", "Fill it in, or remove the row")
+    refuse(opened, field, bad=empty, rule=rule, what="an empty cell", cure="Fill it in, or remove the row")
     if is_text:
         return Ids(cell, True)
     if field.kind == "real":
@@ -102,13 +102,20 @@ def ids(opened: Opened, field: Field, rule: str) -> Ids:
         refuse(
             opened,
             field,
-            broken,
-            "Ids are text or whole numbers",
-            "{value}",
-            "Write the ids as text or as integers",
+            bad=broken,
+            rule="Ids are text or whole numbers",
+            what="{value}",
+            cure="Write the ids as text or as integers",
         )
     beyond = f"TRY_CAST({cell} AS BIGINT) IS NULL"
-    refuse(opened, field, beyond, "Whole numbers fit in 64 bits", "{value}", "Write these ids as text")
+    refuse(
+        opened,
+        field,
+        bad=beyond,
+        rule="Whole numbers fit in 64 bits",
+        what="{value}",
+        cure="Write these ids as text",
+    )
     return Ids(f"{cell}::BIGINT", False)
 
 
@@ -125,7 +132,14 @@ def numbers(opened: Opened, field: Field) -> Floats:
     cell = field.sql
     _refuse_empty(opened, field, rule, cure)
     as_number = number(cell) if _is_text(opened, field) else f"{cell}::DOUBLE"
-    refuse(opened, field, f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE", rule, "{value}", cure)
+    refuse(
+        opened,
+        field,
+        bad=f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE",
+        rule=rule,
+        what="{value}",
+        cure=cure,
+    )
     out: Floats = np.asarray(column(opened, as_number), dtype=np.float32)
     return out
 
@@ -152,17 +166,17 @@ def seconds(opened: Opened, field: Field) -> tuple[Times, str]:
     cell, is_text = field.sql, _is_text(opened, field)
     _refuse_empty(opened, field, rule, cure)
     if not is_text and field.kind == "time":
-        refuse(opened, field, f"NOT isfinite({cell})", rule, "{value}", cure)
+        refuse(opened, field, bad=f"NOT isfinite({cell})", rule=rule, what="{value}", cure=cure)
         zoneless = f"typeof({cell}) <> 'TIMESTAMP WITH TIME ZONE'"
         return _from_micros(column(opened, f"epoch_us({cell})")), _zone_note(opened, zoneless)
     as_number = number(cell) if is_text else cell
     moment = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
     n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({as_number})")
     if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
-        refuse(opened, field, f"epoch_us({moment}) IS NULL", rule, "{value}", cure)
+        refuse(opened, field, bad=f"epoch_us({moment}) IS NULL", rule=rule, what="{value}", cure=cure)
         zoneless = f"NOT regexp_matches({cell}, '{ZONE}')"
         return _from_micros(column(opened, f"epoch_us({moment})")), _zone_note(opened, zoneless)
-    refuse(opened, field, f"(abs({as_number}) < 9e18) IS NOT TRUE", rule, "{value}", cure)
+    refuse(opened, field, bad=f"(abs({as_number}) < 9e18) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
     return _from_numbers(opened, cell, as_number)
 
 
@@ -194,7 +208,7 @@ def _is_text(opened: Opened, field: Field) -> bool:
 def _refuse_empty(opened: Opened, field: Field, rule: str, cure: str) -> None:
     cell = field.sql
     blank = f" OR trim({cell}) = ''" if _is_text(opened, field) else ""
-    refuse(opened, field, f"{cell} IS NULL{blank}", rule, "an empty cell", cure)
+    refuse(opened, field, bad=f"{cell} IS NULL{blank}", rule=rule, what="an empty cell", cure=cure)
 
 
 _KINDS: dict[Any, str] = {

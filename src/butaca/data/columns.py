@@ -124,7 +124,7 @@ def named(fields: Sequence[Field], name: str) -> Field | None:
     return found[0] if len(found) == 1 else None
 
 
-def by_name(fields: Sequence[Field], role: Role, label: str, describes: bool = False) -> Field | None:
+def by_name(fields: Sequence[Field], role: Role, *, label: str, describes: bool = False) -> Field | None:
     """The column whose name is the role's; of two in the same tier the caller must choose.
 
     In a table that describes users or items, a bare "id" is surer than their names and titles.
@@ -143,6 +143,7 @@ def by_name(fields: Sequence[Field], role: Role, label: str, describes: bool = F
 def choose(
     fields: Sequence[Field],
     label: str,
+    *,
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
     has_names: bool = True,
@@ -182,7 +183,7 @@ def choose(
         return _by_position(fields, wanted)
     for role in wanted:
         if role not in taken:
-            take(role, by_name(left(), role, label), "by name")
+            take(role, by_name(left(), role, label=label), "by name")
     if "time" in wanted and "time" not in taken:
         times = [f for f in left() if f.kind == "time"]
         if len(times) > 1:

@@ -31,7 +31,9 @@ class WriteError(SourceError):
     """The disk is full or can't be written: no other source would help."""
 
 
-def download(url: str, target: Path, published: str, cure: str, changed: str, progress: bool | None) -> None:
+def download(
+    url: str, target: Path, *, published: str, cure: str, changed: str, progress: bool | None
+) -> None:
     """Fetches a file whose checksum is known. Nothing is at `target` unless it arrived whole.
 
     Args:

@@ -99,7 +99,7 @@ def kind_of(folder: Path) -> str | None:
         return None
 
 
-def read_manifest(folder: Path, kind: str, made_by: str) -> dict[str, Any]:
+def read_manifest(folder: Path, kind: str, *, made_by: str) -> dict[str, Any]:
     """What a folder of this kind says of itself.
 
     Args:

@@ -117,7 +117,7 @@ def quoted(text: str) -> str:
 
 
 def open_table(
-    con: duckdb.DuckDBPyConnection, source: Source, table: str, wanted: Sequence[str] = ()
+    con: duckdb.DuckDBPyConnection, source: Source, *, table: str, wanted: Sequence[str] = ()
 ) -> Opened:
     """Opens a source under the name `table`.
 

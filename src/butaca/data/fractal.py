@@ -136,7 +136,7 @@ class _Patterns:
 
 
 def grow(
-    data: Dataset, out: str | PathLike[str], growth: Growth, progress: RowProgress | None = None
+    data: Dataset, out: str | PathLike[str], growth: Growth, *, progress: RowProgress | None = None
 ) -> Grown:
     """Writes the grown data: interactions/part-00000.parquet and on, users.parquet, items.parquet.
 
@@ -174,8 +174,8 @@ def grow(
             written += n
             if progress is not None:
                 progress(written, expected)
-        write_entities(con, data.users, growth.users, draft.path / "users.parquet", "users")
-        write_entities(con, data.items, growth.items, draft.path / "items.parquet", "items")
+        write_entities(con, data.users, times=growth.users, path=draft.path / "users.parquet", table="users")
+        write_entities(con, data.items, times=growth.items, path=draft.path / "items.parquet", table="items")
         users, items = len(data.users) * growth.users, len(data.items) * growth.items
         draft.facts.update(
             source=data.name,

@@ -18,7 +18,7 @@ TITLES = ("title", "titulo")
 
 
 def write_entities(
-    con: duckdb.DuckDBPyConnection, entities: Entities, times: int, path: Path, table: str
+    con: duckdb.DuckDBPyConnection, entities: Entities, *, times: int, path: Path, table: str
 ) -> None:
     """Writes `times` rows per user or item to Parquet; ids are code x times + copy + 1."""
     ids = entities.ids.values

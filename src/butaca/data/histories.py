@@ -42,13 +42,16 @@ class Histories:
     @classmethod
     def of(cls, data: Dataset) -> Histories:
         """The histories in a data set, with its values and times where it has them."""
-        return cls.from_pairs(data.user, data.item, len(data.users), data.value, data.timestamp)
+        return cls.from_pairs(
+            data.user, data.item, n_users=len(data.users), value=data.value, time=data.timestamp
+        )
 
     @classmethod
     def from_pairs(
         cls,
         user: Codes,
         item: Codes,
+        *,
         n_users: int,
         value: Floats | None = None,
         time: Times | None = None,
@@ -59,7 +62,8 @@ class Histories:
         >>> [h[u].tolist() for u in range(3)]
         [[2], [3, 5], []]
         >>> again = np.array([0, 0]), np.array([7, 7])  # rated 4 at time 20, and 1 earlier
-        >>> Histories.from_pairs(*again, 1, np.array([4.0, 1.0]), np.array([20, 10])).value.tolist()
+        >>> value, time = np.array([4.0, 1.0]), np.array([20, 10])
+        >>> Histories.from_pairs(*again, n_users=1, value=value, time=time).value.tolist()
         [4.0]
         """
         if in_order(user, item):  # prepared data, which stay on the disk

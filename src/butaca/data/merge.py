@@ -17,6 +17,7 @@ def with_interactions(
     data: Dataset,
     user: Sequence[Any] | Values,
     item: Sequence[Any] | Values,
+    *,
     value: Floats | None = None,
     timestamp: Times | None = None,
 ) -> Dataset:

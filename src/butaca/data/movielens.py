@@ -109,7 +109,7 @@ def load_movielens(
         raise SettingError(
             f"A MovieLens set is one of {', '.join(sources.ARCHIVES)}", repr(size), "Name one of them"
         )
-    copy = sources.find(key, source, cache, progress)
+    copy = sources.find(key, source, cache=cache, progress=progress)
     name = key.upper() if key[0].isdigit() else key
     return read_copy(copy, f"MovieLens {name}" if source is None else f"MovieLens in {copy.path.name}")
 
@@ -152,7 +152,7 @@ def _items(copy: Copy, table: Table) -> tuple[Ints, Entities]:
         _add(numbers, copy, table, line, table.columns[0], cells[0])
         title, column = cells[1].strip(), table.columns[1]
         if not title:
-            raise table.fault(copy, line, column, "an empty cell", "Every film has a title")
+            raise table.fault(copy, line, column=column, found="an empty cell", rule="Every film has a title")
         if table.columns == _WHEEL_MOVIE:
             title = _whole_title(title, cells[2].strip())
         titles.append(title)
@@ -178,7 +178,9 @@ def _genres(copy: Copy, table: Table, line: int, row: dict[str, str]) -> Iterato
     if table.columns == _MOVIE_100K:
         for name in FLAGS:
             if row[name] not in {"0", "1"}:
-                raise table.fault(copy, line, name, repr(row[name]), "A genre's column holds 0 or 1")
+                raise table.fault(
+                    copy, line, column=name, found=repr(row[name]), rule="A genre's column holds 0 or 1"
+                )
             if row[name] == "1":
                 yield GENRE_CODES[name]
         return
@@ -186,7 +188,7 @@ def _genres(copy: Copy, table: Table, line: int, row: dict[str, str]) -> Iterato
     for name in row[column].strip().split("|" if column == "genres" else None):
         if name not in GENRE_CODES:
             rule = f"A genre is one of {', '.join(GENRES)}"
-            raise table.fault(copy, line, column, repr(name), rule)
+            raise table.fault(copy, line, column=column, found=repr(name), rule=rule)
         yield GENRE_CODES[name]
 
 
@@ -200,7 +202,7 @@ def _users(copy: Copy, table: Table) -> tuple[Ints, Entities]:
         ages.append(_number(copy, table, line, *cell["age"], 150))
         column, gender = cell["gender"]
         if gender not in {"F", "M"}:
-            raise table.fault(copy, line, column, repr(gender), "A gender is F or M")
+            raise table.fault(copy, line, column=column, found=repr(gender), rule="A gender is F or M")
         males.append(gender == "M")
         column, occupation = cell["occupation"]
         if table.name == "users.dat":
@@ -208,7 +210,7 @@ def _users(copy: Copy, table: Table) -> tuple[Ints, Entities]:
             occupation = OCCUPATIONS_1M[code]
         if occupation not in OCCUPATION_CODES:
             rule = "An occupation is one of the list that comes with the archive"
-            raise table.fault(copy, line, column, repr(occupation), rule)
+            raise table.fault(copy, line, column=column, found=repr(occupation), rule=rule)
         occupations.append(occupation)
         zips.append(cell["zip_code"][1])
     ordered, ids, order = _in_code_order(list(numbers))
@@ -242,13 +244,17 @@ def _add(numbers: dict[int, int], copy: Copy, table: Table, line: int, column: s
     number = _number(copy, table, line, column, cell, LARGEST_ID)
     if number in numbers:
         rule = f"An id is on one line of {table.name}"
-        raise table.fault(copy, line, column, f"{number}, as in line {numbers[number]},", rule)
+        raise table.fault(
+            copy, line, column=column, found=f"{number}, as in line {numbers[number]},", rule=rule
+        )
     numbers[number] = line
 
 
 def _number(copy: Copy, table: Table, line: int, column: str, cell: str, largest: int) -> int:
     if not WHOLE.fullmatch(cell) or int(cell) > largest:
-        raise table.fault(copy, line, column, repr(cell), f"Here is a whole number from 0 to {largest:,}")
+        raise table.fault(
+            copy, line, column=column, found=repr(cell), rule=f"Here is a whole number from 0 to {largest:,}"
+        )
     return int(cell)
 
 
@@ -274,5 +280,5 @@ def _encode(met: Codes, numbers: Ints, copy: Copy, ratings: Table, listed: Table
         row = int(np.argmax(out < 0))
         rule = f"Each id in {ratings.name} is listed in {listed.name}"
         line, name = line_of(copy, ratings, row), ratings.columns[column]
-        raise ratings.fault(copy, line, name, f"{met[row]}, which is not,", rule)
+        raise ratings.fault(copy, line, column=name, found=f"{met[row]}, which is not,", rule=rule)
     return out

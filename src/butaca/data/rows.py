@@ -48,7 +48,7 @@ class Table:
         """The first line, if there is a header."""
         return self.separator.join(self.columns)
 
-    def fault(self, copy: Copy, line: int, column: str, found: str, rule: str) -> TableError:
+    def fault(self, copy: Copy, line: int, *, column: str, found: str, rule: str) -> TableError:
         """The error for a wrong cell, named by file, line (from 1) and column."""
         return TableError(
             rule,
@@ -98,7 +98,7 @@ def _split(copy: Copy, table: Table, text: str) -> Iterator[tuple[int, list[str]
                 line = reader.line_num + 1
         except csv.Error as error:
             raise table.fault(
-                copy, line, table.columns[0], str(error), "Every line is a row of cells"
+                copy, line, column=table.columns[0], found=str(error), rule="Every line is a row of cells"
             ) from error
         return
     for line, row in enumerate(text.split("\n"), start=1):
@@ -189,12 +189,14 @@ def _mistake(copy: Copy, path: Path, table: Table) -> TableError | None:
         for column, cell in zip((user, item), cells, strict=False):
             if not (WHOLE.fullmatch(cell) and int(cell) <= LARGEST_ID):
                 rule = f"An id is a whole number of at most {LARGEST_ID:,}"
-                return table.fault(copy, line, column, repr(cell), rule)
+                return table.fault(copy, line, column=column, found=repr(cell), rule=rule)
         if not (REAL.fullmatch(cells[2]) and 0.5 <= float(cells[2]) <= 5):
-            return table.fault(copy, line, rating, repr(cells[2]), "A rating is a number from 0.5 to 5")
+            return table.fault(
+                copy, line, column=rating, found=repr(cells[2]), rule="A rating is a number from 0.5 to 5"
+            )
         if not WHOLE.fullmatch(cells[3]):
             rule = "A time is a whole number of seconds since 1970"
-            return table.fault(copy, line, time, repr(cells[3]), rule)
+            return table.fault(copy, line, column=time, found=repr(cells[3]), rule=rule)
     if not line:
         return TableError("A file of ratings has rows", copy.place(table.name), "Get the archive again")
     return None
@@ -202,10 +204,10 @@ def _mistake(copy: Copy, path: Path, table: Table) -> TableError | None:
 
 def _wrong_header(copy: Copy, table: Table, header: str) -> TableError:
     rule = f"The first line of {table.name} is {table.header!r}"
-    return table.fault(copy, 1, table.columns[0], repr(header[:80]), rule)
+    return table.fault(copy, 1, column=table.columns[0], found=repr(header[:80]), rule=rule)
 
 
 def _wrong_count(copy: Copy, table: Table, line: int, cells: list[str]) -> TableError:
     missing = min(len(cells), len(table.columns) - 1)
     rule = f"Every line of {table.name} has {len(table.columns)} cells separated by {table.separator!r}"
-    return table.fault(copy, line, table.columns[missing], f"{len(cells)} cells", rule)
+    return table.fault(copy, line, column=table.columns[missing], found=f"{len(cells)} cells", rule=rule)

@@ -108,6 +108,7 @@ def cache_folder() -> Path:
 def find(
     size: str,
     source: str | os.PathLike[str] | None = None,
+    *,
     cache: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Copy:
@@ -210,7 +211,9 @@ def _from_site(archive: Archive, folder: Path, progress: bool | None) -> Copy:
     changed = "Try again, or get it by other means and pass it as source=, which takes any copy"
     if "latest" in archive.name:
         changed = f"GroupLens replaces {archive.name} now and then: download it and pass it as source="
-    download(archive.url, target, archive.checksum, archive.cure, changed, progress)
+    download(
+        archive.url, target, published=archive.checksum, cure=archive.cure, changed=changed, progress=progress
+    )
     return Copy(target, _kept_from(archive.url, folder))
 
 

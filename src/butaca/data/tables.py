@@ -152,7 +152,7 @@ def read_test(
     return _finish(rows, users, items, user, item, name, duplicates, keep)
 
 
-def read_entities(source: Source, role: Role, key: str, is_text: bool) -> Entities:
+def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Entities:
     """Reads a table of users or items alone, one row per id, as `read_table` does beside interactions.
 
     Args:
@@ -165,11 +165,13 @@ def read_entities(source: Source, role: Role, key: str, is_text: bool) -> Entiti
         TableError: the table breaks a rule; the message names row, column and cure.
     """
     with session() as con:
-        table = open_table(con, source, f"{role}_table", [key])
-        field = load_keys(table, role, key, is_text)
+        table = open_table(con, source, table=f"{role}_table", wanted=[key])
+        field = load_keys(table, role, name=key, is_text=is_text)
         coded = f"{role}_ids"
         vocabulary = distinct(con, coded, [f"FROM {table.table} SELECT {field[1].sql} AS v"])
-        found, _ = entities(table, role, key, (coded, vocabulary), field, len(vocabulary))
+        found, _ = entities(
+            table, role, name=key, vocabulary=(coded, vocabulary), key=field, known=len(vocabulary)
+        )
     return found
 
 
@@ -185,11 +187,11 @@ def _read(
 ) -> _Rows:
     """Finds the columns, reads them and checks every cell."""
     wanted = [name for name in [*asked.values(), *(preferred or {}).values()] if name]
-    opened = open_table(con, source, "interactions", wanted)
-    choice = choose(opened.fields, opened.label, asked, preferred, opened.has_names)
+    opened = open_table(con, source, table="interactions", wanted=wanted)
+    choice = choose(opened.fields, opened.label, asked=asked, preferred=preferred, has_names=opened.has_names)
     opened.load(list(choice.fields.values()))
-    user = ids(opened, choice.fields["user"], "Every interaction has a user")
-    item = ids(opened, choice.fields["item"], "Every interaction has an item")
+    user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
+    item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
     value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
     times = seconds(opened, choice.fields["time"]) if "time" in choice.fields else None
     said: dict[Role, str] = {"time": times[1]} if times else {}
@@ -211,12 +213,14 @@ def _side(
     if source is None:
         vocabulary = distinct(con, coded, parts)
         return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
-    table = open_table(con, source, f"{role}_table", [key])
-    key_field = load_keys(table, role, key, found.is_text)
+    table = open_table(con, source, table=f"{role}_table", wanted=[key])
+    key_field = load_keys(table, role, name=key, is_text=found.is_text)
     vocabulary = distinct(con, coded, [*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
     codes = _codes(con, rows.opened, found.sql, coded)
     known = len(np.unique(codes))
-    entity, notes = entities(table, role, key, (coded, vocabulary), key_field, known)
+    entity, notes = entities(
+        table, role, name=key, vocabulary=(coded, vocabulary), key=key_field, known=known
+    )
     rows.notes.extend(notes)
     return entity, codes
 

@@ -249,6 +249,7 @@ class Beyond:
 def beyond_accuracy(
     lists: Codes,
     users: Codes,
+    *,
     seen: Histories,
     n_items: int,
     k: int = 10,

@@ -67,7 +67,7 @@ class Alikeness:
         )
 
 
-def alikeness(lists: Codes, users: Codes, seen: Histories, n_items: int) -> Alikeness:
+def alikeness(lists: Codes, users: Codes, *, seen: Histories, n_items: int) -> Alikeness:
     """Measure it.
 
     Args:
@@ -97,14 +97,14 @@ def alikeness(lists: Codes, users: Codes, seen: Histories, n_items: int) -> Alik
     )
 
 
-def collapse(lists: Codes, users: Codes, seen: Histories, n_items: int) -> Notice | None:
+def collapse(lists: Codes, users: Codes, *, seen: Histories, n_items: int) -> Notice | None:
     """A warning if these lists are the same for everyone, else None; arguments as `alikeness`."""
-    found = alikeness(lists, users, seen, n_items)
+    found = alikeness(lists, users, seen=seen, n_items=n_items)
     return found.notice if found.collapsed else None
 
 
 def collapse_of(
-    scorer: Scorer, users: Codes, seen: Histories, k: int = 10, n_users: int = 1000, seed: int = 0
+    scorer: Scorer, users: Codes, *, seen: Histories, k: int = 10, n_users: int = 1000, seed: int = 0
 ) -> Notice | None:
     """The same of a scorer, with seen items left out, on a sample of users: what training asks.
 
@@ -119,4 +119,4 @@ def collapse_of(
     chosen = np.unique(users)
     if len(chosen) > n_users:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, n_users, replace=False))
-    return collapse(top_lists(scorer, chosen, seen, k), chosen, seen, scorer.n_items)
+    return collapse(top_lists(scorer, chosen, seen=seen, k=k), chosen, seen=seen, n_items=scorer.n_items)

@@ -95,7 +95,7 @@ def repeats_of_training(user: Codes, item: Codes, seen: Histories) -> Notice | N
 
 
 def duplicate_candidates(
-    titles: Sequence[str], seen: Histories, vectors: Floats | None = None
+    titles: Sequence[str], seen: Histories, *, vectors: Floats | None = None
 ) -> Notice | None:
     """Candidates that are one thing under two codes: a list may hold both, and a hit on one misses the other.
 

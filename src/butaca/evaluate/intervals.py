@@ -17,7 +17,7 @@ Doubles = NDArray[np.float64]
 CHUNK = 1 << 22
 
 
-def resampled_sums(columns: Doubles, n_resamples: int = 2000, seed: int = 0) -> Doubles:
+def resampled_sums(columns: Doubles, n_resamples: int = 2000, *, seed: int = 0) -> Doubles:
     """Column sums over users drawn with replacement: [U, C] -> [n_resamples, C].
 
     The bootstrap of Efron (1979), clustered: a user is drawn with all that is known of it, so pairs

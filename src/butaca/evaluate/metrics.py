@@ -89,7 +89,7 @@ def ndcg(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     return np.bincount(row, gain, minlength=n) / best
 
 
-def graded_ndcg(ranks: Ints, row: Ints, n: int, k: int, gain: PerUser) -> PerUser:
+def graded_ndcg(ranks: Ints, row: Ints, n: int, k: int, *, gain: PerUser) -> PerUser:
     """`ndcg` where finding one item is worth more than finding another: `gain` [P], above 0.
 
         sum over hits of gain / log2(rank + 2)  /  the same of the list with the largest gains first

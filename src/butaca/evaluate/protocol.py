@@ -150,6 +150,7 @@ class Evaluation:
 def evaluate_scorer(
     scorer: Scorer,
     test: Dataset,
+    *,
     seen: Histories | None = None,
     loss_batch: int | None = None,
     lists: int = 0,
@@ -180,7 +181,7 @@ def evaluate_scorer(
     )
 
 
-def rank_pairs(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None = None) -> Ints:
+def rank_pairs(scorer: Scorer, user: Codes, item: Codes, *, seen: Histories | None = None) -> Ints:
     """Exact rank of each pair in the full catalogue: codes [P], [P] -> int64 [P].
 
     Users are scored once each, in chunks that bound memory, several chunks at the same time where there
@@ -189,7 +190,7 @@ def rank_pairs(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None 
     return _rank(scorer, user, item, seen, 0)[0]
 
 
-def top_lists(scorer: Scorer, users: Codes, seen: Histories | None, k: int) -> Codes:
+def top_lists(scorer: Scorer, users: Codes, *, seen: Histories | None, k: int) -> Codes:
     """The first k items of each user, by score and then by code: codes [B] -> int32 [B, min(k, N)].
 
     Args:

@@ -107,6 +107,7 @@ class Verdict:
 def compare(
     ours: Evaluation,
     theirs: Evaluation,
+    *,
     metric: str = "top_k_accuracy",
     k: int | None = 10,
     n_resamples: int = 2000,
@@ -128,12 +129,13 @@ def compare(
     Raises:
         SettingError: the two were not judged on the same pairs.
     """
-    return compare_many(ours, {"": theirs}, [(metric, k)], n_resamples, seed)[""][0]
+    return compare_many(ours, {"": theirs}, measures=[(metric, k)], n_resamples=n_resamples, seed=seed)[""][0]
 
 
 def compare_many(
     ours: Evaluation,
     others: Mapping[str, Evaluation],
+    *,
     measures: Sequence[tuple[str, int | None]],
     n_resamples: int = 2000,
     seed: int = 0,
@@ -147,7 +149,7 @@ def compare_many(
     columns = [pairs]  # [U] each: the pairs, then every other's differences by measure
     for theirs in others.values():
         columns += [mine - _sums(theirs, *m) for mine, m in zip(own, measures, strict=True)]
-    sums = resampled_sums(np.stack(columns, axis=1), n_resamples, seed) if len(pairs) else None
+    sums = resampled_sums(np.stack(columns, axis=1), n_resamples, seed=seed) if len(pairs) else None
     out: dict[str, tuple[Comparison, ...]] = {}
     for place, (name, theirs) in enumerate(others.items()):
         row = []
@@ -163,10 +165,14 @@ def compare_many(
 
 
 def verdict(
-    ours: Evaluation, baselines: Mapping[str, Evaluation], n_resamples: int = 2000, seed: int = 0
+    ours: Evaluation, baselines: Mapping[str, Evaluation], *, n_resamples: int = 2000, seed: int = 0
 ) -> Verdict:
     """A model against every baseline on `MEASURES`: judged on the same pairs, seen items left out alike."""
-    return Verdict(compare_many(ours, baselines, [(m, k) for m, k, _ in MEASURES], n_resamples, seed))
+    return Verdict(
+        compare_many(
+            ours, baselines, measures=[(m, k) for m, k, _ in MEASURES], n_resamples=n_resamples, seed=seed
+        )
+    )
 
 
 def label_of(metric: str, k: int | None) -> str:

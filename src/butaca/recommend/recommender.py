@@ -323,7 +323,7 @@ class Recommender:
     def _away(self, less: Codes) -> Floats:
         """The vector of a history of what someone wants less of, [1, D]."""
         assert self._less_tower is not None
-        row = Histories.from_pairs(np.zeros(len(less), np.int32), less, 1)
+        row = Histories.from_pairs(np.zeros(len(less), np.int32), less, n_users=1)
         return self._less_tower(np.zeros(1, np.int32), row)
 
     def _shares(self, person: Person, codes: Ints) -> Shares | None:
@@ -337,7 +337,7 @@ class Recommender:
         shares = shares_of(self.query_tower, histories, person.code, vectors, bias)
         if shares is None or not len(person.less) or self._less_tower is None:
             return shares
-        row = Histories.from_pairs(np.zeros(len(person.less), np.int32), person.less, 1)
+        row = Histories.from_pairs(np.zeros(len(person.less), np.int32), person.less, n_users=1)
         away = shares_of(self._less_tower, row, -1, vectors, None)
         assert away is not None
         weight = self._weight_of_less(person)

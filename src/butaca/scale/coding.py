@@ -18,6 +18,7 @@ from butaca.scale.reading import Budget, spilling
 def write_ids(
     role: Role,
     key: str,
+    *,
     is_text: bool,
     met: Sequence[Path],
     work: Path,
@@ -48,8 +49,8 @@ def write_ids(
         parts, selected = ["FROM met"], [f"v AS {_name(key)}"]
         joined = "FROM codes"
         if table is not None:
-            opened = open_table(con, table, "features", [key])
-            field, found = load_keys(opened, role, key, is_text)
+            opened = open_table(con, table, table="features", wanted=[key])
+            field, found = load_keys(opened, role, name=key, is_text=is_text)
             parts.append(f"FROM {opened.table} SELECT {found.sql} AS v")
             loaded = set(_loaded(con, opened.table))
             joined += f" LEFT JOIN (FROM {opened.table} SELECT {found.sql} AS k, *) ON v = k"

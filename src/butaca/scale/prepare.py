@@ -177,7 +177,16 @@ def _write(
     tables: dict[Role, str | None] = {"user": settings.users, "item": settings.items}
     for role, table in tables.items():
         met = [one.folder / f"{role}s.parquet" for one in reads]
-        write_ids(role, first.names[role], first.is_text[role], met, work, out, table, budget)
+        write_ids(
+            role,
+            first.names[role],
+            is_text=first.is_text[role],
+            met=met,
+            work=work,
+            out=out,
+            table=table,
+            budget=budget,
+        )
     sizes = {side: _length(work / f"{side}.parquet") for side in ("users", "items")}
     names = tuple(name for name in ("value", "time") if name in first.names)
     with_times = [r for r in reads if r.times]
@@ -258,7 +267,9 @@ def _files(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
     if not source.is_dir():
         return [source], settings
     if (source / "interactions").is_dir():
-        read_manifest(source, fractal.KIND, "butaca data grow ml-100k --users 160 --items 32 --out big")
+        read_manifest(
+            source, fractal.KIND, made_by="butaca data grow ml-100k --users 160 --items 32 --out big"
+        )
         settings = replace(
             settings,
             items=settings.items or str(source / "items.parquet"),

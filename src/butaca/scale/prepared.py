@@ -106,7 +106,7 @@ class Prepared:
             TableError: it is no such folder, or it is damaged.
         """
         path = Path(folder)
-        manifest = read_manifest(path, KIND, f"butaca data prepare SOURCE --out {path}")
+        manifest = read_manifest(path, KIND, made_by=f"butaca data prepare SOURCE --out {path}")
         if manifest["format"] > FORMAT:
             raise TableError(
                 f"This version reads prepared data of format {FORMAT}",
@@ -178,4 +178,6 @@ class Prepared:
 
     def _entities(self, role: Role) -> Entities:
         path = self.folder / f"{role}s.parquet"
-        return read_entities(path, role, self.manifest["names"][role], self.manifest["is_text"][role])
+        return read_entities(
+            path, role, key=self.manifest["names"][role], is_text=self.manifest["is_text"][role]
+        )

@@ -78,6 +78,7 @@ class _LostError(Exception):
 def fit_on_ray(
     folder: str | PathLike[str],
     recipe: Recipe,
+    *,
     workers: int,
     checkpoint: str | PathLike[str],
     address: str | None = None,
@@ -123,12 +124,12 @@ def fit_on_ray(
         )
         if not resume:
             (at / FILE).unlink(missing_ok=True)
-        run(job, patience or Patience(), progress or (lambda _: None), worker)
+        run(job, patience or Patience(), progress=progress or (lambda _: None), worker=worker)
     # Trained to the end, the checkpoint has nothing left to do: the model is read from it, by the same code.
     return recipe.fit(prepared.dataset(), [Checkpoint(at, every_steps)], at)
 
 
-def run(job: Job, patience: Patience, progress: JobProgress, worker: type[Worker] = Worker) -> None:
+def run(job: Job, patience: Patience, *, progress: JobProgress, worker: type[Worker] = Worker) -> None:
     """Attempts until one comes to the end, on the cluster that this process has joined.
 
     Raises:

@@ -101,11 +101,15 @@ def read(task: ReadTask) -> Read:
     """
     folder = own_folder(task.work / "read", f"{task.number:06d}-")
     with spilling(task.budget) as con:
-        opened = open_table(con, task.path, "interactions", [n for n in task.asked.values() if n])
-        choice = choose(opened.fields, opened.label, task.asked, None, opened.has_names)
+        opened = open_table(
+            con, task.path, table="interactions", wanted=[n for n in task.asked.values() if n]
+        )
+        choice = choose(
+            opened.fields, opened.label, asked=task.asked, preferred=None, has_names=opened.has_names
+        )
         rows = opened.load(list(choice.fields.values()))
-        user = ids(opened, choice.fields["user"], "Every interaction has a user")
-        item = ids(opened, choice.fields["item"], "Every interaction has an item")
+        user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
+        item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
         if "value" in choice.fields:
             selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
@@ -150,10 +154,10 @@ def _value(opened: Opened, field: Field) -> str:
     refuse(
         opened,
         field,
-        f"(abs({sql}) <= {LARGEST!r}) IS NOT TRUE",
-        "Every interaction has a value, a finite number",
-        "{value}",
-        "Correct it, remove the row, or prepare without values: --value-column ''",
+        bad=f"(abs({sql}) <= {LARGEST!r}) IS NOT TRUE",
+        rule="Every interaction has a value, a finite number",
+        what="{value}",
+        cure="Correct it, remove the row, or prepare without values: --value-column ''",
     )
     return sql
 
@@ -167,15 +171,15 @@ def _seconds(opened: Opened, field: Field) -> tuple[str, str]:
         "--time-column ''"
     )
     if not is_text and field.kind == "time":
-        refuse(opened, field, f"isfinite({cell}) IS NOT TRUE", rule, "{value}", cure)
+        refuse(opened, field, bad=f"isfinite({cell}) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
         return _floor(f"epoch_us({cell})", 10**6), "dates and times"
     sql = number(cell) if is_text else cell
     moment = f"epoch_us(TRY_CAST({cell} AS TIMESTAMPTZ))"
     n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({sql})")
     if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
-        refuse(opened, field, f"{moment} IS NULL", rule, "{value}", cure)
+        refuse(opened, field, bad=f"{moment} IS NULL", rule=rule, what="{value}", cure=cure)
         return _floor(moment, 10**6), "dates and times"
-    refuse(opened, field, f"(abs({sql}) < 9e18) IS NOT TRUE", rule, "{value}", cure)
+    refuse(opened, field, bad=f"(abs({sql}) < 9e18) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
     least, most, largest = opened.one(f"FROM {opened.table} SELECT min({sql}), max({sql}), max(abs({sql}))")
     day = f"epoch_us(try_strptime({cell}::VARCHAR, '%Y%m%d'))"
     if (
