@@ -145,7 +145,7 @@ def test_one_without_times_or_values(tmp_path):
 def test_what_is_there_is_not_overwritten(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(TableError, match=r"holds something else\. Choose another --out"):
+    with pytest.raises(TableError, match=r"holds something else\. Choose another folder"):
         grow(checkerboard(), tmp_path / "mine", Growth(2, 4))
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 

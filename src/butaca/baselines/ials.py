@@ -50,11 +50,10 @@ class IALS(FromHistory):
             )
         self.dim, self.alpha, self.l2, self.nu = dim, alpha, l2, nu
         self.epochs, self.scale, self.seed = epochs, scale, seed
-        self._n_users = 0
         self._items: Floats | None = None  # [N, d]
 
     def _learn(self, matrix: sparse.csr_array) -> None:
-        self._n_users, n_items = matrix.shape
+        n_items = matrix.shape[1]
         columns = sparse.csr_array(matrix.T.tocsr())
         rng = np.random.default_rng(self.seed)
         items = (rng.normal(size=(n_items, self.dim)) * self.scale / self.dim**0.5).astype(np.float32)

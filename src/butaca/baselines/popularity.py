@@ -72,7 +72,7 @@ class RecentPopularity:
             raise TableError(
                 "RecentPopularity needs a time for every interaction",
                 f"{train.name!r}, which has no time column",
-                "Name one with --time-column, or compare with Popularity",
+                "Name one with time_column= (on the command line: --time-column), or compare with Popularity",
             )
         age = (time.max() - time).astype(np.float64) if len(time) else np.zeros(0)
         half_life = self.half_life or max(HALF_LIFE_SHARE * age.max(initial=0.0), 1.0)

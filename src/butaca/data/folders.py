@@ -49,7 +49,7 @@ def check_free(folder: Path, kind: str) -> None:
         raise TableError(
             f"{kind.capitalize()} data are written to a new folder, or over other {kind} data",
             f"{folder}, which holds something else",
-            "Choose another --out",
+            "Choose another folder (on the command line: --out)",
         )
 
 

@@ -72,15 +72,17 @@ class Growth:
         for name, n in (("users", self.users), ("items", self.items)):
             if n < 1:
                 raise SettingError(
-                    f"--{name} copies each of the {name} at least once", str(n), "Pass 2 or more"
+                    f"Growing copies each of the {name} at least once",
+                    f"{name}={n}",
+                    f"Pass Growth({name}=2) or more (on the command line: --{name})",
                 )
         if self.seed < 0:
             raise SettingError("A seed is a whole number from 0", str(self.seed), "Pass another")
         if not 0 < self.length <= self.items * 0.5:
             raise SettingError(
-                "--length is above 0 and at most half of --items: a block can't hold more",
-                f"{self.length} with {self.items} items",
-                "Pass fewer, or more items",
+                "A length is above 0 and at most half of the copies of an item: a block can't hold more",
+                f"length={self.length} with items={self.items}",
+                "Pass a smaller length, or more items (on the command line: --length, --items)",
             )
 
 

@@ -48,7 +48,8 @@ def random_split_of_timed_data(how: str, has_times: bool) -> Notice | None:
     return Notice(
         "A model in use knows only the past",
         "a random split of interactions that have times, so training saw what came after the test",
-        "Trust --split temporal for what to expect in use; keep random to compare with published figures",
+        "Trust temporal_split (on the command line: --split temporal) for what to expect in use; keep "
+        "random to compare with published figures",
     )
 
 
@@ -112,7 +113,8 @@ def duplicate_candidates(
         return Notice(
             "Every candidate is one thing, and every thing one candidate",
             f"{len(same):,} items with the title of another, such as {titles[a]!r} at {a} and {b}",
-            "Identify items by title (--item-column, Dataset.keyed_by), or merge them in the table",
+            "Identify items by title (Dataset.keyed_by, on the command line --item-column), or merge them in "
+            "the table",
         )
     if vectors is None:
         return None

@@ -59,7 +59,8 @@ class Pool:
             raise TableError(
                 "Every worker finishes its part",
                 "one that the system ended, most likely for want of memory",
-                "Lower --memory, which asks for smaller parts, or --workers",
+                "Lower memory, which asks for smaller parts, or workers "
+                "(on the command line: --memory, --workers)",
             ) from error
 
 
@@ -67,7 +68,11 @@ class Pool:
 def local_runner(workers: int) -> Iterator[Runner]:
     """This process for one worker, else a pool that ends with the block."""
     if workers < 1:
-        raise SettingError("--workers is at least 1", str(workers), "Pass 1 or more")
+        raise SettingError(
+            "Work has at least one worker",
+            f"workers={workers}",
+            "Pass 1 or more (on the command line: --workers)",
+        )
     if workers == 1:
         yield Here()
         return

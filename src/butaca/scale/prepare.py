@@ -90,14 +90,18 @@ class Preparing:
 
     def __post_init__(self) -> None:
         if self.split not in get_args(SplitName):
-            raise SettingError("--split is random, temporal or none", repr(self.split), "Pass one of them")
+            raise SettingError(
+                "A split is random, temporal or none",
+                f"split={self.split!r}",
+                "Pass one of them (on the command line: --split)",
+            )
         if not 0 < self.test < 1:
             raise SplitError("The test share lies between 0 and 1", f"test={self.test}", "Try test=0.2")
         if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
             raise SettingError(
-                f"--workers is at least 1, --seed at least 0, --partitions 0 to {MOST_PARTITIONS:,}",
-                f"{self.workers}, {self.seed} and {self.partitions}",
-                "Correct them",
+                f"Workers are at least 1, a seed at least 0, partitions 0 to {MOST_PARTITIONS:,}",
+                f"workers={self.workers}, seed={self.seed} and partitions={self.partitions}",
+                "Correct them (on the command line: --workers, --seed, --partitions)",
             )
         bytes_of(self.memory)
 
@@ -111,7 +115,11 @@ def bytes_of(memory: str) -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", memory)
     size = int(float(found[1]) * UNITS.get(found[2].upper(), 0)) if found else 0
     if size < 200_000_000:
-        raise SettingError("--memory is a size from 200MB on, such as 3GB", repr(memory), "Pass such a size")
+        raise SettingError(
+            "Memory is a size from 200MB on, such as 3GB",
+            f"memory={memory!r}",
+            "Pass such a size (on the command line: --memory)",
+        )
     return size
 
 
@@ -323,13 +331,15 @@ def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
                 raise TableError(
                     "All files of a folder are written alike",
                     f"{other.path} with the {what} {its}, and {first.path} with {mine}",
-                    "Name the columns with --user-column and so on, or write the files alike",
+                    "Name the columns with user_column= and so on (on the command line: --user-column), or "
+                    "write the files alike",
                 )
     if settings.split == "temporal" and "time" not in first.names:
         raise SplitError(
             "A split by time needs a time for every interaction",
             f"{first.path}, which has no time column",
-            "Name one with --time-column, or pass --split random",
+            "Name one with time_column=, or pass split='random' "
+            "(on the command line: --time-column, --split)",
         )
     return first
 
@@ -356,7 +366,7 @@ def _cut(runner: Runner, parts: Sequence[PartTask], histogram: Ints, test: float
         raise SplitError(
             "A split by time needs at least two different times",
             "interactions that are all of one moment",
-            "Pass --split random",
+            "Pass split='random' (on the command line: --split random)",
         )
     return best[1]
 

@@ -92,7 +92,8 @@ def _result(ref: Any) -> Any:
         raise ClusterError(
             "Every task finishes, if need be on another worker",
             f"one that failed {RETRIES + 1} times: {str(error).strip().splitlines()[0]}",
-            "If workers run out of memory, lower --memory or --workers; see the logs that Ray keeps",
+            "If workers run out of memory, lower memory or workers (--memory, --workers); "
+            "see the logs that Ray keeps",
         ) from error
 
 

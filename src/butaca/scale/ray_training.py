@@ -116,7 +116,7 @@ def fit_on_ray(
         raise SettingError(
             "On a cluster the catalogue is split over all workers",
             f"devices={recipe.model.devices}",
-            "Leave devices out, and name --workers",
+            "Leave devices out, and name workers= (on the command line: --workers)",
         )
     with cluster(address, workers) as joined:
         job = Job(
@@ -150,7 +150,8 @@ def run(job: Job, patience: Patience, *, progress: JobProgress, worker: type[Wor
                 raise ClusterError(
                     "A job that loses a worker goes on from its last checkpoint",
                     f"{lost} attempts in a row that ended without a new one, the last with: {error}",
-                    "See the workers' logs on their machines; if memory ran out, ask for more --workers",
+                    "See the workers' logs on their machines; if memory ran out, ask for more workers "
+                    "(on the command line: --workers)",
                 ) from error
             time.sleep(patience.pause * 2 ** (lost - 2) if lost > 1 else 0.0)
         else:
@@ -201,7 +202,8 @@ def _started(actors: Sequence[Any], within: float) -> list[WorkerPlace]:
             "Every worker of a training job runs at the same time, on a core of its own",
             f"{len(refs) - len(left)} of {len(refs)} that started within {within:.0f} seconds, "
             f"on a cluster of {cores} cores on {len(machines)} machines",
-            "Add machines with `ray start --address` or lower --workers, and go on with --resume",
+            "Add machines with `ray start --address` or lower workers, and go on with resume=True "
+            "(on the command line: --workers, --resume)",
         )
     places: list[WorkerPlace] = ray.get(refs)
     return places

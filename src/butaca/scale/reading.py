@@ -157,7 +157,7 @@ def _value(opened: Opened, field: Field) -> str:
         bad=f"(abs({sql}) <= {LARGEST!r}) IS NOT TRUE",
         rule="Every interaction has a value, a finite number",
         what="{value}",
-        cure="Correct it, remove the row, or prepare without values: --value-column ''",
+        cure="Correct it, remove the row, or prepare without values: value_column='' or --value-column ''",
     )
     return sql
 
@@ -168,7 +168,7 @@ def _seconds(opened: Opened, field: Field) -> tuple[str, str]:
     rule = "Every interaction has a time: a number of seconds since 1970, or an ISO date and time"
     cure = (
         "Write it as 1717180200 or 2024-05-31T18:30:00Z, remove the row, or prepare without times: "
-        "--time-column ''"
+        "time_column='' or --time-column ''"
     )
     if not is_text and field.kind == "time":
         refuse(opened, field, bad=f"isfinite({cell}) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
