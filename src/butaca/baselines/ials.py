@@ -1,4 +1,4 @@
-"""iALS: implicit alternating least squares, with the regularisation that makes it competitive."""
+"""This module holds iALS, implicit alternating least squares, with the regularisation that it needs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class IALS(FromHistory):
         return scores
 
     def _solve(self, matrix: sparse.csr_array, fixed: Floats) -> Floats:
-        """The best vectors of the rows [R, d], given those of the columns [C, d]."""
+        """Returns the best vectors of the rows [R, d], given those of the columns [C, d]."""
         rows, d = matrix.shape[0], fixed.shape[1]
         shared = self.alpha * (fixed.T @ fixed)
         out = np.zeros((rows, d), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What a table says of users or items: one row per id, each column turned into a feature column.
+"""This module reads what a table says of users or items: a row per id, each column becoming a feature column.
 
 | the column holds | it becomes |
 |---|---|
@@ -34,7 +34,7 @@ PIPED = 0.1  # share of filled cells that hold "|" from which a column counts as
 
 
 def key_of(opened: Opened, role: Role, *, name: str) -> Field:
-    """The id column of a table of users or items: the interactions' name, a usual one, or "id"."""
+    """Returns the id column of a table of users or items: the interactions' name, a usual one, or "id"."""
     found = named(opened.fields, name) or by_name(opened.fields, role, label=opened.label, describes=True)
     if found is None:
         raise TableError(
@@ -87,7 +87,7 @@ def entities(
     key: tuple[Field, Ids],
     known: int,
 ) -> tuple[Entities, list[str]]:
-    """Users or items with the columns of their table, and the notes about them.
+    """Returns users or items with the columns of their table, and the notes about them.
 
     Args:
         opened: their table, loaded by `load_keys`.
@@ -131,7 +131,7 @@ def entities(
 
 
 def distinct(con: duckdb.DuckDBPyConnection, table: str, parts: Iterable[str]) -> Vocabulary:
-    """The sorted distinct ids of several queries of one column `v`, as a DuckDB table and a Vocabulary."""
+    """Returns the sorted distinct ids of queries of a column `v`, as a DuckDB table and a Vocabulary."""
     union = " UNION ".join(f"({part})" for part in parts)
     con.execute(
         f"CREATE TEMP TABLE {table} AS FROM (FROM ({union}) SELECT DISTINCT v) "
@@ -146,7 +146,7 @@ def _usable(field: Field) -> bool:
 
 
 def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Column, str]:
-    """One feature column in code order, and what it is."""
+    """Returns one feature column in code order, and what it is."""
     cell, kind = field.sql, field.kind
     if kind == "list":
         return _bags(opened, joined, f"{cell}::{_MEMBERS[field.of]}[]", field.of), "lists"

@@ -1,4 +1,4 @@
-"""Cells to ids, numbers and times. Each function first refuses what cannot be converted, by row.
+"""This module turns cells into ids, numbers and times, and first refuses, by row, what can't be converted.
 
 Every error says how many cells are wrong and where the first of them is: the line of a text file, with
 the header as line 1, or the row of any other table, counting from 1.
@@ -26,13 +26,13 @@ ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?|[A-Za-z]+(/\w+)?)$"
 
 @dataclass(frozen=True)
 class Ids:
-    """An id column ready for queries: `sql` is VARCHAR where `is_text`, else BIGINT."""
+    """Holds an id column ready for queries: `sql` is VARCHAR where `is_text`, else BIGINT."""
 
     sql: str
     is_text: bool
 
     def as_text(self, wanted: bool) -> str:
-        """The column as text or, where a text is a whole number, as that number; else NULL."""
+        """Returns the column as text or, where a text is a whole number, as that number; else NULL."""
         if wanted == self.is_text:
             return self.sql
         if wanted:
@@ -43,12 +43,12 @@ class Ids:
 
 
 def counted(n: int, noun: str) -> str:
-    """A number of things: "1 row", "2 rows"."""
+    """Returns a number of things: "1 row", "2 rows"."""
     return f"{n} {noun}{'s' if n != 1 else ''}"
 
 
 def column(opened: Opened, sql: str) -> Values:
-    """One expression over the loaded table, [n] in the order of its rows."""
+    """Returns one expression over the loaded table, [n] in the order of its rows."""
     with opened.errors():
         out: Values = opened.con.execute(f"FROM {opened.table} SELECT {sql} AS x").fetchnumpy()["x"]
     assert not np.ma.is_masked(out), "nulls are refused before"
@@ -78,7 +78,7 @@ def refuse(opened: Opened, field: Field, *, bad: str, rule: str, what: str, cure
 
 
 def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
-    """Ids: text, or whole numbers; real numbers that are all whole count as such.
+    """Returns an id column: text, or whole numbers; real numbers that are all whole count as such.
 
     Raises:
         TableError: an empty cell, a fraction, a number beyond 64 bits, or a column of another kind.
@@ -120,7 +120,7 @@ def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
 
 
 def numbers(opened: Opened, field: Field) -> Floats:
-    """Ratings or weights, float32 [n]: any finite numbers; true and false are 1 and 0.
+    """Returns ratings or weights, float32 [n]: any finite numbers; true and false are 1 and 0.
 
     Raises:
         TableError: an empty cell, text that is not a number, or one that is not finite.
@@ -145,12 +145,12 @@ def numbers(opened: Opened, field: Field) -> Floats:
 
 
 def number(cell: str) -> str:
-    """SQL: a text as a real number, NULL where it is none (DuckDB would take "1_000")."""
+    """Returns the SQL of a text as a real number, NULL where it is none (DuckDB would take "1_000")."""
     return f"CASE WHEN NOT contains({cell}, '_') THEN TRY_CAST({cell} AS DOUBLE) END"
 
 
 def seconds(opened: Opened, field: Field) -> tuple[Times, str]:
-    """Times as whole seconds since 1970 UTC, int64 [n], and how they were written.
+    """Returns times as whole seconds since 1970 UTC, int64 [n], and how they were written.
 
     Numbers count seconds, or milli-, micro- or nanoseconds, told by the largest of them; 20240531 is a
     date. Dates and times are ISO 8601; those without a zone are UTC. Fractions are cut towards the past.

@@ -1,4 +1,4 @@
-"""Files from the network, and files that get their name only when whole, verified and on disk."""
+"""This module fetches files, and writes files that get their name only when whole, verified and on disk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ELSEWHERE = "Free some space, or set BUTACA_CACHE to a folder that can be writte
 
 
 class WriteError(SourceError):
-    """The disk is full or can't be written: no other source would help."""
+    """A WriteError says that the disk is full or can't be written: no other source would help."""
 
 
 def download(
@@ -73,7 +73,7 @@ def download(
 
 @contextmanager
 def landing(target: Path) -> Iterator[BinaryIO]:
-    """A new file that appears as `target` when the block ends well; if it does not, no trace is left."""
+    """Gives a new file that appears as `target` when the block ends well, and leaves no trace if not."""
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def writing(target: Path, cure: str = ELSEWHERE) -> Iterator[None]:
 
 
 def checksum(path: Path, like: str) -> str:
-    """The checksum of a file, SHA-256 or MD5 as the given one."""
+    """Returns the checksum of a file, SHA-256 or MD5 as the given one."""
     digest = _hasher(like)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

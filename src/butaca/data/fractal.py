@@ -1,4 +1,4 @@
-"""Grows a real data set to any size by a randomised Kronecker product (Belletti et al. 2019).
+"""This module grows a real data set to any size by a randomised Kronecker product (Belletti et al. 2019).
 
 *Scalable Realistic Recommendation Datasets through Fractal Expansions* (arXiv:1901.08910), the way MLPerf
 made its 1.2 billion interactions from MovieLens 20M. Each user becomes `users` of them and each item
@@ -53,7 +53,7 @@ RowProgress: TypeAlias = Callable[[int, int], None]  # interactions written, int
 
 @dataclass(frozen=True)
 class Growth:
-    """How to grow.
+    """Says how to grow.
 
     Attributes:
         users: copies of each user.
@@ -88,7 +88,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Grown:
-    """What was written: counts, and the files' folder."""
+    """Holds what was written: counts, and the files' folder."""
 
     folder: Path
     users: int
@@ -98,7 +98,7 @@ class Grown:
 
 @dataclass(frozen=True)
 class _Source:
-    """The interactions sorted by user, then time; `room` is the time until the user's next, [n]."""
+    """Holds the interactions sorted by user, then time; `room` is the time until the user's next, [n]."""
 
     user: Codes
     item: Codes
@@ -130,7 +130,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Patterns:
-    """The clusters of users and items, and chance [K, M, users, items] of a cell of their block."""
+    """Holds the clusters of users and items, and chance [K, M, users, items] of a cell of their block."""
 
     user_cluster: Ints
     item_cluster: Ints
@@ -217,7 +217,7 @@ def _patterns(n_users: int, n_items: int, growth: Growth) -> _Patterns:
 
 @dataclass(frozen=True)
 class _Unit:
-    """Copy `row` of the users whose interactions are `first` to `last`; `block` numbers such a range."""
+    """Holds copy `row` of the users with interactions `first` to `last`; `block` numbers such a range."""
 
     row: int
     block: int
@@ -226,7 +226,7 @@ class _Unit:
 
 
 def _parts(source: _Source, growth: Growth) -> Iterator[list[_Unit]]:
-    """Units, gathered to about PART_ROWS interactions each. A user's copy is never cut."""
+    """Gathers units to about PART_ROWS interactions each. A user's copy is never cut."""
     n, most = len(source.user), max(int(PART_ROWS / growth.length), 1)
     cuts = [0]
     while cuts[-1] < n:
@@ -245,7 +245,7 @@ def _parts(source: _Source, growth: Growth) -> Iterator[list[_Unit]]:
 def _part(
     source: _Source, patterns: _Patterns, growth: Growth, part: list[_Unit], data: Dataset
 ) -> dict[str, Codes | Floats | Times]:
-    """The columns of a file."""
+    """Returns the columns of a file."""
     pairs, rows, copies, moments = [], [], [], []
     for unit in part:
         rng = np.random.default_rng([growth.seed, 1, unit.row, unit.block])
@@ -271,7 +271,7 @@ def _part(
 def _cells(
     source: _Source, patterns: _Patterns, growth: Growth, unit: _Unit, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
-    """Which cells of the unit hold an interaction: rows of the source [n], copies of their items [n]."""
+    """Draws which cells of the unit hold an interaction: source rows [n], copies of their items [n]."""
     step = max(CELLS // growth.items, 1)
     pairs, copies = [], []
     for first in range(unit.first, unit.last, step):
@@ -287,7 +287,7 @@ def _cells(
 
 
 def _moments(source: _Source, unit: _Unit, pair: Ints, rng: np.random.Generator) -> Times:
-    """When: the original's time, moved with the rest of its user's, and a little later."""
+    """Moves the original's times with the rest of their user's, and each a little later."""
     assert source.time is not None
     assert source.room is not None
     users = np.arange(source.user[unit.first], source.user[unit.last - 1] + 1)

@@ -1,4 +1,4 @@
-"""MovieLens in all its layouts -> Dataset, with the names and codes of TensorFlow Datasets.
+"""This module reads MovieLens in all its layouts, with the names and codes of TensorFlow Datasets.
 
 A layout is known by the files that are there, not by the size that was asked for:
 
@@ -42,7 +42,7 @@ YEAR = re.compile(r"\((\d{4})(?:\s?[-\u2013]\s?(?:\d{4})?)?\s*\)")
 
 @dataclass(frozen=True)
 class ArchiveLayout:
-    """The files of one kind of archive; `users` may be absent."""
+    """An ArchiveLayout names the files of one kind of archive; `users` may be absent."""
 
     ratings: Table
     movies: Table
@@ -85,7 +85,7 @@ def load_movielens(
     cache: str | PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Dataset:
-    """A MovieLens set, from this machine or fetched; every film and user of it, rated or not.
+    """Returns a MovieLens set, from this machine or fetched; every film and user of it, rated or not.
 
     Items are keyed by "movie_id" (text), with "movie_title", "movie_genres" (codes of `GENRES`) and
     "movie_year" (0 where the title has none). Users are keyed by "user_id" (text); 100K and 1M know their
@@ -115,7 +115,7 @@ def load_movielens(
 
 
 def read_copy(copy: Copy, name: str) -> Dataset:
-    """The Dataset of the files of one set."""
+    """Returns the Dataset of the files of one set."""
     layout = next((layout for layout in LAYOUTS if layout.ratings.name in copy), None)
     if layout is None:
         raise SourceError(
@@ -144,7 +144,7 @@ def read_copy(copy: Copy, name: str) -> Dataset:
 
 
 def _items(copy: Copy, table: Table) -> tuple[Ints, Entities]:
-    """The films, and their ids as numbers in the order of the codes."""
+    """Returns the films, and their ids as numbers in the order of the codes."""
     numbers: dict[int, int] = {}
     titles, genres = [], []
     for line, row in rows(copy, table):
@@ -168,7 +168,7 @@ def _items(copy: Copy, table: Table) -> tuple[Ints, Entities]:
 
 
 def _whole_title(title: str, year: str) -> str:
-    """A title as u.item has it; the wheel keeps what its last brackets hold ("1995", "V") apart."""
+    """Returns a title as u.item has it; the wheel keeps what its last brackets hold ("1995", "V") apart."""
     if title == year == "unkonwn":
         return "unknown"
     return f"{title} ({year})" if year else title
@@ -193,7 +193,7 @@ def _genres(copy: Copy, table: Table, line: int, row: dict[str, str]) -> Iterato
 
 
 def _users(copy: Copy, table: Table) -> tuple[Ints, Entities]:
-    """The users, and their ids as numbers in the order of the codes."""
+    """Returns the users, and their ids as numbers in the order of the codes."""
     numbers: dict[int, int] = {}
     ages, males, occupations, zips = [], [], [], []
     for line, row in rows(copy, table):
@@ -230,7 +230,7 @@ def _users(copy: Copy, table: Table) -> tuple[Ints, Entities]:
 
 
 def _users_met(met: Codes) -> tuple[Entities, Codes]:
-    """Users of whom only the ratings tell."""
+    """Returns users of whom only the ratings tell, and their codes."""
     present = np.zeros(int(met.max()) + 1, dtype=np.bool_)
     present[met] = True
     numbers, ids, _ = _in_code_order(np.flatnonzero(present).tolist())
@@ -259,7 +259,7 @@ def _number(copy: Copy, table: Table, line: int, column: str, cell: str, largest
 
 
 def _in_code_order(numbers: Sequence[int]) -> tuple[Ints, Vocabulary, Ints]:
-    """Numbers sorted as text, the vocabulary of these texts, and the row of each code."""
+    """Returns numbers sorted as text, the vocabulary of these texts, and the row of each code."""
     texts = [str(number) for number in numbers]
     order = np.array(sorted(range(len(texts)), key=texts.__getitem__), dtype=np.int64)
     return np.array(numbers, dtype=np.int64)[order], Vocabulary(_text(texts)[order]), order
@@ -272,7 +272,7 @@ def _text(values: Sequence[str]) -> Values:
 
 
 def _encode(met: Codes, numbers: Ints, copy: Copy, ratings: Table, listed: Table, column: int) -> Codes:
-    """Numbers in the ratings [n] -> codes; `numbers` are those that are listed, in code order."""
+    """Turns numbers in the ratings [n] into codes; `numbers` are those that are listed, in code order."""
     codes = np.full(max(int(met.max()), int(numbers.max(initial=0))) + 1, -1, dtype=np.int32)
     codes[numbers] = np.arange(len(numbers), dtype=np.int32)
     out: Codes = codes[met]

@@ -1,4 +1,4 @@
-"""Rows of the text files of MovieLens, every cell checked.
+"""This module reads the rows of the text files of MovieLens, every cell checked.
 
 DuckDB reads the ratings, which may be 32 million. It would round "1.5" to a whole number or take "1_0" for
 ten, so what is not plainly digits is refused, and the file read once more, line by line, to say where.
@@ -29,7 +29,7 @@ REAL = re.compile(r"[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+")
 
 @dataclass(frozen=True)
 class Table:
-    """How a text file is laid out.
+    """Says how a text file is laid out.
 
     Attributes:
         name: of the file.
@@ -45,11 +45,11 @@ class Table:
 
     @property
     def header(self) -> str:
-        """The first line, if there is a header."""
+        """Returns the first line, if there is a header."""
         return self.separator.join(self.columns)
 
     def fault(self, copy: Copy, line: int, *, column: str, found: str, rule: str) -> TableError:
-        """The error for a wrong cell, named by file, line (from 1) and column."""
+        """Returns the error for a wrong cell, named by file, line (from 1) and column."""
         return TableError(
             rule,
             f"{found} in line {line} of {copy.place(self.name)}, column {column!r}",
@@ -58,7 +58,7 @@ class Table:
 
 
 class RatingColumns(NamedTuple):
-    """Users and items by their numbers, ratings and times: [n] each."""
+    """Holds users and items by their numbers, ratings and times: [n] each."""
 
     user: Codes
     item: Codes
@@ -67,7 +67,7 @@ class RatingColumns(NamedTuple):
 
 
 def rows(copy: Copy, table: Table) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a small table, each with its line; UTF-8, or else Latin-1 as the older archives.
+    """Returns the rows of a small table, each with its line; UTF-8, or else Latin-1 as the older archives.
 
     Raises:
         TableError: another header, or a row with more or fewer cells.
@@ -133,7 +133,7 @@ def read_ratings(copy: Copy, table: Table) -> RatingColumns:
 
 
 def line_of(copy: Copy, table: Table, row: int) -> int:
-    """The line of a row of ratings, counting both from where they do: 1 and 0."""
+    """Returns the line of a row of ratings, counting both from where they do: 1 and 0."""
     with copy.on_disk(table.name) as path:
         return next(islice(_lines(path, table), row, None))[0]
 
@@ -175,7 +175,7 @@ def _lines(path: Path, table: Table) -> Iterator[tuple[int, list[str]]]:
 
 
 def _mistake(copy: Copy, path: Path, table: Table) -> TableError | None:
-    """The first thing that is wrong with a file of ratings."""
+    """Returns the first thing that is wrong with a file of ratings."""
     if table.has_header:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
             header = file.readline().rstrip()

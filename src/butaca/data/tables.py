@@ -1,4 +1,4 @@
-"""A table of interactions of your own -> Dataset: CSV, TSV, Parquet, JSON, DuckDB, DataFrames, arrays.
+"""This module reads your own interactions: CSV, TSV, Parquet, JSON, DuckDB, DataFrames or arrays.
 
 Rules that hold for every kind of source:
 
@@ -36,7 +36,7 @@ Duplicates: TypeAlias = Literal["last", "first", "keep", "error"]
 
 @dataclass(frozen=True)
 class _Rows:
-    """Interactions as read: where they came from, and every column but the codes."""
+    """Holds interactions as read: where they came from, and every column but the codes."""
 
     opened: Opened
     choice: ColumnChoice
@@ -206,7 +206,7 @@ def _read(
 def _side(
     con: duckdb.DuckDBPyConnection, rows: _Rows, role: Role, source: Source | None
 ) -> tuple[Entities, Codes]:
-    """The users or the items: their vocabulary, their table if there is one, and the codes of the rows."""
+    """Returns the users or the items, with their table if there is one, and the codes of the rows."""
     found = rows.user if role == "user" else rows.item
     key, coded = rows.choice.fields[role].name, f"{role}_ids"
     parts = [f"FROM {rows.opened.table} SELECT {found.sql} AS v"]
@@ -233,7 +233,7 @@ def _known(con: duckdb.DuckDBPyConnection, rows: _Rows, role: str, vocabulary: V
 
 
 def _codes(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str) -> Codes:
-    """The code of every loaded row, int32 [n], -1 where the id has none."""
+    """Returns the code of every loaded row, int32 [n], -1 where the id has none."""
     rows = f"(FROM {opened.table} SELECT rowid AS row, {sql} AS id)"
     with opened.errors():
         found = con.execute(
@@ -244,7 +244,7 @@ def _codes(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str)
 
 
 def _left_out(rows: _Rows, role: str, codes: Codes) -> str:
-    """A note on the rows whose user or item has no code; empty if all have one."""
+    """Returns a note on the rows whose user or item has no code; empty if all have one."""
     missing = np.flatnonzero(codes < 0)
     if not len(missing):
         return ""
@@ -267,7 +267,7 @@ def _finish(
     duplicates: Duplicates,
     keep: Ints | None = None,
 ) -> Dataset:
-    """The Dataset of the rows to keep, without repeated pairs."""
+    """Returns the Dataset of the rows to keep, without repeated pairs."""
     keep = np.arange(len(user)) if keep is None else keep
     time = None if rows.timestamp is None else rows.timestamp[keep]
     pair = user[keep].astype(np.int64) * len(items) + item[keep]
@@ -299,7 +299,7 @@ def _finish(
 
 
 def _once(pair: Ints, time: Times | None, first: bool) -> tuple[Bools, int]:
-    """Which rows stay if every pair stays once, and how many pairs come more than once."""
+    """Returns which rows stay if every pair stays once, and how many pairs come more than once."""
     order = np.argsort(pair, kind="stable") if time is None else np.lexsort((time, pair))  # ties: by row
     in_order = pair[order]
     is_new = np.append(True, in_order[1:] != in_order[:-1])
@@ -310,7 +310,7 @@ def _once(pair: Ints, time: Times | None, first: bool) -> tuple[Bools, int]:
 
 
 def _repeated(rows: _Rows, users: Entities, items: Entities, pair: Ints, keep: Ints) -> TableError:
-    """The error that names the first row whose pair came before."""
+    """Returns the error that names the first row whose pair came before."""
     distinct_pairs, firsts, inverse = np.unique(pair, return_index=True, return_inverse=True)
     again = int(np.flatnonzero(firsts[inverse] != np.arange(len(pair)))[0])
     before = int(firsts[inverse[again]])

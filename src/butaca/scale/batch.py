@@ -1,4 +1,4 @@
-"""The best items of every user, to Parquet: a task is a range of user codes.
+"""This module writes the best items of every user to Parquet: a task is a range of user codes.
 
     <out>/part-00000.parquet    user_id, rank (from 1), item_id, score; by user code, then rank
     <out>/manifest.json         k, the model's version, counts, names of the ids, checksums
@@ -38,7 +38,7 @@ Rows: TypeAlias = tuple[Values, Values, Values, Values]  # user codes, ranks, it
 
 @dataclass(frozen=True)
 class ListSettings:
-    """What to list.
+    """Holds what to list.
 
     Attributes:
         k: items for each user.
@@ -63,7 +63,7 @@ class ListSettings:
 
 @dataclass(frozen=True)
 class ListTask:
-    """A range of user codes, first to last (exclusive).
+    """A ListTask is a range of user codes, first to last (exclusive).
 
     Attributes:
         number: of the part.
@@ -85,7 +85,7 @@ class ListTask:
 
 @dataclass(frozen=True)
 class Listed:
-    """A range's file: where this attempt wrote it, its users, and its rows."""
+    """Says where an attempt wrote a range's file, how many users it has, and how many rows."""
 
     path: Path
     users: int
@@ -148,7 +148,7 @@ def write_lists(
 
 
 def _run(runner: Runner, tasks: list[ListTask], out: Path, progress: StageProgress | None) -> int:
-    """Every task's file to its place; returns the rows. Each user's list is in one file, once."""
+    """Puts every task's file in its place; returns the rows. Each user's list is in one file, once."""
     rows = users = 0
     for task, one in zip(tasks, runner.map(lists, tasks), strict=True):
         os.replace(one.path, out / f"part-{task.number:05d}.parquet")
@@ -181,7 +181,7 @@ def lists(task: ListTask) -> Listed:
 
 
 def _at_once(recommender: Recommender, users: Codes, settings: ListSettings) -> Rows:
-    """The first stage's lists of user codes [B]."""
+    """Returns the first stage's lists of user codes [B]."""
     known = np.array([len(recommender.seen[int(u)]) > 0 for u in users], dtype=bool)
     known |= bool(recommender.user_features)  # else popularity answers
     parts = []
@@ -204,7 +204,7 @@ def _at_once(recommender: Recommender, users: Codes, settings: ListSettings) -> 
 
 
 def _one_by_one(recommender: Recommender, users: Codes, settings: ListSettings) -> Rows:
-    """Both stages' lists of user codes [B]; a tree does not forgive the last bit of a batch's products."""
+    """Returns both stages' lists of codes [B]; a tree does not forgive the last bit of a batch's products."""
     of = recommender.users.ids.values[users].tolist()
     answers = [recommender.recommend(u, settings.k, exclude_seen=settings.exclude_seen).items for u in of]
     lengths = [len(answer) for answer in answers]
@@ -218,7 +218,7 @@ def _one_by_one(recommender: Recommender, users: Codes, settings: ListSettings) 
 
 @lru_cache(maxsize=1)
 def _recommender(folder: str, version: str) -> Recommender:
-    """A model, read once by each process.
+    """Returns a model, read once by each process.
 
     Raises:
         BundleError: it is not the version that the job began with.

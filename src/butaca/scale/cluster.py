@@ -1,4 +1,4 @@
-"""A Ray cluster to work on: one that runs already, or one of this machine that ends with the work."""
+"""This module gives a Ray cluster to work on: a running one, or one of this machine for the work only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _JOIN = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_lev
 
 @dataclass(frozen=True)
 class Joined:
-    """A cluster that this process drives.
+    """A Joined is a cluster that this process drives.
 
     Attributes:
         address: of its head, as given; None for one of this machine.
@@ -102,7 +102,7 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[Joined]:
 
 
 def cores_of_cluster() -> int:
-    """Cores of the machines that are in the cluster now."""
+    """Returns the cores of the machines that are in the cluster now."""
     import ray
 
     resources: Any = ray.cluster_resources  # untyped

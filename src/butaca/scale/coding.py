@@ -1,4 +1,4 @@
-"""The ids of users or items -> their codes, and the table of what is known of them."""
+"""This module gives the ids of users or items their codes, and writes the table of what is known of them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def write_ids(
 
 
 def _feature(opened: Opened, field: Field) -> str:
-    """SQL of a feature; of text files, numbers where all filled cells are, none with leading zeros."""
+    """Returns a feature's SQL; of text files, numbers where all filled cells are, none with leading zeros."""
     if opened.text is None:
         return field.sql
     cell = field.sql

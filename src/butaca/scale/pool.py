@@ -1,4 +1,4 @@
-"""Who runs the pure functions of a partition: this process, a pool of processes, or Ray's tasks."""
+"""This module runs the pure functions of a partition: in this process, a pool of processes, or on Ray."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ StageProgress: TypeAlias = Callable[[str, int, int], None]  # stage, tasks done,
 
 
 class Runner(Protocol):
-    """Anything that applies a function of a module to tasks that can be pickled.
+    """A Runner applies a function of a module to tasks that can be pickled.
 
     Attributes:
         workers: how many tasks run at the same time.
@@ -28,23 +28,23 @@ class Runner(Protocol):
     one_machine: bool
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """The results in the order of the tasks; the first error is raised."""
+        """Returns the results in the order of the tasks; the first error is raised."""
         ...
 
 
 class Here:
-    """One task after the other, in this process."""
+    """Runs one task after the other, in this process."""
 
     workers = 1
     one_machine = True
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """The results in the order of the tasks."""
+        """Returns the results in the order of the tasks."""
         return map(function, tasks)
 
 
 class Pool:
-    """Processes of this machine."""
+    """Runs tasks in processes of this machine."""
 
     one_machine = True
 
@@ -52,7 +52,7 @@ class Pool:
         self._executor, self.workers = executor, workers
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """The results in the order of the tasks."""
+        """Returns the results in the order of the tasks."""
         try:
             yield from self._executor.map(function, tasks)
         except BrokenProcessPool as error:

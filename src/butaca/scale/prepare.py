@@ -1,4 +1,4 @@
-"""Tables of interactions -> prepared data: coded, split, sorted by user, memory-mapped.
+"""This module turns tables of interactions into prepared data: coded, split, sorted by user, memory-mapped.
 
     read    a task per file: check the cells, rows to partitions by a hash of the user     (reading.py)
     code    the sorted distinct ids of users and items, joined with what is known of them
@@ -59,7 +59,7 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "
 
 @dataclass(frozen=True)
 class Preparing:
-    """How to prepare.
+    """Says how to prepare.
 
     Attributes:
         split: "random" (each interaction by a hash of its user, item and the seed), "temporal" (all before
@@ -107,7 +107,7 @@ class Preparing:
 
 
 def bytes_of(memory: str) -> int:
-    """A size in words.
+    """Returns the bytes of a size in words.
 
     >>> bytes_of("3GB"), bytes_of("512 MiB")
     (3000000000, 536870912)
@@ -163,7 +163,7 @@ def _write(
     progress: StageProgress | None,
     checksums: dict[str, str],
 ) -> dict[str, Any]:
-    """All the stages; returns the facts of the manifest."""
+    """Runs all the stages; returns the facts of the manifest."""
     work = out / "work"
     for name in ("read", "sorted", "spill"):
         (work / name).mkdir(parents=True)
@@ -270,7 +270,7 @@ def _write(
 
 
 def _files(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
-    """The files of interactions, and the settings with the tables that grown data bring."""
+    """Returns the files of interactions, and the settings with the tables that grown data bring."""
     source = source.expanduser()
     if not source.is_dir():
         return [source], settings
@@ -314,7 +314,7 @@ def _partitions(files: Sequence[Path], room: int, workers: int) -> int:
 
 
 def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
-    """The first file, if all the others have its columns.
+    """Returns the first file, if all the others have its columns.
 
     Raises:
         TableError: one has others; or there is nothing to recommend.
@@ -345,7 +345,7 @@ def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
 
 
 def _cut(runner: Runner, parts: Sequence[PartTask], histogram: Ints, test: float) -> int:
-    """The moment that leaves as near to the share after it as whole moments allow: `temporal_split`'s.
+    """Returns the moment of `temporal_split`: as near to the share after it as whole moments allow.
 
     The buckets tell between which moments it lies, and only these are counted one by one.
     """

@@ -1,4 +1,4 @@
-"""Training on a Ray cluster: as many processes as workers, one mesh, the step of a single machine.
+"""This module trains on a Ray cluster: a process a worker, one mesh, the step of a single machine.
 
 The catalogue is split over the processes, and what they send each other per step is as large as a batch
 (train/step.py). A worker or a machine that is lost ends the attempt: what is left of it is killed, and all
@@ -37,7 +37,7 @@ REASONS_WITHIN = 3.0  # seconds for the others to fail too, once one has
 
 @dataclass(frozen=True)
 class JobEvent:
-    """What happens to a job, as it happens.
+    """A JobEvent says what happens to a job, as it happens.
 
     Attributes:
         kind: "started", with the workers' places; "saved", a checkpoint; "lost", a worker; "trained".
@@ -57,7 +57,7 @@ JobProgress = Callable[[JobEvent], None]
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a job waits, and how often it begins anew.
+    """Says how long a job waits, and how often it begins anew.
 
     Attributes:
         start_within: seconds in which all workers must have started, at first and after one was lost.
@@ -72,7 +72,7 @@ class Patience:
 
 
 class _LostError(Exception):
-    """This attempt is over; another may succeed."""
+    """A _LostError says that this attempt is over; another may succeed."""
 
 
 def fit_on_ray(
@@ -88,7 +88,7 @@ def fit_on_ray(
     progress: JobProgress | None = None,
     worker: type[Worker] = Worker,
 ) -> tuple[TwoTower, FitHistory]:
-    """A recipe trained on the training side of prepared data by several processes.
+    """Trains a recipe on the training side of prepared data by several processes.
 
     Args:
         folder: that `butaca data prepare` wrote, under the same path on every machine.
@@ -130,7 +130,7 @@ def fit_on_ray(
 
 
 def run(job: Job, patience: Patience, *, progress: JobProgress, worker: type[Worker] = Worker) -> None:
-    """Attempts until one comes to the end, on the cluster that this process has joined.
+    """Makes attempts until one comes to the end, on the cluster that this process has joined.
 
     Raises:
         ClusterError: see `fit_on_ray`.
@@ -160,7 +160,7 @@ def run(job: Job, patience: Patience, *, progress: JobProgress, worker: type[Wor
 
 
 def _attempt(job: Job, resume: bool, patience: Patience, progress: JobProgress, worker: type[Worker]) -> None:
-    """Start all workers, let them train, and end them, whatever happens."""
+    """Starts all workers, lets them train, and ends them, whatever happens."""
     import ray
 
     from butaca.train.checkpoints import position
@@ -187,7 +187,7 @@ def _attempt(job: Job, resume: bool, patience: Patience, progress: JobProgress, 
 
 
 def _started(actors: Sequence[Any], within: float) -> list[WorkerPlace]:
-    """Where all actors run, once they do."""
+    """Returns where all actors run, once they do."""
     import ray
 
     refs = [a.place.remote() for a in actors]
@@ -210,7 +210,7 @@ def _started(actors: Sequence[Any], within: float) -> list[WorkerPlace]:
 
 
 def _raise_for(done: list[Any], others: list[Any]) -> None:
-    """Look at tasks that have ended: an error of ours is raised as it is, a lost worker as _LostError."""
+    """Looks at ended tasks: an error of ours is raised as it is, a lost worker as _LostError."""
     import ray
 
     failed = [error for ref in done if (error := _error(ref)) is not None]
@@ -228,7 +228,7 @@ def _raise_for(done: list[Any], others: list[Any]) -> None:
 
 
 def _error(ref: Any) -> Exception | None:
-    """What went wrong in a task that has ended, None if nothing did."""
+    """Returns what went wrong in a task that has ended, None if nothing did."""
     import ray
     from ray.exceptions import RayError, RayTaskError
 

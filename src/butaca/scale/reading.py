@@ -1,4 +1,4 @@
-"""A file of interactions -> its rows by partition of the users, and the ids it holds.
+"""This module reads a file of interactions to rows by partition of the users, and the ids it holds.
 
 The first pure function of preparing: one task a file. Columns are found, and cells checked, as in
 `data.tables`, in a DuckDB that spills to the work folder when it has less memory than it wants.
@@ -27,7 +27,7 @@ SMALLEST = 100_000_000  # bytes that a DuckDB gets at least
 
 @dataclass(frozen=True)
 class Budget:
-    """What a task may use: bytes of DuckDB's memory, threads, and where it spills."""
+    """Holds what a task may use: bytes of DuckDB's memory, threads, and where it spills."""
 
     memory: int
     threads: int
@@ -36,7 +36,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class ReadTask:
-    """One file, by number, and where its rows go."""
+    """A ReadTask is one file, by number, and where its rows go."""
 
     path: str
     number: int
@@ -48,7 +48,7 @@ class ReadTask:
 
 @dataclass(frozen=True)
 class Read:
-    """What a file held.
+    """Holds what a file held.
 
     Attributes:
         path: the file.
@@ -74,7 +74,7 @@ class Read:
 
 @contextmanager
 def spilling(budget: Budget) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB that keeps to a budget, and spills to a folder of its own: machines may share the budget's."""
+    """Gives a DuckDB that keeps to a budget, and spills to a folder of its own: machines may share it."""
     spill = own_folder(budget.spill, "")
     try:
         with session() as con:
@@ -87,7 +87,7 @@ def spilling(budget: Budget) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def own_folder(parent: Path, prefix: str) -> Path:
-    """A new folder that no other task, attempt or machine has."""
+    """Returns a new folder that no other task, attempt or machine has."""
     return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
@@ -148,7 +148,7 @@ def read(task: ReadTask) -> Read:
 
 
 def _value(opened: Opened, field: Field) -> str:
-    """SQL of a value; refuses what is no finite number."""
+    """Returns the SQL of a value; refuses what is no finite number."""
     is_text = opened.text is not None or field.kind == "text"
     sql = number(field.sql) if is_text else f"{field.sql}::DOUBLE"
     refuse(
@@ -163,7 +163,7 @@ def _value(opened: Opened, field: Field) -> str:
 
 
 def _seconds(opened: Opened, field: Field) -> tuple[str, str]:
-    """SQL of a time as whole seconds since 1970 UTC, and how it was written; as `data.cells.seconds`."""
+    """Returns the SQL of a time in seconds since 1970 UTC, and how it was written, as `data.cells` does."""
     cell, is_text = field.sql, opened.text is not None or field.kind == "text"
     rule = "Every interaction has a time: a number of seconds since 1970, or an ISO date and time"
     cure = (
@@ -194,6 +194,6 @@ def _seconds(opened: Opened, field: Field) -> tuple[str, str]:
 
 
 def _floor(sql: str, scale: int) -> str:
-    """Division towards the past, exact for whole numbers."""
+    """Returns SQL that divides towards the past, exact for whole numbers."""
     whole = f"({sql})::BIGINT"
     return whole if scale == 1 else f"({whole} // {scale} - ({whole} % {scale} < 0)::BIGINT)"
