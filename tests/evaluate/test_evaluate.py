@@ -66,8 +66,9 @@ def test_ranks_agree_with_a_loop_and_a_sort(case, chunk):
     before = scores.copy()
     original, protocol.CHUNK = protocol.CHUNK, chunk
     try:
-        kept = rank_pairs(Fixed(scores), user.astype(np.int32), item.astype(np.int32))
-        left_out = rank_pairs(Fixed(scores), user.astype(np.int32), item.astype(np.int32), seen=histories)
+        pairs = user.astype(np.int32), item.astype(np.int32)
+        kept, _ = rank_pairs(Fixed(scores), *pairs, seen=None, k=0)
+        left_out, _ = rank_pairs(Fixed(scores), *pairs, seen=histories, k=0)
     finally:
         protocol.CHUNK = original
     assert kept.tolist() == [naive_rank(scores[u], i, set()) for u, i in zip(user, item, strict=True)]

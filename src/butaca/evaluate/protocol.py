@@ -170,7 +170,7 @@ def evaluate_scorer(
             f"a scorer of {scorer.n_items} items and a test set over {len(test.items)}",
             "Recode the test set with the model's entities (Dataset.recoded)",
         )
-    ranks, top = _rank(scorer, test.user, test.item, seen, min(lists, scorer.n_items))
+    ranks, top = rank_pairs(scorer, test.user, test.item, seen=seen, k=min(lists, scorer.n_items))
     loss = None
     if loss_batch is not None:
         last = len(test) - ((len(test) - 1) // loss_batch) * loss_batch if len(test) else 0
@@ -179,15 +179,6 @@ def evaluate_scorer(
     return Evaluation(
         ranks, scorer.n_items, seen is not None, loss, test.user, test.item, top if lists else None
     )
-
-
-def rank_pairs(scorer: Scorer, user: Codes, item: Codes, *, seen: Histories | None = None) -> Ints:
-    """Returns the exact rank of each pair in the full catalogue: codes [P], [P] -> int64 [P].
-
-    Users are scored once each, in chunks that bound memory, several chunks at the same time where there
-    are many. A score that is not a number ranks last.
-    """
-    return _rank(scorer, user, item, seen, 0)[0]
 
 
 def top_lists(scorer: Scorer, users: Codes, *, seen: Histories | None, k: int) -> Codes:
@@ -208,8 +199,14 @@ def top_lists(scorer: Scorer, users: Codes, *, seen: Histories | None, k: int) -
     return out
 
 
-def _rank(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None, k: int) -> tuple[Ints, Codes]:
-    """Returns the ranks of pairs [P] and the lists of their users, ascending [U', k], from one scoring."""
+def rank_pairs(
+    scorer: Scorer, user: Codes, item: Codes, *, seen: Histories | None, k: int
+) -> tuple[Ints, Codes]:
+    """Returns exact ranks of pairs [P], and the first k items of their users, ascending [U', k].
+
+    Users are scored once each, in chunks that bound memory, several chunks at the same time where there
+    are many. A score that is not a number ranks last.
+    """
     n = scorer.n_items
     ranks = np.empty(len(user), dtype=np.int64)
     order = np.argsort(user, kind="stable")
