@@ -40,7 +40,8 @@ from butaca.data.histories import Histories
 from butaca.data.movielens import load_movielens
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.recipes import DEFAULT
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 
 PLOT = Path(__file__).parents[2] / "docs" / "scale-growth.png"

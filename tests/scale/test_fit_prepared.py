@@ -14,7 +14,8 @@ from butaca.cli.app import app
 from butaca.data.histories import Histories
 from butaca.model import spectral
 from butaca.recommend.recommender import Recommender
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 from butaca.train.batches import Room
 from butaca.two_tower import TwoTower

@@ -25,7 +25,8 @@ from butaca.errors import SettingError, SplitError, TableError
 from butaca.scale.partition import Rule, latest, sort
 from butaca.scale.placing import UNIT, Stripe, _span, stripes
 from butaca.scale.pool import Here, local_runner
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 
 ALONE = Preparing(workers=1)

@@ -28,7 +28,8 @@ from butaca.scale import ray_runner as running
 from butaca.scale.batch import ListSettings, lists, write_lists
 from butaca.scale.cluster import cluster
 from butaca.scale.pool import Here
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.ray_runner import RayRunner
 from tests.scale.test_batch_lists import contents, made, rows_of
 from tests.scale.test_prepare import contents as all_contents
@@ -285,7 +286,7 @@ def test_another_cluster_while_this_one_is_joined_is_refused(raylets):
 def test_without_an_address_it_starts_on_loopback_and_ends():
     """In a process of its own, which nothing told how."""
     code = (
-        "from butaca.scale.prepare import bytes_of\n"
+        "from butaca.scale.prepare_settings import bytes_of\n"
         "from butaca.scale.ray_runner import ray_runner\n"
         "with ray_runner(None, 1) as runner:\n"
         "    import ray\n"

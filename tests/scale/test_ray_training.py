@@ -20,7 +20,8 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import ClusterError, SettingError
 from butaca.recipes import Recipe, recipe
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 from butaca.scale.ray_training import JobEvent, Patience, fit_on_ray, run
 from butaca.scale.ray_worker import Job, Worker, WorkerPlace

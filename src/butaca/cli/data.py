@@ -138,8 +138,8 @@ def prepare(
     time_column: TimeColumn = None,
 ) -> None:
     """Read, code, split and sort interactions into memory-mapped columns, in little memory."""
-    from butaca.scale.prepare import Preparing
     from butaca.scale.prepare import prepare as run
+    from butaca.scale.prepare_settings import Preparing
 
     settings = Preparing(
         split=split,

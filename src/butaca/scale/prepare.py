@@ -13,22 +13,20 @@ are ranks of ids, rows are ordered by their codes, and a row's side depends on t
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 
-from butaca.data import fractal
 from butaca.data.columns import Role
-from butaca.data.folders import read_manifest, sha256, writing
-from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS, quoted, session
-from butaca.errors import SettingError, SplitError, TableError
+from butaca.data.folders import sha256, writing
+from butaca.data.formats import quoted, session
+from butaca.errors import SplitError, TableError
 from butaca.scale.coding import write_ids
 from butaca.scale.partition import (
     BUCKETS,
@@ -36,7 +34,6 @@ from butaca.scale.partition import (
     SIDES,
     PartTask,
     Rule,
-    SplitName,
     count,
     moments,
     sort,
@@ -44,6 +41,7 @@ from butaca.scale.partition import (
 )
 from butaca.scale.placing import Stripe, place, stripes
 from butaca.scale.pool import Runner, StageProgress, local_runner
+from butaca.scale.prepare_settings import MOST_PARTITIONS, Preparing, bytes_of, files_of, partitions_for
 from butaca.scale.prepared import FORMAT, KIND, Prepared
 from butaca.scale.reading import Budget, Read, ReadTask, read
 from butaca.types import Ints
@@ -51,76 +49,6 @@ from butaca.types import Ints
 T = TypeVar("T")
 
 FOR_DUCKDB, FOR_ROWS = 0.45, 0.35  # shares of a worker's memory
-ROW_BYTES = 130  # what sorting takes, a row
-MOST_PARTITIONS = 1024
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".dat")
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
-
-
-@dataclass(frozen=True)
-class Preparing:
-    """Says how to prepare.
-
-    Attributes:
-        split: "random" (each interaction by a hash of its user, item and the seed), "temporal" (all before
-            a moment trains, all from it on tests) or "none".
-        test: the share that is held out.
-        seed: of the random split.
-        workers: tasks at the same time.
-        memory: that all workers together should keep to, such as "3GB"; less makes smaller partitions
-            and spills to the disk.
-        partitions: of the users; 0: as many as the memory asks for.
-        user_column, item_column, value_column, time_column: found by name if not given; an empty name
-            for value or time means: none.
-        items, users: tables of features; grown data bring their own.
-    """
-
-    split: SplitName = "random"
-    test: float = 0.2
-    seed: int = 42
-    workers: int = 2
-    memory: str = "3GB"
-    partitions: int = 0
-    user_column: str | None = None
-    item_column: str | None = None
-    value_column: str | None = None
-    time_column: str | None = None
-    items: str | None = None
-    users: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.split not in get_args(SplitName):
-            raise SettingError(
-                "A split is random, temporal or none",
-                f"split={self.split!r}",
-                "Pass one of them (on the command line: --split)",
-            )
-        if not 0 < self.test < 1:
-            raise SplitError("The test share lies between 0 and 1", f"test={self.test}", "Try test=0.2")
-        if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
-            raise SettingError(
-                f"Workers are at least 1, a seed at least 0, partitions 0 to {MOST_PARTITIONS:,}",
-                f"workers={self.workers}, seed={self.seed} and partitions={self.partitions}",
-                "Correct them (on the command line: --workers, --seed, --partitions)",
-            )
-        bytes_of(self.memory)
-
-
-def bytes_of(memory: str) -> int:
-    """Returns the bytes of a size in words.
-
-    >>> bytes_of("3GB"), bytes_of("512 MiB")
-    (3000000000, 536870912)
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", memory)
-    size = int(float(found[1]) * UNITS.get(found[2].upper(), 0)) if found else 0
-    if size < 200_000_000:
-        raise SettingError(
-            "Memory is a size from 200MB on, such as 3GB",
-            f"memory={memory!r}",
-            "Pass such a size (on the command line: --memory)",
-        )
-    return size
 
 
 def prepare(
@@ -145,7 +73,7 @@ def prepare(
         SplitError: a side of the split that would be empty, or a temporal one without times.
     """
     settings = settings or Preparing()
-    files, settings = _files(Path(source), settings)
+    files, settings = files_of(Path(source), settings)
     with writing(Path(out), KIND) as draft:
         if runner is None:
             with local_runner(min(settings.workers, MOST_PARTITIONS)) as local:
@@ -168,7 +96,7 @@ def _write(
     for name in ("read", "sorted", "spill"):
         (work / name).mkdir(parents=True)
     each = bytes_of(settings.memory) // runner.workers
-    partitions = settings.partitions or _partitions(files, int(each * FOR_ROWS), runner.workers)
+    partitions = settings.partitions or partitions_for(files, int(each * FOR_ROWS), workers=runner.workers)
     budget = Budget(int(each * FOR_DUCKDB), 1, work / "spill")
     wide = replace(budget, threads=max(runner.workers // len(files), 1) if runner.one_machine else 1)
     asked: dict[Role, str | None] = {
@@ -267,50 +195,6 @@ def _write(
         "repeats": sum(f.repeats for f in found),
         "times": first.times,
     }
-
-
-def _files(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
-    """Returns the files of interactions, and the settings with the tables that grown data bring."""
-    source = source.expanduser()
-    if not source.is_dir():
-        return [source], settings
-    if (source / "interactions").is_dir():
-        read_manifest(
-            source, fractal.KIND, made_by="butaca data grow ml-100k --users 160 --items 32 --out big"
-        )
-        settings = replace(
-            settings,
-            items=settings.items or str(source / "items.parquet"),
-            users=settings.users or str(source / "users.parquet"),
-        )
-        source = source / "interactions"
-    known = (*PARQUET_ENDINGS, *JSON_ENDINGS, *TEXT_ENDINGS)
-    found = sorted(
-        p
-        for p in source.iterdir()
-        if p.is_file() and not p.name.startswith((".", "_")) and p.name.removesuffix(".gz").endswith(known)
-    )
-    if not found:
-        raise TableError(
-            "A folder of interactions holds tables", f"{source}, which has none of {', '.join(known)}", ""
-        )
-    return found, settings
-
-
-def _partitions(files: Sequence[Path], room: int, workers: int) -> int:
-    """As many as make a partition's rows fit `room` bytes, and enough for every worker."""
-    rows = 0.0
-    with session() as con:
-        for path in files:
-            if path.suffix.lower() in PARQUET_ENDINGS:
-                sql = f"FROM parquet_file_metadata({quoted(str(path))}) SELECT num_rows"
-                try:
-                    rows += con.execute(sql).fetchall()[0][0]
-                except Exception:  # noqa: S112  (reading it says what is wrong with it)
-                    continue
-            elif path.is_file():
-                rows += path.stat().st_size / (4 if path.suffix == ".gz" else 16)
-    return min(max(-(-int(rows) * ROW_BYTES // room), workers), MOST_PARTITIONS)
 
 
 def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
