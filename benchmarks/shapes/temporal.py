@@ -84,7 +84,7 @@ def best_share(train: Dataset) -> float:
     before, after = temporal_split(train, TEST)
     seen = Histories.of(before)
     found = {
-        share: evaluate_scorer(recent(before, share), after, seen).metric("ndcg", 20) for share in SHARES
+        share: evaluate_scorer(recent(before, share), after, seen=seen).metric("ndcg", 20) for share in SHARES
     }
     for share, value in found.items():
         print(f"recent popularity, half-life {share:g} of the span: {value:.4f}", file=sys.stderr)

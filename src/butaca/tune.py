@@ -141,7 +141,7 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
 def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> float:
     """Fit on train, judge on validation: the measure of this slice."""
     model, _ = recipe.for_data(train).fit(train)
-    return evaluate_scorer(model, validation, Histories.of(train)).metric(MEASURE, CUT)
+    return evaluate_scorer(model, validation, seen=Histories.of(train)).metric(MEASURE, CUT)
 
 
 def tune(

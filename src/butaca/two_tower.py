@@ -225,7 +225,7 @@ class TwoTower:
         fitted = self._need()
         test = test.recoded(fitted.users, fitted.items)
         seen = fitted.seen if exclude_seen else None
-        logs = evaluate_scorer(self, test, seen, loss_batch=batch_size).metrics(k)
+        logs = evaluate_scorer(self, test, seen=seen, loss_batch=batch_size).metrics(k)
         for callback in callbacks:
             callback.on_test_end(logs)
         return logs
@@ -354,7 +354,7 @@ class TwoTower:
         """CollapseWarning if the validation users' lists are the same for everyone."""
         fitted = self._need()
         users = validation.recoded(fitted.users, fitted.items).user
-        notice = collapse_of(self, users, fitted.seen, n_users=COLLAPSE_USERS)
+        notice = collapse_of(self, users, seen=fitted.seen, n_users=COLLAPSE_USERS)
         if notice is not None:
             warnings.warn(str(notice), CollapseWarning, stacklevel=3)
 
@@ -394,7 +394,7 @@ class TwoTower:
         def validate(towers: Towers) -> Mapping[str, float]:
             fitted.vectors = self._answering(fitted, towers)
             try:
-                return evaluate_scorer(self, test, fitted.seen).metrics(k)
+                return evaluate_scorer(self, test, seen=fitted.seen).metrics(k)
             finally:
                 fitted.vectors = None
 

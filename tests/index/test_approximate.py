@@ -148,7 +148,7 @@ def large():
         items=Entities("item_id", Vocabulary(np.arange(n))),
         user_vectors=rng.standard_normal((4, 8), np.float32),
         item_vectors=rng.standard_normal((n, 8), np.float32),
-        seen=Histories.from_pairs(np.arange(3, dtype=np.int32), np.arange(3, dtype=np.int32), 3),
+        seen=Histories.from_pairs(np.arange(3, dtype=np.int32), np.arange(3, dtype=np.int32), n_users=3),
         popularity=np.ones(n, np.float32),
     )
 

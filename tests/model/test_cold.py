@@ -257,7 +257,7 @@ def test_a_table_of_further_items(board):
 def test_a_new_item_in_a_history_tells_of_its_kind(train):
     """Nobody trained on item 4, and whoever brings it is offered even ones."""
     model = fitted(train)
-    seen = butaca.Histories.from_pairs(np.array([0, 1]), np.array(NEW), 2)
+    seen = butaca.Histories.from_pairs(np.array([0, 1]), np.array(NEW), n_users=2)
     scores = model.answering(seen).score(np.array([0, 1]))
     even = [i for i in range(0, 16, 2) if i not in NEW]
     odd = [i for i in range(1, 16, 2) if i not in NEW]
@@ -424,6 +424,6 @@ def test_new_titles_of_movielens(ml):
     held[np.unique(test.item)] = True
     seen = butaca.Histories.of(train)
     model, _ = DEFAULT.for_data(train).fit(train)
-    ours = butaca.evaluate_scorer(Only(model, held), test, seen)
-    genres = butaca.evaluate_scorer(Only(by_genre(train), held), test, seen)
+    ours = butaca.evaluate_scorer(Only(model, held), test, seen=seen)
+    genres = butaca.evaluate_scorer(Only(by_genre(train), held), test, seen=seen)
     assert ours.top_k(10) > 3 * genres.top_k(10) > 0.1

@@ -122,7 +122,7 @@ def test_neighbours_by_hand():
     facts = TrainFacts(
         np.ones(5, np.float32), 2, np.zeros((5, 0), np.float32), {"linear": Neighbours(items, weights)}
     )
-    seen = Histories.from_pairs(np.array([0, 0]), np.array([2, 3]), 2, time=np.array([5, 9]))
+    seen = Histories.from_pairs(np.array([0, 0]), np.array([2, 3]), n_users=2, time=np.array([5, 9]))
     people = People.of(np.array([0, 1], np.int32), seen)
     both = np.array([[0, 4], [0, 1]], np.int32)
     columns = Neighbourhood("linear").columns(Scene(facts, people, both, np.zeros((2, 2), np.float32)))
@@ -264,7 +264,7 @@ def test_data_may_lack_anything(lacks):
 
 
 def test_someone_without_history_and_someone_with_one_film(ranker):
-    one = Histories.from_pairs(np.array([1]), np.array([4]), 2)
+    one = Histories.from_pairs(np.array([1]), np.array([4]), n_users=2)
     users, unknown = np.array([0, 1], np.int32), np.array([-1, 99], np.int32)
     people = People.of(users, one, unknown, when=1e6)
     items = np.array([[1, 2, 3], [2, 6, -1]], np.int32)
@@ -310,7 +310,7 @@ def test_the_verdict_tells_ceiling_gains_and_slices(ranker):
     two = TwoStage(first, fit_ranker(train, knn, first, SMALL), Histories.of(train))
     verdict = judge_ranking(two, test)
     assert verdict.ceiling[100] >= verdict.first.top_k(10)
-    assert verdict.gains[0].theirs == evaluate_scorer(first, test, Histories.of(train)).top_k(10)
+    assert verdict.gains[0].theirs == evaluate_scorer(first, test, seen=Histories.of(train)).top_k(10)
     assert {a.name for a, _ in verdict.slices} >= {"users: cold", "items: rare"}
     json.dumps(verdict.as_json())
 

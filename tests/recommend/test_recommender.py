@@ -219,7 +219,7 @@ def test_one_more_item_changes_the_answer_and_keeps_the_stored_history(reader, r
     items = np.append(rated.item[own], 3)
     value = np.append(rated.value[own], np.nan)
     time = np.append(rated.timestamp[own], rated.timestamp[own].max())
-    longer = Histories.from_pairs(np.zeros(len(items), int), items, 1, value, time)
+    longer = Histories.from_pairs(np.zeros(len(items), int), items, n_users=1, value=value, time=time)
     vector = model.query_vectors(longer, np.array([3], dtype=np.int32))
     want = (vector @ model.item_vectors.T)[0]
     want = want if model.item_bias is None else want + model.item_bias

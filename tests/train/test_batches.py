@@ -93,7 +93,7 @@ def test_batches_of_whole_users_beside_their_histories(
     user, item = pairs
     rng = np.random.default_rng(len(user))
     value, time = rng.integers(0, 4, len(user)).astype(np.float32), rng.integers(0, 9, len(user))
-    seen = Histories.from_pairs(user, item, N_USERS, value, time)
+    seen = Histories.from_pairs(user, item, n_users=N_USERS, value=value, time=time)
     rows = UserRows(
         seen.items,
         seen.start,

@@ -174,8 +174,8 @@ def test_new_users_and_known_ones_after_one_more(name):
     now = rated().timestamp.max() + DAY
     three = [[1, 2, 3], [9, 12, 15], []]
     given = Histories.from_pairs(
-        np.repeat([0, 1], 3), np.concatenate(three[:2]).astype(np.int32), 3,
-        np.array([5, 4, 1, 2, 3, 5], np.float32), np.arange(6) * DAY,
+        np.repeat([0, 1], 3), np.concatenate(three[:2]).astype(np.int32), n_users=3,
+        value=np.array([5, 4, 1, 2, 3, 5], np.float32), time=np.arange(6) * DAY,
     )  # fmt: skip
     vectors = model.query_vectors(given)
     assert vectors.shape == (3, 10)
@@ -192,9 +192,9 @@ def test_new_users_and_known_ones_after_one_more(name):
     more = Histories.from_pairs(
         np.zeros(len(model.seen[user]) + 1, np.int32),
         np.append(model.seen[user], new).astype(np.int32),
-        1,
-        np.append(model.seen.value[at], 5).astype(np.float32),
-        np.append(model.seen.time[at], now),
+        n_users=1,
+        value=np.append(model.seen.value[at], 5).astype(np.float32),
+        time=np.append(model.seen.time[at], now),
     )
     after = model.query_vectors(more, np.array([user], np.int32))
     assert np.isfinite(after).all()

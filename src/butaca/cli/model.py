@@ -268,7 +268,7 @@ def add_items(
     if out_folder is not None:
         check_free(out_folder)
     recommender = Recommender.load(model)
-    table = read_entities(source, "item", recommender.items.key, recommender.items.ids.is_text)
+    table = read_entities(source, "item", key=recommender.items.key, is_text=recommender.items.ids.is_text)
     if not len(table):
         raise SettingError("A table of new items has at least one row", f"{source}, which has none")
     longer, became = with_items(recommender, table)

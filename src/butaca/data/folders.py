@@ -1,4 +1,4 @@
-"""A folder of many files that is there whole or not at all: grown data, prepared data.
+"""This module writes a folder of many files that is there whole or not at all: grown or prepared data.
 
 All is written into a hidden folder beside the one that was asked for, with a manifest last, and then moved
 into place. A run that is killed leaves only the hidden folder, which no reader takes for data and which the
@@ -26,7 +26,7 @@ BLOCK = 1 << 22  # bytes hashed at a time
 
 @dataclass
 class Draft:
-    """A folder being written.
+    """A Draft is a folder being written.
 
     Attributes:
         path: where its files go, in any sub-folder.
@@ -40,7 +40,7 @@ class Draft:
 
 
 def check_free(folder: Path, kind: str) -> None:
-    """Refuse a folder that may not be written to, before any work is done for it.
+    """Refuses a folder that may not be written to, before any work is done for it.
 
     Raises:
         TableError: it holds something other than data of this kind.
@@ -49,7 +49,7 @@ def check_free(folder: Path, kind: str) -> None:
         raise TableError(
             f"{kind.capitalize()} data are written to a new folder, or over other {kind} data",
             f"{folder}, which holds something else",
-            "Choose another --out",
+            "Choose another folder (on the command line: --out)",
         )
 
 
@@ -84,15 +84,15 @@ def writing(folder: Path, kind: str) -> Iterator[Draft]:
 
 
 def kind_of(folder: Path) -> str | None:
-    """What a folder says it holds, "grown" or "prepared"; None where it says nothing."""
+    """Returns what a folder says it holds, "grown" or "prepared"; None where it says nothing."""
     try:
         return str(json.loads((folder / MANIFEST).read_bytes())["kind"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def read_manifest(folder: Path, kind: str, made_by: str) -> dict[str, Any]:
-    """What a folder of this kind says of itself.
+def read_manifest(folder: Path, kind: str, *, made_by: str) -> dict[str, Any]:
+    """Returns what a folder of this kind says of itself.
 
     Args:
         folder: where.
@@ -129,7 +129,7 @@ def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The checksum of a file, read a block at a time."""
+    """Returns the checksum of a file, read a block at a time."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -138,7 +138,7 @@ def sha256(path: Path) -> str:
 
 
 def _seal(draft: Draft, kind: str) -> None:
-    """Every file to the disk, then the manifest."""
+    """Brings every file to the disk, then the manifest."""
     files = {}
     for path in sorted(p for p in draft.path.rglob("*") if p.is_file()):
         name = path.relative_to(draft.path).as_posix()

@@ -65,7 +65,7 @@ def _per_user(evaluation: Evaluation, worth: Doubles) -> Doubles:
     row = np.searchsorted(evaluation.users, evaluation.user)
     once = np.unique(row * evaluation.n_items + evaluation.item, return_index=True)[1]
     k = min(K, evaluation.n_items)
-    return graded_ndcg(evaluation.ranks[once], row[once], len(evaluation.users), k, worth[once])
+    return graded_ndcg(evaluation.ranks[once], row[once], len(evaluation.users), k, gain=worth[once])
 
 
 def _generosity(ranker: Ranker, seen: Histories, users: np.ndarray) -> Doubles:

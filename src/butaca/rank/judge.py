@@ -78,7 +78,7 @@ def judge_ranking(two: TwoStage, test: Dataset, seen: Histories | None = None) -
         seen: left out; None: what `two` has seen.
     """
     seen = two.seen if seen is None else seen
-    first, both = evaluate_scorer(two.first, test, seen), evaluate_scorer(two, test, seen)
+    first, both = evaluate_scorer(two.first, test, seen=seen), evaluate_scorer(two, test, seen=seen)
     return compare_stages(first, both, test, seen, two.ranker)
 
 
@@ -96,12 +96,14 @@ def compare_stages(
             is warned of by that measure too.
     """
     measures = [(metric, k) for metric, k, _ in MEASURES]
-    gains = compare_many(both, {"first": first}, measures)["first"]
+    gains = compare_many(both, {"first": first}, measures=measures)["first"]
     liked = None
     if test.value is not None and np.isfinite(test.value).any():
         likes = test.value > float(test.value[test.value == test.value].mean())
         if likes.any():
-            liked = compare_many(both.only(likes), {"": first.only(likes)}, [("top_k_accuracy", 10)])[""][0]
+            liked = compare_many(
+                both.only(likes), {"": first.only(likes)}, measures=[("top_k_accuracy", 10)]
+            )[""][0]
     worth = None if ranker is None else worth_of(ranker, seen, test)
     graded = None if worth is None else compare_graded(both, first, worth)
     target = "" if ranker is None else ranker.settings.target

@@ -94,4 +94,4 @@ def _away(tower: QueryTower, less: Codes) -> Floats:
 
 def _row_of(items: Codes) -> Histories:
     """Returns the one history of these items."""
-    return Histories.from_pairs(np.zeros(len(items), np.int32), items, 1)
+    return Histories.from_pairs(np.zeros(len(items), np.int32), items, n_users=1)

@@ -111,4 +111,4 @@ def extended(seen: Histories, user: int, added: Mapping[int, Given]) -> Historie
         times = [added[c].time for c in fresh]
         time = np.concatenate([time[at], np.array([now if t is None else t for t in times], dtype=np.int64)])
     items = np.concatenate([had, np.array(fresh, dtype=np.int32)])
-    return Histories.from_pairs(np.zeros(len(items), np.int32), items, 1, value, time)
+    return Histories.from_pairs(np.zeros(len(items), np.int32), items, n_users=1, value=value, time=time)

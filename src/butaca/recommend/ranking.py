@@ -145,9 +145,9 @@ def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
         histories = Histories.from_pairs(
             np.zeros(len(keep), np.int32),
             histories.items[keep],
-            1,
-            None if histories.value is None else histories.value[keep],
-            None if histories.time is None else histories.time[keep],
+            n_users=1,
+            value=None if histories.value is None else histories.value[keep],
+            time=None if histories.time is None else histories.time[keep],
         )
         one = np.zeros(1, dtype=np.int32)
     return ranker.people(one, histories, np.array([user], dtype=np.int32))

@@ -130,22 +130,22 @@ def _judge(
     if given is not None:
         scorer = answering(scorer, seen)
         scorers = {name: answering(baseline, seen) for name, baseline in scorers.items()}
-    kept = evaluate_scorer(scorer, test, None, loss_batch)
-    ours = evaluate_scorer(scorer, test, seen, lists=LISTS)
-    baselines = {name: evaluate_scorer(b, test, seen, lists=10) for name, b in scorers.items()}
+    kept = evaluate_scorer(scorer, test, seen=None, loss_batch=loss_batch)
+    ours = evaluate_scorer(scorer, test, seen=seen, lists=LISTS)
+    baselines = {name: evaluate_scorer(b, test, seen=seen, lists=10) for name, b in scorers.items()}
     left = {"seen left out": ours, **baselines}
     beyond, columns = {}, user_columns(seen, ours.n_items)
     for name, row in left.items():
         assert row.lists is not None
-        beyond[name] = beyond_accuracy(row.lists, row.users, seen, row.n_items, columns=columns)
+        beyond[name] = beyond_accuracy(row.lists, row.users, seen=seen, n_items=row.n_items, columns=columns)
     assert ours.lists is not None
     notices = (
         random_split_of_timed_data(how, train.timestamp is not None),
         users_without_history(test.user, seen),
         repeats_of_training(test.user, test.item, seen),
-        duplicate_candidates(item_titles(train.items), seen, vectors_of(scorer)),
+        duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
-        collapse(ours.lists, ours.users, seen, ours.n_items),
+        collapse(ours.lists, ours.users, seen=seen, n_items=ours.n_items),
     )
     return Judged(
         {"seen kept": kept, **left},
