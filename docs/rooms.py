@@ -17,6 +17,7 @@ ROOMS = {
     "types": "arrays with their shapes, the Scorer protocol",
     "errors": "rule, what was received, the cure",
     "cores": "how many cores there are",
+    "files": "files replaced whole; locks",
     "data": "rows to codes: tables read, coded, split",
     "catalogue": "the items as people know them: titles, filters",
     "model": "codes to vectors: the towers, the one softmax",

@@ -171,6 +171,17 @@ STYLE = """
 """
 
 
+def balanced(text: str) -> list[str]:
+    """Returns a text in as few lines as a box allows, none much longer than the others.
+
+    >>> balanced("the command: it parses and prints")
+    ['the command: it', 'parses and prints']
+    """
+    return min(
+        (wrap(text, wide) for wide in range(12, 27)), key=lambda lines: (len(lines), max(map(len, lines)))
+    )
+
+
 def drawn(uses: Uses) -> str:
     """Returns the picture as SVG, readable in light and in dark."""
     chart = ordered(uses)
@@ -198,7 +209,7 @@ def drawn(uses: Uses) -> str:
         parts.append(f'<path class="line" d="{way}"><title>{line[0]} imports from {line[-1]}</title></path>')
     for name in uses:
         middle, top = x[name], y[name]
-        lines = wrap(ROOMS[name], 26)
+        lines = balanced(ROOMS[name])
         first = top + 40 - 6.5 * (len(lines) - 1) + (3 if len(lines) > 1 else 6)
         parts.append(
             f'<rect class="box" x="{middle - WIDE / 2:g}" y="{top:g}" width="{WIDE}" height="{HIGH}" rx="7"/>'

@@ -1,4 +1,4 @@
-"""This module keeps docs from drifting: README blocks run, settings are documented, links and paths lead on."""
+"""This module keeps docs from drifting: README blocks run, settings are documented, links and paths lead."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_files_and_commands_that_pages_name_exist(path):
     text = (ROOT / path).read_text(encoding="utf-8")
     for name in re.findall(r"\b(?:[\w-]+/)+[\w-]+\.py\b", text):
         assert (ROOT / name).exists() or (ROOT / "src" / "butaca" / name).exists(), name
-    for module in re.findall(r"\b(?:benchmarks|docs)(?:\.[a-z_]+)+", text.replace(".md", "")):
+    for module in re.findall(r"(?:python -m |`)((?:benchmarks|docs)(?:\.[a-z_]+)+)", text):
         place = ROOT.joinpath(*module.split("."))
         assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), module
 

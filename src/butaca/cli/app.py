@@ -255,9 +255,9 @@ def fit(
 
 def _fit_on_ray(folder: str, recipe: Recipe, **how: Any) -> tuple[TwoTower, FitHistory]:
     """Train on a cluster, and say what happens there."""
-    from butaca.scale.ray_training import Event, fit_on_ray
+    from butaca.scale.ray_training import JobEvent, fit_on_ray
 
-    def told(event: Event) -> None:
+    def told(event: JobEvent) -> None:
         at = "the beginning" if event.position is None else "epoch {}, step {}".format(*event.position)
         if event.kind == "started":
             text = f"{len(event.places)} workers train from {at}; checkpoints go to {how['checkpoint']}"
@@ -267,7 +267,7 @@ def _fit_on_ray(folder: str, recipe: Recipe, **how: Any) -> tuple[TwoTower, FitH
             return
         out.print(text, highlight=False, markup=False)
 
-    return fit_on_ray(folder, recipe, told=told, **how)
+    return fit_on_ray(folder, recipe, progress=told, **how)
 
 
 @app.command()

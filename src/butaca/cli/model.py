@@ -15,7 +15,8 @@ from butaca.cli import screen
 from butaca.cli.screen import plain
 from butaca.errors import SettingError, TableError
 from butaca.recommend.answers import Recommendation
-from butaca.recommend.folder.bundle import check_free, load_bundle, read_manifest, version_of
+from butaca.recommend.folder.bundle import check_free, read_manifest, version_of
+from butaca.recommend.recommender import Recommender
 
 out = Console()
 
@@ -75,7 +76,7 @@ def recommend(
             "neither",
             'Pass --user 21, --users FILE or --history "Toy Story"',
         )
-    recommender = load_bundle(model)
+    recommender = Recommender.load(model)
     options: dict[str, Any] = {
         "history": history,
         "less": less or (),
@@ -104,7 +105,7 @@ def similar(
     as_json: AsJson = False,
 ) -> None:
     """List the items most like one."""
-    answer = load_bundle(model).similar(item, k)
+    answer = Recommender.load(model).similar(item, k)
     if as_json:
         told = screen.as_json(answer)
         told["item"] = told.pop("user")
@@ -179,7 +180,7 @@ def print_json(value: dict[str, Any]) -> None:
 def inspect(model: Model, as_json: AsJson = False) -> None:
     """Show what a model folder holds, after every file was checked against its checksum."""
     manifest = read_manifest(model)
-    recommender = load_bundle(model)  # verifies every file
+    recommender = Recommender.load(model)  # verifies every file
     facts = folder_facts(manifest, recommender)
     if as_json:
         print_json(facts)
@@ -266,8 +267,8 @@ def add_items(
 
     if out_folder is not None:
         check_free(out_folder)
-    recommender = load_bundle(model)
-    table = read_entities(source, "item", recommender.items.key, recommender.items.ids.is_text)
+    recommender = Recommender.load(model)
+    table = read_entities(source, "item", key=recommender.items.key, is_text=recommender.items.ids.is_text)
     if not len(table):
         raise SettingError("A table of new items has at least one row", f"{source}, which has none")
     longer, became = with_items(recommender, table)
