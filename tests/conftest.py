@@ -44,4 +44,4 @@ def ml() -> Dataset:
 @pytest.fixture(scope="session")
 def ml_split(ml: Dataset) -> tuple[Dataset, Dataset]:
     """The notebook's split, movies by title."""
-    return random_split(ml.keyed_by("movie_title"), test=0.2, seed=42)
+    return random_split(ml.keyed_by("movie_title"), test_share=0.2, seed=42)

@@ -28,7 +28,7 @@ LARGE = 4096
 
 def main() -> None:
     model, epochs = NOTEBOOK.model, NOTEBOOK.epochs
-    train, _ = random_split(load_movielens("100k").keyed_by("movie_title"), test=0.2, seed=42)
+    train, _ = random_split(load_movielens("100k").keyed_by("movie_title"), test_share=0.2, seed=42)
     plan = BatchPlan(NOTEBOOK.batch_size, "in_batch", "none", shuffle="once", seed=model.seed)
     batches = list(Batches(train.user, train.item, len(train.users), len(train.items), plan).epoch(0))
     users = [int((np.asarray(b.query_rows) != len(train.users)).sum()) for b in batches]

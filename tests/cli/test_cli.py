@@ -158,7 +158,7 @@ def test_splits_are_judged_beside_popularity_and_evaluate_repeats_it(table, spli
             assert again[name] == pytest.approx(value, rel=1e-5), name
         else:
             assert again[name] == value
-    assert manifest["about"]["split"]["how"] == split
+    assert manifest["about"]["split"]["split"] == split
 
 
 def test_tensorboard_checkpoint_and_resume(table):
@@ -184,7 +184,7 @@ def test_tensorboard_checkpoint_and_resume(table):
         (["fit", "nowhere.csv"], ["nowhere.csv"]),
         (["fit", "ml-101k"], ["ml-100k"]),
         (["fit", "ratings.csv", "--user-column", "who"], ["who", "userId"]),
-        (["fit", "ratings.csv", "--test", "1.5"], ["test=1.5"]),
+        (["fit", "ratings.csv", "--test-share", "1.5"], ["test_share=1.5"]),
         (["fit", "ratings.csv", "--split", "user", "--recipe", "notebook"], ["never saw"]),
         (["fit", "ratings.csv", "--resume"], ["--checkpoint"]),
         (["recommend", "m"], ["--user", "--history"]),

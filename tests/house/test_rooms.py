@@ -15,6 +15,7 @@ ROOT = Path(butaca.__file__).parent
 ROOMS = [
     "types",
     "errors",
+    "extras",
     "cores",
     "data",
     "catalogue",

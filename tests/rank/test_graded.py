@@ -171,7 +171,7 @@ def test_it_is_fitted_evaluated_and_told_from_the_command_line(tmp_path):
     assert refused.exit_code != 0
     one = replace(data, value=np.where(np.arange(len(data)) % 2, 3.0, np.nan).astype(np.float32))
     with pytest.raises(SettingError, match="none that differ"):  # one rating, and rows without any
-        fitting.fit(one, DEFAULT, "none", rank=True, target="graded")
+        fitting.fit(one, DEFAULT, split="none", rank=True, target="graded")
     assert not (tmp_path / "n").exists()
 
 

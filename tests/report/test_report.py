@@ -84,14 +84,14 @@ def board_model():
 
     chosen = recipe("notebook")
     chosen = replace(chosen, epochs=6, model=replace(chosen.model, dim=4))
-    return fitting.fit(checkerboard(), chosen, "random").recommender
+    return fitting.fit(checkerboard(), chosen, split="random").recommender
 
 
 @pytest.fixture(scope="module")
 def ml_model(ml):
     from butaca.recipes import recipe
 
-    return fitting.fit(ml.keyed_by("movie_title"), recipe("notebook"), "random").recommender
+    return fitting.fit(ml.keyed_by("movie_title"), recipe("notebook"), split="random").recommender
 
 
 @pytest.fixture(scope="module")

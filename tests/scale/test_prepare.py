@@ -174,7 +174,7 @@ def test_another_runner_will_do(tmp_path):
 def test_random_split_is_of_the_asked_share_and_of_the_seed(big, tmp_path):
     sides = {}
     for seed in (1, 2):
-        found = prepare(big, tmp_path / f"s{seed}", replace(ALONE, test=0.3, seed=seed))
+        found = prepare(big, tmp_path / f"s{seed}", replace(ALONE, test_share=0.3, seed=seed))
         n = len(found.train) + len(found.test)
         assert len(found.test) / n == pytest.approx(0.3, abs=0.004)  # 4 standard deviations
         sides[seed] = set(zip(*pairs(found.test), strict=True))
@@ -356,7 +356,9 @@ def test_wrong_inputs(tmp_path):
     with pytest.raises(TableError, match="none of their ids"):
         prepare(source, tmp_path / "p", replace(ALONE, items=str(tmp_path / "i.csv")))
     with pytest.raises(SplitError, match="Both sides"):
-        prepare(csv(tmp_path / "two.csv", "u,i,1,1", "v,j,1,2"), tmp_path / "p", replace(ALONE, test=1e-9))
+        prepare(
+            csv(tmp_path / "two.csv", "u,i,1,1", "v,j,1,2"), tmp_path / "p", replace(ALONE, test_share=1e-9)
+        )
 
 
 @pytest.mark.parametrize(
@@ -367,8 +369,8 @@ def test_wrong_inputs(tmp_path):
         {"seed": -1},
         {"partitions": -1},
         {"split": "by moon"},
-        {"test": 0},
-        {"test": 1},
+        {"test_share": 0},
+        {"test_share": 1},
     ],
 )
 def test_wrong_settings(wrong):
@@ -398,7 +400,9 @@ def test_damage_is_found(tmp_path):
 def test_the_commands(tmp_path):
     run = CliRunner()
     source, grown, out = small(tmp_path / "t.csv"), tmp_path / "big", tmp_path / "p"
-    done = run.invoke(app, ["data", "grow", str(source), "--users", "3", "--items", "4", "--out", str(grown)])
+    done = run.invoke(
+        app, ["data", "grow", str(source), "--user-copies", "3", "--item-copies", "4", "--out", str(grown)]
+    )
     assert done.exit_code == 0, done.output
     asked = ["data", "prepare", str(grown), "--out", str(out), "--split", "temporal", "--workers", "1"]
     done = run.invoke(app, asked)

@@ -78,7 +78,7 @@ class Growth:
             raise SettingError("A seed is a whole number from 0", str(self.seed), "Pass another")
         if not 0 < self.length <= self.items * 0.5:
             raise SettingError(
-                "--length is above 0 and at most half of --items: a block can't hold more",
+                "--length is above 0 and at most half of --item-copies: a block can't hold more",
                 f"{self.length} with {self.items} items",
                 "Pass fewer, or more items",
             )

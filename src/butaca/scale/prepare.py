@@ -64,7 +64,7 @@ class Preparing:
     Attributes:
         split: "random" (each interaction by a hash of its user, item and the seed), "temporal" (all before
             a moment trains, all from it on tests) or "none".
-        test: the share that is held out.
+        test_share: the share that is held out.
         seed: of the random split.
         workers: tasks at the same time.
         memory: that all workers together should keep to, such as "3GB"; less makes smaller partitions
@@ -76,7 +76,7 @@ class Preparing:
     """
 
     split: SplitName = "random"
-    test: float = 0.2
+    test_share: float = 0.2
     seed: int = 42
     workers: int = 2
     memory: str = "3GB"
@@ -91,8 +91,10 @@ class Preparing:
     def __post_init__(self) -> None:
         if self.split not in get_args(SplitName):
             raise SettingError("--split is random, temporal or none", repr(self.split), "Pass one of them")
-        if not 0 < self.test < 1:
-            raise SplitError("The test share lies between 0 and 1", f"test={self.test}", "Try test=0.2")
+        if not 0 < self.test_share < 1:
+            raise SplitError(
+                "The test share lies between 0 and 1", f"test_share={self.test_share}", "Try 0.2"
+            )
         if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
             raise SettingError(
                 f"--workers is at least 1, --seed at least 0, --partitions 0 to {MOST_PARTITIONS:,}",
@@ -185,7 +187,7 @@ def _write(
         min((r.earliest for r in with_times), default=0),
         max((r.latest for r in with_times), default=0),
     )
-    rule = Rule(settings.split, settings.test, settings.seed)
+    rule = Rule(settings.split, settings.test_share, settings.seed)
     rows_of = [tuple(f for one in reads for f in one.parts.get(n, ())) for n in range(partitions)]
     parts = [PartTask(n, work, names, rule, span, budget, rows_of[n]) for n in range(partitions)]
     found = []
@@ -202,7 +204,7 @@ def _write(
             "Check that all workers see the same folder, and prepare again",
         )
     if settings.split == "temporal":
-        cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test)
+        cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test_share)
         parts = [with_cut(part, cut) for part in parts]
     counts: Ints = np.zeros((2, sizes["users"]), dtype=np.int64)
     for counted in _counted(runner.map(count, parts), "counting", partitions, told):
@@ -237,8 +239,8 @@ def _write(
         "names": dict(first.names),
         "is_text": dict(first.is_text),
         "split": {
-            "kind": settings.split,
-            "test": settings.test,
+            "split": settings.split,
+            "test_share": settings.test_share,
             "seed": settings.seed,
             "cut": parts[0].rule.cut,
         },
@@ -256,7 +258,9 @@ def _files(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
     if not source.is_dir():
         return [source], settings
     if (source / "interactions").is_dir():
-        read_manifest(source, fractal.KIND, "butaca data grow ml-100k --users 160 --items 32 --out big")
+        read_manifest(
+            source, fractal.KIND, "butaca data grow ml-100k --user-copies 160 --item-copies 32 --out big"
+        )
         settings = replace(
             settings,
             items=settings.items or str(source / "items.parquet"),
