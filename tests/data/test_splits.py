@@ -277,7 +277,7 @@ EMPTY = dataset([], [], [])
 @pytest.mark.parametrize("split", [random_split, stratified_split, temporal_split, user_split])
 @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
 def test_the_share_lies_between_0_and_1(split: Callable, share: float) -> None:
-    with pytest.raises(SplitError, match=rf"between 0 and 1.*test={share}.*test=0\.2"):
+    with pytest.raises(SplitError, match=rf"between 0 and 1.*test_share={share}.*test_share=0\.2"):
         split(TIMED, share)
 
 

@@ -148,4 +148,4 @@ def _times(data: Dataset, split: str) -> Times:
 
 def _check_share(test_share: float) -> None:
     if not 0 < test_share < 1:
-        raise SplitError("The test share lies between 0 and 1", f"test_share={test_share}", "Try 0.2")
+        raise SplitError("The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2")

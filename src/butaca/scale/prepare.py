@@ -93,7 +93,7 @@ class Preparing:
             raise SettingError("--split is random, temporal or none", repr(self.split), "Pass one of them")
         if not 0 < self.test_share < 1:
             raise SplitError(
-                "The test share lies between 0 and 1", f"test_share={self.test_share}", "Try 0.2"
+                "The test share lies between 0 and 1", f"test_share={self.test_share}", "Try test_share=0.2"
             )
         if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
             raise SettingError(

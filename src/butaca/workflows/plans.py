@@ -13,13 +13,14 @@ from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
 from butaca.extras import needed
 from butaca.recommend.folder.bundle import check_free
-from butaca.workflows.fitting import Fitted, Target, Trainer, fit
+from butaca.workflows.fitting import Fitted, Target, fit
 from butaca.workflows.loading import Columns, Sides, Split, load, prepared, with_events
 
 if TYPE_CHECKING:  # these load JAX
     from butaca.recipes import Recipe
     from butaca.scale.ray_training import Event
     from butaca.train.callbacks import Callback
+    from butaca.workflows.fitting import Trainer
 
 SoftmaxName: TypeAlias = Literal["full", "sampled", "in_batch"]
 
