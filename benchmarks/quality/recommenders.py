@@ -98,7 +98,7 @@ def measure(seeds: int, names: Sequence[str], progress: Console) -> Outcome:
         "users": len(model.users),
         "users_without_training": len(np.setdiff1d(test.user, train.user)),
     }
-    return Outcome(model, peers, compare_many(model, peers, COMPARED), facts)
+    return Outcome(model, peers, compare_many(model, peers, measures=COMPARED), facts)
 
 
 def figures(evaluation: Evaluation) -> tuple[float, ...]:

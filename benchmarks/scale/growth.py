@@ -40,7 +40,8 @@ from butaca.data.histories import Histories
 from butaca.data.movielens import load_movielens
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.recipes import DEFAULT
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 
 PLOT = Path(__file__).parents[2] / "docs" / "scale-growth.png"
@@ -86,7 +87,7 @@ def one(folder: Path) -> dict[str, float]:
     seen = Histories.of(train)
     model.score(users[:1].astype(np.int32))  # what it prepares at its first answer
     began = time.perf_counter()
-    evaluate_scorer(model, test, seen, lists=100)
+    evaluate_scorer(model, test, seen=seen, lists=100)
     judged = time.perf_counter() - began
     recommender = Recommender.build(model, train)
     ids = [str(data.users.ids.values[u]) for u in users[:200]]

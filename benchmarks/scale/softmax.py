@@ -27,7 +27,8 @@ from benchmarks.shapes.fits import markdown, write_section
 from butaca.data.fractal import Growth, grow
 from butaca.data.movielens import load_movielens
 from butaca.recipes import DEFAULT
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 
 #: (users, items) times the original's.

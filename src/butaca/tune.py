@@ -21,6 +21,7 @@ from butaca.data.histories import Histories
 from butaca.data.splits import random_split
 from butaca.errors import SettingError
 from butaca.evaluate.protocol import evaluate_scorer
+from butaca.files import replace_file
 from butaca.model.features import History
 from butaca.model.spectral import SpectralSettings
 from butaca.recipes import Recipe
@@ -140,7 +141,7 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
 def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> float:
     """Fit on train, judge on validation: the measure of this slice."""
     model, _ = recipe.for_data(train).fit(train)
-    return evaluate_scorer(model, validation, Histories.of(train)).metric(MEASURE, CUT)
+    return evaluate_scorer(model, validation, seen=Histories.of(train)).metric(MEASURE, CUT)
 
 
 def tune(
@@ -217,12 +218,7 @@ def save_settings(tuned: Tuned, path: Path, about: Mapping[str, Any]) -> None:
         "tuned_on": tuned.recipe.tuned_on,
         "settings": dict(tuned.best.settings),
     }
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def load_settings(path: Path, recipe: Recipe) -> Recipe:

@@ -34,7 +34,7 @@ from butaca.train.settings import TwoTowerSettings
 from butaca.train.shares import SharedBatches
 from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.vectors import (
-    Answering,
+    HistoryScorer,
     Vectors,
     answering_vectors,
     cold_items,
@@ -155,7 +155,9 @@ class TwoTower:
             bins = RatingBins.of(train.value)
         mesh = item_mesh(settings.devices)
         rows_per_shard = -(-(len(items) + 1) // mesh.size)
-        towers, features = build_towers(train, settings, rows_per_shard * mesh.size, spectrum, bins)
+        towers, features = build_towers(
+            train, settings, n_rows=rows_per_shard * mesh.size, spectrum=spectrum, bins=bins
+        )
         towers = place(towers, tower_specs(towers, loss.key), mesh)
         features = place(features, feature_specs(features), mesh)
         plan = BatchPlan(
@@ -176,20 +178,20 @@ class TwoTower:
         batches = make(
             train.user,
             train.item,
-            len(users),
-            len(items),
-            plan,
-            mesh.size,
-            rows_per_shard,
-            history_rows(seen, settings.history, bins) if settings.history else None,
+            n_users=len(users),
+            n_items=len(items),
+            plan=plan,
+            n_shards=mesh.size,
+            rows_per_shard=rows_per_shard,
+            histories=history_rows(seen, settings.history, bins=bins) if settings.history else None,
         )
         run = TrainingRun(
             towers,
             features,
-            batches,
-            loss,
-            mesh,
-            optimizer or default_optimizer(),
+            batches=batches,
+            settings=loss,
+            mesh=mesh,
+            optimizer=optimizer or default_optimizer(),
             description={"settings": repr(settings), "batch_size": batch_size, "data": train.fingerprint()}
             if resume or any(hasattr(c, "folder") for c in callbacks)
             else None,
@@ -223,7 +225,7 @@ class TwoTower:
         fitted = self._need()
         test = test.recoded(fitted.users, fitted.items)
         seen = fitted.seen if exclude_seen else None
-        logs = evaluate_scorer(self, test, seen, loss_batch=batch_size).metrics(k)
+        logs = evaluate_scorer(self, test, seen=seen, loss_batch=batch_size).metrics(k)
         for callback in callbacks:
             callback.on_test_end(logs)
         return logs
@@ -311,7 +313,7 @@ class TwoTower:
         fitted.seen = Histories.of(data.recoded(fitted.users, fitted.items))
         fitted.vectors = None
 
-    def answering(self, seen: Histories) -> Answering:
+    def answering(self, seen: Histories) -> HistoryScorer:
         """A scorer for other people, or longer histories, by their codes in `seen`; nothing is trained.
 
         Where `seen` has as many rows as the model has users, they are these users, and features such as
@@ -322,7 +324,7 @@ class TwoTower:
         """
         same = len(seen) == len(self.users)
         users = np.arange(len(seen)) if same else np.full(len(seen), len(self.users))
-        return Answering(self._vectors(), seen, users.astype(np.int32))
+        return HistoryScorer(self._vectors(), seen, users.astype(np.int32))
 
     def _vectors(self) -> Vectors:
         fitted = self._need()
@@ -352,16 +354,22 @@ class TwoTower:
         """CollapseWarning if the validation users' lists are the same for everyone."""
         fitted = self._need()
         users = validation.recoded(fitted.users, fitted.items).user
-        notice = collapse_of(self, users, fitted.seen, n_users=COLLAPSE_USERS)
+        notice = collapse_of(self, users, seen=fitted.seen, n_users=COLLAPSE_USERS)
         if notice is not None:
             warnings.warn(str(notice), CollapseWarning, stacklevel=3)
 
     def _answering(self, fitted: _Fitted, towers: Towers) -> Vectors:
         """These towers as numpy arrays."""
-        features = learned_features(gathered(fitted.run.features), fitted.seen, fitted.users.key)
+        features = learned_features(gathered(fitted.run.features), fitted.seen, key=fitted.users.key)
         towers, n_items = gathered(towers), len(fitted.items)
         return answering_vectors(
-            self.settings, towers, features, fitted.seen, n_items, fitted.bins, fitted.spectrum
+            self.settings,
+            towers,
+            features=features,
+            seen=fitted.seen,
+            n_items=n_items,
+            bins=fitted.bins,
+            spectrum=fitted.spectrum,
         )
 
     def _with_cold(self, fitted: _Fitted, vectors: Vectors) -> Vectors:
@@ -371,8 +379,12 @@ class TwoTower:
             return vectors
         count = np.bincount(fitted.run.batches.item, minlength=len(items))
         if fitted.cold is None:
-            fitted.cold = cold_items(features, vectors, items, count, fitted.seen)
-        return vectors if fitted.cold is None else with_cold(vectors, fitted.cold, items, count, fitted.seen)
+            fitted.cold = cold_items(features, vectors, items=items, count=count, seen=fitted.seen)
+        return (
+            vectors
+            if fitted.cold is None
+            else with_cold(vectors, fitted.cold, items=items, count=count, seen=fitted.seen)
+        )
 
     def _validation(
         self, fitted: _Fitted, data: Dataset, k: Sequence[int]
@@ -382,7 +394,7 @@ class TwoTower:
         def validate(towers: Towers) -> Mapping[str, float]:
             fitted.vectors = self._answering(fitted, towers)
             try:
-                return evaluate_scorer(self, test, fitted.seen).metrics(k)
+                return evaluate_scorer(self, test, seen=fitted.seen).metrics(k)
             finally:
                 fitted.vectors = None
 

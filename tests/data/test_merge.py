@@ -21,7 +21,7 @@ from butaca.workflows.loading import Columns, with_events
 
 def test_new_people_and_items_come_after_those_that_are_there(board):
     more = with_interactions(
-        board, ["u03", "zoe"], ["i07", "new"], np.array([5.0, np.nan]), np.array([10**6, 7])
+        board, ["u03", "zoe"], ["i07", "new"], value=np.array([5.0, np.nan]), timestamp=np.array([10**6, 7])
     )
     assert len(more) == len(board) + 1  # u03 had i07 already: its latest row stays
     assert more.users.ids.values[: len(board.users)].tolist() == board.users.ids.values.tolist()

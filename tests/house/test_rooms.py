@@ -17,6 +17,7 @@ ROOMS = [
     "errors",
     "extras",
     "cores",
+    "files",
     "data",
     "catalogue",
     "model",
@@ -78,6 +79,19 @@ def test_the_check_can_fail(tmp_path):
     bad = tmp_path / "bad.py"
     bad.write_text("def f():\n    from butaca.cli.app import main\n", encoding="utf-8")
     assert imports(bad) == ["cli"]
+
+
+def test_machine_code_has_one_door():
+    native = ROOT / "model" / "native"
+    inside = {ROOT / "model" / "kernels.py", *native.rglob("*.py")}
+    found = [p for p in ROOT.rglob("*.py") if p not in inside and "model.native" in p.read_text("utf-8")]
+    assert found == []
+
+
+def test_the_disk_has_one_door():
+    moves = re.compile(r"\bos\.(replace|rename|fsync)\(|\bfcntl\b")
+    found = [p.name for p in ROOT.rglob("*.py") if moves.search(p.read_text(encoding="utf-8"))]
+    assert found == ["files.py"]
 
 
 def loaded_after(code: str) -> set[str]:

@@ -59,17 +59,17 @@ def test_graded_ndcg_by_hand():
     Found: 1/log2(2) + 2/log2(4) = 1 + 1 = 2. Ideal: 2/log2(2) + 1/log2(3) + 1/log2(4) = 2 + 0.6309 + 0.5.
     """
     ranks, row, worth = np.array([0, 2, 7]), np.zeros(3, int), np.array([1.0, 2.0, 1.0])
-    found = graded_ndcg(ranks, row, 1, 3, worth)
+    found = graded_ndcg(ranks, row, 1, 3, gain=worth)
     np.testing.assert_allclose(found, 2 / (2 + 1 / np.log2(3) + 0.5))
     # The liked one first instead: 2 + 1/2, nearer to the ideal.
-    assert graded_ndcg(ranks, row, 1, 3, np.array([2.0, 1.0, 1.0]))[0] > found[0]
+    assert graded_ndcg(ranks, row, 1, 3, gain=np.array([2.0, 1.0, 1.0]))[0] > found[0]
 
 
 def test_with_equal_gains_it_is_ndcg():
     rng = np.random.default_rng(0)
     row, ranks = rng.integers(0, 5, 60), rng.integers(0, 30, 60)
     row[:5] = np.arange(5)
-    np.testing.assert_allclose(graded_ndcg(ranks, row, 5, 10, np.full(60, 1.5)), ndcg(ranks, row, 5, 10))
+    np.testing.assert_allclose(graded_ndcg(ranks, row, 5, 10, gain=np.full(60, 1.5)), ndcg(ranks, row, 5, 10))
 
 
 def test_the_comparison_by_hand_counts_a_repeated_pair_once():
@@ -133,7 +133,7 @@ def test_a_graded_ranker_is_warned_of_by_its_own_measure(judged, monkeypatch):
     bad = replace(verdict.graded, difference=-0.2, low=-0.3, high=-0.1, word="loses")
     monkeypatch.setattr("butaca.rank.judge.compare_graded", lambda *_: bad)
     ties = tuple(replace(c, low=-1.0, high=1.0, word="ties") for c in verdict.gains)
-    monkeypatch.setattr("butaca.rank.judge.compare_many", lambda *_: {"first": ties, "": ties})
+    monkeypatch.setattr("butaca.rank.judge.compare_many", lambda *_, **__: {"first": ties, "": ties})
     assert "graded NDCG@10" in str(judge_ranking(two, test).notice)
     watched = replace(two, ranker=replace(two.ranker, settings=replace(SMALL, target="watched")))
     assert judge_ranking(watched, test).notice is None

@@ -122,7 +122,7 @@ def made(n_users, n_items, dim=8, seed=0, popular=1.3, **columns):
         Entities("item", Vocabulary.of([f"i{i:05d}" for i in range(n_items)]), columns),
         rng.normal(size=(n_users + 1, dim)).astype(np.float32),
         rng.normal(size=(n_items, dim)).astype(np.float32),
-        Histories.from_pairs(user, item, n_users),
+        Histories.from_pairs(user, item, n_users=n_users),
         np.bincount(item, minlength=n_items).astype(np.float32),
     )
 
@@ -170,7 +170,7 @@ def test_it_is_written_in_one_move(board_model, tmp_path, monkeypatch):
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr("butaca.report.page.os.replace", killed)
+        patched.setattr("butaca.files.os.replace", killed)
         with pytest.raises(SettingError, match="no space left"):
             write_report(folder, out)
     assert out.read_text() == "the old page"

@@ -119,7 +119,7 @@ def test_bars_stand_where_the_shares_are():
 def test_pairs_of_slices_are_those_of_the_slices():
     board = checkerboard()
     seen = Histories.of(board)
-    evaluation = evaluate_scorer(ItemKNN().fit(board), board, None)
+    evaluation = evaluate_scorer(ItemKNN().fit(board), board, seen=None)
     pairs = _pairs_of_slices(evaluation, seen)
     assert [int(p.sum()) for p in pairs] == [s.n_pairs for s in by_slice(evaluation, seen)]
 

@@ -14,7 +14,8 @@ from butaca.cli.app import app
 from butaca.data.histories import Histories
 from butaca.model import spectral
 from butaca.recommend.recommender import Recommender
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 from butaca.train.batches import Room
 from butaca.two_tower import TwoTower
@@ -42,7 +43,9 @@ def test_columns_stay_on_the_disk(folder):
     seen = Histories.of(train)
     for column in (seen.items, seen.value, seen.time):
         assert isinstance(column, np.memmap)
-    again = Histories.from_pairs(train.user[::-1], train.item[::-1], len(train.users), train.value[::-1])
+    again = Histories.from_pairs(
+        train.user[::-1], train.item[::-1], n_users=len(train.users), value=train.value[::-1]
+    )
     assert again.items.tolist() == seen.items.tolist()
     assert again.start.tolist() == seen.start.tolist()
     assert again.value.tolist() == seen.value.tolist()

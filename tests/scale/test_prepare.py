@@ -25,7 +25,8 @@ from butaca.errors import SettingError, SplitError, TableError
 from butaca.scale.partition import Rule, latest, sort
 from butaca.scale.placing import UNIT, Stripe, _span, stripes
 from butaca.scale.pool import Here, local_runner
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 
 ALONE = Preparing(workers=1)
@@ -110,9 +111,9 @@ def test_stripes_are_whole_whoever_writes_which(big, tmp_path, monkeypatch):
     prepare(big, tmp_path / "one", replace(ALONE, partitions=3))
     monkeypatch.setattr("butaca.scale.placing.UNIT", 4096)
     most = []
-    told = lambda stage, done, total: most.append(total) if stage == "placing" else None  # noqa: E731
+    progress = lambda stage, done, total: most.append(total) if stage == "placing" else None  # noqa: E731
     for partitions in (2, 9):
-        prepare(big, tmp_path / "many", replace(ALONE, partitions=partitions), told=told)
+        prepare(big, tmp_path / "many", replace(ALONE, partitions=partitions), progress=progress)
         assert most[-1] == {2: 4, 9: 17}[partitions]  # of both sides; the test side has 16 units, 2 a stripe
         assert contents(tmp_path / "many") == contents(tmp_path / "one")
 
@@ -215,7 +216,7 @@ def test_killed_run_leaves_nothing_that_looks_whole(big, tmp_path):
     out = tmp_path / "p"
     command = "from butaca.scale.prepare import *; import sys, time\n"
     command += "prepare(sys.argv[1], sys.argv[2], Preparing(workers=1), "
-    command += "told=lambda s, d, n: (print(s, flush=True), time.sleep(60)) if s == 'placing' else None)"
+    command += "progress=lambda s, d, n: (print(s, flush=True), time.sleep(60)) if s == 'placing' else None)"
     with subprocess.Popen(
         [sys.executable, "-c", command, str(big), str(out)], stdout=subprocess.PIPE
     ) as child:

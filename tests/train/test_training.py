@@ -183,8 +183,7 @@ import numpy as np
 sys.path.insert(0, {tests!r})
 from tests.support.boards import checkerboard
 import butaca, jax, optax
-from butaca.model import losses, rows
-from butaca.model.native import kernels
+from butaca.model import kernels, losses
 from butaca.train import step
 from butaca.two_tower import TwoTower
 called, call = set(), kernels.NativeKernels._call
@@ -198,7 +197,7 @@ for name, settings in {cases!r}.items():
     step.FILLED = 0 if gathered else 50
     losses.HELD_LOGITS = 0 if settings.pop("tiled", False) else 1 << 24
     native = settings.pop("native", False)
-    rows.NATIVE_PAIRS, dim = (0, 16) if native else (1 << 14, 4)
+    kernels.NATIVE_PAIRS, dim = (0, 16) if native else (1 << 14, 4)
     called.clear()
     step.make_step.cache_clear()
     first = butaca.Id("user_id") if history is None else butaca.History(**history)

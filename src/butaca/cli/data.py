@@ -17,7 +17,7 @@ from butaca.data.folders import check_free
 from butaca.errors import SettingError
 
 if TYPE_CHECKING:
-    from butaca.scale.pool import Runner, Told
+    from butaca.scale.pool import Runner, StageProgress
 
 out = Console()
 
@@ -78,7 +78,7 @@ def grow(
             original,
             out_folder,
             growth,
-            lambda done, total: bar.update(task, completed=done, total=max(done, total)),
+            progress=lambda done, total: bar.update(task, completed=done, total=max(done, total)),
         )
     name = plain(str(out_folder))
     out.print(
@@ -121,8 +121,8 @@ def prepare(
     time_column: options.TimeColumn = None,
 ) -> None:
     """Read, code, split and sort interactions into memory-mapped columns, in little memory."""
-    from butaca.scale.prepare import Preparing
     from butaca.scale.prepare import prepare as run
+    from butaca.scale.prepare_settings import Preparing
 
     settings = Preparing(
         split=split,
@@ -138,7 +138,7 @@ def prepare(
         users=users,
     )
     with _runner(engine, workers, address) as runner, _stages() as told:
-        prepared = run(source, out_folder, settings, runner=runner, told=told)
+        prepared = run(source, out_folder, settings, runner=runner, progress=told)
     repeats = prepared.manifest["repeats"]
     more = f" {repeats:,} repeated pairs dropped, the latest of each kept." if repeats else ""
     out.print(
@@ -161,12 +161,12 @@ def batch(
     address: options.Address = None,
 ) -> None:
     """Write the best items of every user to Parquet: user_id, rank, item_id, score."""
-    from butaca.scale.batch import KIND, Batch, write_lists
+    from butaca.scale.batch import KIND, ListSettings, write_lists
 
     check_free(out_folder, KIND)
-    asked = Batch(k, not include_seen, not first_stage)
+    asked = ListSettings(k, not include_seen, not first_stage)
     with _runner(engine, workers, address) as runner, _stages() as told:
-        done = write_lists(model, out_folder, asked, runner=runner, told=told)
+        done = write_lists(model, out_folder, asked, runner=runner, progress=told)
     out.print(
         f"{done['n_rows']:,} rows for {done['n_users']:,} users in [bold]{plain(str(out_folder))}[/].",
         highlight=False,
@@ -192,7 +192,7 @@ def _runner(engine: str, workers: int, address: str | None) -> Iterator[Runner]:
 
 
 @contextmanager
-def _stages() -> Iterator[Told]:
+def _stages() -> Iterator[StageProgress]:
     """Bars, one a stage, and what moves them."""
     with _progress() as bar:
         tasks: dict[str, TaskID] = {}

@@ -13,7 +13,7 @@ from butaca.errors import SettingError
 from butaca.workflows.loading import Columns
 
 if TYPE_CHECKING:  # these load JAX
-    from butaca.scale.ray_training import Event
+    from butaca.scale.ray_training import JobEvent
     from butaca.workflows.fitting import Fitted
     from butaca.workflows.plans import Cluster
 
@@ -129,7 +129,7 @@ def _cluster(engine: str, workers: int, address: str | None) -> Cluster | None:
     return None
 
 
-def _print_event(event: Event, checkpoint: Path) -> None:
+def _print_event(event: JobEvent, checkpoint: Path) -> None:
     """Prints what happens on a cluster, where it is news."""
     at = "the beginning" if event.position is None else "epoch {}, step {}".format(*event.position)
     if event.kind == "started":

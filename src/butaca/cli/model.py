@@ -13,7 +13,8 @@ from butaca.cli import options, screen
 from butaca.cli.screen import plain
 from butaca.errors import SettingError, TableError
 from butaca.recommend.answers import Recommendation
-from butaca.recommend.folder.bundle import check_free, load_bundle, read_manifest, version_of
+from butaca.recommend.folder.bundle import check_free, read_manifest, version_of
+from butaca.recommend.recommender import Recommender
 from butaca.workflows.about import split_record
 
 out = Console()
@@ -66,7 +67,7 @@ def recommend(
             "neither",
             'Pass --user 21, --users FILE or --history "Toy Story"',
         )
-    recommender = load_bundle(model)
+    recommender = Recommender.load(model)
     options: dict[str, Any] = {
         "history": history,
         "less": less or (),
@@ -95,7 +96,7 @@ def similar(
     as_json: options.AsJson = False,
 ) -> None:
     """List the items most like one."""
-    answer = load_bundle(model).similar(item, k)
+    answer = Recommender.load(model).similar(item, k)
     if as_json:
         line = screen.as_json(answer)
         line["item"] = line.pop("user")
@@ -165,7 +166,7 @@ def read_lines(path: Path) -> list[str]:
 def inspect(model: options.Model, as_json: options.AsJson = False) -> None:
     """Show what a model folder holds, after every file was checked against its checksum."""
     manifest = read_manifest(model)
-    recommender = load_bundle(model)  # verifies every file
+    recommender = Recommender.load(model)  # verifies every file
     facts = folder_facts(manifest, recommender)
     if as_json:
         screen.print_json(facts)
@@ -252,8 +253,8 @@ def add_items(
 
     if out_folder is not None:
         check_free(out_folder)
-    recommender = load_bundle(model)
-    table = read_entities(source, "item", recommender.items.key, recommender.items.ids.is_text)
+    recommender = Recommender.load(model)
+    table = read_entities(source, "item", key=recommender.items.key, is_text=recommender.items.ids.is_text)
     if not len(table):
         raise SettingError("A table of new items has at least one row", f"{source}, which has none")
     longer, became = with_items(recommender, table)

@@ -1,4 +1,4 @@
-"""Train and test: random, stratified, by time, last of each user, by user.
+"""This module splits into train and test: random, stratified, by time, last of each user, by user.
 
 Every split is disjoint and complete.
 
@@ -18,7 +18,7 @@ from butaca.types import Bools, Ints, Times
 
 
 def random_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
-    """A seeded random share of the interactions, the notebook's cell 78.
+    """Holds out a seeded random share of the interactions, as the notebook's cell 78.
 
     The rows of `numpy.random.default_rng(seed).permutation(n)`: the first n - round(test_share n) train,
     the rest test. Same data and seed, same split.
@@ -36,7 +36,7 @@ def random_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tupl
 def stratified_split(
     data: Dataset, test_share: float = 0.25, seed: int = 42, by: Literal["item", "user"] = "item"
 ) -> tuple[Dataset, Dataset]:
-    """A seeded random share of the interactions of every item, or of every user.
+    """Holds out a seeded random share of the interactions of every item, or of every user.
 
     Of a group of n, the floor((1 - test_share) n) interactions with the lowest draws train and the others
     test, so an item with one interaction is never trained on. Draws are one uniform number per row from
@@ -65,7 +65,7 @@ def stratified_split(
 
 
 def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dataset]:
-    """Everything before a moment T trains, everything from T on tests.
+    """Splits at a moment T: everything before it trains, everything from it on tests.
 
     T is the time that leaves as near to the `test_share` after it as whole moments allow:
     interactions of the same second stay on the same side, so no time stands on both.
@@ -85,7 +85,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
 
 
 def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
-    """The last n interactions of each user test, the earlier ones train.
+    """Holds out the last n interactions of each user; the earlier ones train.
 
     Users with n interactions or fewer stay whole in train. Ties in time are broken by the raw item
     id and then by row, so the same interactions in another row order give the same test pairs.
@@ -105,7 +105,7 @@ def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
 
 
 def user_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
-    """All interactions of a seeded share of the users test: strong generalisation, nobody in both.
+    """Holds out all interactions of a seeded share of the users: strong generalisation, nobody in both.
 
     The share is of the users that have interactions; at least one stays on each side.
     """
@@ -148,4 +148,6 @@ def _times(data: Dataset, split: str) -> Times:
 
 def _check_share(test_share: float) -> None:
     if not 0 < test_share < 1:
-        raise SplitError("The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2")
+        raise SplitError(
+            "The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from sqlalchemy import select
@@ -13,9 +13,6 @@ from butaca.events.database import Database
 from butaca.events.records import POSITIVE_KINDS
 from butaca.events.schema import events
 from butaca.types import Ints, Times, Values
-
-if TYPE_CHECKING:
-    from butaca.events.store import EventStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +75,15 @@ def read_interactions(database: Database, rows: int) -> Iterator[Interactions]:
             yield Interactions.of(part)
 
 
-def events_table(store: EventStore) -> Interactions:
+class StoredInteractions(Protocol):
+    """A StoredInteractions gives positive events, such as an EventStore does."""
+
+    def interactions(self) -> Iterator[Interactions]:
+        """Yields them in blocks."""
+        ...
+
+
+def events_table(store: StoredInteractions) -> Interactions:
     """Every positive event of a store: columns `user`, `item`, `value`, `time`.
 
     `skip` and `dislike` are left out (records.py), and nobody who was erased is here by what they did

@@ -137,8 +137,8 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
         users = np.flatnonzero(seen.lengths).astype(np.int32)
         if len(users) > USERS:
             users = np.sort(np.random.default_rng(0).choice(users, USERS, replace=False))
-        lists = top_lists(recommender, users, seen, LIST)
-        beyond = {"seen left out": beyond_accuracy(lists, users, seen, recommender.n_items)}
+        lists = top_lists(recommender, users, seen=seen, k=LIST)
+        beyond = {"seen left out": beyond_accuracy(lists, users, seen=seen, n_items=recommender.n_items)}
     genres = find_genres(recommender.items, recommender.popularity)
     ranked = np.argsort(-recommender.popularity, kind="stable")
     return Facts(
@@ -153,7 +153,7 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
         len(users),
         _parts(ranked, lists, recommender),
         beyond,
-        alikeness(lists, users, seen, recommender.n_items),
+        alikeness(lists, users, seen=seen, n_items=recommender.n_items),
         _map(ranked, recommender),
         _cards(ranked, genres, recommender.item_vectors),
         gather_second(recommender),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from html import escape
@@ -12,7 +11,9 @@ from typing import Any
 
 from butaca.errors import SettingError
 from butaca.evaluate.verdict import MEASURES
-from butaca.recommend.folder.bundle import load_bundle, read_manifest
+from butaca.files import replace_file
+from butaca.recommend.folder.bundle import read_manifest
+from butaca.recommend.recommender import Recommender
 from butaca.report.facts import Facts, gather
 from butaca.report.sections import sections
 from butaca.report.words import Language, Words
@@ -37,22 +38,15 @@ def write_report(folder: str | Path, out: str | Path, language: Language = "en")
     if out.is_dir() or not out.parent.is_dir():
         received = f"{out}, which is a folder" if out.is_dir() else f"{out}, whose folder does not exist"
         raise SettingError("A report is written to a file", received, "Pass --out report.html")
-    recommender = load_bundle(folder)
+    recommender = Recommender.load(folder)
     version = str(read_manifest(folder).get("butaca", ""))
     content = page(gather(recommender, version), language).encode("utf-8", "replace")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, out)
+        replace_file(out, content)
     except OSError as error:
         raise SettingError(
             "A report is written to a file", f"{out}: {error}", "Check permissions and free space"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return out
 
 

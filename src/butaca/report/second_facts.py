@@ -127,7 +127,7 @@ def of_verdict(verdict: RankVerdict, seen: Histories, candidates: int) -> Rankin
     parts = []
     for (a, b), pairs in zip(verdict.slices, _pairs_of_slices(first, seen), strict=True):
         if a.n_pairs:
-            of = compare_many(both.only(pairs), {"": first.only(pairs)}, [OF_SLICES[:2]])[""][0]
+            of = compare_many(both.only(pairs), {"": first.only(pairs)}, measures=[OF_SLICES[:2]])[""][0]
             parts.append(Part(a.name, a.what, a.n_pairs, a.metrics, b.metrics, of))
     found = first.hits_per_user(min(candidates, first.n_items))[0]
     n = max(len(first.ranks), 1)

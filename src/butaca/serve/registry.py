@@ -18,7 +18,7 @@ from typing import Any
 from butaca.errors import BundleError, SettingError, UnknownEntityError
 from butaca.events.split import arm_of
 from butaca.index.kinds import IndexKind
-from butaca.recommend.folder.bundle import load_bundle, read_manifest, version_of
+from butaca.recommend.folder.bundle import read_manifest, version_of
 from butaca.recommend.recommender import Recommender
 from butaca.serve.showcase import Showcase
 
@@ -227,7 +227,7 @@ class Registry:
 
 
 def _load(name: str, folder: Path, index: IndexKind) -> Loaded:
-    recommender = load_bundle(folder, index)
+    recommender = Recommender.load(folder, index)
     loaded = Loaded(name, recommender.version, recommender, folder)
     loaded.showcase.warm()
     return loaded
@@ -270,7 +270,7 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
 def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
     if recommender.ranker is None:
         return None
-    from butaca.rank.told import second_about
+    from butaca.rank.about import second_about
 
     return second_about(recommender.ranker)
 
@@ -278,6 +278,6 @@ def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
 def _kept_second_stage(manifest: dict[str, Any]) -> dict[str, Any] | None:
     if manifest.get("ranker") is None:
         return None
-    from butaca.rank.told import kept_about
+    from butaca.rank.about import kept_about
 
     return kept_about(manifest["ranker"])

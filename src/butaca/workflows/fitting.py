@@ -147,7 +147,7 @@ def fit(
             recommender = replace(recommender, ranker=None)
             notes.append(f"The second stage was left out. {ranking.notice}")
     if recommender.ranker is not None:
-        from butaca.rank.told import second_about
+        from butaca.rank.about import second_about
 
         about["ranker"] = second_about(recommender.ranker)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)

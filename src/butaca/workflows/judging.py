@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import MEASURES, verdict
+from butaca.rank.first_stage import answering, vectors_of
 from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
 from butaca.workflows.about import split_record
@@ -130,24 +131,24 @@ def _judge(
     seen = Histories.of(train if given is None else joined(train, given))
     scorers = panel.scorers
     if given is not None:
-        scorer = _answering(scorer, seen)
-        scorers = {name: _answering(baseline, seen) for name, baseline in scorers.items()}
-    kept = evaluate_scorer(scorer, test, None, loss_batch)
-    ours = evaluate_scorer(scorer, test, seen, lists=LISTS)
-    baselines = {name: evaluate_scorer(b, test, seen, lists=10) for name, b in scorers.items()}
+        scorer = answering(scorer, seen)
+        scorers = {name: answering(baseline, seen) for name, baseline in scorers.items()}
+    kept = evaluate_scorer(scorer, test, seen=None, loss_batch=loss_batch)
+    ours = evaluate_scorer(scorer, test, seen=seen, lists=LISTS)
+    baselines = {name: evaluate_scorer(b, test, seen=seen, lists=10) for name, b in scorers.items()}
     left = {"seen left out": ours, **baselines}
     beyond, columns = {}, user_columns(seen, ours.n_items)
     for name, row in left.items():
         assert row.lists is not None
-        beyond[name] = beyond_accuracy(row.lists, row.users, seen, row.n_items, columns=columns)
+        beyond[name] = beyond_accuracy(row.lists, row.users, seen=seen, n_items=row.n_items, columns=columns)
     assert ours.lists is not None
     notices = (
         random_split_of_timed_data(split, train.timestamp is not None),
         users_without_history(test.user, seen),
         repeats_of_training(test.user, test.item, seen),
-        duplicate_candidates(item_titles(train.items), seen, getattr(scorer, "item_vectors", None)),
+        duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
-        collapse(ours.lists, ours.users, seen, ours.n_items),
+        collapse(ours.lists, ours.users, seen=seen, n_items=ours.n_items),
     )
     return Judged(
         {"seen kept": kept, **left},
@@ -158,12 +159,6 @@ def _judge(
         beyond,
         panel.left_out,
     )
-
-
-def _answering(scorer: Scorer, seen: Histories) -> Scorer:
-    """The scorer over these histories; itself if it reads none, or was built on them."""
-    answering = getattr(scorer, "answering", None)
-    return scorer if answering is None else cast(Scorer, answering(seen))
 
 
 def joined(one: Dataset, other: Dataset) -> Dataset:

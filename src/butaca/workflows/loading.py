@@ -120,7 +120,7 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
         means = {item: known.known(item) for item in dict.fromkeys(events.item.tolist())}
         ids = {item: item if code is None else known.ids[code] for item, code in means.items()}
         items = [ids[item] for item in events.item.tolist()]  # a title stands for its item
-        return with_interactions(left, events.user, items, events.value, events.time)
+        return with_interactions(left, events.user, items, value=events.value, timestamp=events.time)
     if not len(events):
         raise TableError("A model learns from events that are there", f"{address}, which has none", "Wait")
     from butaca.data.tables import read_table

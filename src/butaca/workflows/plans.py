@@ -18,7 +18,7 @@ from butaca.workflows.loading import Columns, Sides, Split, load, prepared, with
 
 if TYPE_CHECKING:  # these load JAX
     from butaca.recipes import Recipe
-    from butaca.scale.ray_training import Event
+    from butaca.scale.ray_training import JobEvent
     from butaca.train.callbacks import Callback
     from butaca.workflows.fitting import Trainer
 
@@ -174,7 +174,7 @@ class Watching:
     """
 
     data: Callable[[Dataset], None] | None = None
-    cluster: Callable[[Event], None] | None = None
+    cluster: Callable[[JobEvent], None] | None = None
     callbacks: Sequence[Callback] = ()
 
 
@@ -268,5 +268,5 @@ def _trainer(plan: FitPlan, watching: Watching) -> Trainer | None:
         address=plan.ray.address,
         every_steps=plan.keeping.every_steps,
         resume=plan.keeping.resume,
-        told=watching.cluster,
+        progress=watching.cluster,
     )
