@@ -196,6 +196,7 @@ def carry_out(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     """
     watching = watching or Watching()
     check_free(plan.out)
+    _check_extras(plan)
     recipe = plan.recipe.recipe()
     sides = None if plan.source is None else prepared(plan.source)
     plan.check_sides(sides)
@@ -228,6 +229,17 @@ def ray_needs_prepared() -> SettingError:
         "--engine ray with a table or --tensorboard",
         "Run `butaca data prepare SOURCE --out FOLDER` first and pass FOLDER, or use --engine local",
     )
+
+
+def _check_extras(plan: FitPlan) -> None:
+    """Checks before anything is read that the libraries are there which the plan will need."""
+    if plan.rank is not None:
+        from butaca.rank.boosting import lightgbm
+
+        lightgbm()
+    if plan.from_events is not None:
+        with needed("fit --from-events"):
+            import butaca.events.store  # noqa: F401
 
 
 def _read(plan: FitPlan, sides: Sides | None) -> Dataset:
