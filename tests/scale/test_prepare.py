@@ -27,6 +27,7 @@ from butaca.scale.placing import UNIT, Stripe, _span, stripes
 from butaca.scale.pool import Here, local_runner
 from butaca.scale.prepare import Preparing, prepare
 from butaca.scale.prepared import Prepared
+from tests.support.prepared import contents, csv
 
 ALONE = Preparing(workers=1)
 
@@ -56,15 +57,6 @@ def read(big):
         items=str(big / "items.parquet"),
         users=str(big / "users.parquet"),
     )
-
-
-def contents(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def csv(path, *lines):
-    path.write_text("\n".join(["user,item,rating,timestamp", *lines]) + "\n")
-    return path
 
 
 def small(path):
