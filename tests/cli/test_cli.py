@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from butaca.cli.model import conditions
 from tests.support.boards import checkerboard, left_out
-
-BUTACA = Path(sys.executable).with_name("butaca")
-
-
-def butaca(*arguments, cwd, ok=True, **env):
-    run = subprocess.run(
-        [BUTACA, *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "100"} | env,
-        check=False,
-    )
-    assert (run.returncode == 0) is ok, run.stdout + run.stderr
-    assert "Traceback" not in run.stderr
-    return run
+from tests.support.commands import BUTACA, butaca
 
 
 @pytest.fixture(scope="module")

@@ -30,8 +30,8 @@ from butaca.report.second_facts import Second, of_manifest, of_verdict
 from butaca.report.second_stage import second_section
 from butaca.report.words import Words
 from butaca.workflows import fitting
-from tests.report.test_report import Page
 from tests.support.boards import checkerboard
+from tests.support.reports import Page
 
 SMALL = RankSettings(rounds=4, least=5, n_folds=2, held_out=0.0, candidates=10, target="graded", liked=2.0)
 

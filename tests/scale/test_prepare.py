@@ -28,6 +28,7 @@ from butaca.scale.pool import Here, local_runner
 from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
+from tests.support.prepared import contents, csv
 
 ALONE = Preparing(workers=1)
 
@@ -57,15 +58,6 @@ def read(big):
         items=str(big / "items.parquet"),
         users=str(big / "users.parquet"),
     )
-
-
-def contents(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def csv(path, *lines):
-    path.write_text("\n".join(["user,item,rating,timestamp", *lines]) + "\n")
-    return path
 
 
 def small(path):
