@@ -60,6 +60,6 @@ def made(n_users, n_items, dim=8, seed=0, popular=1.3, **columns):
         Entities("item", Vocabulary.of([f"i{i:05d}" for i in range(n_items)]), columns),
         rng.normal(size=(n_users + 1, dim)).astype(np.float32),
         rng.normal(size=(n_items, dim)).astype(np.float32),
-        Histories.from_pairs(user, item, n_users),
+        Histories.from_pairs(user, item, n_users=n_users),
         np.bincount(item, minlength=n_items).astype(np.float32),
     )
