@@ -16,6 +16,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "butaca"
 ROOMS = {
     "types": "arrays with their shapes, the Scorer protocol",
     "errors": "rule, what was received, the cure",
+    "extras": "which extra an optional library comes with",
     "cores": "how many cores there are",
     "files": "files replaced whole; locks",
     "data": "rows to codes: tables read, coded, split",

@@ -61,7 +61,9 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
         big, out = Path(temporary) / "big", Path(temporary) / "prepared"
         users, items = map(str, times)
         progress.print("growing")
-        grown = command("data", "grow", "ml-100k", "--users", users, "--items", items, "--out", str(big))
+        grown = command(
+            "data", "grow", "ml-100k", "--user-copies", users, "--item-copies", items, "--out", str(big)
+        )
         sizes = facts(big)
         by_item, by_user = original(load_movielens("100k"))
         curves = {
@@ -91,7 +93,9 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
             scale_growth.plot(growth, scale_growth.PLOT)
             progress.print("100 million")
             users, items = map(str, HUGE)
-            command("data", "grow", "ml-100k", "--users", users, "--items", items, "--out", str(big))
+            command(
+                "data", "grow", "ml-100k", "--user-copies", users, "--item-copies", items, "--out", str(big)
+            )
             huge = command(*asked, "--memory", "6GB")
     ginis = {name: (gini(before), gini(after)) for name, (before, after) in curves.items()}
     return Results(sizes, grown, prepared, less, rate, ginis, training, index, growth, huge)

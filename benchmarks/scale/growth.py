@@ -143,7 +143,7 @@ def child(folder: Path) -> dict[str, float]:
 def measure(progress: Console, small: bool) -> list[Point]:
     """All points, axis by axis."""
     ml = load_movielens("100k")
-    settings = Preparing(test=0.1)
+    settings = Preparing(test_share=0.1)
     points: list[Point] = []
     with tempfile.TemporaryDirectory(prefix="butaca-growth-") as name:
         place = Path(name)

@@ -28,7 +28,7 @@ LARGE = 4096
 
 def main() -> None:
     model, epochs = NOTEBOOK.model, NOTEBOOK.epochs
-    train, _ = random_split(load_movielens("100k").keyed_by("movie_title"), test=0.2, seed=42)
+    train, _ = random_split(load_movielens("100k").keyed_by("movie_title"), test_share=0.2, seed=42)
     plan = BatchPlan(NOTEBOOK.batch_size, "in_batch", "none", shuffle="once", seed=model.seed)
     n_users, n_items = len(train.users), len(train.items)
     batches = list(Batches(train.user, train.item, n_users=n_users, n_items=n_items, plan=plan).epoch(0))

@@ -114,7 +114,7 @@ def test_a_store_that_is_not_there_is_not_made(board, tmp_path):
 
 
 def test_the_command_fits_a_table_and_its_events(board, events, tmp_path):
-    from tests.cli.test_cli import butaca
+    from tests.support.commands import butaca
 
     pairs = zip(board.user.tolist(), board.item.tolist(), strict=True)
     lines = ["user,item", *(f"u{u:02d},i{i:02d}" for u, i in pairs)]

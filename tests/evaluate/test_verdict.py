@@ -296,7 +296,7 @@ def test_a_sample_of_users_is_enough(ml_split):
 @pytest.fixture(scope="module")
 def judged_ease(ml_split):
     train, test = ml_split
-    return judging.judge(EASE().fit(train), train, test, how="random")
+    return judging.judge(EASE().fit(train), train, test, split="random")
 
 
 def test_a_judged_model_stands_beside_the_baselines(judged_ease):
@@ -348,16 +348,16 @@ def test_a_saved_model_gets_the_same_verdict(ml_split, tmp_path):
         user_vectors = rng.normal(size=(len(train.users) + 1, 4)).astype(np.float32)
         item_vectors = rng.normal(size=(len(train.items), 4)).astype(np.float32)
 
-    about = {"split": {"how": "random"}}
+    about = {"split": {"split": "random"}}
     recommender = Recommender.build(Towers(), train, test, about)
-    one = judging.judge(recommender, train, test, how="random").as_json()
+    one = judging.judge(recommender, train, test, split="random").as_json()
     recommender.save(tmp_path / "model")
     assert judging.judge_saved(Recommender.load(tmp_path / "model")).as_json() == one
 
 
 def test_the_temporal_split_warns_of_new_users_and_not_of_the_split(ml):
     train, test = temporal_split(ml.keyed_by("movie_title"), 0.2)
-    judged = judging.judge(Popularity().fit(train), train, test, how="temporal")
+    judged = judging.judge(Popularity().fit(train), train, test, split="temporal")
     rules = {w.rule for w in judged.warnings}
     assert "A personal list needs a history" in rules
     assert "A model in use knows only the past" not in rules

@@ -27,8 +27,7 @@ from butaca.index.interface import Index
 from butaca.index.scan import Scan
 from butaca.recommend.recommender import Recommender
 from butaca.serve.registry import Registry
-from tests.serve.test_service import asking, post
-from tests.support.serving import running_app
+from tests.support.serving import asking, post, running_app
 
 
 @pytest.fixture(scope="module", params=[1 << 19, 15_000], ids=["whole", "parts"])

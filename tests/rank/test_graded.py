@@ -30,8 +30,8 @@ from butaca.report.second_facts import Second, of_manifest, of_verdict
 from butaca.report.second_stage import second_section
 from butaca.report.words import Words
 from butaca.workflows import fitting
-from tests.report.test_report import Page
 from tests.support.boards import checkerboard
+from tests.support.reports import Page
 
 SMALL = RankSettings(rounds=4, least=5, n_folds=2, held_out=0.0, candidates=10, target="graded", liked=2.0)
 
@@ -171,7 +171,7 @@ def test_it_is_fitted_evaluated_and_told_from_the_command_line(tmp_path):
     assert refused.exit_code != 0
     one = replace(data, value=np.where(np.arange(len(data)) % 2, 3.0, np.nan).astype(np.float32))
     with pytest.raises(SettingError, match="none that differ"):  # one rating, and rows without any
-        fitting.fit(one, DEFAULT, "none", rank=True, target="graded")
+        fitting.fit(one, DEFAULT, split="none", rank=True, target="graded")
     assert not (tmp_path / "n").exists()
 
 

@@ -12,8 +12,8 @@ from butaca import Bags, Entities, Recommender, Vocabulary, recipe
 from butaca.data.tables import read_entities
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.recommend.additions import with_items
-from tests.cli.test_cli import butaca
 from tests.support.boards import checkerboard
+from tests.support.commands import butaca
 
 
 @pytest.fixture(scope="module")

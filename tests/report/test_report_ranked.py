@@ -17,8 +17,8 @@ from butaca.report.second_charts import calibration, reach
 from butaca.report.second_facts import Ranking, Second, _pairs_of_slices, gather_second, of_manifest
 from butaca.report.second_stage import feature, second_section
 from butaca.report.words import Words
-from tests.report.test_report import Page, made
 from tests.support.boards import checkerboard
+from tests.support.reports import Page, made
 
 GAIN = {"first": 0.2, "both": 0.15, "gain": -0.05, "low": -0.08, "high": -0.02, "word": "loses"}
 TOLD = {

@@ -7,14 +7,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import duckdb
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from butaca.baselines.item_knn import ItemKNN
 from butaca.cli.app import app
-from butaca.data.histories import Histories
 from butaca.errors import BundleError, ClusterError, SettingError, TableError
 from butaca.rank.fit import fit_ranker
 from butaca.rank.settings import RankSettings
@@ -22,42 +20,12 @@ from butaca.recommend.recommender import Recommender
 from butaca.scale.batch import ListSettings, write_lists
 from butaca.scale.pool import Here, local_runner
 from tests.support.boards import checkerboard
-
-
-def made(data, n_unknown=0, **more):
-    """A recommender of random vectors; the last `n_unknown` users have no history."""
-    rng = np.random.default_rng(1)
-    n_users, n_items = len(data.users), len(data.items)
-    train = data.take(np.flatnonzero(data.user < n_users - n_unknown))
-    return Recommender(
-        users=data.users,
-        items=data.items,
-        user_vectors=rng.normal(size=(n_users + 1, 8)).astype(np.float32),
-        item_vectors=rng.normal(size=(n_items, 8)).astype(np.float32),
-        seen=Histories.of(train),
-        popularity=np.bincount(train.item, minlength=n_items).astype(np.float32),
-        **more,
-    )
+from tests.support.lists import contents, made, rows_of
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return made(checkerboard(50, 16), n_unknown=3).save(tmp_path_factory.mktemp("m") / "model")
-
-
-def contents(folder):
-    return {p.name: p.read_bytes() for p in folder.iterdir()}
-
-
-def rows_of(folder):
-    """(user, [(item, score)]) in the order of the files, ranks checked."""
-    found: dict[str, list[tuple[str, float]]] = {}
-    for path in sorted(folder.glob("part-*.parquet")):
-        for user, rank, item, score in duckdb.sql(f"FROM '{path}'").fetchall():
-            mine = found.setdefault(user, [])
-            mine.append((item, score))
-            assert rank == len(mine)
-    return found
 
 
 @pytest.mark.parametrize("exclude_seen", [True, False])

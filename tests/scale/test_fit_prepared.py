@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
     rows = [f"u{u:02d},{i},{1 + (u + i) % 5},{1_600_000_000 + 60 * n}" for n, (u, i) in enumerate(pairs)]
     table = place / "ratings.csv"
     table.write_text("user_id,movie_id,rating,timestamp\n" + "\n".join(rows) + "\n")
-    prepare(table, place / "p", Preparing(workers=1, test=0.25))
+    prepare(table, place / "p", Preparing(workers=1, test_share=0.25))
     return place / "p"
 
 
@@ -76,7 +76,7 @@ def test_the_command_trains_judges_and_saves(folder, tmp_path, monkeypatch):
     assert run.exit_code == 0, run.output
     model, data = Recommender.load(tmp_path / "m"), Prepared.open(folder)
     assert model.about["model"]["spectral"]["span"] is None
-    assert model.about["split"] == {"how": "random", "test": 0.25, "seed": 42}
+    assert model.about["split"] == {"split": "random", "test_share": 0.25, "seed": 42}
     assert model.about["data"]["interactions"] == len(data.train) + len(data.test)
     assert sorted(model.test[1].tolist()) == sorted(data.test.item.tolist())  # all are judged
     assert len(model.recommend(user="u03", k=5).items) == 5

@@ -28,6 +28,7 @@ from butaca.scale.pool import Here, local_runner
 from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
+from tests.support.prepared import contents, csv
 
 ALONE = Preparing(workers=1)
 
@@ -57,15 +58,6 @@ def read(big):
         items=str(big / "items.parquet"),
         users=str(big / "users.parquet"),
     )
-
-
-def contents(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def csv(path, *lines):
-    path.write_text("\n".join(["user,item,rating,timestamp", *lines]) + "\n")
-    return path
 
 
 def small(path):
@@ -175,7 +167,7 @@ def test_another_runner_will_do(tmp_path):
 def test_random_split_is_of_the_asked_share_and_of_the_seed(big, tmp_path):
     sides = {}
     for seed in (1, 2):
-        found = prepare(big, tmp_path / f"s{seed}", replace(ALONE, test=0.3, seed=seed))
+        found = prepare(big, tmp_path / f"s{seed}", replace(ALONE, test_share=0.3, seed=seed))
         n = len(found.train) + len(found.test)
         assert len(found.test) / n == pytest.approx(0.3, abs=0.004)  # 4 standard deviations
         sides[seed] = set(zip(*pairs(found.test), strict=True))
@@ -357,7 +349,9 @@ def test_wrong_inputs(tmp_path):
     with pytest.raises(TableError, match="none of their ids"):
         prepare(source, tmp_path / "p", replace(ALONE, items=str(tmp_path / "i.csv")))
     with pytest.raises(SplitError, match="Both sides"):
-        prepare(csv(tmp_path / "two.csv", "u,i,1,1", "v,j,1,2"), tmp_path / "p", replace(ALONE, test=1e-9))
+        prepare(
+            csv(tmp_path / "two.csv", "u,i,1,1", "v,j,1,2"), tmp_path / "p", replace(ALONE, test_share=1e-9)
+        )
 
 
 @pytest.mark.parametrize(
@@ -368,8 +362,8 @@ def test_wrong_inputs(tmp_path):
         {"seed": -1},
         {"partitions": -1},
         {"split": "by moon"},
-        {"test": 0},
-        {"test": 1},
+        {"test_share": 0},
+        {"test_share": 1},
     ],
 )
 def test_wrong_settings(wrong):
@@ -399,7 +393,9 @@ def test_damage_is_found(tmp_path):
 def test_the_commands(tmp_path):
     run = CliRunner()
     source, grown, out = small(tmp_path / "t.csv"), tmp_path / "big", tmp_path / "p"
-    done = run.invoke(app, ["data", "grow", str(source), "--users", "3", "--items", "4", "--out", str(grown)])
+    done = run.invoke(
+        app, ["data", "grow", str(source), "--user-copies", "3", "--item-copies", "4", "--out", str(grown)]
+    )
     assert done.exit_code == 0, done.output
     asked = ["data", "prepare", str(grown), "--out", str(out), "--split", "temporal", "--workers", "1"]
     done = run.invoke(app, asked)

@@ -31,10 +31,10 @@ from butaca.scale.pool import Here
 from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing
 from butaca.scale.ray_runner import RayRunner
-from tests.scale.test_batch_lists import contents, made, rows_of
-from tests.scale.test_prepare import contents as all_contents
-from tests.scale.test_prepare import csv
 from tests.support.boards import checkerboard
+from tests.support.lists import contents, made, rows_of
+from tests.support.prepared import contents as all_contents
+from tests.support.prepared import csv
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers don't have the tests
 

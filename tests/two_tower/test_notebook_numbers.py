@@ -93,7 +93,7 @@ def test_the_default_recipe_is_as_good_as_the_readme_says(ml_split):
 def test_new_people_are_judged_from_what_is_given(ml, tmp_path):
     """A split by user: nobody judged was trained on, and four fifths of what each had is the history."""
     data = ml.keyed_by("movie_title")
-    fitted = fitting.fit(data, DEFAULT, "user")
+    fitted = fitting.fit(data, DEFAULT, split="user")
     judged, recommender = fitted.judged, fitted.recommender
     assert judged is not None
     tested = np.unique(judged.rows["seen left out"].user)
@@ -163,7 +163,7 @@ def test_demo_does_it_all_in_under_two_minutes(ml, tmp_path):
 
 
 def test_temporal_split_is_judged_too(ml):
-    fitted = fitting.fit(ml.keyed_by("movie_title"), DEFAULT, "temporal")
+    fitted = fitting.fit(ml.keyed_by("movie_title"), DEFAULT, split="temporal")
     assert fitted.judged is not None
-    assert fitted.recommender.about["split"]["how"] == "temporal"
+    assert fitted.recommender.about["split"]["split"] == "temporal"
     assert fitted.judged.n_test == pytest.approx(20_000, rel=0.01)

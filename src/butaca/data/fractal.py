@@ -82,7 +82,7 @@ class Growth:
             raise SettingError(
                 "A length is above 0 and at most half of the copies of an item: a block can't hold more",
                 f"length={self.length} with items={self.items}",
-                "Pass a smaller length, or more items (on the command line: --length, --items)",
+                "Pass a smaller length, or more items (on the command line: --length, --item-copies)",
             )
 
 

@@ -17,6 +17,7 @@ from butaca.recommend.recommender import Recommender
 from butaca.report.facts import Facts, gather
 from butaca.report.sections import sections
 from butaca.report.words import Language, Words
+from butaca.workflows.about import split_record
 
 #: A seat.
 MARK = (
@@ -97,7 +98,8 @@ def _figures(facts: Facts, words: Words) -> str:
 
 def _particulars(facts: Facts, recipe: str, words: Words) -> str:
     about = facts.about
-    data, model, split = (about.get(key, {}) for key in ("data", "model", "split"))
+    data, model = (about.get(key, {}) for key in ("data", "model"))
+    split = split_record(about)
     rows: list[tuple[str, str]] = []
     recommender = facts.recommender
     sizes = {
@@ -130,12 +132,12 @@ def _particulars(facts: Facts, recipe: str, words: Words) -> str:
 
 
 def _split(split: Mapping[str, Any], words: Words) -> str:
-    how = str(split.get("how", "given"))
-    if how not in {"random", "temporal", "last", "user", "none", "given"}:
-        return how
-    share = split.get("test")
+    name = str(split.get("split", "given"))
+    if name not in {"random", "temporal", "last", "user", "none", "given"}:
+        return name
+    share = split.get("test_share")
     test = words.percent(float(share)) if isinstance(share, int | float) else words("unknown")
-    return words(how, test=test, seed=str(split.get("seed", "–")))
+    return words(name, test=test, seed=str(split.get("seed", "–")))
 
 
 def _value(value: Any, words: Words) -> str:

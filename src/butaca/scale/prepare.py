@@ -130,7 +130,7 @@ def _write(
         min((r.earliest for r in with_times), default=0),
         max((r.latest for r in with_times), default=0),
     )
-    rule = Rule(settings.split, settings.test, settings.seed)
+    rule = Rule(settings.split, settings.test_share, settings.seed)
     rows_of = [tuple(f for one in reads for f in one.parts.get(n, ())) for n in range(partitions)]
     parts = [PartTask(n, work, names, rule, span, budget, rows_of[n]) for n in range(partitions)]
     found = []
@@ -149,7 +149,7 @@ def _write(
             "Check that all workers see the same folder, and prepare again",
         )
     if settings.split == "temporal":
-        cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test)
+        cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test_share)
         parts = [with_cut(part, cut) for part in parts]
     counts: Ints = np.zeros((2, sizes["users"]), dtype=np.int64)
     for counted in _counted(runner.map(count, parts), "counting", partitions, progress):
@@ -184,8 +184,8 @@ def _write(
         "names": dict(first.names),
         "is_text": dict(first.is_text),
         "split": {
-            "kind": settings.split,
-            "test": settings.test,
+            "split": settings.split,
+            "test_share": settings.test_share,
             "seed": settings.seed,
             "cut": parts[0].rule.cut,
         },

@@ -27,7 +27,7 @@ class Preparing:
     Attributes:
         split: "random" (each interaction by a hash of its user, item and the seed), "temporal" (all before
             a moment trains, all from it on tests) or "none".
-        test: the share that is held out.
+        test_share: the share that is held out.
         seed: of the random split.
         workers: tasks at the same time.
         memory: that all workers together should keep to, such as "3GB"; less makes smaller partitions
@@ -39,7 +39,7 @@ class Preparing:
     """
 
     split: SplitName = "random"
-    test: float = 0.2
+    test_share: float = 0.2
     seed: int = 42
     workers: int = 2
     memory: str = "3GB"
@@ -58,8 +58,10 @@ class Preparing:
                 f"split={self.split!r}",
                 "Pass one of them (on the command line: --split)",
             )
-        if not 0 < self.test < 1:
-            raise SplitError("The test share lies between 0 and 1", f"test={self.test}", "Try test=0.2")
+        if not 0 < self.test_share < 1:
+            raise SplitError(
+                "The test share lies between 0 and 1", f"test_share={self.test_share}", "Try test_share=0.2"
+            )
         if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
             raise SettingError(
                 f"Workers are at least 1, a seed at least 0, partitions 0 to {MOST_PARTITIONS:,}",
@@ -93,7 +95,9 @@ def files_of(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
         return [source], settings
     if (source / "interactions").is_dir():
         read_manifest(
-            source, fractal.KIND, made_by="butaca data grow ml-100k --users 160 --items 32 --out big"
+            source,
+            fractal.KIND,
+            made_by="butaca data grow ml-100k --user-copies 160 --item-copies 32 --out big",
         )
         settings = replace(
             settings,

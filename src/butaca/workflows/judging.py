@@ -29,6 +29,7 @@ from butaca.evaluate.verdict import MEASURES, verdict
 from butaca.rank.first_stage import answering, vectors_of
 from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
+from butaca.workflows.about import split_record
 
 if TYPE_CHECKING:
     from butaca.rank.judge import RankVerdict
@@ -75,8 +76,9 @@ def judge(
     scorer: Scorer,
     train: Dataset,
     test: Dataset,
+    *,
     loss_batch: int = 4096,
-    how: str = "given",
+    split: str = "given",
     given: Dataset | None = None,
 ) -> Judged:
     """The model beside the baselines, all on the same pairs, and what follows.
@@ -86,17 +88,17 @@ def judge(
         train: what it was fitted on, and the baselines are; its items are left out as seen.
         test: pairs to find.
         loss_batch: pairs of the batch whose loss is reported, as Keras does.
-        how: name of the split, for the warning about random ones.
+        split: name of the split, for the warning about random ones.
         given: further interactions that all scorers answer from (`answering`) and none is fitted on,
             such as histories of people that training never saw; seen too.
     """
-    return _judge(scorer, train, test, fit_panel(train), loss_batch, how, given)
+    return _judge(scorer, train, test, fit_panel(train), loss_batch=loss_batch, split=split, given=given)
 
 
 def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged:
     """Judge a saved model on its own held-out pairs, or on a test set in its codes."""
     users, items, seen = recommender.users, recommender.items, recommender.seen
-    how = "given"
+    split = "given"
     if test is None:
         if recommender.test is None:
             raise SettingError(
@@ -105,7 +107,7 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
                 "Pass --test FILE with interactions of your own",
             )
         test = Dataset(users, items, *recommender.test)
-        how = str(recommender.about.get("split", {}).get("how", how))
+        split = str(split_record(recommender.about).get("split", split))
     rows = np.repeat(np.arange(len(users), dtype=np.int32), seen.lengths)
     train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time), None
     if recommender.test is not None and "given" in recommender.about.get("split", {}):
@@ -113,7 +115,7 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
         train, given = train.take(np.flatnonzero(~held_out)), train.take(np.flatnonzero(held_out))
     panel = fit_panel(train)
     panel.scorers["popularity"] = _Counts(recommender.popularity)
-    return _judge(recommender, train, test, panel, 4096, how, given)
+    return _judge(recommender, train, test, panel, loss_batch=4096, split=split, given=given)
 
 
 def _judge(
@@ -121,8 +123,9 @@ def _judge(
     train: Dataset,
     test: Dataset,
     panel: Panel,
+    *,
     loss_batch: int,
-    how: str,
+    split: str,
     given: Dataset | None = None,
 ) -> Judged:
     seen = Histories.of(train if given is None else joined(train, given))
@@ -140,7 +143,7 @@ def _judge(
         beyond[name] = beyond_accuracy(row.lists, row.users, seen=seen, n_items=row.n_items, columns=columns)
     assert ours.lists is not None
     notices = (
-        random_split_of_timed_data(how, train.timestamp is not None),
+        random_split_of_timed_data(split, train.timestamp is not None),
         users_without_history(test.user, seen),
         repeats_of_training(test.user, test.item, seen),
         duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
