@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_the_picture_is_what_the_imports_give():
+def test_the_picture_is_what_the_imports_give() -> None:
     assert PICTURE.read_text(encoding="utf-8") == drawn(uses_of()), "run: python -m docs.rooms_picture"
 
 
-def test_every_line_goes_up_and_no_line_is_implied():
+def test_every_line_goes_up_and_no_line_is_implied() -> None:
     uses = uses_of()
     layer, lines = layers_of(uses), needed(uses)
     assert all(layer[low] > layer[high] for low, high in lines)
@@ -30,7 +30,7 @@ def test_every_line_goes_up_and_no_line_is_implied():
         assert not any(high in reached[other] for high in direct for other in direct), "a line is implied"
 
 
-def test_boxes_lie_apart_and_no_line_is_drawn_over_one():
+def test_boxes_lie_apart_and_no_line_is_drawn_over_one() -> None:
     picture = ET.parse(PICTURE).getroot()
     boxes = [
         (float(box.get("x", "")), float(box.get("y", "")))
@@ -47,14 +47,14 @@ def test_boxes_lie_apart_and_no_line_is_drawn_over_one():
                 assert not (y < float(part[1]) <= y + HIGH and x < at < x + WIDE), line.find(f"{SVG}title")
 
 
-def test_the_page_has_every_room_in_order():
+def test_the_page_has_every_room_in_order() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert "(rooms.svg)" in text
     assert re.findall(r"^\| `([a-z_]+?)(?:/|\.py)` \|", text, flags=re.M) == list(ROOMS)
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
-def test_the_paths_that_a_page_names_exist(page):
+def test_the_paths_that_a_page_names_exist(page: str) -> None:
     """A path of the repository, or one within src/butaca; `path:name` is a name that stands in that file."""
     text = (ROOT / page).read_text(encoding="utf-8")
     found = re.findall(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|js|toml))(?::([\w.]+))?`", text)

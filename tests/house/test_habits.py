@@ -29,11 +29,11 @@ def jobs() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.name)
-def test_it_parses(path):
+def test_it_parses(path: Path) -> None:
     assert isinstance(read(path), dict)
 
 
-def test_the_workflow_only_calls_make(jobs):
+def test_the_workflow_only_calls_make(jobs: dict[str, Any]) -> None:
     commands = [step["run"].split() for job in jobs.values() for step in job["steps"] if "run" in step]
     assert [words[:2] for words in commands] == [["make", "check"], ["make", "test"]]
     for words in commands:
@@ -42,7 +42,7 @@ def test_the_workflow_only_calls_make(jobs):
     assert "PYTHON ?=" in MAKEFILE, "PYTHON= is no longer what chooses the Python"
 
 
-def test_the_workflow_runs_every_python_that_is_promised(jobs):
+def test_the_workflow_runs_every_python_that_is_promised(jobs: dict[str, Any]) -> None:
     matrix = jobs["check-and-test"]["strategy"]["matrix"]
     promised = [
         name.rpartition(" ")[2]
@@ -55,11 +55,11 @@ def test_the_workflow_runs_every_python_that_is_promised(jobs):
     assert {more["python"] for more in matrix["include"]} <= set(promised)
 
 
-def test_classifiers_are_known_ones():
+def test_classifiers_are_known_ones() -> None:
     assert set(PROJECT["classifiers"]) <= import_module("trove_classifiers").classifiers
 
 
-def test_the_hooks_are_what_make_check_runs():
+def test_the_hooks_are_what_make_check_runs() -> None:
     (local,) = read(ROOT / ".pre-commit-config.yaml")["repos"]
     hooks = {hook["entry"].removeprefix(".venv/bin/") for hook in local["hooks"]}
     recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", MAKEFILE, flags=re.M)
@@ -68,7 +68,7 @@ def test_the_hooks_are_what_make_check_runs():
     assert hooks == {line.strip() for line in lines.splitlines()}
 
 
-def test_templates_ask_for_something():
+def test_templates_ask_for_something() -> None:
     for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"):
         form = read(path)
         if path.name != "config.yml":
@@ -77,7 +77,7 @@ def test_templates_ask_for_something():
             assert len(ids) == len(set(ids)) > 0
 
 
-def test_one_version_and_one_date_everywhere():
+def test_one_version_and_one_date_everywhere() -> None:
     citation = read(ROOT / "CITATION.cff")
     log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     released = re.findall(r"^## (\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)$", log, flags=re.M)
@@ -88,7 +88,7 @@ def test_one_version_and_one_date_everywhere():
     assert citation["keywords"] == PROJECT["keywords"]
 
 
-def test_continuous_integration_runs_both_commands():
+def test_continuous_integration_runs_both_commands() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert script.splitlines()[-1] == "make check test"
 
@@ -96,7 +96,7 @@ def test_continuous_integration_runs_both_commands():
 @pytest.mark.parametrize(
     "page", ["CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{n}.md" for n in ("index", "scale"))]
 )
-def test_targets_that_are_named_exist(page):
+def test_targets_that_are_named_exist(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     named = re.findall(r"(?:`|^)(?:SMALL=1 )?make ([a-z][\w-]+)", text, flags=re.M)
     assert named
