@@ -29,10 +29,10 @@ def catalogue_map(facts: Facts, words: Words) -> str:
         near = ",".join(str(int(n)) for n in drawn.near[i])
         count = words("map count", n=words.count(int(facts.recommender.popularity[code])))
         about = " · ".join([*_kind(facts, code), count])
-        told = " ".join(facts.titles[code].split()) + "\n" + about
+        tip = " ".join(facts.titles[code].split()) + "\n" + about
         dots.append(
             f'<circle cx="{x[i]:.1f}" cy="{y[i]:.1f}" r="{r[i]:.1f}" class="g{_colour(facts, code)}" '
-            f'data-n="{near}"><title>{escape(told)}</title></circle>'
+            f'data-n="{near}"><title>{escape(tip)}</title></circle>'
         )
     example = facts.titles[int(drawn.items[0])]
     return (
@@ -43,14 +43,14 @@ def catalogue_map(facts: Facts, words: Words) -> str:
         f'<div class="map-box" id="map-box" data-found="{words.html("map found", n="%")}" '
         f'data-nearest="{words.html("map nearest")}">'
         f'<svg class="map" viewBox="0 0 {WIDE} {HIGH}" tabindex="0" role="application" '
-        f'aria-describedby="map-told" '
+        f'aria-describedby="map-live" '
         f'aria-label="{words.html("map alt", drawn=words.count(len(drawn.items)))}">'
         f'<g class="links"></g><g class="dots">{"".join(dots)}</g>'
         f'<g class="names desk" aria-hidden="true">{_names(facts, drawn, x, y, r, LABELS, 1.0)}</g>'
         f'<g class="names phone" aria-hidden="true">{_names(facts, drawn, x, y, r, PHONE_LABELS, 2.0)}</g>'
         "</svg>"
         f'<div class="tip" hidden></div></div>'
-        f'<p class="told" id="map-told" aria-live="polite">{words.html("map hint")}</p>'
+        f'<p class="live" id="map-live" aria-live="polite">{words.html("map hint")}</p>'
     )
 
 

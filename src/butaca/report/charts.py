@@ -86,7 +86,7 @@ def forest(
     parts = _bands(len(rows), [(x(t), t == 0) for t in marks])
     digits = _digits(marks)
     parts += [_tick(x(t), bottom + 15, words.signed(t, digits) if t else "0") for t in marks]
-    told = []
+    spoken = []
     for place, (name, c) in enumerate(rows):
         y = ROW * place + 34
         parts.append(text(0, y - 14, name, "label"))
@@ -96,7 +96,7 @@ def forest(
             parts.append(line(x(c.low), y, x(c.high), y, f"interval {c.word}"))
         if math.isfinite(c.difference):
             parts.append(dot(x(c.difference), y, f"dot {c.word}"))
-        told.append(
+        spoken.append(
             words(
                 row_key,
                 word=words(c.word),
@@ -106,7 +106,7 @@ def forest(
                 high=words.signed(c.high, places),
             )
         )
-    return svg(bottom + 20, words("forest alt", label=label, rows="; ".join(told)), parts)
+    return svg(bottom + 20, words("forest alt", label=label, rows="; ".join(spoken)), parts)
 
 
 def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -> str:
@@ -142,7 +142,7 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
         named = f"{words('epoch')} {int(epoch)}" if epoch == 1 else str(int(epoch))
         parts.append(_tick(x(int(epoch) - 1), bottom + 18, named))
     parts.append(line(left, bottom, right, bottom, "axis"))
-    told, ends = [], []
+    spoken, ends = [], []
     for place, (name, row) in enumerate(series):
         points = [(x(e), y(v)) for e, v in enumerate(row) if v is not None and math.isfinite(v)]
         if not points:
@@ -152,7 +152,7 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
         parts.append(dot(*points[-1], f"dot c{place % 4}", 3.5))
         own = [v for v in row if v is not None and math.isfinite(v)]
         ends.append((points[-1][1], name, place))
-        told.append(
+        spoken.append(
             words(
                 "line alt",
                 name=name,
@@ -166,7 +166,7 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
         for end, name, place in sorted(ends):
             at = max(end + 4, at + 15)
             parts.append(text(right + 8, at, name, f"label c{place % 4}"))
-    return svg(bottom + 26, " ".join(told), parts)
+    return svg(bottom + 26, " ".join(spoken), parts)
 
 
 def dumbbells(
@@ -205,11 +205,11 @@ def dumbbells(
         parts.append(f'<text x="{WIDTH}" y="{_n(y - 14)}" class="value" text-anchor="end">{said}</text>')
         if math.isfinite(ours):
             parts.append(dot(x(ours), y, "dot ours"))
-    told = "; ".join(
+    spoken = "; ".join(
         words("slice row", slice=f"{name} ({b})", ours=words.figure(o, 3), theirs=words.figure(t, 3))
         for name, b, o, t in rows
     )
-    return svg(bottom + 20, words("slice alt", name=names[1] or "–", rows=told), parts)
+    return svg(bottom + 20, words("slice alt", name=names[1] or "–", rows=spoken), parts)
 
 
 def bars(rows: Sequence[tuple[str, float, str]], alt: str, words: Words) -> str:
@@ -232,8 +232,8 @@ def bars(rows: Sequence[tuple[str, float, str]], alt: str, words: Words) -> str:
             parts.append(
                 f'<rect x="0" y="{_n(y + 23)}" width="{_n(wide)}" height="5" class="{kind}" rx="2.5"/>'
             )
-    told = "; ".join(f"{name} {words.percent(value, 1)}" for name, value, _ in rows)
-    return svg(40.0 * len(rows), words(alt, rows=told), parts)
+    spoken = "; ".join(f"{name} {words.percent(value, 1)}" for name, value, _ in rows)
+    return svg(40.0 * len(rows), words(alt, rows=spoken), parts)
 
 
 def columns(
@@ -253,7 +253,7 @@ def columns(
     for mark in marks:
         parts.append(line(0, y(mark), WIDTH, y(mark), "grid"))
         parts.append(text(WIDTH, y(mark) - 4, words.percent(mark), "tick", "end"))
-    told = []
+    spoken = []
     for place in range(n):
         x = step * place + (step - wide) / 2
         parts.append(
@@ -267,11 +267,11 @@ def columns(
             parts.append(dot(x + wide / 2, y(test[place]), "dot hollow", 3.5))
             values.append(f"{words('test share')} {words.percent(test[place], 1)}")
         parts.append(text(x + wide / 2, bottom + 15, str(place + 1), "tick", "middle"))
-        told.append(words("decile row", n=str(place + 1), values=", ".join(values)))
+        spoken.append(words("decile row", n=str(place + 1), values=", ".join(values)))
     parts.append(line(0, bottom, WIDTH, bottom, "axis"))
     parts.append(text(0, bottom + 32, words("most popular"), "tick"))
     parts.append(text(WIDTH, bottom + 32, words("least popular"), "tick", "end"))
-    return svg(bottom + 38, words("deciles alt", rows=". ".join(told)), parts)
+    return svg(bottom + 38, words("deciles alt", rows=". ".join(spoken)), parts)
 
 
 def _bands(rows: int, marks: Sequence[tuple[float, bool]]) -> list[str]:

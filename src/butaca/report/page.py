@@ -114,23 +114,23 @@ def _particulars(facts: Facts, recipe: str, words: Words) -> str:
     rows.append((words("source data"), words("sizes", **{k: words.count(v) for k, v in sizes.items()})))
     if facts.judged is not None:
         n_users = len(facts.judged.rows["seen left out"].users)
-        told = words("pairs of users", pairs=words.count(facts.judged.n_test), users=words.count(n_users))
-        rows.append((words("test pairs"), told))
+        value = words("pairs of users", pairs=words.count(facts.judged.n_test), users=words.count(n_users))
+        rows.append((words("test pairs"), value))
     rows.append((words("split"), _split(split, words)))
     dim = [words("dimensions", dim=_value(model["dim"], words))] if "dim" in model else []
     rows.append((words("recipe"), ", ".join([recipe, *dim])))
     if model:
         for side in ("query", "candidate"):
-            told = ", ".join(_feature(str(f)) for f in model.get(side, [])) or "–"
-            rows.append((words(f"{side} tower"), told))
+            value = ", ".join(_feature(str(f)) for f in model.get(side, [])) or "–"
+            rows.append((words(f"{side} tower"), value))
         values = {"epochs": "epochs", "batch": "batch_size", "optimizer": "optimizer"}
-        told = words("training of", **{k: _value(model.get(v), words) for k, v in values.items()})
-        rows.append((words("training"), told))
+        value = words("training of", **{k: _value(model.get(v), words) for k, v in values.items()})
+        rows.append((words("training"), value))
     if "softmax" in about:
         rows.append((words("loss"), words.maybe(f"softmax {about['softmax']}")))
     versions = {"butaca": facts.version, **about.get("versions", {})}
-    told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    rows.append((words("versions"), told or words("unknown")))
+    value = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    rows.append((words("versions"), value or words("unknown")))
     rows.append((words("fingerprint"), str(data.get("fingerprint", words("unknown")))[:16]))
     return "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in rows)
 

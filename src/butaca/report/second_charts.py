@@ -19,7 +19,7 @@ def reach(rows: Sequence[tuple[str, float, float | None, float | None]], words: 
         rows: name, the first stage's, both stages' (None: the ceiling itself), the best order's or None.
         words: of the page.
     """
-    parts, told = [], []
+    parts, spoken = [], []
     for place, (name, first, both, best) in enumerate(rows):
         y = charts.ROW * place + 16.0
         parts.append(charts.text(0, y, name, "label"))
@@ -45,8 +45,8 @@ def reach(rows: Sequence[tuple[str, float, float | None, float | None]], words: 
         values = [f"{words('first stage')} {words.percent(first, 1)}"]
         values += [f"{words('both stages')} {words.percent(both, 1)}"] if both is not None else []
         values += [f"{words('best order')} {words.percent(best, 1)}"] if best is not None else []
-        told.append(f"{name}: {', '.join(values)}")
-    return charts.svg(charts.ROW * len(rows), words("reach alt", rows="; ".join(told)), parts)
+        spoken.append(f"{name}: {', '.join(values)}")
+    return charts.svg(charts.ROW * len(rows), words("reach alt", rows="; ".join(spoken)), parts)
 
 
 def calibration(rows: Sequence[tuple[float, float, int]], words: Words) -> str:
@@ -82,8 +82,8 @@ def calibration(rows: Sequence[tuple[float, float, int]], words: Words) -> str:
     parts.append(f'<polyline points="{path}" class="curve c0"/>')
     parts += [charts.dot(x(a), y(b), "dot c0", 3.8) for a, b in zip(score, share, strict=True)]
     parts.append(charts.text(right + 8, bottom + 36, words("score axis"), "tick", "end"))
-    told = "; ".join(
+    spoken = "; ".join(
         words("calibration row", score=words.figure(a, 2), share=words.percent(b, 1), n=words.count(n))
         for a, b, n in rows
     )
-    return charts.svg(bottom + 42, words("calibration alt", rows=told), parts)
+    return charts.svg(bottom + 42, words("calibration alt", rows=spoken), parts)

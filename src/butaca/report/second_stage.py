@@ -8,7 +8,7 @@ from butaca.evaluate.verdict import MEASURES, Comparison
 from butaca.report import charts
 from butaca.report.pieces import figure, folded, hole, key, section, table
 from butaca.report.second_charts import calibration, reach
-from butaca.report.second_facts import OF_SLICES, Part, Ranking, Second, _real
+from butaca.report.second_facts import OF_SLICES, Part, Ranking, Second, nan_if_none
 from butaca.report.words import Words
 
 #: Features that are drawn; the table has all.
@@ -36,14 +36,14 @@ def _warning(second: Second, ranking: Ranking, words: Words) -> str:
     if not ranking.hurts:
         return ""
     measures = [c for _, c in _measures(ranking, words) if c is not ranking.liked]
-    lost = [_told(c, words) for c in measures if c.word == "loses" and c.k is not None and c.k <= 20]
-    told = words("hurts text", lost="; ".join(lost)) if lost else ""
+    lost = [_lost_row(c, words) for c in measures if c.word == "loses" and c.k is not None and c.k <= 20]
+    damage = words("hurts text", lost="; ".join(lost)) if lost else ""
     cure = words("hurts gone" if second.left_out else "hurts cure")
-    text = escape(" ".join([told, cure]).strip()).replace("--rank", '<code class="whole">--rank</code>')
+    text = escape(" ".join([damage, cure]).strip()).replace("--rank", '<code class="whole">--rank</code>')
     return f'<div class="mind" role="alert"><h3>{words.html("hurts")}</h3><p>{text}</p></div>'
 
 
-def _told(c: Comparison, words: Words) -> str:
+def _lost_row(c: Comparison, words: Words) -> str:
     ends = {"difference": c.difference, "low": c.low, "high": c.high}
     return words("lost row", name=_named(c, words), **{k: words.signed(v, 4) for k, v in ends.items()})
 
@@ -123,7 +123,7 @@ def _parts(ranking: Ranking, words: Words) -> str:
             names = (words("both stages"), words("first stage"))
             soft = f'<span class="soft">{escape(label)}</span>'
             drawn = key([("ours", names[0]), ("theirs", names[1])]) + charts.dumbbells(
-                [(words.maybe(p.name), p.what, _real(p.both[label]), p.first[label]) for p in rows],
+                [(words.maybe(p.name), p.what, nan_if_none(p.both[label]), p.first[label]) for p in rows],
                 names,
                 words,
             )
@@ -257,6 +257,3 @@ def _column(name: str, words: Words) -> str:
 def _written(key_: str, words: Words) -> str | None:
     said = words.maybe(key_)
     return None if said == key_ else said
-
-
-# Charts.

@@ -173,8 +173,8 @@ def popular_section(facts: Facts, words: Words) -> str:
         "users": words.count(alike.n_users),
     }
     if alike.collapsed:
-        told = f"<h3>{words.html('collapse')}</h3><p>{words.html('collapse text', **values)}</p>"
-        shown = f'<div class="mind" role="alert">{told}</div>{shown}'
+        alarm = f"<h3>{words.html('collapse')}</h3><p>{words.html('collapse text', **values)}</p>"
+        shown = f'<div class="mind" role="alert">{alarm}</div>{shown}'
     elif alike.n_users >= LEAST_USERS:
         shown += f'<p class="after">{words.html("no collapse", **values)}</p>'
     else:
