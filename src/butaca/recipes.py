@@ -115,7 +115,7 @@ class Recipe:
         return replace(self, model=model, epochs=epochs, held_out=held_out)
 
     def fit(
-        self, train: Dataset, callbacks: Sequence[Callback] = (), resume: str | Path | None = None
+        self, train: Dataset, callbacks: Sequence[Callback] = (), *, resume: str | Path | None = None
     ) -> tuple[TwoTower, FitHistory]:
         """A new model, trained; early stopping if the data call for it (see `held_out`).
 
@@ -203,5 +203,9 @@ def recipe(name: str) -> Recipe:
         SettingError: no recipe has that name.
     """
     if name not in RECIPES:
-        raise SettingError("A recipe is one of " + ", ".join(RECIPES), repr(name), "Correct --recipe")
+        raise SettingError(
+            "A recipe is one of " + ", ".join(RECIPES),
+            repr(name),
+            'Try recipe("default"), or --recipe default',
+        )
     return RECIPES[name]

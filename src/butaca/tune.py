@@ -102,7 +102,7 @@ def settings_of(recipe: Recipe) -> dict[str, float]:
         raise SettingError(
             "tune searches the settings of a history tower with a closed-form one beside it",
             f"the recipe {recipe.name!r}",
-            "Use --recipe default",
+            'Start from recipe("default"), or --recipe default',
         )
     found: dict[str, float] = {
         "learning_rate": recipe.learning_rate,
@@ -137,7 +137,7 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
     )
 
 
-def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> float:
+def measure(recipe: Recipe, train: Dataset, *, validation: Dataset) -> float:
     """Fit on train, judge on validation: the measure of this slice."""
     model, _ = recipe.for_data(train).fit(train)
     return evaluate_scorer(model, validation, Histories.of(train)).metric(MEASURE, CUT)
@@ -146,10 +146,11 @@ def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> float:
 def tune(
     recipe: Recipe,
     slices: Sequence[tuple[Dataset, Dataset]],
+    *,
     trials: int = 60,
     seconds: float | None = None,
     seed: int = 0,
-    told: Callable[[Trial, float], None] | None = None,
+    progress: Callable[[Trial, float], None] | None = None,
 ) -> Tuned:
     """Search, TPE (Bergstra et al. 2011), from the recipe's own settings on.
 
@@ -159,7 +160,7 @@ def tune(
         trials: how many at most.
         seconds: budget of time; None is no limit. A search that it ends early does not reproduce.
         seed: of the search.
-        told: called after each trial with it and the best value so far.
+        progress: called after each trial with it and the best value so far.
 
     Raises:
         SettingError: Optuna is not installed, or the recipe has nothing to search.
@@ -186,10 +187,10 @@ def tune(
         settings = {name: _suggest(trial, name, of) for name, of in SPACE.items()}
         at = time.monotonic()
         tried = with_settings(recipe, settings)
-        value = fmean(measure(tried, train, validation) for train, validation in slices)
+        value = fmean(measure(tried, train, validation=validation) for train, validation in slices)
         made.append(Trial(trial.number, value, settings, time.monotonic() - at))
-        if told is not None:
-            told(made[-1], max(t.value for t in made))
+        if progress is not None:
+            progress(made[-1], max(t.value for t in made))
         if seconds is not None and time.monotonic() - begin > seconds:
             trial.study.stop()
         return value
@@ -200,12 +201,12 @@ def tune(
     return Tuned(tuned, best, tuple(made))
 
 
-def validation_slices(train: Dataset, n: int = 4, share: float = 0.1) -> list[tuple[Dataset, Dataset]]:
+def validation_slices(train: Dataset, n: int = 4, *, share: float = 0.1) -> list[tuple[Dataset, Dataset]]:
     """The training data n times split at random, seeds 0 to n - 1: (to fit on, to judge on)."""
     return [random_split(train, share, seed) for seed in range(n)]
 
 
-def save_settings(tuned: Tuned, path: Path, about: Mapping[str, Any]) -> None:
+def save_settings(tuned: Tuned, path: Path, *, about: Mapping[str, Any]) -> None:
     """Write what was found as JSON that `load_settings` reads, replacing the file in one move."""
     content = {
         "recipe": tuned.recipe.name,
@@ -239,7 +240,9 @@ def load_settings(path: Path, recipe: Recipe) -> Recipe:
         tuned_on = int(stored["tuned_on"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingError(
-            "A file of settings is one that `butaca tune` wrote", f"{path}: {error}", "Tune again"
+            "A file of settings is one that `butaca tune` wrote, or save_settings",
+            f"{path}: {error}",
+            "Tune again",
         ) from error
     unknown = sorted(set(settings) - set(SPACE))
     if unknown:

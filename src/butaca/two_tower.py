@@ -10,12 +10,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 import optax
 
+from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import CollapseWarning, FeatureError, NotFittedError, SettingError
@@ -24,13 +24,13 @@ from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
 from butaca.model.query import QueryTower, RatingBins
-from butaca.model.spectral import Spectrum
-from butaca.train.batches import Batches, BatchPlan, Candidates
+from butaca.model.spectral import SpectralSettings, Spectrum
+from butaca.train.batches import Batches, BatchPlan, Candidates, Shuffle
 from butaca.train.build import build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.loop import TrainingRun
 from butaca.train.processes import gathered
-from butaca.train.settings import TwoTowerSettings
+from butaca.train.settings import MaskChoice, Prior, SoftmaxChoice, Start, TwoTowerSettings
 from butaca.train.shares import SharedBatches
 from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.vectors import (
@@ -67,8 +67,7 @@ class TwoTower:
 
     Args:
         query, candidate: features of each tower.
-        dim: dimension of the vectors.
-        settings: further fields of `TwoTowerSettings`.
+        dim, and all that follow: fields of `TwoTowerSettings`, which documents each.
 
     The notebook's model: `TwoTower([Id("user_id")], [Id("movie_title")], dim=32,
     softmax="in_batch", mask="none", shuffle="once")`.
@@ -78,10 +77,54 @@ class TwoTower:
         self,
         query: Sequence[Feature] = (Id("user_id"),),
         candidate: Sequence[Feature] = (Id("movie_title"),),
+        *,
         dim: int = 32,
-        **settings: Any,
+        hidden: tuple[int, ...] = (),
+        softmax: SoftmaxChoice = "auto",
+        mask: MaskChoice = "auto",
+        samples: int = 8192,
+        sampling_power: float = 0.5,
+        logq: bool = True,
+        unit: bool = False,
+        temperature: float = 1.0,
+        prior: Prior = "none",
+        prior_power: float = 1.0,
+        prior_half_life: float = HALF_LIFE_SHARE,
+        start: Start = "uniform",
+        spectral: SpectralSettings | None = None,
+        trusted_from: int = 0,
+        trust_power: float = 0.75,
+        cold_features: tuple[Feature, ...] = (),
+        l2: float = 0.0,
+        shuffle: Shuffle = "epoch",
+        seed: int = 42,
+        devices: int | None = None,
     ) -> None:
-        self.settings = TwoTowerSettings(tuple(query), tuple(candidate), dim, **settings)
+        self.settings = TwoTowerSettings(
+            query=tuple(query),
+            candidate=tuple(candidate),
+            dim=dim,
+            hidden=hidden,
+            softmax=softmax,
+            mask=mask,
+            samples=samples,
+            sampling_power=sampling_power,
+            logq=logq,
+            unit=unit,
+            temperature=temperature,
+            prior=prior,
+            prior_power=prior_power,
+            prior_half_life=prior_half_life,
+            start=start,
+            spectral=spectral,
+            trusted_from=trusted_from,
+            trust_power=trust_power,
+            cold_features=cold_features,
+            l2=l2,
+            shuffle=shuffle,
+            seed=seed,
+            devices=devices,
+        )
         self._fitted: _Fitted | None = None
 
     @classmethod
@@ -99,6 +142,7 @@ class TwoTower:
         self,
         train: Dataset,
         epochs: int = 10,
+        *,
         batch_size: int = 8192,
         optimizer: optax.GradientTransformation | None = None,
         callbacks: Sequence[Callback] = (),
@@ -207,6 +251,7 @@ class TwoTower:
         self,
         test: Dataset,
         k: Sequence[int] = NOTEBOOK_K,
+        *,
         batch_size: int = 4096,
         exclude_seen: bool = False,
         callbacks: Sequence[Callback] = (),

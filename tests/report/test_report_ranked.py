@@ -80,7 +80,7 @@ def test_a_mark_at_the_edge_is_not_cut_and_ties_of_nothing_have_a_round_axis():
     assert 'x1="359"' in reach([("in the first 100", 1.0, 1.0, None)], Words("en"))
     assert 'x1="1"' in reach([("in the first 100", 0.0, 1.0, None)], Words("en"))
     tie = Comparison("recall", 20, 0.5, 0.5, 0.0, 0.0, 0.0, "ties")
-    drawn = forest("gain", [("users", tie)], Words("en"))
+    drawn = forest("gain", [("users", tie)], words=Words("en"))
     assert ">+0.010<" in drawn
     assert "0.00000" not in drawn
 

@@ -305,9 +305,14 @@ def tune(
             bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
 
         found = search(
-            recipes.DEFAULT, validation_slices(train, slices), trials, seconds, seed=seed, told=told
+            recipes.DEFAULT,
+            validation_slices(train, slices),
+            trials=trials,
+            seconds=seconds,
+            seed=seed,
+            progress=told,
         )
-    save_settings(found, out_file, {"source": source, "split": split, "test": test, "seed": seed})
+    save_settings(found, out_file, about={"source": source, "split": split, "test": test, "seed": seed})
     out.print(
         f"NDCG@20 {found.best.value:.4f}, where the recipe had {found.trials[0].value:.4f}. "
         f"Next: butaca fit {source} --settings {out_file}",
@@ -366,7 +371,7 @@ def report(
     """Write one HTML page to look at: the verdict, learning, slices, what is popular, a map, neighbours."""
     from butaca.report.page import write_report
 
-    out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language)))}[/]")
+    out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language=language)))}[/]")
 
 
 data_commands.register(app)

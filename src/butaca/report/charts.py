@@ -19,10 +19,10 @@ WIDTH = 360
 ROW = 44
 
 
-def ticks(low: float, high: float, n: int = 4) -> list[float]:
+def ticks(low: float, high: float, *, n: int = 4) -> list[float]:
     """About n round figures that span low to high.
 
-    >>> ticks(0, 0.1), ticks(-0.3, 0.05, 3)
+    >>> ticks(0, 0.1), ticks(-0.3, 0.05, n=3)
     ([0.0, 0.05, 0.1], [-0.2, 0.0])
     """
     rough = max(high - low, 1e-12) / n
@@ -32,7 +32,7 @@ def ticks(low: float, high: float, n: int = 4) -> list[float]:
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
-def svg(height: float, label: str, parts: Sequence[str]) -> str:
+def svg(height: float, label: str, *, parts: Sequence[str]) -> str:
     """A chart with its text alternative."""
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {_n(height)}" role="img" aria-label="{escape(label)}">'
@@ -41,18 +41,18 @@ def svg(height: float, label: str, parts: Sequence[str]) -> str:
     )
 
 
-def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start") -> str:
+def text(x: float, y: float, content: str, *, kind: str = "", anchor: str = "start") -> str:
     """A line of text; its content is escaped."""
     place = f' text-anchor="{anchor}"' if anchor != "start" else ""
     return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{place}>{escape(content)}</text>'
 
 
-def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, *, kind: str) -> str:
     """A straight line."""
     return f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" class="{kind}"/>'
 
 
-def dot(x: float, y: float, kind: str, r: float = 4.5) -> str:
+def dot(x: float, y: float, *, kind: str, r: float = 4.5) -> str:
     """A dot."""
     return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(r)}" class="{kind}"/>'
 
@@ -60,6 +60,7 @@ def dot(x: float, y: float, kind: str, r: float = 4.5) -> str:
 def forest(
     label: str,
     rows: Sequence[tuple[str, Comparison]],
+    *,
     words: Words,
     row_key: str = "forest row",
     places: int = 3,
@@ -89,13 +90,13 @@ def forest(
     spoken = []
     for place, (name, c) in enumerate(rows):
         y = ROW * place + 34
-        parts.append(text(0, y - 14, name, "label"))
+        parts.append(text(0, y - 14, name, kind="label"))
         said = f"{words.signed(c.difference, places)} {words(c.word)}"
-        parts.append(text(WIDTH, y - 14, said, f"value {c.word}", "end"))
+        parts.append(text(WIDTH, y - 14, said, kind=f"value {c.word}", anchor="end"))
         if math.isfinite(c.low):
-            parts.append(line(x(c.low), y, x(c.high), y, f"interval {c.word}"))
+            parts.append(line(x(c.low), y, x(c.high), y, kind=f"interval {c.word}"))
         if math.isfinite(c.difference):
-            parts.append(dot(x(c.difference), y, f"dot {c.word}"))
+            parts.append(dot(x(c.difference), y, kind=f"dot {c.word}"))
         spoken.append(
             words(
                 row_key,
@@ -106,7 +107,7 @@ def forest(
                 high=words.signed(c.high, places),
             )
         )
-    return svg(bottom + 20, words("forest alt", label=label, rows="; ".join(spoken)), parts)
+    return svg(bottom + 20, words("forest alt", label=label, rows="; ".join(spoken)), parts=parts)
 
 
 def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -> str:
@@ -134,14 +135,14 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
 
     parts = []
     for mark in marks:
-        parts.append(line(left, y(mark), right, y(mark), "grid"))
-        parts.append(text(left - 6, y(mark) + 4, words.figure(mark, digits), "tick", "end"))
-    epochs = [e for e in ticks(1, max(n, 2), 5) if float(e).is_integer() and 1 <= e <= n]
+        parts.append(line(left, y(mark), right, y(mark), kind="grid"))
+        parts.append(text(left - 6, y(mark) + 4, words.figure(mark, digits), kind="tick", anchor="end"))
+    epochs = [e for e in ticks(1, max(n, 2), n=5) if float(e).is_integer() and 1 <= e <= n]
     epochs = sorted({1.0, float(n)} | {e for e in epochs if 1 + n / 7 < e < n - n / 12})
     for epoch in epochs:
         named = f"{words('epoch')} {int(epoch)}" if epoch == 1 else str(int(epoch))
         parts.append(_tick(x(int(epoch) - 1), bottom + 18, named))
-    parts.append(line(left, bottom, right, bottom, "axis"))
+    parts.append(line(left, bottom, right, bottom, kind="axis"))
     spoken, ends = [], []
     for place, (name, row) in enumerate(series):
         points = [(x(e), y(v)) for e, v in enumerate(row) if v is not None and math.isfinite(v)]
@@ -149,7 +150,7 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
             continue
         path = " ".join(f"{_n(a)},{_n(b)}" for a, b in points)
         parts.append(f'<polyline points="{path}" class="curve c{place % 4}"/>')
-        parts.append(dot(*points[-1], f"dot c{place % 4}", 3.5))
+        parts.append(dot(*points[-1], kind=f"dot c{place % 4}", r=3.5))
         own = [v for v in row if v is not None and math.isfinite(v)]
         ends.append((points[-1][1], name, place))
         spoken.append(
@@ -165,12 +166,12 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
         at = -math.inf
         for end, name, place in sorted(ends):
             at = max(end + 4, at + 15)
-            parts.append(text(right + 8, at, name, f"label c{place % 4}"))
-    return svg(bottom + 26, " ".join(spoken), parts)
+            parts.append(text(right + 8, at, name, kind=f"label c{place % 4}"))
+    return svg(bottom + 26, " ".join(spoken), parts=parts)
 
 
 def dumbbells(
-    rows: Sequence[tuple[str, str, float, float | None]], names: tuple[str, str | None], words: Words
+    rows: Sequence[tuple[str, str, float, float | None]], names: tuple[str, str | None], *, words: Words
 ) -> str:
     """Ours beside theirs, a row each, from 0.
 
@@ -200,19 +201,19 @@ def dumbbells(
         if theirs is not None:
             said += f'<tspan class="theirs" dx="10">{escape(words.figure(theirs, 3))}</tspan>'
         if theirs is not None and math.isfinite(theirs) and math.isfinite(ours):
-            parts.append(line(x(ours), y, x(theirs), y, "link"))
-            parts.append(dot(x(theirs), y, "dot hollow"))
+            parts.append(line(x(ours), y, x(theirs), y, kind="link"))
+            parts.append(dot(x(theirs), y, kind="dot hollow"))
         parts.append(f'<text x="{WIDTH}" y="{_n(y - 14)}" class="value" text-anchor="end">{said}</text>')
         if math.isfinite(ours):
-            parts.append(dot(x(ours), y, "dot ours"))
+            parts.append(dot(x(ours), y, kind="dot ours"))
     spoken = "; ".join(
         words("slice row", slice=f"{name} ({b})", ours=words.figure(o, 3), theirs=words.figure(t, 3))
         for name, b, o, t in rows
     )
-    return svg(bottom + 20, words("slice alt", name=names[1] or "–", rows=spoken), parts)
+    return svg(bottom + 20, words("slice alt", name=names[1] or "–", rows=spoken), parts=parts)
 
 
-def bars(rows: Sequence[tuple[str, float, str]], alt: str, words: Words) -> str:
+def bars(rows: Sequence[tuple[str, float, str]], alt: str, *, words: Words) -> str:
     """Shares as bars from 0, named above; `alt` has a place for {rows}.
 
     Args:
@@ -224,8 +225,8 @@ def bars(rows: Sequence[tuple[str, float, str]], alt: str, words: Words) -> str:
     parts = []
     for place, (name, value, kind) in enumerate(rows):
         y = 40.0 * place
-        parts.append(text(0, y + 16, name, f"label {kind if kind == 'ours' else ''}"))
-        parts.append(text(WIDTH, y + 16, words.percent(value, 1), f"value {kind}", "end"))
+        parts.append(text(0, y + 16, name, kind=f"label {kind if kind == 'ours' else ''}"))
+        parts.append(text(WIDTH, y + 16, words.percent(value, 1), kind=f"value {kind}", anchor="end"))
         parts.append(f'<rect x="0" y="{_n(y + 23)}" width="{WIDTH}" height="5" class="track" rx="2.5"/>')
         if math.isfinite(value) and value > 0:
             wide = max(value / high * WIDTH, 2)
@@ -233,11 +234,11 @@ def bars(rows: Sequence[tuple[str, float, str]], alt: str, words: Words) -> str:
                 f'<rect x="0" y="{_n(y + 23)}" width="{_n(wide)}" height="5" class="{kind}" rx="2.5"/>'
             )
     spoken = "; ".join(f"{name} {words.percent(value, 1)}" for name, value, _ in rows)
-    return svg(40.0 * len(rows), words(alt, rows=spoken), parts)
+    return svg(40.0 * len(rows), words(alt, rows=spoken), parts=parts)
 
 
 def columns(
-    lists: Sequence[float], train: Sequence[float], test: Sequence[float] | None, words: Words
+    lists: Sequence[float], train: Sequence[float], *, test: Sequence[float] | None, words: Words
 ) -> str:
     """Shares by part of the catalogue: columns for lists, marks for training and test."""
     n = len(lists)
@@ -251,8 +252,8 @@ def columns(
     marks = [t for t in ticks(0, high) if t > 0]
     parts = []
     for mark in marks:
-        parts.append(line(0, y(mark), WIDTH, y(mark), "grid"))
-        parts.append(text(WIDTH, y(mark) - 4, words.percent(mark), "tick", "end"))
+        parts.append(line(0, y(mark), WIDTH, y(mark), kind="grid"))
+        parts.append(text(WIDTH, y(mark) - 4, words.percent(mark), kind="tick", anchor="end"))
     spoken = []
     for place in range(n):
         x = step * place + (step - wide) / 2
@@ -260,24 +261,24 @@ def columns(
             f'<rect x="{_n(x)}" y="{_n(y(lists[place]))}" width="{_n(wide)}" '
             f'height="{_n(bottom - y(lists[place]))}" class="ours"/>'
         )
-        parts.append(line(x - 3, y(train[place]), x + wide + 3, y(train[place]), "mark"))
+        parts.append(line(x - 3, y(train[place]), x + wide + 3, y(train[place]), kind="mark"))
         values = [f"{words('list places')} {words.percent(lists[place], 1)}"]
         values.append(f"{words('training share')} {words.percent(train[place], 1)}")
         if test is not None:
-            parts.append(dot(x + wide / 2, y(test[place]), "dot hollow", 3.5))
+            parts.append(dot(x + wide / 2, y(test[place]), kind="dot hollow", r=3.5))
             values.append(f"{words('test share')} {words.percent(test[place], 1)}")
-        parts.append(text(x + wide / 2, bottom + 15, str(place + 1), "tick", "middle"))
+        parts.append(text(x + wide / 2, bottom + 15, str(place + 1), kind="tick", anchor="middle"))
         spoken.append(words("decile row", n=str(place + 1), values=", ".join(values)))
-    parts.append(line(0, bottom, WIDTH, bottom, "axis"))
-    parts.append(text(0, bottom + 32, words("most popular"), "tick"))
-    parts.append(text(WIDTH, bottom + 32, words("least popular"), "tick", "end"))
-    return svg(bottom + 38, words("deciles alt", rows=". ".join(spoken)), parts)
+    parts.append(line(0, bottom, WIDTH, bottom, kind="axis"))
+    parts.append(text(0, bottom + 32, words("most popular"), kind="tick"))
+    parts.append(text(WIDTH, bottom + 32, words("least popular"), kind="tick", anchor="end"))
+    return svg(bottom + 38, words("deciles alt", rows=". ".join(spoken)), parts=parts)
 
 
 def _bands(rows: int, marks: Sequence[tuple[float, bool]]) -> list[str]:
     """Grid lines beside the marks of each row, not through its words; the zero is darker."""
     return [
-        line(x, ROW * place + 26, x, ROW * place + 42, "zero" if zero else "grid")
+        line(x, ROW * place + 26, x, ROW * place + 42, kind="zero" if zero else "grid")
         for place in range(rows)
         for x, zero in marks
     ]
@@ -299,4 +300,4 @@ def _tick(x: float, y: float, label: str) -> str:
     """A label below an axis, centred unless it would leave the chart."""
     half = len(label) * 3.3
     anchor = "start" if x < half else "end" if x > WIDTH - half else "middle"
-    return text({"start": 0, "end": WIDTH}.get(anchor, x), y, label, "tick", anchor)
+    return text({"start": 0, "end": WIDTH}.get(anchor, x), y, label, kind="tick", anchor=anchor)

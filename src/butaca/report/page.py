@@ -25,7 +25,7 @@ MARK = (
 )
 
 
-def write_report(folder: str | Path, out: str | Path, language: Language = "en") -> Path:
+def write_report(folder: str | Path, out: str | Path, *, language: Language = "en") -> Path:
     """Write the page of a model folder, in one move: a reader finds the old page or the new one.
 
     Raises:
@@ -35,7 +35,7 @@ def write_report(folder: str | Path, out: str | Path, language: Language = "en")
     folder, out = Path(folder), Path(out)
     if out.is_dir() or not out.parent.is_dir():
         received = f"{out}, which is a folder" if out.is_dir() else f"{out}, whose folder does not exist"
-        raise SettingError("A report is written to a file", received, "Pass --out report.html")
+        raise SettingError("A report is written to a file", received, "Name a file, such as report.html")
     recommender = load_bundle(folder)
     version = str(read_manifest(folder).get("butaca", ""))
     content = page(gather(recommender, version), language).encode("utf-8", "replace")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 
-def section(name: str, heading: str, said: Sequence[str], shown: str) -> str:
+def section(name: str, heading: str, *, said: Sequence[str], shown: str) -> str:
     """What to look for, beside what there is to see."""
     text = "".join(f"<p>{escape(line)}</p>" for line in said)
     return (
@@ -32,7 +32,12 @@ def folded(summary: str, content: str) -> str:
 
 
 def table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, own: int = -1, top: Sequence[int] = ()
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    caption: str,
+    own: int = -1,
+    top: Sequence[int] = (),
 ) -> str:
     """A table of text; row `own` is the model's, and `top[c]` is the row with the best figure of column c."""
     cells = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)

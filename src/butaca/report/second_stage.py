@@ -29,7 +29,7 @@ def second_section(second: Second, words: Words) -> str:
         shown += f"{_gains(second.ranking, words)}</div>"
         shown += _parts(second.ranking, words)
     shown += _inside(second, words)
-    return section("second", words("second"), said, shown)
+    return section("second", words("second"), said=said, shown=shown)
 
 
 def _warning(second: Second, ranking: Ranking, words: Words) -> str:
@@ -75,7 +75,7 @@ def _reach(second: Second, ranking: Ranking, words: Words) -> str:
 
 def _gains(ranking: Ranking, words: Words) -> str:
     rows = _measures(ranking, words)
-    drawn = charts.forest(words("gains"), rows, words, "gain row", 4)
+    drawn = charts.forest(words("gains"), rows, words=words, row_key="gain row", places=4)
     notes = [words("liked note")] if ranking.liked is not None else []
     if ranking.graded is not None:
         notes.append(words("graded note", worth=words.figure(ranking.worth, 1)))
@@ -115,9 +115,9 @@ def _parts(ranking: Ranking, words: Words) -> str:
             drawn = charts.forest(
                 words("gain at", label=label),
                 [(_slice(p, words), p.gain) for p in rows if p.gain is not None],
-                words,
-                "gain row",
-                4,
+                words=words,
+                row_key="gain row",
+                places=4,
             )
         else:
             names = (words("both stages"), words("first stage"))
@@ -125,7 +125,7 @@ def _parts(ranking: Ranking, words: Words) -> str:
             drawn = key([("ours", names[0]), ("theirs", names[1])]) + charts.dumbbells(
                 [(words.maybe(p.name), p.what, nan_if_none(p.both[label]), p.first[label]) for p in rows],
                 names,
-                words,
+                words=words,
             )
         panels += figure(escape(heading) + soft, drawn)
     if not panels:
@@ -154,8 +154,8 @@ def _parts(ranking: Ranking, words: Words) -> str:
         ]
         for p in ranking.parts
     ]
-    tables = table(head, whole, words("gains"))
-    tables += table([words("slice"), words("pairs"), *labels], cells, words("first then both"))
+    tables = table(head, whole, caption=words("gains"))
+    tables += table([words("slice"), words("pairs"), *labels], cells, caption=words("first then both"))
     return out + folded(words("as table"), tables)
 
 
@@ -174,7 +174,7 @@ def _inside(second: Second, words: Words) -> str:
     if important:
         rows = [(feature(name, words), value, "theirs") for name, value in important[:TOP]]
         soft = f'<span class="soft">{words.html("importance of")}</span>'
-        left = figure(words.html("importance") + soft, charts.bars(rows, "importance alt", words))
+        left = figure(words.html("importance") + soft, charts.bars(rows, "importance alt", words=words))
     if second.calibration:
         note = words(
             "calibration note",
@@ -205,7 +205,7 @@ def _inside(second: Second, words: Words) -> str:
     if important:
         cells = [[feature(name, words), name, words.percent(value, 1)] for name, value in important]
         tables += table(
-            [words("feature"), words("column"), words("importance of")], cells, words("importance")
+            [words("feature"), words("column"), words("importance of")], cells, caption=words("importance")
         )
     if second.calibration:
         cells = [
@@ -213,7 +213,7 @@ def _inside(second: Second, words: Words) -> str:
             for i, (score, share, n) in enumerate(second.calibration)
         ]
         head = [words("bin"), words("mean score"), words("share watched"), words("candidates")]
-        tables += table(head, cells, words("calibration"))
+        tables += table(head, cells, caption=words("calibration"))
     return out + (folded(words("as table"), tables) if tables else "")
 
 

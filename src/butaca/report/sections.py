@@ -36,7 +36,7 @@ def verdict_section(facts: Facts, words: Words) -> str:
     """The difference to every baseline with its interval, and all figures."""
     judged = facts.judged
     if judged is None:
-        return section("verdict", words("verdict"), [], hole(words("verdict none")))
+        return section("verdict", words("verdict"), said=[], shown=hole(words("verdict none")))
     against = judged.verdict.against
     panels = []
     for place, (_, _, label) in enumerate(MEASURES):
@@ -47,7 +47,7 @@ def verdict_section(facts: Facts, words: Words) -> str:
             else ""
         )
         if rows:
-            panels.append(figure(escape(label) + ours, charts.forest(label, rows, words)))
+            panels.append(figure(escape(label) + ours, charts.forest(label, rows, words=words)))
     shown = f'<div class="panels">{"".join(panels)}</div>' + _figures_table(judged, words)
     cells = [
         [words.maybe(name), *(_difference(words, c.difference, c.low, c.high, c.word) for c in row)]
@@ -55,11 +55,11 @@ def verdict_section(facts: Facts, words: Words) -> str:
     ]
     shown += folded(
         words("all differences"),
-        table([words("against"), *(label for *_, label in MEASURES)], cells, words("interval")),
+        table([words("against"), *(label for *_, label in MEASURES)], cells, caption=words("interval")),
     )
     for name, reason in judged.left_out.items():
         shown += f'<p class="after">{words.html("left out", name=words.maybe(name), reason=reason)}</p>'
-    return section("verdict", words("verdict"), [words("verdict text")], shown)
+    return section("verdict", words("verdict"), said=[words("verdict text")], shown=shown)
 
 
 def learning_section(facts: Facts, words: Words) -> str:
@@ -74,7 +74,7 @@ def learning_section(facts: Facts, words: Words) -> str:
     if not any(history.get("regularization_loss", [])):
         history.pop("regularization_loss", None)
     if not history:
-        return section("learning", words("learning"), [], hole(words("learning none")))
+        return section("learning", words("learning"), said=[], shown=hole(words("learning none")))
     panels: list[tuple[str, list[str]]] = []
     for name in history:
         family = _family(name)
@@ -97,15 +97,15 @@ def learning_section(facts: Facts, words: Words) -> str:
         ]
         for e in range(longest)
     ]
-    values = table([words("epoch"), *history], cells, words("learning"))
+    values = table([words("epoch"), *history], cells, caption=words("learning"))
     shown = f'<div class="panels">{shown}</div>' + folded(words("as table"), values)
-    return section("learning", words("learning"), [words("learning text")], shown)
+    return section("learning", words("learning"), said=[words("learning text")], shown=shown)
 
 
 def slices_section(facts: Facts, words: Words) -> str:
     """Ours beside the best baseline's, by users and by items."""
     if not facts.slices:
-        return section("slices", words("slices"), [], hole(words("slices none")))
+        return section("slices", words("slices"), said=[], shown=hole(words("slices none")))
     best = words.maybe(facts.best) if facts.best is not None else "–"
     marks = key([("ours", words("the model")), ("theirs", best)])
     panels = ""
@@ -117,7 +117,7 @@ def slices_section(facts: Facts, words: Words) -> str:
         ]
         if drawn:
             panels += figure(
-                escape(heading), marks + charts.dumbbells(drawn, (words("the model"), best), words)
+                escape(heading), marks + charts.dumbbells(drawn, (words("the model"), best), words=words)
             )
     labels = [label for *_, label in MEASURES]
     cells = [
@@ -135,11 +135,11 @@ def slices_section(facts: Facts, words: Words) -> str:
     ]
     head = [words("slice"), words("users"), words("pairs"), *labels]
     shown = f'<div class="panels">{panels}</div>'
-    shown += folded(words("as table"), table(head, cells, f"{words('the model')} / {best}"))
+    shown += folded(words("as table"), table(head, cells, caption=f"{words('the model')} / {best}"))
     empty = [words.maybe(s.name) for s, _ in facts.slices if not s.n_pairs]
     if empty:
         shown += f'<p class="after">{words.html("slices empty", names=words.listed(empty))}</p>'
-    return section("slices", words("slices"), [words("slices text", name=best)], shown)
+    return section("slices", words("slices"), said=[words("slices text", name=best)], shown=shown)
 
 
 def ranked_section(facts: Facts, words: Words) -> str:
@@ -153,7 +153,7 @@ def popular_section(facts: Facts, words: Words) -> str:
     kinds = [("lists", words("list places")), ("train", words("training share"))]
     kinds += [("theirs", words("test share"))] if parts.test is not None else []
     test = None if parts.test is None else parts.test.tolist()
-    drawn = charts.columns(parts.lists.tolist(), parts.train.tolist(), test, words)
+    drawn = charts.columns(parts.lists.tolist(), parts.train.tolist(), test=test, words=words)
     heading = words("deciles")
     soft = "" if len(parts.lists) == 10 else words("deciles short", n=str(len(parts.lists)))
     shown = figure(f'{escape(heading)}<span class="soft">{escape(soft)}</span>', key(kinds) + drawn)
@@ -162,7 +162,7 @@ def popular_section(facts: Facts, words: Words) -> str:
         for name, row in facts.beyond.items()
     ]
     rows.append((words("alike histories"), alike.history_overlap, "theirs"))
-    shown += figure(escape(words("alike")), charts.bars(rows, "alike alt", words))
+    shown += figure(escape(words("alike")), charts.bars(rows, "alike alt", words=words))
     shown = f'<div class="panels">{shown}</div>'
     values = {
         "overlap": words.percent(alike.overlap),
@@ -185,10 +185,10 @@ def popular_section(facts: Facts, words: Words) -> str:
         [str(i + 1), *(words.percent(v, 1) for v in row if v is not None)] for i, row in enumerate(deciles)
     ]
     head = [words("part"), *(label for _, label in kinds)]
-    shown += folded(words("as table"), table(head, cells, heading))
+    shown += folded(words("as table"), table(head, cells, caption=heading))
     k = str(next(iter(facts.beyond.values())).k)
     said = [words("popular text"), words("popular of all", k=k, users=words.count(facts.n_users))]
-    return section("popular", words("popular"), said, shown)
+    return section("popular", words("popular"), said=said, shown=shown)
 
 
 def map_section(facts: Facts, words: Words) -> str:
@@ -204,13 +204,15 @@ def map_section(facts: Facts, words: Words) -> str:
         if len(drawn.items) < n:
             cap = "map cap" if drawn.left_out else "map unwatched"
             said.append(words(cap, drawn=words.count(len(drawn.items)), items=words.count(n)))
-    return section("map", words("map"), said, catalogue_map(facts, words))
+    return section("map", words("map"), said=said, shown=catalogue_map(facts, words))
 
 
 def neighbours_section(facts: Facts, words: Words) -> str:
     """Cards of known items."""
     said = words("neighbours text" if facts.genres is not None else "neighbours text plain")
-    return section("neighbours", words("neighbours"), [said] if facts.cards else [], cards(facts, words))
+    return section(
+        "neighbours", words("neighbours"), said=[said] if facts.cards else [], shown=cards(facts, words)
+    )
 
 
 def _figures_table(judged: Judged, words: Words) -> str:
@@ -220,7 +222,7 @@ def _figures_table(judged: Judged, words: Words) -> str:
     cells = [
         [_row_name(name, words), *map(words.figure, row)] for name, row in zip(rows, values, strict=True)
     ]
-    return table(["", *(label for *_, label in COLUMNS)], cells, words("all figures"), 0, top)
+    return table(["", *(label for *_, label in COLUMNS)], cells, caption=words("all figures"), own=0, top=top)
 
 
 def _beyond_table(facts: Facts, words: Words) -> str:
@@ -239,7 +241,7 @@ def _beyond_table(facts: Facts, words: Words) -> str:
         for name, row in facts.beyond.items()
     ]
     own = words.percent(first.history_popularity_share, 1)
-    shown = table(["", *map(words, head)], cells, words("beyond", k=str(first.k)), 0)
+    shown = table(["", *map(words, head)], cells, caption=words("beyond", k=str(first.k)), own=0)
     return shown + f'<p class="after">{words.html("beyond help", own=own)}</p>'
 
 
