@@ -1,4 +1,4 @@
-"""Settings chosen by validation: a budgeted search with Optuna (extra `tune`).
+"""This module chooses settings by validation: a budgeted search with Optuna (extra `tune`).
 
 The measure is NDCG@20 of validation slices of the training data: mean over a slice's users, what they had in
 the rest left out, mean over the slices. It is finer than top-10 accuracy (more places count, and higher
@@ -30,7 +30,7 @@ MEASURE, CUT = "ndcg", 20
 
 @dataclass(frozen=True)
 class Range:
-    """Values that a setting may take.
+    """A Range holds the values that a setting may take.
 
     Attributes:
         low, high: ends, both included.
@@ -65,7 +65,7 @@ SPACE: Mapping[str, Range] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting tried.
+    """A Trial is one choice of settings, fitted and judged.
 
     Attributes:
         number: from 0; the first is the recipe as it was.
@@ -82,7 +82,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The outcome of `tune`.
+    """Holds the outcome of `tune`.
 
     Attributes:
         recipe: with the best trial's settings.
@@ -96,7 +96,7 @@ class Tuned:
 
 
 def settings_of(recipe: Recipe) -> dict[str, float]:
-    """What SPACE names, as the recipe has it."""
+    """Returns the recipe's own values of the settings in SPACE."""
     model, spectral, history = recipe.model, recipe.model.spectral, recipe.model.history
     if spectral is None or history is None:
         raise SettingError(
@@ -115,7 +115,7 @@ def settings_of(recipe: Recipe) -> dict[str, float]:
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
-    """The recipe with settings by name, as in SPACE."""
+    """Returns the recipe with settings by name, as in SPACE."""
     model, history = recipe.model, recipe.model.history or History()
     of_spectral: dict[str, Any] = {
         n: v for n, v in settings.items() if n in SpectralSettings.__dataclass_fields__
@@ -138,7 +138,7 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
 
 
 def measure(recipe: Recipe, train: Dataset, *, validation: Dataset) -> float:
-    """Fit on train, judge on validation: the measure of this slice."""
+    """Fits on train and judges on validation: returns the measure of this slice."""
     model, _ = recipe.for_data(train).fit(train)
     return evaluate_scorer(model, validation, Histories.of(train)).metric(MEASURE, CUT)
 
@@ -152,7 +152,7 @@ def tune(
     seed: int = 0,
     progress: Callable[[Trial, float], None] | None = None,
 ) -> Tuned:
-    """Search, TPE (Bergstra et al. 2011), from the recipe's own settings on.
+    """Searches settings with TPE (Bergstra et al. 2011), from the recipe's own on.
 
     Args:
         recipe: where to start; settings outside SPACE stay.
@@ -202,12 +202,12 @@ def tune(
 
 
 def validation_slices(train: Dataset, n: int = 4, *, share: float = 0.1) -> list[tuple[Dataset, Dataset]]:
-    """The training data n times split at random, seeds 0 to n - 1: (to fit on, to judge on)."""
+    """Splits the training data n times at random, seeds 0 to n - 1: (to fit on, to judge on)."""
     return [random_split(train, share, seed) for seed in range(n)]
 
 
 def save_settings(tuned: Tuned, path: Path, *, about: Mapping[str, Any]) -> None:
-    """Write what was found as JSON that `load_settings` reads, replacing the file in one move."""
+    """Writes what was found as JSON that `load_settings` reads, replacing the file in one move."""
     content = {
         "recipe": tuned.recipe.name,
         "measure": f"NDCG@{CUT}, mean over users with validation pairs and over slices, seen items left out",
@@ -227,7 +227,7 @@ def save_settings(tuned: Tuned, path: Path, *, about: Mapping[str, Any]) -> None
 
 
 def load_settings(path: Path, recipe: Recipe) -> Recipe:
-    """The recipe with the settings that a search wrote.
+    """Returns the recipe with the settings that a search wrote.
 
     Raises:
         SettingError: the file can't be read, or names settings that are not in SPACE; or the recipe

@@ -24,7 +24,8 @@ from butaca.evaluate.verdict import MEASURES, Comparison, Verdict
 from butaca.recommend.projection import neighbours, principal, project, tsne
 from butaca.recommend.recommender import Recommender
 from butaca.report import facts as facts_room
-from butaca.report.charts import curves, dumbbells, forest, ticks
+from butaca.report.charts import curves, dumbbells, forest
+from butaca.report.drawing import ticks
 from butaca.report.facts import gather
 from butaca.report.page import page, write_report
 from butaca.report.words import LANGUAGES, Words

@@ -1,4 +1,4 @@
-"""The map of the catalogue and the cards of neighbours, as HTML."""
+"""This module draws the map of the catalogue and the cards of neighbours, as HTML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LETTER, LINE = 5.9, 13.0
 
 
 def catalogue_map(facts: Facts, words: Words) -> str:
-    """Dots with titles, a legend that filters and a search field; page.js makes them answer."""
+    """Draws dots with titles, a legend that filters and a search field; page.js makes them answer."""
     drawn = facts.map
     if drawn is None:
         return f'<p class="hole">{words.html("map none")}</p>'
@@ -55,7 +55,7 @@ def catalogue_map(facts: Facts, words: Words) -> str:
 
 
 def cards(facts: Facts, words: Words) -> str:
-    """Known items, each with those nearest to it."""
+    """Returns cards of known items as HTML, each with the items nearest to it."""
     if not facts.cards:
         return f'<p class="hole">{words.html("neighbours none")}</p>'
     out = []
@@ -82,13 +82,13 @@ def _places(drawn: Map, facts: Facts) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _kind(facts: Facts, code: int) -> list[str]:
-    """The item's genres as one phrase, if it has any."""
+    """Returns the item's genres as one phrase, if it has any."""
     own = facts.genres.words[code] if facts.genres is not None else []
     return [", ".join(own)] if own else []
 
 
 def _colour(facts: Facts, code: int) -> str:
-    """Number of a colour in page.css; "x" is the grey of what has none."""
+    """Returns the number of a colour in page.css; "x" is the grey of what has none."""
     if facts.genres is None:
         return "n"
     main = int(facts.genres.main[code])
@@ -114,7 +114,7 @@ def _legend(facts: Facts, drawn: Map, words: Words) -> str:
 def _names(
     facts: Facts, drawn: Map, x: np.ndarray, y: np.ndarray, r: np.ndarray, most: int, scale: float
 ) -> str:
-    """Titles of the most popular items, where they hide neither each other nor the edge."""
+    """Returns titles of the most popular items, where they hide neither each other nor the edge."""
     taken: list[tuple[float, float, float, float]] = []
     out: list[str] = []
     for i, code in enumerate(drawn.items[:150].tolist()):

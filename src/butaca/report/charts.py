@@ -1,60 +1,14 @@
-"""Charts as SVG, drawn by hand: 360 units wide, so that text is as large as it looks on a phone too.
-
-Colours, fonts and line widths are classes of page.css, which is how a chart follows light and dark.
-"""
+"""This module draws charts of words and figures as SVG, from the parts in drawing.py."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from html import escape
-from itertools import pairwise
 
 from butaca.evaluate.verdict import Comparison
+from butaca.report.drawing import ROW, WIDTH, decimals, dot, line, px, svg, text, tick, ticks
 from butaca.report.words import Words
-
-WIDTH = 360
-
-#: Height of a row that has its label above its line.
-ROW = 44
-
-
-def ticks(low: float, high: float, *, n: int = 4) -> list[float]:
-    """About n round figures that span low to high.
-
-    >>> ticks(0, 0.1), ticks(-0.3, 0.05, n=3)
-    ([0.0, 0.05, 0.1], [-0.2, 0.0])
-    """
-    rough = max(high - low, 1e-12) / n
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
-
-
-def svg(height: float, label: str, *, parts: Sequence[str]) -> str:
-    """A chart with its text alternative."""
-    return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {_n(height)}" role="img" aria-label="{escape(label)}">'
-        + "".join(parts)
-        + "</svg>"
-    )
-
-
-def text(x: float, y: float, content: str, *, kind: str = "", anchor: str = "start") -> str:
-    """A line of text; its content is escaped."""
-    place = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{place}>{escape(content)}</text>'
-
-
-def line(x1: float, y1: float, x2: float, y2: float, *, kind: str) -> str:
-    """A straight line."""
-    return f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" class="{kind}"/>'
-
-
-def dot(x: float, y: float, *, kind: str, r: float = 4.5) -> str:
-    """A dot."""
-    return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(r)}" class="{kind}"/>'
 
 
 def forest(
@@ -65,7 +19,7 @@ def forest(
     row_key: str = "forest row",
     places: int = 3,
 ) -> str:
-    """The difference to each baseline with its interval, zero marked.
+    """Draws the difference to each baseline with its interval, zero marked.
 
     Args:
         label: of the measure.
@@ -85,8 +39,8 @@ def forest(
     bottom = ROW * len(rows) + 1
     marks = ticks(low, high)
     parts = _bands(len(rows), [(x(t), t == 0) for t in marks])
-    digits = _digits(marks)
-    parts += [_tick(x(t), bottom + 15, words.signed(t, digits) if t else "0") for t in marks]
+    digits = decimals(marks)
+    parts += [tick(x(t), bottom + 15, words.signed(t, digits) if t else "0") for t in marks]
     spoken = []
     for place, (name, c) in enumerate(rows):
         y = ROW * place + 34
@@ -111,7 +65,7 @@ def forest(
 
 
 def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -> str:
-    """Figures by epoch, each line named at its end where there are several.
+    """Draws figures by epoch, each line named at its end where there are several.
 
     Args:
         series: names and figures, None where there is none.
@@ -123,7 +77,7 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
     room = max((high - low) * 0.08, abs(high) * 1e-3, 1e-9)
     low, high = low - room, high + room
     marks = ticks(low, high)
-    digits = _digits(marks)
+    digits = decimals(marks)
     left = 10 + 6.6 * max(len(words.figure(mark, digits)) for mark in marks)
     top, bottom, right = 12.0, 170.0, WIDTH - (78.0 if len(series) > 1 else 8.0)
 
@@ -141,14 +95,14 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
     epochs = sorted({1.0, float(n)} | {e for e in epochs if 1 + n / 7 < e < n - n / 12})
     for epoch in epochs:
         named = f"{words('epoch')} {int(epoch)}" if epoch == 1 else str(int(epoch))
-        parts.append(_tick(x(int(epoch) - 1), bottom + 18, named))
+        parts.append(tick(x(int(epoch) - 1), bottom + 18, named))
     parts.append(line(left, bottom, right, bottom, kind="axis"))
     spoken, ends = [], []
     for place, (name, row) in enumerate(series):
         points = [(x(e), y(v)) for e, v in enumerate(row) if v is not None and math.isfinite(v)]
         if not points:
             continue
-        path = " ".join(f"{_n(a)},{_n(b)}" for a, b in points)
+        path = " ".join(f"{px(a)},{px(b)}" for a, b in points)
         parts.append(f'<polyline points="{path}" class="curve c{place % 4}"/>')
         parts.append(dot(*points[-1], kind=f"dot c{place % 4}", r=3.5))
         own = [v for v in row if v is not None and math.isfinite(v)]
@@ -173,7 +127,7 @@ def curves(series: Sequence[tuple[str, Sequence[float | None]]], words: Words) -
 def dumbbells(
     rows: Sequence[tuple[str, str, float, float | None]], names: tuple[str, str | None], *, words: Words
 ) -> str:
-    """Ours beside theirs, a row each, from 0.
+    """Draws two models' figures beside each other, a row each, from 0.
 
     Args:
         rows: what the row is, its bounds, our figure, theirs.
@@ -188,13 +142,13 @@ def dumbbells(
 
     bottom = ROW * len(rows) + 1
     marks = ticks(0, high)
-    digits = _digits(marks)
+    digits = decimals(marks)
     parts = _bands(len(rows), [(x(t), t == 0) for t in marks])
-    parts += [_tick(x(t), bottom + 15, words.figure(t, digits) if t else "0") for t in marks]
+    parts += [tick(x(t), bottom + 15, words.figure(t, digits) if t else "0") for t in marks]
     for place, (name, bounds, ours, theirs) in enumerate(rows):
         y = ROW * place + 34
         parts.append(
-            f'<text x="0" y="{_n(y - 14)}" class="label">{escape(name)}'
+            f'<text x="0" y="{px(y - 14)}" class="label">{escape(name)}'
             f'<tspan class="soft" dx="6">{escape(bounds)}</tspan></text>'
         )
         said = f'<tspan class="ours">{escape(words.figure(ours, 3))}</tspan>'
@@ -203,7 +157,7 @@ def dumbbells(
         if theirs is not None and math.isfinite(theirs) and math.isfinite(ours):
             parts.append(line(x(ours), y, x(theirs), y, kind="link"))
             parts.append(dot(x(theirs), y, kind="dot hollow"))
-        parts.append(f'<text x="{WIDTH}" y="{_n(y - 14)}" class="value" text-anchor="end">{said}</text>')
+        parts.append(f'<text x="{WIDTH}" y="{px(y - 14)}" class="value" text-anchor="end">{said}</text>')
         if math.isfinite(ours):
             parts.append(dot(x(ours), y, kind="dot ours"))
     spoken = "; ".join(
@@ -214,11 +168,11 @@ def dumbbells(
 
 
 def bars(rows: Sequence[tuple[str, float, str]], alt: str, *, words: Words) -> str:
-    """Shares as bars from 0, named above; `alt` has a place for {rows}.
+    """Draws shares as bars from 0, named above.
 
     Args:
         rows: name, share, class ("ours" or "theirs").
-        alt: key of the text alternative.
+        alt: key of the text alternative, which has a place for {rows}.
         words: of the page.
     """
     high = max([value for _, value, _ in rows if math.isfinite(value)] + [1e-6])
@@ -227,11 +181,11 @@ def bars(rows: Sequence[tuple[str, float, str]], alt: str, *, words: Words) -> s
         y = 40.0 * place
         parts.append(text(0, y + 16, name, kind=f"label {kind if kind == 'ours' else ''}"))
         parts.append(text(WIDTH, y + 16, words.percent(value, 1), kind=f"value {kind}", anchor="end"))
-        parts.append(f'<rect x="0" y="{_n(y + 23)}" width="{WIDTH}" height="5" class="track" rx="2.5"/>')
+        parts.append(f'<rect x="0" y="{px(y + 23)}" width="{WIDTH}" height="5" class="track" rx="2.5"/>')
         if math.isfinite(value) and value > 0:
             wide = max(value / high * WIDTH, 2)
             parts.append(
-                f'<rect x="0" y="{_n(y + 23)}" width="{_n(wide)}" height="5" class="{kind}" rx="2.5"/>'
+                f'<rect x="0" y="{px(y + 23)}" width="{px(wide)}" height="5" class="{kind}" rx="2.5"/>'
             )
     spoken = "; ".join(f"{name} {words.percent(value, 1)}" for name, value, _ in rows)
     return svg(40.0 * len(rows), words(alt, rows=spoken), parts=parts)
@@ -240,7 +194,7 @@ def bars(rows: Sequence[tuple[str, float, str]], alt: str, *, words: Words) -> s
 def columns(
     lists: Sequence[float], train: Sequence[float], *, test: Sequence[float] | None, words: Words
 ) -> str:
-    """Shares by part of the catalogue: columns for lists, marks for training and test."""
+    """Draws shares by part of the catalogue: columns for lists, marks for training and test."""
     n = len(lists)
     high = max([*lists, *train, *(test or [0.0]), 1e-6]) * 1.12
     top, bottom, step = 8.0, 190.0, WIDTH / n
@@ -258,8 +212,8 @@ def columns(
     for place in range(n):
         x = step * place + (step - wide) / 2
         parts.append(
-            f'<rect x="{_n(x)}" y="{_n(y(lists[place]))}" width="{_n(wide)}" '
-            f'height="{_n(bottom - y(lists[place]))}" class="ours"/>'
+            f'<rect x="{px(x)}" y="{px(y(lists[place]))}" width="{px(wide)}" '
+            f'height="{px(bottom - y(lists[place]))}" class="ours"/>'
         )
         parts.append(line(x - 3, y(train[place]), x + wide + 3, y(train[place]), kind="mark"))
         values = [f"{words('list places')} {words.percent(lists[place], 1)}"]
@@ -276,28 +230,9 @@ def columns(
 
 
 def _bands(rows: int, marks: Sequence[tuple[float, bool]]) -> list[str]:
-    """Grid lines beside the marks of each row, not through its words; the zero is darker."""
+    """Returns grid lines beside the marks of each row, not through its words; the zero is darker."""
     return [
         line(x, ROW * place + 26, x, ROW * place + 42, kind="zero" if zero else "grid")
         for place in range(rows)
         for x, zero in marks
     ]
-
-
-def _n(value: float) -> str:
-    """A coordinate: a tenth of a unit is finer than any screen."""
-    out = f"{value:.1f}".removesuffix(".0")
-    return "0" if out == "-0" else out
-
-
-def _digits(marks: Sequence[float]) -> int:
-    """Decimals that tell the marks apart."""
-    step = min((b - a for a, b in pairwise(marks)), default=abs(marks[0]) if marks else 1)
-    return 0 if step >= 1 else max(0, -math.floor(math.log10(max(step, 1e-9)) + 1e-9))
-
-
-def _tick(x: float, y: float, label: str) -> str:
-    """A label below an axis, centred unless it would leave the chart."""
-    half = len(label) * 3.3
-    anchor = "start" if x < half else "end" if x > WIDTH - half else "middle"
-    return text({"start": 0, "end": WIDTH}.get(anchor, x), y, label, kind="tick", anchor=anchor)

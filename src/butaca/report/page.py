@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds its styles, its script and its charts, and loads nothing."""
+"""This module makes the page: one HTML file that holds its styles, script and charts, and loads nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MARK = (
 
 
 def write_report(folder: str | Path, out: str | Path, *, language: Language = "en") -> Path:
-    """Write the page of a model folder, in one move: a reader finds the old page or the new one.
+    """Writes the page of a model folder, in one move: a reader finds the old page or the new one.
 
     Raises:
         BundleError: the model folder is missing or damaged.
@@ -56,7 +56,7 @@ def write_report(folder: str | Path, out: str | Path, *, language: Language = "e
 
 
 def page(facts: Facts, language: Language = "en") -> str:
-    """The page as text."""
+    """Returns the page as text."""
     words = Words(language)
     about = facts.about
     name = str(about.get("data", {}).get("name", words("a model")))
@@ -74,6 +74,7 @@ def page(facts: Facts, language: Language = "en") -> str:
 
 
 def _head(facts: Facts, name: str, recipe: str, words: Words) -> str:
+    """Returns the head of the page: the verdict, the four measures and the particulars."""
     judged = facts.judged
     said = words("no test") if judged is None else words.verdict(judged.verdict)
     return (
@@ -85,7 +86,7 @@ def _head(facts: Facts, name: str, recipe: str, words: Words) -> str:
 
 
 def _figures(facts: Facts, words: Words) -> str:
-    """The four measures, large, each with the best baseline's."""
+    """Returns the four measures, large, each with the best baseline's."""
     if facts.judged is None:
         return ""
     ours, others = facts.judged.rows["seen left out"], facts.judged.baselines
@@ -102,6 +103,7 @@ def _figures(facts: Facts, words: Words) -> str:
 
 
 def _particulars(facts: Facts, recipe: str, words: Words) -> str:
+    """Returns what the model was made of and judged on, as a list of terms."""
     about = facts.about
     data, model, split = (about.get(key, {}) for key in ("data", "model", "split"))
     rows: list[tuple[str, str]] = []
@@ -149,7 +151,7 @@ def _value(value: Any, words: Words) -> str:
 
 
 def _mind(facts: Facts, words: Words) -> str:
-    """What makes these figures lie, as the evaluation says it: in English."""
+    """Returns the notices of what makes these figures lie, as the evaluation says it: in English."""
     notices = facts.judged.warnings if facts.judged is not None else ()
     if not notices:
         return ""
@@ -165,10 +167,10 @@ def _capital(text: str) -> str:
 
 
 def _unbroken(said: str) -> str:
-    """HTML in which no line ends at the hyphen of a name."""
+    """Returns HTML in which no line ends at the hyphen of a name."""
     return re.sub(r"\w+-\w+", r'<span class="whole">\g<0></span>', escape(said))
 
 
 def _feature(said: str) -> str:
-    """Such as Id(user_id) of "Id(column='user_id')"."""
+    """Shortens a feature's repr, such as "Id(column='user_id')" to Id(user_id)."""
     return re.sub(r"\bcolumn='([^']*)'", r"\1", said.replace("(column='', ", "("))

@@ -1,4 +1,4 @@
-"""What the page tells of a second stage, as figures: judged anew, or read from the manifest."""
+"""This module gathers the figures of a second stage: judged anew, or read from the manifest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_SLICES = ("recall", 20, "Recall@20")
 
 @dataclass(frozen=True)
 class Part:
-    """Both stages on some of the test pairs.
+    """A Part holds the figures of both stages on some of the test pairs.
 
     Attributes:
         name, what: of the slice; what is "" where only the manifest tells.
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Ranking:
-    """A verdict on the second stage, judged anew or read from the manifest.
+    """A Ranking is the verdict on a second stage, judged anew or read from the manifest.
 
     Attributes:
         ceiling: by k, the share of the test pairs among the first stage's best k.
@@ -72,7 +72,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Second:
-    """What the page tells of a second stage.
+    """Holds what the page says of a second stage.
 
     Attributes:
         left_out: whether it was trained, and the model goes without it.
@@ -94,7 +94,10 @@ class Second:
 
 
 def gather_second(recommender: Recommender) -> Second | None:
-    """Of a model with a second stage, or one that was trained with it; None of any other, at no cost."""
+    """Gathers the figures of a second stage, also one that was trained and left out.
+
+    A model without either gives None, at no cost.
+    """
     kept = recommender.about.get("metrics", {}).get("ranking")
     ranker = recommender.ranker
     if ranker is None:
@@ -122,7 +125,7 @@ def gather_second(recommender: Recommender) -> Second | None:
 
 
 def of_verdict(verdict: RankVerdict, seen: Histories, *, candidates: int) -> Ranking:
-    """A verdict with gains by slice and what the best order would reach."""
+    """Returns a verdict's figures, with gains by slice and what the best order would reach."""
     first, both = verdict.first, verdict.both
     parts = []
     for (a, b), pairs in zip(verdict.slices, pairs_of_slices(first, seen), strict=True):
@@ -145,7 +148,7 @@ def of_verdict(verdict: RankVerdict, seen: Histories, *, candidates: int) -> Ran
 
 
 def of_manifest(kept: Mapping[str, Any]) -> Ranking:
-    """The verdict as `RankVerdict.as_json` kept it."""
+    """Returns the figures of a verdict that `RankVerdict.as_json` kept."""
     gains = kept.get("gains", {})
     liked, graded = kept.get("liked"), kept.get("graded")
     return Ranking(
@@ -170,7 +173,7 @@ def nan_if_none(value: Any) -> float:
 
 
 class _Recorder:
-    """An evaluation that remembers which pairs it was asked for."""
+    """A _Recorder is an evaluation that remembers which pairs it was asked for."""
 
     def __init__(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
@@ -185,7 +188,7 @@ class _Recorder:
 
 
 def pairs_of_slices(evaluation: Evaluation, seen: Histories) -> list[Bools]:
-    """Which pairs [P] each slice of `by_slice` holds, as it takes them."""
+    """Returns which pairs [P] each slice of `by_slice` holds, as it takes them."""
     recorder = _Recorder(evaluation)
     by_slice(cast(Evaluation, recorder), seen)
     return recorder.asked

@@ -1,4 +1,4 @@
-"""The second stage: what retrieval allows, what ranking gains within it and for whom, and what moves it."""
+"""This module makes the section on the second stage: its ceiling, its gains and for whom, what moves it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOP = 12
 
 
 def second_section(second: Second, words: Words) -> str:
-    """All of it."""
+    """Returns the whole section on the second stage."""
     said = [words("second text"), words("second above")]
     if second.left_out:
         said[1] = words("second gone")
@@ -33,6 +33,7 @@ def second_section(second: Second, words: Words) -> str:
 
 
 def _warning(second: Second, ranking: Ranking, words: Words) -> str:
+    """Returns the warning that ranking hurts, with what is lost, or ""."""
     if not ranking.hurts:
         return ""
     measures = [c for _, c in _measures(ranking, words) if c is not ranking.liked]
@@ -49,7 +50,7 @@ def _lost_row(c: Comparison, words: Words) -> str:
 
 
 def _reach(second: Second, ranking: Ranking, words: Words) -> str:
-    """What share of the test pairs stands in the first 10, 100, 300."""
+    """Draws what share of the test pairs stands in the first 10, 100, 300."""
     at = {c.k: c for c in ranking.gains if c.metric == "top_k_accuracy" and c.k is not None}
     rows: list[tuple[str, float, float | None, float | None]] = [
         (words("in the first", k=str(k)), c.theirs, c.ours, ranking.best.get(k))
@@ -87,7 +88,7 @@ def _gains(ranking: Ranking, words: Words) -> str:
 
 
 def _measures(ranking: Ranking, words: Words) -> list[tuple[str, Comparison]]:
-    """Gains by name: the graded NDCG below the plain one, pairs that were liked last."""
+    """Returns gains by name: the graded NDCG below the plain one, pairs that were liked last."""
     rows = []
     for c in ranking.gains:
         rows.append((c.label, c))
@@ -105,6 +106,7 @@ def _named(c: Comparison, words: Words) -> str:
 
 
 def _parts(ranking: Ranking, words: Words) -> str:
+    """Draws the gain by slice, and lists every figure in tables."""
     panels, label = "", OF_SLICES[2]
     for kind, heading in (("users", words("by users")), ("items", words("by items"))):
         rows = [p for p in ranking.parts if p.name.startswith(kind)]
@@ -168,7 +170,7 @@ def _ends(c: Comparison, words: Words) -> str:
 
 
 def _inside(second: Second, words: Words) -> str:
-    """What moves the order, whether its scores mean something, and ratings."""
+    """Draws what moves the order, whether its scores mean something, and ratings."""
     left, right = "", ""
     important = [(name, value) for name, value in (second.importance or {}).items() if value > 0]
     if important:
@@ -225,7 +227,7 @@ def _short(value: float, words: Words) -> str:
 
 
 def feature(name: str, words: Words) -> str:
-    """A feature in words; the name itself where nobody wrote them.
+    """Returns a feature in words; the name itself where nobody wrote them.
 
     >>> feature("history", Words("en")), feature("movie_genres_had", Words("en")), feature("odd", Words("en"))
     ('length of the history', 'genres: how often the person has them', 'odd')

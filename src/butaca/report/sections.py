@@ -1,4 +1,4 @@
-"""The sections of the page, each from the facts to HTML."""
+"""This module makes the sections of the page, each from the facts to HTML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from butaca.report.words import Words
 
 
 def sections(facts: Facts, words: Words) -> str:
-    """All of them, in order."""
+    """Returns all sections, in order."""
     makers: tuple[Callable[[Facts, Words], str], ...] = (
         verdict_section,
         learning_section,
@@ -33,7 +33,7 @@ def sections(facts: Facts, words: Words) -> str:
 
 
 def verdict_section(facts: Facts, words: Words) -> str:
-    """The difference to every baseline with its interval, and all figures."""
+    """Shows the difference to every baseline with its interval, and all figures."""
     judged = facts.judged
     if judged is None:
         return section("verdict", words("verdict"), said=[], shown=hole(words("verdict none")))
@@ -63,7 +63,7 @@ def verdict_section(facts: Facts, words: Words) -> str:
 
 
 def learning_section(facts: Facts, words: Words) -> str:
-    """Loss and validation by epoch."""
+    """Shows loss and validation by epoch."""
     history = {
         name: row
         for name, row in facts.about.get("history", {}).items()
@@ -103,7 +103,7 @@ def learning_section(facts: Facts, words: Words) -> str:
 
 
 def slices_section(facts: Facts, words: Words) -> str:
-    """Ours beside the best baseline's, by users and by items."""
+    """Shows the model beside the best baseline, by users and by items."""
     if not facts.slices:
         return section("slices", words("slices"), said=[], shown=hole(words("slices none")))
     best = words.maybe(facts.best) if facts.best is not None else "–"
@@ -143,12 +143,12 @@ def slices_section(facts: Facts, words: Words) -> str:
 
 
 def ranked_section(facts: Facts, words: Words) -> str:
-    """The second stage; nothing for a model that has none and never had."""
+    """Shows the second stage; returns nothing for a model that has none and never had."""
     return "" if facts.second is None else second_section(facts.second, words)
 
 
 def popular_section(facts: Facts, words: Words) -> str:
-    """What is recommended beside what is watched, and the collapse alarm."""
+    """Shows what is recommended beside what is watched, and the collapse alarm."""
     parts, alike = facts.parts, facts.alike
     kinds = [("lists", words("list places")), ("train", words("training share"))]
     kinds += [("theirs", words("test share"))] if parts.test is not None else []
@@ -192,7 +192,7 @@ def popular_section(facts: Facts, words: Words) -> str:
 
 
 def map_section(facts: Facts, words: Words) -> str:
-    """The catalogue in two dimensions."""
+    """Shows the catalogue in two dimensions."""
     drawn = facts.map
     said = []
     if drawn is not None:
@@ -208,7 +208,7 @@ def map_section(facts: Facts, words: Words) -> str:
 
 
 def neighbours_section(facts: Facts, words: Words) -> str:
-    """Cards of known items."""
+    """Shows cards of known items."""
     said = words("neighbours text" if facts.genres is not None else "neighbours text plain")
     return section(
         "neighbours", words("neighbours"), said=[said] if facts.cards else [], shown=cards(facts, words)
@@ -259,23 +259,23 @@ def _metric(part: Slice | None, label: str) -> float | None:
 
 
 def _family(name: str) -> str:
-    """Panel of a curve: every loss alone, validation metrics of one name and several k together."""
+    """Returns the panel of a curve: a loss alone, validation metrics of one name and several k together."""
     return name.split("/")[0] if "/" in name else name
 
 
 def _short(name: str) -> str:
-    """Such as "top-10" of "val_factorized_top_k/top_10_categorical_accuracy"."""
+    """Shortens a metric's name, such as "val_factorized_top_k/top_10_categorical_accuracy" to "top-10"."""
     last = name.rsplit("/", 1)[-1].removesuffix("_categorical_accuracy")
     return last.replace("_", "-") if last.startswith("top_") else last
 
 
 def _curve(family: str, words: Words) -> str:
-    """What a panel is called."""
+    """Returns what a panel is called."""
     bare = family.removeprefix("val_")
     name = {"loss": words("loss curve"), "factorized_top_k": "top-k"}.get(bare, bare.replace("_", " "))
     return f"{words('validation')}: {name}" if bare != family else name
 
 
 def _places(row: Sequence[float | None]) -> int:
-    """Decimals for a column: four for shares, one for losses in the thousands."""
+    """Returns the decimals of a column: four for shares, one for losses in the thousands."""
     return 4 if max((abs(v) for v in row if v is not None), default=0) < 100 else 1
