@@ -30,9 +30,14 @@ def main() -> None:
     seen = butaca.Histories.of(train)
     notebook = trained("notebook", train)
     curves: list[tuple[str, Evaluation, str, str]] = [
-        ("butaca, default", butaca.evaluate_scorer(trained("default", train), test, seen), "#b3261e", "-"),
-        ("popularity", butaca.evaluate_scorer(butaca.Popularity().fit(train), test, seen), MUTED, "-"),
-        ("the notebook's model", butaca.evaluate_scorer(notebook, test, seen), "#1f5f8b", "-"),
+        (
+            "butaca, default",
+            butaca.evaluate_scorer(trained("default", train), test, seen=seen),
+            "#b3261e",
+            "-",
+        ),
+        ("popularity", butaca.evaluate_scorer(butaca.Popularity().fit(train), test, seen=seen), MUTED, "-"),
+        ("the notebook's model", butaca.evaluate_scorer(notebook, test, seen=seen), "#1f5f8b", "-"),
         ("the same, seen films kept", butaca.evaluate_scorer(notebook, test), "#1f5f8b", ":"),
     ]
     k = np.arange(1, 101)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +14,21 @@ from butaca.data.dataset import Dataset
 from butaca.data.splits import random_split
 from tests.support.boards import checkerboard
 from tests.support.postgres import database, postgres_server, store  # noqa: F401  (fixtures)
+
+#: What XLA has compiled in this run, for both workers and for the processes that tests start. A folder for
+#: each run: JAX does not replace an entry that a killed process has half written.
+COMPILED = "JAX_COMPILATION_CACHE_DIR"
+MADE_HERE = COMPILED not in os.environ
+if MADE_HERE:
+    os.environ[COMPILED] = tempfile.mkdtemp(prefix="butaca-jax-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+
+def pytest_unconfigure() -> None:
+    if MADE_HERE:
+        shutil.rmtree(os.environ[COMPILED], ignore_errors=True)
+
 
 settings.register_profile(
     "butaca", deadline=None
@@ -44,4 +62,4 @@ def ml() -> Dataset:
 @pytest.fixture(scope="session")
 def ml_split(ml: Dataset) -> tuple[Dataset, Dataset]:
     """The notebook's split, movies by title."""
-    return random_split(ml.keyed_by("movie_title"), test=0.2, seed=42)
+    return random_split(ml.keyed_by("movie_title"), test_share=0.2, seed=42)

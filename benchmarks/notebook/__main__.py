@@ -86,7 +86,7 @@ def measure(repeats: int, progress: Console) -> NotebookResults:
 
 def hand_over(raw: Dataset, folder: Path) -> None:
     """Writes what the peer reads: the rows of butaca's own split, and a title per movie."""
-    train, test = random_split(raw.keyed_by("movie_title"), test=0.2, seed=SEED)
+    train, test = random_split(raw.keyed_by("movie_title"), test_share=0.2, seed=SEED)
     for name, part in (("train.tsv", train), ("test.tsv", test)):
         users, titles = part.users.ids.decode(part.user), part.items.ids.decode(part.item)
         write_lines(folder / name, [f"{user}\t{title}" for user, title in zip(users, titles, strict=True)])

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("-k", type=int, default=10)
     args = parser.parse_args()
 
-    train, test = random_split(load_movielens("100k").keyed_by("movie_title"), test=0.2, seed=42)
+    train, test = random_split(load_movielens("100k").keyed_by("movie_title"), test_share=0.2, seed=42)
     recipe = NOTEBOOK.for_data(train)
     if args.what == "seeds":
         print(

@@ -132,8 +132,8 @@ def one_split(
         tuned_on=seed == TUNED_ON,
         model=model,
         peers=peers,
-        popularity=evaluate_scorer(Popularity().fit(train), test, Histories.of(train)),
-        verdict=Verdict(compare_many(model, peers, [(metric, k) for metric, k, _ in MEASURES])),
+        popularity=evaluate_scorer(Popularity().fit(train), test, seen=Histories.of(train)),
+        verdict=Verdict(compare_many(model, peers, measures=[(metric, k) for metric, k, _ in MEASURES])),
         fit_warm={n: p["fit_warm"] for n, p in answer["peers"].items() if timing},
         versions=answer["versions"],
     )

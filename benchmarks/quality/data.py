@@ -29,7 +29,8 @@ TEST, VALIDATION = 0.2, 0.1
 #: Seeds of the validation slices; a setting counts by its mean over them (one slice picks by luck).
 SLICES = (0, 1, 2, 3)
 SLICES_ARE = (
-    "random_split(train, test=0.1, seed=0 to 3), train of random_split(ml-100k titles, test=0.2, seed=42)"
+    "random_split(train, test_share=0.1, seed=0 to 3), "
+    "train of random_split(ml-100k titles, test_share=0.2, seed=42)"
 )
 MEASURE = "NDCG@20, mean over users with validation pairs and over slices, seen titles left out"
 
@@ -55,7 +56,7 @@ def parts(name: str) -> tuple[Dataset, Dataset]:
     if name.startswith("slice-"):
         return slices()[int(name.removeprefix("slice-"))]
     if name == "recommenders":  # items are movie ids there
-        return stratified_split(load_movielens("100k"), test=0.25, seed=42, by="item")
+        return stratified_split(load_movielens("100k"), test_share=0.25, seed=42, by="item")
     return split(movielens(), int(name))
 
 

@@ -112,7 +112,7 @@ def measure(seeds: int, names: Sequence[str], *, progress: Console) -> Recommend
         "users": len(model.users),
         "users_without_training": len(np.setdiff1d(test.user, train.user)),
     }
-    return RecommendersResults(model, peers, compare_many(model, peers, COMPARED), facts)
+    return RecommendersResults(model, peers, compare_many(model, peers, measures=COMPARED), facts)
 
 
 def figures(evaluation: Evaluation) -> tuple[float, ...]:

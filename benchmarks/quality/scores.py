@@ -93,5 +93,5 @@ def judge(files: Sequence[Path], train: Dataset, *, test: Dataset, only: Bools |
             raise ValueError(f"{file.name} holds {matrix.shape}, not users x items")
         if only is not None:
             matrix[:, ~only] = -np.inf
-        seeds.append(evaluate_scorer(SavedScores(matrix), test, seen))
+        seeds.append(evaluate_scorer(SavedScores(matrix), test, seen=seen))
     return OverSeeds.of(seeds)

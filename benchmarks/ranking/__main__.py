@@ -80,8 +80,8 @@ def measure(train: Dataset, test: Dataset, *, seeds: int, later: bool) -> StageF
         ranker = fit_ranker(train, first_of, first, replace(chosen, seed=seed))
         seconds.append(time.perf_counter() - begin)
         two = TwoStage(first, ranker, seen)
-        firsts.append(evaluate_scorer(first, test, seen))
-        boths.append(evaluate_scorer(two, test, seen))
+        firsts.append(evaluate_scorer(first, test, seen=seen))
+        boths.append(evaluate_scorer(two, test, seen=seen))
         errors.append(rating_errors(two, test))
         print(
             f"seed {seed}",

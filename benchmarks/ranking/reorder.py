@@ -70,7 +70,7 @@ def judged(recommender: Recommender, test: Dataset, *, setting: dict[str, float]
         lists[row, : len(found)] = found
     place = np.searchsorted(users, test.user)
     hit = (lists[place] == test.item[:, None]).any(axis=1)
-    beyond = beyond_accuracy(lists, users, recommender.seen, recommender.n_items)
+    beyond = beyond_accuracy(lists, users, seen=recommender.seen, n_items=recommender.n_items)
     year = recommender.catalogue.filters.numbers("year")
     assert year is not None
     return {

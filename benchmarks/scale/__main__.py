@@ -63,7 +63,9 @@ def measure(
         big, out = Path(temporary) / "big", Path(temporary) / "prepared"
         users, items = map(str, times)
         progress.print("growing")
-        grown = command("data", "grow", "ml-100k", "--users", users, "--items", items, "--out", str(big))
+        grown = command(
+            "data", "grow", "ml-100k", "--user-copies", users, "--item-copies", items, "--out", str(big)
+        )
         sizes = facts(big)
         by_item, by_user = original(load_movielens("100k"))
         curves = {
@@ -93,7 +95,9 @@ def measure(
             scale_growth.plot(growth, scale_growth.PLOT)
             progress.print("100 million")
             users, items = map(str, HUGE)
-            command("data", "grow", "ml-100k", "--users", users, "--items", items, "--out", str(big))
+            command(
+                "data", "grow", "ml-100k", "--user-copies", users, "--item-copies", items, "--out", str(big)
+            )
             huge = command(*asked, "--memory", "6GB")
     ginis = {name: (gini(before), gini(after)) for name, (before, after) in curves.items()}
     return ScaleResults(sizes, grown, prepared, less, rate, ginis, training, index, growth, huge)
@@ -132,7 +136,7 @@ def pages(found: ScaleResults, docs: Path) -> None:
     write_section(scale, "scale-commands", text=f"{machine}\n\n{markdown(*rows(found))}\n\n{rate}")
     write_section(scale, "scale-training", text=markdown(*scale_training.table(t)))
     write_section(scale, "scale-growth", text=markdown(*scale_growth.table(found.growth)))
-    write_section(docs / "index.md", "index", text=scale_index.section(found.index))
+    write_section(docs / "large-catalogues.md", "index", text=scale_index.section(found.index))
 
 
 def show(console: Console, found: ScaleResults) -> None:

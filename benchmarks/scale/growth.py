@@ -40,7 +40,8 @@ from butaca.data.histories import Histories
 from butaca.data.movielens import load_movielens
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.recipes import DEFAULT
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 
 PLOT = Path(__file__).parents[2] / "docs" / "scale-growth.png"
@@ -77,7 +78,7 @@ def one(folder: Path) -> dict[str, float]:
     for _ in range(3):
         model = recipe.build()
         began = time.perf_counter()
-        model.fit(train, 1, recipe.batch_size, recipe.make_optimizer())
+        model.fit(train, 1, batch_size=recipe.batch_size, optimizer=recipe.make_optimizer())
         times.append(time.perf_counter() - began)
     able = np.flatnonzero(np.diff(data.test.start))
     users = np.random.default_rng(0).permutation(able)[:1000]
@@ -86,7 +87,7 @@ def one(folder: Path) -> dict[str, float]:
     seen = Histories.of(train)
     model.score(users[:1].astype(np.int32))  # what it prepares at its first answer
     began = time.perf_counter()
-    evaluate_scorer(model, test, seen, lists=100)
+    evaluate_scorer(model, test, seen=seen, lists=100)
     judged = time.perf_counter() - began
     recommender = Recommender.build(model, train)
     ids = [str(data.users.ids.values[u]) for u in users[:200]]
@@ -142,7 +143,7 @@ def child(folder: Path) -> dict[str, float]:
 def measure(progress: Console, small: bool) -> list[Point]:
     """Returns all points, axis by axis."""
     ml = load_movielens("100k")
-    settings = Preparing(test=0.1)
+    settings = Preparing(test_share=0.1)
     points: list[Point] = []
     with tempfile.TemporaryDirectory(prefix="butaca-growth-") as name:
         place = Path(name)

@@ -1,6 +1,6 @@
 """This benchmark times lists over a million items: exact beside one read, approximate beside exact.
 
-    python -m benchmarks.scale.index [--small] [--markdown docs/index.md]      --small: 200,000 items
+    python -m benchmarks.scale.index [--small] [--markdown docs/large-catalogues.md]    --small: 200,000 items
 
 Two catalogues of 64 dimensions:
 
@@ -126,7 +126,10 @@ def measured(data: VectorSet, rounds: int) -> IndexFigures:
     recall, approximate, worst = {}, {}, 0.0
     for name, allowed in filters.items():
         out = None if allowed is None else excluded
-        want, got = exact.top_k(queries, K, out, allowed), near.top_k(queries, K, out, allowed)
+        want, got = (
+            exact.top_k(queries, K, exclude=out, allowed=allowed),
+            near.top_k(queries, K, exclude=out, allowed=allowed),
+        )
         pairs = zip(want.items, got.items, strict=True)
         shares = [len(np.intersect1d(a, b)) / K for a, b in pairs]
         recall[name], approximate[name] = float(np.mean(shares)), float(got.approximate)
@@ -156,7 +159,9 @@ def measured(data: VectorSet, rounds: int) -> IndexFigures:
 
 
 def _one(index: Index, queries: Floats, out: Any, allowed: Any, row: int) -> object:
-    return index.top_k(queries[row : row + 1], K, None if out is None else out[row : row + 1], allowed)
+    return index.top_k(
+        queries[row : row + 1], K, exclude=None if out is None else out[row : row + 1], allowed=allowed
+    )
 
 
 def _many(index: Index, queries: Floats, _: int) -> object:

@@ -84,7 +84,7 @@ def main() -> None:
                 job = Job(
                     str(prepared.folder.resolve()), prepared.digest, recipe, str(out), args.steps, workers
                 )
-                run(job, Patience(attempts=1), lambda _: None, TimedWorker)
+                run(job, Patience(attempts=1), progress=lambda _: None, worker=TimedWorker)
                 row = {"data": prepared.folder.name, "interactions": len(data), "users": len(data.users)}
                 row |= {"items": len(data.items), "workers": workers, "dim": recipe.model.dim}
                 rows.append(row | json.loads(out.read_text(encoding="utf-8")))

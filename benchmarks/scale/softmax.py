@@ -27,7 +27,8 @@ from benchmarks.scale.watch import Curve, Judge, K, Watch
 from butaca.data.fractal import Growth, grow
 from butaca.data.movielens import load_movielens
 from butaca.recipes import DEFAULT
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 
 #: (users, items) times the original's.
@@ -66,7 +67,9 @@ def one(
     recipe = replace(recipe, model=replace(recipe.model, cold_features=(), **choice))
     model = recipe.build()
     watch = Epochs(judge, model, progress=progress)
-    model.fit(train, epochs, recipe.batch_size, recipe.make_optimizer(), [watch])
+    model.fit(
+        train, epochs, batch_size=recipe.batch_size, optimizer=recipe.make_optimizer(), callbacks=[watch]
+    )
     start, *after = watch.curve.seconds
     return watch.curve.recall[0], Curve([round(s - start, 2) for s in after], watch.curve.recall[1:])
 
@@ -78,7 +81,7 @@ def measure(progress: Console, small: bool) -> list[Line]:
         with tempfile.TemporaryDirectory(prefix="butaca-softmax-") as name:
             folder = Path(name)
             grow(ml, folder / "big", Growth(users, items))
-            prepare(folder / "big", folder / "p", Preparing(test=0.1, split="random"))
+            prepare(folder / "big", folder / "p", Preparing(test_share=0.1, split="random"))
             data = Prepared.open(folder / "p")
             judge = Judge.of(data, 1000)
             for title, draws, epochs in SOFTMAXES:

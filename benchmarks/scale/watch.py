@@ -57,12 +57,12 @@ class Judge:
     def __call__(self, queries: Floats, items: Floats, *, bias: Floats | None = None) -> float:
         """Returns Recall@20 of the users' query vectors [len(users), d] with all candidates [N, d]."""
         scorer = _Products(self.users, queries, items, bias)
-        return evaluate_scorer(scorer, self.test, self.seen).metric("recall", K)
+        return evaluate_scorer(scorer, self.test, seen=self.seen).metric("recall", K)
 
     def seconds(self, queries: Floats, items: Floats, *, bias: Floats | None) -> float:
         """Returns how long judging takes, lists of 100 included."""
         began = time.perf_counter()
-        evaluate_scorer(_Products(self.users, queries, items, bias), self.test, self.seen, lists=100)
+        evaluate_scorer(_Products(self.users, queries, items, bias), self.test, seen=self.seen, lists=100)
         return time.perf_counter() - began
 
     def own(self) -> Histories:
@@ -140,8 +140,8 @@ class Watch(Callback):
         fitted = self.model._fitted
         assert fitted is not None
         return answering_vectors(
-            self.model.settings, self.training.towers, self.training.features, histories, len(fitted.items),
-            fitted.bins, fitted.spectrum,
+            self.model.settings, self.training.towers, features=self.training.features, seen=histories,
+            n_items=len(fitted.items), bins=fitted.bins, spectrum=fitted.spectrum,
         )  # fmt: skip
 
     def _snapshot(self) -> None:

@@ -28,9 +28,10 @@ LARGE = 4096
 
 def main() -> None:
     model, epochs = NOTEBOOK.model, NOTEBOOK.epochs
-    train, _ = random_split(load_movielens("100k").keyed_by("movie_title"), test=0.2, seed=42)
+    train, _ = random_split(load_movielens("100k").keyed_by("movie_title"), test_share=0.2, seed=42)
     plan = BatchPlan(NOTEBOOK.batch_size, "in_batch", "none", shuffle="once", seed=model.seed)
-    batches = list(Batches(train.user, train.item, len(train.users), len(train.items), plan).epoch(0))
+    n_users, n_items = len(train.users), len(train.items)
+    batches = list(Batches(train.user, train.item, n_users=n_users, n_items=n_items, plan=plan).epoch(0))
     users = [int((np.asarray(b.query_rows) != len(train.users)).sum()) for b in batches]
     titles = [int(np.isfinite(np.asarray(b.log_weight)).sum()) for b in batches]
     cells = epochs * sum(q * c for q, c in zip(users, titles, strict=True))  # of all score matrices

@@ -45,7 +45,15 @@ class ClosedForm:
 
     def __init__(self, train: Dataset, settings: SpectralSettings, *, seed: int) -> None:
         items = len(train.items)
-        spectrum = decompose(train.user, train.item, train.timestamp, items, settings.dim, settings, seed)
+        spectrum = decompose(
+            train.user,
+            train.item,
+            time=train.timestamp,
+            n_items=items,
+            dim=settings.dim,
+            settings=settings,
+            seed=seed,
+        )
         head, self.candidates = closed_form(spectrum, settings)
         self.tower = QueryTower(np.zeros((1, 0), np.float32), head=head)
         self.seen = Histories.of(train)

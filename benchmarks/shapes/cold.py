@@ -103,7 +103,7 @@ def explore_trust(train: Dataset, seeds: int) -> None:
                         answering, vectors=replace(answering.vectors, tower=tower)
                     )
                 for name, scorer in ways.items():
-                    judgement = evaluate_scorer(scorer, test, seen)
+                    judgement = evaluate_scorer(scorer, test, seen=seen)
                     row = [judgement.metric(metric, k) for metric, k, _ in MEASURES]
                     found.setdefault((given, by_time, name), []).append(row)
     for (n_given, timed, name), rows in found.items():
@@ -147,7 +147,7 @@ def new_users(data: Dataset, seeds: int) -> tuple[dict[str, object], str]:
             mask = brought(out, given, by_time=by_time)
             test = out.take(np.flatnonzero(~mask))
             seen = Histories.of(out.take(np.flatnonzero(mask)))
-            mine = OverSeeds.of([evaluate_scorer(m.answering(seen), test, seen) for m in ours])
+            mine = OverSeeds.of([evaluate_scorer(m.answering(seen), test, seen=seen) for m in ours])
             others = {"item-kNN": knn.answering(seen), "EASE": ease.answering(seen)}
             theirs = judged({**fixed, **others}, test, seen=seen)
             verdict = against(mine, theirs)

@@ -81,7 +81,7 @@ def over_seeds(
         begin = time.perf_counter()
         scorer = fit(train, seed)
         seconds.append(time.perf_counter() - begin)
-        evaluations.append(evaluate_scorer(scorer if only is None else Only(scorer, only), test, seen))
+        evaluations.append(evaluate_scorer(scorer if only is None else Only(scorer, only), test, seen=seen))
     return SeedRuns(OverSeeds.of(evaluations), tuple(seconds))
 
 
@@ -90,13 +90,14 @@ def judged(
 ) -> dict[str, Evaluation]:
     """Judges scorers without randomness on the same pairs."""
     return {
-        name: evaluate_scorer(s if only is None else Only(s, only), test, seen) for name, s in scorers.items()
+        name: evaluate_scorer(s if only is None else Only(s, only), test, seen=seen)
+        for name, s in scorers.items()
     }
 
 
 def against(ours: Evaluation, others: Mapping[str, Evaluation]) -> Verdict:
     """Returns the paired verdict on the four measures."""
-    return Verdict(compare_many(ours, others, [(metric, k) for metric, k, _ in MEASURES]))
+    return Verdict(compare_many(ours, others, measures=[(metric, k) for metric, k, _ in MEASURES]))
 
 
 def some_users(evaluation: OverSeeds, pairs: Bools) -> OverSeeds:

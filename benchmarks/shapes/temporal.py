@@ -74,7 +74,7 @@ def best_share(train: Dataset) -> float:
     before, after = temporal_split(train, TEST)
     seen = Histories.of(before)
     found = {
-        share: evaluate_scorer(recent(before, share), after, seen).metric("ndcg", 20) for share in SHARES
+        share: evaluate_scorer(recent(before, share), after, seen=seen).metric("ndcg", 20) for share in SHARES
     }
     for share, value in found.items():
         print(f"recent popularity, half-life {share:g} of the span: {value:.4f}", file=sys.stderr)
@@ -111,7 +111,7 @@ def fit_later(chosen: Recipe, share: float, extra: float, train: Dataset, seed: 
     What histories teach is of the past; the term tells what has come since.
     """
     fitted = fit_seed(model(prior_half_life=share)(chosen), train, seed)
-    term = item_prior(train, "recent", extra, share)
+    term = item_prior(train, "recent", power=extra, half_life=share)
     assert term is not None
     return Later(fitted, term)
 

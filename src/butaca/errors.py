@@ -1,4 +1,4 @@
-"""The exception tree. Every message says the rule, what was received and the cure.
+"""This module holds the exception tree. Every message says the rule, what was received and the cure.
 
 Catch `ButacaError` to catch everything butaca raises on purpose. Each kind is also the built-in
 exception that a caller would expect (a `TableError` is a `ValueError`, a `NotFittedError` an
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class ButacaError(Exception):
-    """Something the caller can mend.
+    """A ButacaError is something that the caller can mend.
 
     Args:
         rule: what must hold, one sentence.
@@ -31,48 +31,48 @@ class ButacaError(Exception):
 
 
 class CollapseWarning(UserWarning):
-    """Training ended with (nearly) the same list for everyone."""
+    """A CollapseWarning says that training ended with (nearly) the same list for everyone."""
 
 
 class SourceError(ButacaError, OSError):
-    """A data set could not be fetched, verified or stored."""
+    """A SourceError says that a data set could not be fetched, verified or stored."""
 
 
 class TableError(ButacaError, ValueError):
-    """A table of interactions or features breaks a rule; names row and column where it can."""
+    """A TableError says that a table breaks a rule; it names row and column where it can."""
 
 
 class SplitError(ButacaError, ValueError):
-    """A split that would be empty, leak, or needs a column that is not there."""
+    """A SplitError says that a split would be empty, leak, or need a column that is not there."""
 
 
 class SettingError(ButacaError, ValueError):
-    """A setting outside its range, or two that exclude each other."""
+    """A SettingError says that a setting is outside its range, or that two exclude each other."""
 
 
 class FeatureError(ButacaError, ValueError):
-    """A declared feature does not fit the data it was given."""
+    """A FeatureError says that a declared feature does not fit the data it was given."""
 
 
 class NotFittedError(ButacaError, AttributeError):
-    """The estimator was asked before it learned."""
+    """A NotFittedError says that the estimator was asked before it learned."""
 
 
 class UnknownEntityError(ButacaError, LookupError):
-    """A user or item that the model has never seen."""
+    """An UnknownEntityError names a user or item that the model has never seen."""
 
 
 class CheckpointError(ButacaError, ValueError):
-    """A training checkpoint that is damaged or belongs to another run."""
+    """A CheckpointError says that a training checkpoint is damaged or belongs to another run."""
 
 
 class BundleError(ButacaError, ValueError):
-    """A model folder that is missing, damaged, truncated or newer than this version reads."""
+    """A BundleError says that a model folder is missing, damaged, truncated or of a newer version."""
 
 
 class ClusterError(ButacaError, RuntimeError):
-    """A Ray cluster that can't be reached, or whose workers don't finish."""
+    """A ClusterError says that a Ray cluster can't be reached, or that its workers don't finish."""
 
 
 class StoreError(ButacaError, OSError):
-    """The event store can't be opened, read or written; what was not acknowledged was not stored."""
+    """A StoreError says that the event store failed; what was not acknowledged was not stored."""

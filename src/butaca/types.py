@@ -1,4 +1,4 @@
-"""The kinds of value that cross rooms: array aliases and the Scorer protocol.
+"""This module holds the kinds of value that cross rooms: array aliases and the Scorer protocol.
 
 Shapes are written at line ends and in docstrings: [B, d] is B rows of d columns. U users, N items,
 B a batch of users, P test pairs, d the dimension of the vectors.
@@ -22,18 +22,18 @@ Values: TypeAlias = NDArray[Any]  # raw values of a column, any dtype
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Anything that scores every item for a user: a tower model, a baseline, a ranker.
+    """A Scorer scores every item for a user: a tower model, a baseline, a ranker.
 
     Every member passes the same contract suite (tests/scorers/test_scorer_contract.py).
     """
 
     @property
     def n_items(self) -> int:
-        """Size N of the catalogue that `score` covers, in code order."""
+        """Returns the size N of the catalogue that `score` covers, in code order."""
         ...
 
     def score(self, users: Codes) -> Floats:
-        """Scores of the whole catalogue: user codes [B] -> [B, N], higher is better.
+        """Returns the scores of the whole catalogue: user codes [B] -> [B, N], higher is better.
 
         A code outside the known users is an unknown user and gets the scorer's answer for one.
         The same users get the same scores whatever else is in the batch, to float tolerance.

@@ -114,8 +114,8 @@ def test_without_a_history_the_answer_is_popularity(name):
 @pytest.mark.parametrize("name", FROM_HISTORY)
 def test_a_fitted_baseline_answers_for_other_users_by_their_histories(name):
     model = FROM_HISTORY[name]().fit(small())
-    new = Histories.from_pairs(users(0, 1), users(1, 2), 2)  # c and b are what user 2 had
-    other = model.answering(Histories.from_pairs(users(0, 0), users(1, 2), 2))
+    new = Histories.from_pairs(users(0, 1), users(1, 2), n_users=2)  # c and b are what user 2 had
+    other = model.answering(Histories.from_pairs(users(0, 0), users(1, 2), n_users=2))
     np.testing.assert_allclose(other.score(users(0)), model.score(users(2)), rtol=1e-6)
     assert model.answering(new).score(users(0)).shape == (1, 3)
     np.testing.assert_array_equal(model.score(users(0)), FROM_HISTORY[name]().fit(small()).score(users(0)))
@@ -175,7 +175,7 @@ def judged(ml_split):
     seen = Histories.of(train)
 
     def judge(scorer):
-        return evaluate_scorer(scorer.fit(train), test, seen)
+        return evaluate_scorer(scorer.fit(train), test, seen=seen)
 
     return judge
 
@@ -224,7 +224,7 @@ def test_popularity_in_the_anchors_convention(ml_split):
         def score(self, users):
             return np.broadcast_to(counts.astype(np.float32), (len(users), len(counts)))
 
-    lost = evaluate_scorer(Once(), test, seen)
+    lost = evaluate_scorer(Once(), test, seen=seen)
     assert [lost.top_k(k) for k in (1, 10, 100)] == pytest.approx([0.0105, 0.0891, 0.4089], abs=6e-5)
 
 

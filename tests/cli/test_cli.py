@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from butaca.cli.model import conditions
 from tests.support.boards import checkerboard, left_out
-
-BUTACA = Path(sys.executable).with_name("butaca")
-
-
-def butaca(*arguments, cwd, ok=True, **env):
-    run = subprocess.run(
-        [BUTACA, *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "100"} | env,
-        check=False,
-    )
-    assert (run.returncode == 0) is ok, run.stdout + run.stderr
-    assert "Traceback" not in run.stderr
-    return run
+from tests.support.commands import BUTACA, butaca
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +141,7 @@ def test_splits_are_judged_beside_popularity_and_evaluate_repeats_it(table, spli
             assert again[name] == pytest.approx(value, rel=1e-5), name
         else:
             assert again[name] == value
-    assert manifest["about"]["split"]["how"] == split
+    assert manifest["about"]["split"]["split"] == split
 
 
 def test_tensorboard_checkpoint_and_resume(table):
@@ -184,7 +167,7 @@ def test_tensorboard_checkpoint_and_resume(table):
         (["fit", "nowhere.csv"], ["nowhere.csv"]),
         (["fit", "ml-101k"], ["ml-100k"]),
         (["fit", "ratings.csv", "--user-column", "who"], ["who", "userId"]),
-        (["fit", "ratings.csv", "--test", "1.5"], ["test=1.5"]),
+        (["fit", "ratings.csv", "--test-share", "1.5"], ["test_share=1.5"]),
         (["fit", "ratings.csv", "--split", "user", "--recipe", "notebook"], ["never saw"]),
         (["fit", "ratings.csv", "--resume"], ["--checkpoint"]),
         (["recommend", "m"], ["--user", "--history"]),

@@ -41,7 +41,7 @@ def test_gini_by_hand():
 
 
 def test_sizes_and_pairs_are_distinct(grown, ml):
-    manifest = read_manifest(grown, "grown", "")
+    manifest = read_manifest(grown, "grown", made_by="")
     verify(grown, manifest)
     found = rows(grown, "count(*) n, count(DISTINCT (user_id, movie_id)) d")
     assert found["n"][0] == found["d"][0] == manifest["interactions"]
@@ -145,7 +145,7 @@ def test_one_without_times_or_values(tmp_path):
 def test_what_is_there_is_not_overwritten(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(TableError, match=r"holds something else\. Choose another --out"):
+    with pytest.raises(TableError, match=r"holds something else\. Choose another folder"):
         grow(checkerboard(), tmp_path / "mine", Growth(2, 4))
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
@@ -200,9 +200,9 @@ def test_damage_is_named(tmp_path):
     content = bytearray(path.read_bytes())
     content[50] ^= 1
     path.write_bytes(content)
-    manifest = read_manifest(tmp_path / "big", "grown", "")
+    manifest = read_manifest(tmp_path / "big", "grown", made_by="")
     with pytest.raises(TableError, match=r"items\.parquet: its contents"):
         verify(tmp_path / "big", manifest)
     path.write_bytes(content[:-1])
     with pytest.raises(TableError, match=r"items\.parquet: it holds"):
-        read_manifest(tmp_path / "big", "grown", "")
+        read_manifest(tmp_path / "big", "grown", made_by="")

@@ -19,7 +19,7 @@ VALUE = np.array([4, 1, 2, 5], dtype=np.float32)
 
 def test_the_latest_of_a_repeated_pair_stays():
     time = np.array([30, 10, 20, 40])
-    h = Histories.from_pairs(USER, ITEM, 3, VALUE, time)
+    h = Histories.from_pairs(USER, ITEM, n_users=3, value=VALUE, time=time)
     assert h.items.tolist() == [2, 3, 5]
     assert h.value.tolist() == [1, 5, 4]  # the pair (1, 5): 4 at time 30, not 2 at time 20
     assert h.time.tolist() == [10, 40, 30]
@@ -27,13 +27,13 @@ def test_the_latest_of_a_repeated_pair_stays():
 
 
 def test_the_last_row_stays_where_times_are_equal_or_missing():
-    assert Histories.from_pairs(USER, ITEM, 2, VALUE).value.tolist() == [1, 5, 2]
+    assert Histories.from_pairs(USER, ITEM, n_users=2, value=VALUE).value.tolist() == [1, 5, 2]
     same = np.zeros(4, dtype=np.int64)
-    assert Histories.from_pairs(USER, ITEM, 2, VALUE, same).value.tolist() == [1, 5, 2]
+    assert Histories.from_pairs(USER, ITEM, n_users=2, value=VALUE, time=same).value.tolist() == [1, 5, 2]
 
 
 def test_rows_align_values_with_the_pairs_of_a_batch():
-    h = Histories.from_pairs(USER, ITEM, 3, VALUE)
+    h = Histories.from_pairs(USER, ITEM, n_users=3, value=VALUE)
     users = np.array([1, 2, 9, 0, 1], dtype=np.int32)
     rows, at = h.rows(users)
     assert rows.tolist() == [0, 0, 3, 4, 4]

@@ -21,7 +21,7 @@ from butaca.workflows.loading import Columns, with_events
 
 def test_new_people_and_items_come_after_those_that_are_there(board):
     more = with_interactions(
-        board, ["u03", "zoe"], ["i07", "new"], np.array([5.0, np.nan]), np.array([10**6, 7])
+        board, ["u03", "zoe"], ["i07", "new"], value=np.array([5.0, np.nan]), timestamp=np.array([10**6, 7])
     )
     assert len(more) == len(board) + 1  # u03 had i07 already: its latest row stays
     assert more.users.ids.values[: len(board.users)].tolist() == board.users.ids.values.tolist()
@@ -114,7 +114,7 @@ def test_a_store_that_is_not_there_is_not_made(board, tmp_path):
 
 
 def test_the_command_fits_a_table_and_its_events(board, events, tmp_path):
-    from tests.cli.test_cli import butaca
+    from tests.support.commands import butaca
 
     pairs = zip(board.user.tolist(), board.item.tolist(), strict=True)
     lines = ["user,item", *(f"u{u:02d},i{i:02d}" for u, i in pairs)]

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from butaca import files
 from butaca.data import copies, download, sources
 from butaca.data.copies import Copy
 from butaca.data.sources import ARCHIVES, Archive, cache_folder, find
@@ -251,7 +252,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
         created[-1].write_bytes(GOOD[:10])  # as far as it got
         return open("/dev/full", "wb")
 
-    monkeypatch.setattr(download, "open", open_on_full_disk, raising=False)
+    monkeypatch.setattr(files, "open", open_on_full_disk, raising=False)
     with pytest.raises(SourceError, match="No space left on device") as caught:
         find("100k")
     assert "room" in caught.value.rule

@@ -110,7 +110,7 @@ class TestRandomSplit:
         zeros = np.zeros(n, dtype=np.int32)
         entities = Entities("id", Vocabulary.of([0]))
         data = Dataset(entities, entities, zeros, zeros, timestamp=np.arange(n))
-        train, test = random_split(data, test=0.2, seed=42)
+        train, test = random_split(data, test_share=0.2, seed=42)
         assert (len(train), len(test)) == (80_000, 20_000)
         order = np.random.default_rng(42).permutation(n)
         assert train.timestamp is not None
@@ -148,9 +148,9 @@ class TestStratifiedSplit:
         # the same draws; item 0 has rows 0 2 4 (.375 .732 .156), item 1 rows 1 3 5 (.951 .599 .156)
         # half of three is 1.5, so one trains: rows 4 and 5
         data = dataset([0, 0, 0, 1, 1, 1], [0, 1, 0, 1, 0, 1], None)
-        assert numbers(stratified_split(data, test=0.5)[0]) == [4, 5]
+        assert numbers(stratified_split(data, test_share=0.5)[0]) == [4, 5]
         # user 0 has rows 0 1 2, user 1 rows 3 4 5: rows 0 and 5
-        assert numbers(stratified_split(data, test=0.5, by="user")[0]) == [0, 5]
+        assert numbers(stratified_split(data, test_share=0.5, by="user")[0]) == [0, 5]
 
     @PATIENT
     @given(data=datasets(), quarters=st.integers(1, 3), seed=SEEDS, by=st.sampled_from(["item", "user"]))
@@ -193,10 +193,10 @@ class TestTemporalSplit:
 
     def test_by_hand(self) -> None:
         # times 1 1 2 3 3 3: cuts leave 2 or 3 of 6 to train; half is 3, so 3 on tests
-        train, test = temporal_split(dataset([0] * 6, [0] * 6, [3, 1, 3, 2, 1, 3]), test=0.5)
+        train, test = temporal_split(dataset([0] * 6, [0] * 6, [3, 1, 3, 2, 1, 3]), test_share=0.5)
         assert (numbers(train), numbers(test)) == ([1, 3, 4], [0, 2, 5])
         # a fifth of 6 tests, so 4.8 train: 3 is nearer than 2, and 3, 3, 3 may not be parted
-        train, test = temporal_split(dataset([0] * 6, [0] * 6, [3, 1, 3, 2, 1, 3]), test=0.2)
+        train, test = temporal_split(dataset([0] * 6, [0] * 6, [3, 1, 3, 2, 1, 3]), test_share=0.2)
         assert numbers(test) == [0, 2, 5]
 
     @given(data=datasets(), share=SHARES, seed=SEEDS)
@@ -260,7 +260,7 @@ class TestUserSplit:
     def test_users_without_interactions_do_not_count(self) -> None:
         # users 1, 3 and 5 of six have any; a third of three is one
         data = dataset([1, 3, 5, 5], [0, 0, 0, 1], None)
-        _, test = user_split(data, test=1 / 3)
+        _, test = user_split(data, test_share=1 / 3)
         assert len(set(test.user.tolist())) == 1
 
     def test_another_seed_gives_other_users(self) -> None:
@@ -277,7 +277,7 @@ EMPTY = dataset([], [], [])
 @pytest.mark.parametrize("split", [random_split, stratified_split, temporal_split, user_split])
 @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
 def test_the_share_lies_between_0_and_1(split: Callable, share: float) -> None:
-    with pytest.raises(SplitError, match=rf"between 0 and 1.*test={share}.*test=0\.2"):
+    with pytest.raises(SplitError, match=rf"between 0 and 1.*test_share={share}.*test_share=0\.2"):
         split(TIMED, share)
 
 

@@ -62,12 +62,13 @@ def cases(draw):
 @given(cases(), st.sampled_from([1, 16, 1 << 22]))
 def test_ranks_agree_with_a_loop_and_a_sort(case, chunk):
     scores, (user, item), (seen_user, seen_item) = case
-    histories = Histories.from_pairs(seen_user, seen_item, len(scores))
+    histories = Histories.from_pairs(seen_user, seen_item, n_users=len(scores))
     before = scores.copy()
     original, protocol.CHUNK = protocol.CHUNK, chunk
     try:
-        kept = rank_pairs(Fixed(scores), user.astype(np.int32), item.astype(np.int32))
-        left_out = rank_pairs(Fixed(scores), user.astype(np.int32), item.astype(np.int32), histories)
+        pairs = user.astype(np.int32), item.astype(np.int32)
+        kept, _ = rank_pairs(Fixed(scores), *pairs, seen=None, k=0)
+        left_out, _ = rank_pairs(Fixed(scores), *pairs, seen=histories, k=0)
     finally:
         protocol.CHUNK = original
     assert kept.tolist() == [naive_rank(scores[u], i, set()) for u, i in zip(user, item, strict=True)]
@@ -93,8 +94,8 @@ def test_ties_count_against_the_scorer():
 
 def test_a_seen_test_item_cannot_be_hit():
     test = small(pairs=((0, 1),))
-    seen = Histories.from_pairs(np.array([0]), np.array([1]), 2)
-    result = evaluate_scorer(Fixed([[0, 9, 0], [0, 0, 0]]), test, seen)
+    seen = Histories.from_pairs(np.array([0]), np.array([1]), n_users=2)
+    result = evaluate_scorer(Fixed([[0, 9, 0], [0, 0, 0]]), test, seen=seen)
     assert result.ranks.tolist() == [3]
     assert result.top_k(3) == 0.0
 

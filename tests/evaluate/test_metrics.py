@@ -185,10 +185,10 @@ class Fixed:
 
 def test_lists_are_best_first_ties_by_code_and_end_where_nothing_is_left():
     scorer = Fixed([[1, 3, 3, 2], [0, 0, 0, 0], [np.nan, 1, 2, 3]])
-    seen = Histories.from_pairs(np.array([0, 1, 1]), np.array([3, 0, 1]), 3)
+    seen = Histories.from_pairs(np.array([0, 1, 1]), np.array([3, 0, 1]), n_users=3)
     users = np.array([2, 0, 1], dtype=np.int32)
-    assert top_lists(scorer, users, seen, 3).tolist() == [[3, 2, 1], [1, 2, 0], [2, 3, -1]]
-    assert top_lists(scorer, users, None, 9).tolist() == [[3, 2, 1, -1], [1, 2, 3, 0], [0, 1, 2, 3]]
+    assert top_lists(scorer, users, seen=seen, k=3).tolist() == [[3, 2, 1], [1, 2, 0], [2, 3, -1]]
+    assert top_lists(scorer, users, seen=None, k=9).tolist() == [[3, 2, 1, -1], [1, 2, 3, 0], [0, 1, 2, 3]]
 
 
 def test_lists_of_an_evaluation_are_those_of_its_users(ml_split):
@@ -196,8 +196,8 @@ def test_lists_of_an_evaluation_are_those_of_its_users(ml_split):
     rng = np.random.default_rng(0)
     scorer = Fixed(rng.integers(0, 50, (len(train.users), len(train.items))))  # many ties
     seen = Histories.of(train)
-    result = evaluate_scorer(scorer, test, seen, lists=20)
-    np.testing.assert_array_equal(result.lists, top_lists(scorer, result.users, seen, 20))
+    result = evaluate_scorer(scorer, test, seen=seen, lists=20)
+    np.testing.assert_array_equal(result.lists, top_lists(scorer, result.users, seen=seen, k=20))
     for row in (0, 500):
         u = int(result.users[row])
         left = scorer.scores[u].copy()
@@ -213,7 +213,7 @@ def test_all_of_movielens_100k_takes_a_fraction_of_a_second(ml_split):
     times = []
     for _ in range(3):
         begin = time.perf_counter()
-        result = evaluate_scorer(scorer, test, seen, lists=100)
+        result = evaluate_scorer(scorer, test, seen=seen, lists=100)
         for name in ("top_k_accuracy", *PER_USER):
             for k in (1, 10, 20, 100, None):
                 result.metric(name, k)
@@ -223,12 +223,12 @@ def test_all_of_movielens_100k_takes_a_fraction_of_a_second(ml_split):
 
 # Beyond accuracy: users 0 and 1 had item 0, user 1 item 1 too; user 2 had nothing.
 
-SEEN = Histories.from_pairs(np.array([0, 1, 1]), np.array([0, 0, 1]), 3)
+SEEN = Histories.from_pairs(np.array([0, 1, 1]), np.array([0, 0, 1]), n_users=3)
 
 
 def test_beyond_accuracy_by_hand():
     lists = np.array([[1, 2, 3], [2, 3, 1], [0, 1, 2]], dtype=np.int32)
-    found = beyond.beyond_accuracy(lists, np.arange(3, dtype=np.int32), SEEN, 5, k=2)
+    found = beyond.beyond_accuracy(lists, np.arange(3, dtype=np.int32), seen=SEEN, n_items=5, k=2)
     assert found.k == 2
     assert found.coverage == 4 / 5  # items 1, 2, 3 and 0
     # Shares 1, 1/2, 0, 0, 0 of two users; 0 counts as one of two, one bit: items 1 2 | 2 3 | 0 1.
@@ -277,7 +277,7 @@ def test_co_occurrence_is_the_cosine_of_who_had_both(monkeypatch, pairs, bits):
     had = rng.random((150, 9)) < rng.random(9)
     had[:, 8] = False  # nobody had it
     user, item = np.nonzero(had)
-    seen = Histories.from_pairs(user.astype(np.int32), item.astype(np.int32), 150)
+    seen = Histories.from_pairs(user.astype(np.int32), item.astype(np.int32), n_users=150)
     lists = np.array([rng.choice(9, 4, replace=False) for _ in range(20)], dtype=np.int32)
     lists[0, 2:] = -1
     lists[1, 1:] = -1
@@ -312,7 +312,7 @@ def test_a_sparse_matrix_of_other_values_is_refused():
 
 def test_slices_by_hand():
     # Histories of 1, 2, 3 items and none; items had by 3, 2, 1 and 0.
-    seen = Histories.from_pairs(np.array([0, 1, 1, 2, 2, 2]), np.array([0, 0, 1, 0, 1, 2]), 4)
+    seen = Histories.from_pairs(np.array([0, 1, 1, 2, 2, 2]), np.array([0, 0, 1, 0, 1, 2]), n_users=4)
     user = np.array([0, 1, 2, 2, 3], dtype=np.int32)
     item = np.array([1, 2, 3, 3, 0], dtype=np.int32)
     result = Evaluation(np.array([0, 200, 50, 50, 0]), 300, True, None, user, item)
@@ -337,7 +337,7 @@ def test_slices_by_hand():
 def test_slices_cover_every_pair_once(ml_split):
     train, test = ml_split
     seen = Histories.of(train)
-    result = evaluate_scorer(Fixed(np.zeros((len(train.users), len(train.items)))), test, seen)
+    result = evaluate_scorer(Fixed(np.zeros((len(train.users), len(train.items)))), test, seen=seen)
     parts = by_slice(result, seen)
     for kind in ("users", "items"):
         of_kind = [s for s in parts if s.name.startswith(kind)]

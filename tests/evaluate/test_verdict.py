@@ -57,7 +57,7 @@ def test_the_interval_is_that_of_theory_where_theory_has_one():
     rng = np.random.default_rng(5)
     n = 400
     ours, theirs = (evaluation(np.where(rng.random(n) < p, 0, 150)) for p in (0.5, 0.3))
-    found = compare(ours, theirs, "hit_rate", 10, n_resamples=20_000)
+    found = compare(ours, theirs, metric="hit_rate", k=10, n_resamples=20_000)
     d = ours.per_user("hit_rate", 10) - theirs.per_user("hit_rate", 10)
     half = 1.96 * d.std() / n**0.5
     assert found.difference == pytest.approx(d.mean())
@@ -70,7 +70,7 @@ def test_top_k_accuracy_is_resampled_by_user_as_hits_over_pairs():
     user = np.sort(rng.integers(0, 25, 300))
     item = np.arange(300)
     a, b = (evaluation(rng.integers(0, 30, 300), user, item, 400) for _ in range(2))
-    found = compare(a, b, "top_k_accuracy", 10, n_resamples=4000, seed=3)
+    found = compare(a, b, metric="top_k_accuracy", k=10, n_resamples=4000, seed=3)
     draws = []
     for _ in range(4000):
         pairs = np.concatenate([np.flatnonzero(user == u) for u in rng.choice(25, 25)])
@@ -101,10 +101,10 @@ def test_the_words():
 def test_many_comparisons_are_each_what_one_alone_is():
     rng = np.random.default_rng(8)
     a, b, c = (evaluation(rng.integers(0, 60, 90)) for _ in range(3))
-    many = compare_many(a, {"b": b, "c": c}, [("ndcg", 10), ("top_k_accuracy", 20)])
+    many = compare_many(a, {"b": b, "c": c}, measures=[("ndcg", 10), ("top_k_accuracy", 20)])
     for found, alone in (
-        (many["c"][0], compare(a, c, "ndcg", 10)),
-        (many["b"][1], compare(a, b, "top_k_accuracy", 20)),
+        (many["c"][0], compare(a, c, metric="ndcg", k=10)),
+        (many["b"][1], compare(a, b, metric="top_k_accuracy", k=20)),
     ):
         assert (found.metric, found.k, found.difference) == (alone.metric, alone.k, alone.difference)
         assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=1e-12)
@@ -130,7 +130,7 @@ def test_two_thousand_resamples_of_a_thousand_users_take_a_moment():
     times = []
     for _ in range(3):
         begin = time.perf_counter()
-        compare(a, b, "ndcg", 10)
+        compare(a, b, metric="ndcg", k=10)
         times.append(time.perf_counter() - begin)
     assert min(times) < 0.5  # 0.03 s where nothing else runs
 
@@ -167,7 +167,7 @@ def test_the_sentence_says_who_beats_whom():
 
 # What makes numbers lie.
 
-SEEN = Histories.from_pairs(np.array([0, 0, 1]), np.array([0, 1, 1]), 3)
+SEEN = Histories.from_pairs(np.array([0, 0, 1]), np.array([0, 1, 1]), n_users=3)
 
 
 def test_a_random_split_of_timed_data_is_named():
@@ -192,11 +192,11 @@ def test_duplicate_candidates_are_named_by_title_or_vector():
     found = honesty.duplicate_candidates(["Chasing Amy", "Emma", "Chasing Amy"], SEEN)
     assert found.received == "1 items with the title of another, such as 'Chasing Amy' at 0 and 2"
     titles, vectors = ["a", "b", "c"], np.array([[1, 2], [1, 2], [3, 4]], dtype=np.float32)
-    assert "1 of 2 items" in honesty.duplicate_candidates(titles, SEEN, vectors).received
+    assert "1 of 2 items" in honesty.duplicate_candidates(titles, SEEN, vectors=vectors).received
     vectors[1] = 0
-    assert honesty.duplicate_candidates(titles, SEEN, vectors) is None
+    assert honesty.duplicate_candidates(titles, SEEN, vectors=vectors) is None
     vectors[2] = 0  # nobody had item 2: it may well be like another
-    assert honesty.duplicate_candidates(titles, SEEN, vectors) is None
+    assert honesty.duplicate_candidates(titles, SEEN, vectors=vectors) is None
     assert honesty.duplicate_candidates(["", ""], SEEN) is None
 
 
@@ -233,7 +233,7 @@ class SameQuery:
 def test_a_model_with_one_query_vector_for_all_raises_the_alarm(ml_split):
     train, test = ml_split
     seen = Histories.of(train)
-    found = collapse_of(SameQuery(len(train.items)), test.user, seen)
+    found = collapse_of(SameQuery(len(train.items)), test.user, seen=seen)
     assert found is not None
     assert "different people different lists" in found.rule
     assert "two users share 9" in found.received  # 93 % of ten places
@@ -244,25 +244,25 @@ def test_a_model_with_one_query_vector_for_all_raises_the_alarm(ml_split):
 def test_what_everyone_gets_alike_raises_it_and_what_is_personal_does_not(ml_split):
     train, test = ml_split
     seen = Histories.of(train)
-    assert collapse_of(Popularity().fit(train), test.user, seen) is not None
-    assert collapse_of(EASE().fit(train), test.user, seen) is None
+    assert collapse_of(Popularity().fit(train), test.user, seen=seen) is not None
+    assert collapse_of(EASE().fit(train), test.user, seen=seen) is None
 
 
 def test_alikeness_by_hand():
     """Twenty users in two camps, histories apart by camp, and one user without a history."""
     user, item = np.repeat(np.arange(20), 2), np.tile([0, 1, 2, 3], 10)
-    seen = Histories.from_pairs(user, item, 21)
+    seen = Histories.from_pairs(user, item, n_users=21)
     users = np.arange(21, dtype=np.int32)
     same = np.tile(np.array([4, 5], dtype=np.int32), (21, 1))
-    found = alikeness(same, users, seen, 40)
+    found = alikeness(same, users, seen=seen, n_items=40)
     assert (found.n_users, found.k, found.distinct, found.n_items) == (20, 2, 2, 40)
     assert found.overlap == 1
     assert found.history_overlap == pytest.approx(9 / 19)  # nine others of the same camp
     assert (found.popularity, found.history_popularity) == (0, 0.5)
     assert found.collapsed
     by_camp = np.where(np.arange(21)[:, None] % 2 == 0, [[4, 5]], [[6, 7]]).astype(np.int32)
-    assert alikeness(by_camp, users, seen, 40).overlap == pytest.approx(9 / 19)
-    assert collapse(by_camp, users, seen, 40) is None  # as alike as the people are
+    assert alikeness(by_camp, users, seen=seen, n_items=40).overlap == pytest.approx(9 / 19)
+    assert collapse(by_camp, users, seen=seen, n_items=40) is None  # as alike as the people are
 
 
 def test_small_catalogues_and_few_users_raise_no_false_alarm():
@@ -270,11 +270,11 @@ def test_small_catalogues_and_few_users_raise_no_false_alarm():
     board = checkerboard()
     seen = Histories.of(board)
     users = np.arange(20, dtype=np.int32)
-    lists = top_lists(EASE().fit(board), users, seen, 10)
-    assert alikeness(lists, users, seen, 16).k == 1
-    assert collapse(lists, users, seen, 16) is None
+    lists = top_lists(EASE().fit(board), users, seen=seen, k=10)
+    assert alikeness(lists, users, seen=seen, n_items=16).k == 1
+    assert collapse(lists, users, seen=seen, n_items=16) is None
     everyone = np.zeros((alarm.LEAST_USERS - 1, 1), dtype=np.int32)
-    assert collapse(everyone, users[:-1], seen, 16) is None
+    assert collapse(everyone, users[:-1], seen=seen, n_items=16) is None
 
 
 def test_a_sample_of_users_is_enough(ml_split):
@@ -286,7 +286,7 @@ def test_a_sample_of_users_is_enough(ml_split):
             asked.append(len(users))
             return super().score(users)
 
-    assert collapse_of(Asked(len(train.items)), test.user, Histories.of(train), n_users=50) is not None
+    assert collapse_of(Asked(len(train.items)), test.user, seen=Histories.of(train), n_users=50) is not None
     assert sum(asked) == 50
 
 
@@ -296,7 +296,7 @@ def test_a_sample_of_users_is_enough(ml_split):
 @pytest.fixture(scope="module")
 def judged_ease(ml_split):
     train, test = ml_split
-    return judging.judge(EASE().fit(train), train, test, how="random")
+    return judging.judge(EASE().fit(train), train, test, split="random")
 
 
 def test_a_judged_model_stands_beside_the_baselines(judged_ease):
@@ -348,16 +348,16 @@ def test_a_saved_model_gets_the_same_verdict(ml_split, tmp_path):
         user_vectors = rng.normal(size=(len(train.users) + 1, 4)).astype(np.float32)
         item_vectors = rng.normal(size=(len(train.items), 4)).astype(np.float32)
 
-    about = {"split": {"how": "random"}}
+    about = {"split": {"split": "random"}}
     recommender = Recommender.build(Towers(), train, test, about)
-    one = judging.judge(recommender, train, test, how="random").as_json()
+    one = judging.judge(recommender, train, test, split="random").as_json()
     recommender.save(tmp_path / "model")
     assert judging.judge_saved(Recommender.load(tmp_path / "model")).as_json() == one
 
 
 def test_the_temporal_split_warns_of_new_users_and_not_of_the_split(ml):
     train, test = temporal_split(ml.keyed_by("movie_title"), 0.2)
-    judged = judging.judge(Popularity().fit(train), train, test, how="temporal")
+    judged = judging.judge(Popularity().fit(train), train, test, split="temporal")
     rules = {w.rule for w in judged.warnings}
     assert "A personal list needs a history" in rules
     assert "A model in use knows only the past" not in rules
@@ -380,6 +380,6 @@ def test_verdict_compares_on_its_four_measures():
     board = checkerboard()
     seen = Histories.of(board)
     test = board.take(np.arange(10))
-    ours, theirs = (evaluate_scorer(m.fit(board), test, seen) for m in (EASE(), Popularity()))
+    ours, theirs = (evaluate_scorer(m.fit(board), test, seen=seen) for m in (EASE(), Popularity()))
     row = verdict(ours, {"popularity": theirs}).against["popularity"]
     assert [c.label for c in row] == ["top-10", "top-100", "NDCG@10", "Recall@20"]

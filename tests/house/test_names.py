@@ -8,9 +8,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-#: Names that still have two meanings, until the rooms that hold them have parted.
-PENDING = {"Answering", "Batch", "Choice", "Event", "Facts", "Layout", "Moved", "Place", "Ratings"}
-
 
 def classes() -> dict[str, list[str]]:
     """Where each class is defined, those inside functions and classes too."""
@@ -24,6 +21,4 @@ def classes() -> dict[str, list[str]]:
 
 
 def test_every_class_name_is_defined_once():
-    twice = {name: places for name, places in classes().items() if len(places) > 1}
-    assert {name: places for name, places in twice.items() if name not in PENDING} == {}
-    assert set(twice) >= PENDING, "names that are clear now leave PENDING"
+    assert {name: places for name, places in classes().items() if len(places) > 1} == {}

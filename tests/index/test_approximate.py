@@ -27,8 +27,7 @@ from butaca.index.interface import Index
 from butaca.index.scan import Scan
 from butaca.recommend.recommender import Recommender
 from butaca.serve.registry import Registry
-from tests.serve.test_service import asking, post
-from tests.support.serving import running_app
+from tests.support.serving import asking, post, running_app
 
 
 @pytest.fixture(scope="module", params=[1 << 19, 15_000], ids=["whole", "parts"])
@@ -64,13 +63,13 @@ def test_parts_find_what_the_whole_finds():
     book = Codebook.fit(vectors, None, 0)
     codes, queries = book.codes(vectors, None), np.abs(rng.standard_normal((10, 16), dtype=np.float32))
     turned = book.turned(queries)
-    whole, parts = Scan(book, codes).search(turned, 300), Scan(book, codes, 10_000).search(turned, 300)
+    whole, parts = Scan(book, codes).search(turned, 300), Scan(book, codes, part=10_000).search(turned, 300)
     assert parts.shape == (10, 300)
     for a, b in zip(whole, parts, strict=True):
         assert len(np.unique(b)) == 300
         assert len(np.intersect1d(a, b)) >= 295
         assert 40_000 in b
-    few = Scan(book, codes, 10_000).search(turned, 40_100)
+    few = Scan(book, codes, part=10_000).search(turned, 40_100)
     for row in few:
         assert (row < 0).sum() == 99
         np.testing.assert_array_equal(np.sort(row)[99:], np.arange(40_001))
@@ -84,7 +83,7 @@ def test_filters_and_exclusions_hold_and_k_come_back(both, seed, share, k):
     rng = np.random.default_rng(seed)
     allowed = rng.random(len(index)) < share
     exclude = [rng.choice(len(index), 50), np.zeros(0, np.int64)]
-    top = index.top_k(queries[:2], k, exclude, allowed)
+    top = index.top_k(queries[:2], k, exclude=exclude, allowed=allowed)
     for row, out in enumerate(exclude):
         left = set(np.flatnonzero(allowed).tolist()) - set(out.tolist())
         items = top.items[row][top.items[row] >= 0].tolist()
@@ -98,16 +97,18 @@ def test_filters_and_exclusions_hold_and_k_come_back(both, seed, share, k):
     elif k <= 70:
         assert top.approximate
     if not top.approximate:
-        assert top.items.tolist() == exact.top_k(queries[:2], k, exclude, allowed).items.tolist()
+        assert (
+            top.items.tolist() == exact.top_k(queries[:2], k, exclude=exclude, allowed=allowed).items.tolist()
+        )
 
 
 def test_a_filter_against_the_query_is_answered_exactly(both):
     """Only what scores low may come back, so none of what looks best is left."""
     exact, index, queries = both
     allowed = exact.scores(queries[:1])[0] < 0
-    top = index.top_k(queries[:1], 10, None, allowed)
+    top = index.top_k(queries[:1], 10, exclude=None, allowed=allowed)
     assert not top.approximate
-    assert top.items.tolist() == exact.top_k(queries[:1], 10, None, allowed).items.tolist()
+    assert top.items.tolist() == exact.top_k(queries[:1], 10, exclude=None, allowed=allowed).items.tolist()
 
 
 def test_more_than_codes_can_tell_is_exact(both):
@@ -146,7 +147,7 @@ def large():
         items=Entities("item_id", Vocabulary(np.arange(n))),
         user_vectors=rng.standard_normal((4, 8), np.float32),
         item_vectors=rng.standard_normal((n, 8), np.float32),
-        seen=Histories.from_pairs(np.arange(3, dtype=np.int32), np.arange(3, dtype=np.int32), 3),
+        seen=Histories.from_pairs(np.arange(3, dtype=np.int32), np.arange(3, dtype=np.int32), n_users=3),
         popularity=np.ones(n, np.float32),
     )
 
@@ -169,10 +170,10 @@ def test_every_list_says_whether_it_may_miss_an_item(both):
     _, index, queries = both
     scores = index.scores(queries[:1])[0]
     low = scores < np.quantile(scores, 0.8)  # a share that codes can answer, and none of what looks best
-    assert not index.top_k(queries[:1], 10, None, low).approximate
+    assert not index.top_k(queries[:1], 10, exclude=None, allowed=low).approximate
     assert not index.top_k(np.zeros((0, 16), np.float32), 10).approximate
-    assert index.top_k(-queries[:1], 10, None, low).approximate
-    assert index.top_k(np.stack([queries[0], -queries[0]]), 10, None, low).approximate
+    assert index.top_k(-queries[:1], 10, exclude=None, allowed=low).approximate
+    assert index.top_k(np.stack([queries[0], -queries[0]]), 10, exclude=None, allowed=low).approximate
 
 
 def test_equal_scores_are_ordered_by_code():

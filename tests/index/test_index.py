@@ -29,7 +29,7 @@ def test_excluded_items_never_come_back_and_k_do():
     index = ExactIndex(rng.normal(size=(50, 4)).astype(np.float32))
     queries = rng.normal(size=(7, 4)).astype(np.float32)
     exclude = [rng.choice(50, 30, replace=False) for _ in range(7)]
-    top = index.top_k(queries, 20, exclude)
+    top = index.top_k(queries, 20, exclude=exclude)
     for row in range(7):
         assert not set(top.items[row].tolist()) & set(exclude[row].tolist())
         assert (top.items[row] >= 0).all()
@@ -40,7 +40,7 @@ def test_excluded_items_never_come_back_and_k_do():
 
 def test_fewer_than_k_left_is_said_with_minus_one():
     index = ExactIndex(np.eye(3, dtype=np.float32))
-    top = index.top_k(np.ones((1, 3), dtype=np.float32), 3, [np.array([0, 2])])
+    top = index.top_k(np.ones((1, 3), dtype=np.float32), 3, exclude=[np.array([0, 2])])
     assert top.items.tolist() == [[1, -1, -1]]
 
 
@@ -63,7 +63,9 @@ def test_bias_is_added_and_chunks_change_nothing(monkeypatch):
 def test_best_of_pairs():
     """Two rows; of row 0 the values 5 and 7, of row 1 the two equal ones in their order."""
     row = np.array([1, 0, 1, 0, 0, 1])
-    items, values = best_of(row, np.array([4, 5, 6, 7, 8, 9]), np.array([2, 5, 1, 3, 7, 2], np.float32), 2, 2)
+    items, values = best_of(
+        row, np.array([4, 5, 6, 7, 8, 9]), value=np.array([2, 5, 1, 3, 7, 2], np.float32), n_rows=2, k=2
+    )
     assert items.tolist() == [[8, 5], [4, 9]]
     assert values.tolist() == [[7, 5], [2, 2]]
 
@@ -106,7 +108,7 @@ def test_lists_are_those_of_a_full_sort_whatever_the_tiles(asked, chunk, rows, w
         patch.setattr(exact, "ROWS", rows)
         patch.setattr(exact, "WIDTH", width)
         patch.setattr(exact, "EVEN", even)
-        top = ExactIndex(vectors, bias).top_k(queries, k, exclude, allowed)
+        top = ExactIndex(vectors, bias).top_k(queries, k, exclude=exclude, allowed=allowed)
     assert top.items.tolist() == by_sorting(vectors, bias, queries, k, exclude, allowed).tolist()
     assert ((top.scores == -np.inf) == (top.items == -1)).all()
 
@@ -149,4 +151,4 @@ def test_wrong_calls():
     with pytest.raises(SettingError, match="k=0"):
         index.top_k(np.ones((1, 2), dtype=np.float32), 0)
     with pytest.raises(SettingError, match="1 for 2 queries"):
-        index.top_k(np.ones((2, 2), dtype=np.float32), 1, [np.array([0])])
+        index.top_k(np.ones((2, 2), dtype=np.float32), 1, exclude=[np.array([0])])

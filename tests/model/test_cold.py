@@ -52,7 +52,9 @@ def test_two_values_give_the_means_of_their_items_when_the_ridge_is_small():
     """
     films = table(4, kind=text("a", "a", "b", "b"))
     rows = ItemVectors(None, None, np.array([[1.0], [3.0], [10.0], [20.0]], np.float32), None)
-    cold = fit_cold((Category("kind"),), films, np.ones(4, int), rows, np.ones((1, 1), np.float32))
+    cold = fit_cold(
+        (Category("kind"),), films, count=np.ones(4, int), rows=rows, queries=np.ones((1, 1), np.float32)
+    )
     assert cold is not None
     got = cold(films)
     np.testing.assert_allclose(got.items[:, 0], [3.3, 3.3, 13.7, 13.7], rtol=1e-5)
@@ -73,7 +75,9 @@ def test_items_weigh_by_the_log_of_their_interactions():
     films = table(3, kind=text("a", "a", "a"))
     items = np.array([[0.0], [8.0], [99.0]], np.float32)
     rows = ItemVectors(None, None, items, np.array([8.0, 0.0, 99.0], np.float32))
-    cold = fit_cold((Category("kind"),), films, np.array([1, 7, 0]), rows, np.ones((1, 1), np.float32))
+    cold = fit_cold(
+        (Category("kind"),), films, count=np.array([1, 7, 0]), rows=rows, queries=np.ones((1, 1), np.float32)
+    )
     assert cold is not None
     got = cold(films)
     np.testing.assert_allclose(got.items[:, 0], 6.0, rtol=1e-5)
@@ -112,16 +116,16 @@ def test_errors_are_measured_in_scores():
     exact = np.mean((few @ error[:3] + error[3]) ** 2)
     assert np.square(in_scores(few, True) @ error).sum() == pytest.approx(exact)
     many = rng.normal(size=(5000, 3)).astype(np.float32)
-    turns = np.square(in_scores(many, False, 512) @ error[:3]).sum()
+    turns = np.square(in_scores(many, False, dim=512) @ error[:3]).sum()
     assert turns == pytest.approx(np.mean((many @ error[:3]) ** 2), rel=0.3)
 
 
 def test_rows_are_codes_and_weights_and_an_empty_bag_is_unknown():
     films = table(3, genres=Bags.of([["a", "b"], [], ["b"]]), year=np.array([1.0, np.nan, 3.0]))
     encoders = (Bag("genres").fit(films), Number("year").fit(films))
-    x = encoded_rows(encoders, films, np.array([0, 1, 2]))
+    x = encoded_rows(encoders, films, rows=np.array([0, 1, 2]))
     assert x.tolist() == [[0.5, 0.5, 0, -1, 0], [0, 0, 1, 0, 1], [0, 1, 0, 1, 0]]
-    assert encoded_rows(encoders, films, np.array([2])).tolist() == [[0, 1, 0, 1, 0]]
+    assert encoded_rows(encoders, films, rows=np.array([2])).tolist() == [[0, 1, 0, 1, 0]]
 
 
 def test_columns_beyond_the_limit_are_the_rare_ones():
@@ -130,7 +134,9 @@ def test_columns_beyond_the_limit_are_the_rare_ones():
     y = np.zeros((2 * n, 1), np.float32)
     y[:n] = 1.0
     rows = ItemVectors(None, None, y, None)
-    cold = fit_cold((Category("kind"),), films, np.ones(2 * n, int), rows, np.ones((1, 1), np.float32))
+    cold = fit_cold(
+        (Category("kind"),), films, count=np.ones(2 * n, int), rows=rows, queries=np.ones((1, 1), np.float32)
+    )
     assert cold is not None
     assert cold.weights.shape == (n + 1, 1)
     assert (cold.weights[-61:-1] == 0).all()
@@ -251,7 +257,7 @@ def test_a_table_of_further_items(board):
 def test_a_new_item_in_a_history_tells_of_its_kind(train):
     """Nobody trained on item 4, and whoever brings it is offered even ones."""
     model = fitted(train)
-    seen = butaca.Histories.from_pairs(np.array([0, 1]), np.array(NEW), 2)
+    seen = butaca.Histories.from_pairs(np.array([0, 1]), np.array(NEW), n_users=2)
     scores = model.answering(seen).score(np.array([0, 1]))
     even = [i for i in range(0, 16, 2) if i not in NEW]
     odd = [i for i in range(1, 16, 2) if i not in NEW]
@@ -389,7 +395,7 @@ def test_odd_features_give_finite_rows(rows, seed):
     )
     features = (Bag("genres"), Buckets("year"), Text("title"), Category("title"))
     queries = rng.normal(size=(5, 4)).astype(np.float32)
-    cold = fit_cold(features, films, np.array(counts), vectors, queries)
+    cold = fit_cold(features, films, count=np.array(counts), rows=vectors, queries=queries)
     if sum(c > 0 for c in counts) < 2:
         assert cold is None
         return
@@ -418,6 +424,6 @@ def test_new_titles_of_movielens(ml):
     held[np.unique(test.item)] = True
     seen = butaca.Histories.of(train)
     model, _ = DEFAULT.for_data(train).fit(train)
-    ours = butaca.evaluate_scorer(Only(model, held), test, seen)
-    genres = butaca.evaluate_scorer(Only(by_genre(train), held), test, seen)
+    ours = butaca.evaluate_scorer(Only(model, held), test, seen=seen)
+    genres = butaca.evaluate_scorer(Only(by_genre(train), held), test, seen=seen)
     assert ours.top_k(10) > 3 * genres.top_k(10) > 0.1

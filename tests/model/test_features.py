@@ -89,7 +89,7 @@ def test_unknown_and_padded_rows(feature):
 
 def test_tower_is_the_sum_of_its_features():
     encoders = {f.column: f.fit(FILMS) for f in (Id("film_id"), Bag("genres"), Number("year"))}
-    parameters = init_tower(encoders, 2, (), np.random.default_rng(0))
+    parameters = init_tower(encoders, 2, hidden=(), rng=np.random.default_rng(0))
     inputs = {name: tuple(encode_with_unknown(e, FILMS)) for name, e in encoders.items()}
     vectors = np.asarray(as_tower(parameters)(inputs))
     t = parameters["tables"]
@@ -101,7 +101,7 @@ def test_tower_is_the_sum_of_its_features():
 
 def test_hidden_layers_end_in_the_same_dimension_and_bend():
     encoders = {"film_id": Id("film_id").fit(FILMS)}
-    parameters = init_tower(encoders, 4, (8, 6), np.random.default_rng(0))
+    parameters = init_tower(encoders, 4, hidden=(8, 6), rng=np.random.default_rng(0))
     assert [w.shape for w, _ in parameters["layers"]] == [(4, 8), (8, 6), (6, 4)]
     tower = as_tower(parameters)
     codes = np.array([[0], [1]], dtype=np.int32)

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from butaca.model import tiles
-from butaca.model.native import kernels, passes
-from butaca.model.native.kernels import compiled, fitting, native_kernels
+from butaca.model import kernels
+from butaca.model.kernels import native_kernels, softmax_kernels
+from butaca.model.native import passes
+from butaca.model.native.kernels import NativeKernels, compiled, fitting
 from butaca.model.native.passes import BLOCK, NARROW, PARTS, WIDE
 from butaca.model.tiles import tiled_softmax
 
@@ -112,7 +113,7 @@ def test_loss_and_gradient_equal_xlas(seed, scale, padding):
     arguments = tuple(map(jnp.asarray, (queries, candidates, added, query, slot, weight)))
     got, got_grad = native_grad(*arguments)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "native_kernels", lambda dim: None)
+        patch.setattr(kernels, "native_kernels", lambda dim: None)
         want, want_grad = xla_grad(*arguments)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
     for g, w in zip(got_grad, want_grad, strict=True):
@@ -134,14 +135,14 @@ def test_the_bits_do_not_depend_on_the_threads():
 
 def test_it_is_what_runs_where_it_can(monkeypatch):
     asked = []
-    monkeypatch.setattr(tiles, "native_kernels", lambda dim: asked.append(dim) or native_kernels(dim))
+    monkeypatch.setattr(kernels, "native_kernels", lambda dim: asked.append(dim) or native_kernels(dim))
     arguments = [jnp.asarray(x) for x in random_case(4, 90, 6)]
     pairs = jnp.zeros(2, jnp.int32), jnp.zeros(2, jnp.int32), jnp.ones(2)
     text = jax.jit(lambda *x: tiled_softmax(None, *x, *pairs)).lower(*arguments).as_text()
     assert asked == [6]
     assert "butaca_" in text
     # Not where a gradient of all queries for each part would take the memory.
-    monkeypatch.setattr(tiles, "NATIVE_FLOATS", 23)
+    monkeypatch.setattr(kernels, "NATIVE_FLOATS", 23)
     text = jax.jit(lambda *x: tiled_softmax(None, *x, *pairs)).lower(*arguments).as_text()
     assert "butaca_" not in text
 
@@ -151,7 +152,7 @@ def test_other_precisions_are_xlas(other):
     arguments = [jnp.asarray(x) for x in random_case(4, 90, 6)]
     arguments[other] = arguments[other].astype(jnp.bfloat16)
     pairs = jnp.zeros(2, jnp.int32), jnp.zeros(2, jnp.int32), jnp.ones(2)
-    assert tiles._kernels(*arguments) is None
+    assert softmax_kernels(*arguments) is None
     if other == 1:  # which XLA's way takes as they are
         got = jax.jit(lambda *x: tiled_softmax(None, *x, *pairs))(*arguments)
         want = tiled_softmax(None, *(x.astype(jnp.float32) for x in arguments), *pairs)
@@ -213,7 +214,7 @@ def test_without_llvmlite_xla_does_it():
 import sys
 sys.modules["llvmlite"] = None
 import jax, jax.numpy as jnp
-from butaca.model.native.kernels import native_kernels
+from butaca.model.kernels import native_kernels
 from butaca.model.tiles import tiled_softmax
 assert native_kernels(2) is None
 one = jnp.zeros(1, jnp.int32)
@@ -235,10 +236,10 @@ def test_wrong_numbers_are_noticed_and_said(monkeypatch, fresh):
 
 @pytest.mark.parametrize("which", range(3))
 def test_one_wrong_gradient_is_noticed_and_said(monkeypatch, fresh, which):
-    right = kernels.NativeKernels.grads
+    right = NativeKernels.grads
     wrong = [1.0] * which + [2.0] + [1.0] * (2 - which)
     monkeypatch.setattr(
-        kernels.NativeKernels, "grads", lambda *x: [w * y for w, y in zip(wrong, right(*x), strict=True)]
+        NativeKernels, "grads", lambda *x: [w * y for w, y in zip(wrong, right(*x), strict=True)]
     )
     with pytest.warns(RuntimeWarning, match="without machine code.*other numbers"):
         assert native_kernels(4) is None

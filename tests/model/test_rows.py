@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from butaca.model import rows
-from butaca.model.native.kernels import native_kernels
+from butaca.model import kernels
+from butaca.model.kernels import native_kernels
 from butaca.model.rows import add_rows
 
 DIM = 32
@@ -19,7 +19,7 @@ DIM = 32
 @pytest.fixture(params=["xla", "native"])
 def how(request, monkeypatch):
     """Which of the two runs."""
-    monkeypatch.setattr(rows, "NATIVE_PAIRS", 0 if request.param == "native" else 1 << 60)
+    monkeypatch.setattr(kernels, "NATIVE_PAIRS", 0 if request.param == "native" else 1 << 60)
     if request.param == "native" and native_kernels(DIM) is None:
         pytest.skip("no machine code for this processor")
     return request.param
@@ -50,7 +50,7 @@ def test_equals_numpy(seed, n_rows, n_table, n_pairs):
     np.add.at(want, to, weight[:, None] * table[source].astype(np.float64))
     for pairs in (0, 1 << 60):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(rows, "NATIVE_PAIRS", pairs)
+            patch.setattr(kernels, "NATIVE_PAIRS", pairs)
             got = add_rows(*map(jnp.asarray, (start, to, source, weight, table)))
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
 
@@ -111,7 +111,7 @@ def test_other_precisions_are_xlas(how, other):
 
 def test_few_pairs_and_other_sizes_are_xlas(monkeypatch):
     called = []
-    monkeypatch.setattr(rows, "native_kernels", lambda dim: called.append(dim) or native_kernels(dim))
+    monkeypatch.setattr(kernels, "native_kernels", lambda dim: called.append(dim) or native_kernels(dim))
     one, two = jnp.zeros(1, jnp.int32), jnp.zeros(1 << 14, jnp.int32)
 
     def text(dim, at):

@@ -64,7 +64,7 @@ def test_eigenvectors_of_the_naive_kernel(span, user_power, item_power):
     user, item, time = random_rows()  # histories of 15 to 28: spans below and above their lengths
     kernel = naive_kernel(user, item, time, 9, span, user_power)
     settings = SpectralSettings(span=span, user_power=user_power, item_power=item_power)
-    got = decompose(user, item, time, 9, 5, settings)
+    got = decompose(user, item, time=time, n_items=9, dim=5, settings=settings)
     check_spectrum(got, scaled(kernel, item, item_power), 5)
     assert got.degree.tolist() == np.bincount(item, minlength=9).tolist()
 
@@ -76,7 +76,7 @@ def test_without_span_or_times_the_kernel_is_co_occurrence(with_time):
     np.add.at(counts, (user, item), 1.0)
     span = np.inf if with_time else 2.0  # without times the span has nothing to measure
     settings = SpectralSettings(span=span, user_power=0.0, item_power=0.0)
-    got = decompose(user, item, time if with_time else None, 9, 4, settings)
+    got = decompose(user, item, time=time if with_time else None, n_items=9, dim=4, settings=settings)
     check_spectrum(got, counts.T @ counts, 4)
 
 
@@ -96,11 +96,13 @@ def test_kernel_by_hand():
 def test_order_of_rows_does_not_matter_and_order_in_time_does():
     user, item, time = random_rows(duplicates=False)
     settings = SpectralSettings(span=2.0)
-    first = decompose(user, item, time, 9, 4, settings)
+    first = decompose(user, item, time=time, n_items=9, dim=4, settings=settings)
     shuffled = np.random.default_rng(1).permutation(len(user))
-    again = decompose(user[shuffled], item[shuffled], time[shuffled], 9, 4, settings)
+    again = decompose(
+        user[shuffled], item[shuffled], time=time[shuffled], n_items=9, dim=4, settings=settings
+    )
     np.testing.assert_array_equal(first.vectors, again.vectors)
-    mixed = decompose(user, item, time[shuffled], 9, 4, settings)
+    mixed = decompose(user, item, time=time[shuffled], n_items=9, dim=4, settings=settings)
     assert np.abs(first.values - mixed.values).max() > 1e-3
 
 
@@ -108,7 +110,7 @@ def test_windows_of_a_long_history_fall_as_a_triangle():
     # span 4: a window of 12 positions every 3, so two positions share 4 - |p // 3 - q // 3| windows,
     # each at 1/2 * 1/2, times 40 ** (-2 * 0.25).
     n = 40
-    rows = windows(np.zeros(n, int), np.arange(n), np.array([n]), n, span=4.0, power=0.25)
+    rows = windows(np.zeros(n, int), np.arange(n), count=np.array([n]), n_items=n, span=4.0, power=0.25)
     assert rows.shape == (39 // 3 + 4, n)
     assert rows.getnnz(axis=0).tolist() == [4] * n  # every position in four windows
     assert rows.getnnz(axis=1).max() == 12
@@ -126,7 +128,7 @@ def test_windows_keep_short_histories_whole_and_users_apart():
     count = np.array([2, 0, 12, 13])
     user = np.repeat(np.arange(4), count)
     item = np.arange(27)
-    rows = windows(user, item, count, 27, span=4.0, power=0.5)
+    rows = windows(user, item, count=count, n_items=27, span=4.0, power=0.5)
     assert rows.shape == (1 + 1 + 1 + 8, 27)
     gram = (rows.T @ rows).toarray()
     np.testing.assert_allclose(gram[:2, :2], 1 / 2)
@@ -139,7 +141,9 @@ def test_windows_keep_short_histories_whole_and_users_apart():
 
 @pytest.mark.parametrize("span", [np.inf, 1e300])
 def test_windows_without_a_span_are_whole_histories(span):
-    rows = windows(np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([2, 1]), 2, span, power=0.0)
+    rows = windows(
+        np.array([0, 0, 1]), np.array([0, 1, 1]), count=np.array([2, 1]), n_items=2, span=span, power=0.0
+    )
     assert rows.toarray().tolist() == [[1.0, 1.0], [0.0, 1.0]]
 
 
@@ -147,9 +151,9 @@ def test_windows_without_a_span_are_whole_histories(span):
 def test_windowed_equals_dense_where_histories_are_whole(span, monkeypatch):
     user, item, time = random_rows()
     settings = SpectralSettings(span=span, user_power=0.2, item_power=0.4)
-    dense = decompose(user, item, time, 9, 5, settings)
+    dense = decompose(user, item, time=time, n_items=9, dim=5, settings=settings)
     monkeypatch.setattr(spectral, "DENSE_ITEMS", 0)
-    windowed = decompose(user, item, time, 9, 5, settings)
+    windowed = decompose(user, item, time=time, n_items=9, dim=5, settings=settings)
     np.testing.assert_allclose(windowed.values, dense.values, rtol=1e-4)
     np.testing.assert_allclose(np.abs(np.diag(windowed.vectors.T @ dense.vectors)), 1.0, atol=1e-3)
     assert windowed.vectors.dtype == np.float32
@@ -163,7 +167,14 @@ def test_long_histories_with_a_wide_span_are_neither_flat_nor_slow():
     x = np.eye(40)[item]
     distance = np.abs(time[:, None] - time)
     kernel = x.T @ np.exp(-distance / 300) @ x
-    got = decompose(user, item, time, 40, 4, SpectralSettings(span=300, user_power=0, item_power=0))
+    got = decompose(
+        user,
+        item,
+        time=time,
+        n_items=40,
+        dim=4,
+        settings=SpectralSettings(span=300, user_power=0, item_power=0),
+    )
     wanted = np.linalg.eigh(kernel)[1][:, -4:]
     assert np.linalg.svd(wanted.T @ got.vectors)[1].min() > 0.99
     assert got.values[1] > 0.2 * got.values[0]  # X^T X of one user has one eigenvalue
@@ -171,10 +182,10 @@ def test_long_histories_with_a_wide_span_are_neither_flat_nor_slow():
 
 def test_windowed_and_dense_span_about_the_same_space_on_movielens(ml_split, monkeypatch):
     train, _ = ml_split
-    rows = (train.user, train.item, train.timestamp, len(train.items))
-    dense = decompose(*rows, 16, SpectralSettings())
+    rows = {"time": train.timestamp, "n_items": len(train.items), "dim": 16, "settings": SpectralSettings()}
+    dense = decompose(train.user, train.item, **rows)
     monkeypatch.setattr(spectral, "DENSE_ITEMS", 0)
-    windowed = decompose(*rows, 16, SpectralSettings())
+    windowed = decompose(train.user, train.item, **rows)
     cosines = np.linalg.svd(dense.vectors[:, :8].T @ windowed.vectors)[1]
     assert cosines.min() > 0.9  # measured .97; a random space of 16 in 1,664 has .1
     chance = np.linalg.qr(np.random.default_rng(0).normal(size=windowed.vectors.shape))[0]
@@ -186,8 +197,8 @@ def test_same_input_same_bits_other_seed_other_bits(ml_split, monkeypatch, dense
     train, _ = ml_split
     few = train.take(np.arange(20_000))
     monkeypatch.setattr(spectral, "DENSE_ITEMS", dense_items)
-    rows = (few.user, few.item, few.timestamp, len(few.items), 8, SpectralSettings())
-    first, again, other = decompose(*rows), decompose(*rows), decompose(*rows, seed=1)
+    rows = {"time": few.timestamp, "n_items": len(few.items), "dim": 8, "settings": SpectralSettings()}
+    first, again, other = (decompose(few.user, few.item, **rows, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.vectors, again.vectors)
     np.testing.assert_array_equal(first.values, again.values)
     assert not np.array_equal(first.vectors, other.vectors)
@@ -213,7 +224,7 @@ def test_smallest_data(user, item, n_items, dense_items, monkeypatch):
     time = np.arange(len(user), dtype=np.int64)
     for ridge in (0.0, 0.1):
         settings = SpectralSettings(dim=8, ridge=ridge)
-        got = decompose(user, item, time, n_items, 8, settings)
+        got = decompose(user, item, time=time, n_items=n_items, dim=8, settings=settings)
         k = min(8, n_items)
         assert got.vectors.shape == (n_items, k)
         assert got.values.shape == (k,)
@@ -258,7 +269,7 @@ def test_closed_form_with_every_dimension_ranks_unseen_items_as_ease():
         history_power=0,
         candidate_power=0,
     )
-    spectrum = decompose(user, item, None, 25, 25, settings)
+    spectrum = decompose(user, item, time=None, n_items=25, dim=25, settings=settings)
     l2 = settings.ridge * float(spectrum.values.mean())
     assert spectrum.values.mean() == pytest.approx(len(user) / 25, rel=1e-4)  # trace of X'X over N
     head, candidate = closed_form(spectrum, settings)

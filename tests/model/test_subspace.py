@@ -50,7 +50,7 @@ def test_leading_eigenvectors_are_those_of_the_whole(block, monkeypatch):
     scale = np.linspace(0.5, 2, N).astype(np.float32)
     first = np.random.default_rng(0).normal(size=(N, 6)).astype(np.float32)
     values, vectors = subspace.leading(
-        subspace.histories(item, start, N, 0.3), scale, first, strides=(2, *(1,) * 40)
+        subspace.histories(item, start, N, 0.3), scale, first=first, strides=(2, *(1,) * 40)
     )
     w = had / np.maximum(had.sum(axis=1, keepdims=True), 1) ** 0.3 * scale
     want, basis = np.linalg.eigh(w.T @ w)
@@ -69,7 +69,7 @@ def test_the_first_passes_skip_blocks(monkeypatch):
 
     watched = [told(number) for number in range(len(blocks))]
     first = np.random.default_rng(0).normal(size=(N, 3)).astype(np.float32)
-    subspace.leading(watched, np.ones(N, np.float32), first, strides=(4, 1))
+    subspace.leading(watched, np.ones(N, np.float32), first=first, strides=(4, 1))
     n = len(blocks)
     assert len(read) == -(-n // 4) + n + n  # the last time for the eigenvectors
     assert set(read[: -(-n // 4)]) == set(range(0, n, 4))
@@ -83,7 +83,7 @@ def test_the_bits_do_not_depend_on_the_cores(monkeypatch):
     for cores in (1, 2, 64):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
         blocks = subspace.histories(item, start, N, 0.1)
-        ends.append(subspace.leading(blocks, np.ones(N, np.float32), first, (1, 1)))
+        ends.append(subspace.leading(blocks, np.ones(N, np.float32), first=first, strides=(1, 1)))
     for values, vectors in ends[1:]:
         assert values.tobytes() == ends[0][0].tobytes()
         assert vectors.tobytes() == ends[0][1].tobytes()
@@ -110,8 +110,8 @@ def test_sorted_histories_are_decomposed_where_they_are(monkeypatch):
     user, item, *_ = interactions(4)
     whole = SpectralSettings(span=np.inf, user_power=0.3, dim=2)
     mixed = np.random.default_rng(0).permutation(len(user))
-    want = decompose(user[mixed], item[mixed], None, N, 2, whole)
+    want = decompose(user[mixed], item[mixed], time=None, n_items=N, dim=2, settings=whole)
     monkeypatch.setattr(np, "lexsort", lambda *_: pytest.fail("sorted anew"))
-    got = decompose(user, item, None, N, 2, whole)
+    got = decompose(user, item, time=None, n_items=N, dim=2, settings=whole)
     np.testing.assert_allclose(got.values, want.values, rtol=1e-2)
     assert got.degree.tolist() == want.degree.tolist()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from butaca.model import losses, tiles
+from butaca.model import kernels, losses, tiles
+from butaca.model.kernels import native_kernels
 from butaca.model.losses import Positives, softmax_loss
-from butaca.model.native.kernels import native_kernels
 from butaca.model.tiles import tiled_softmax
 
 QUERIES, SLOTS, PAIRS, DIM = 5, 150, 24, 3  # three tiles of 64, the last partly padding
@@ -35,7 +35,7 @@ def passes(request, monkeypatch):
     """Which of the two passes runs; nothing compiled with the other is used."""
     tiled_grad.clear_cache()
     if request.param == "xla":
-        monkeypatch.setattr(tiles, "native_kernels", lambda dim: None)
+        monkeypatch.setattr(kernels, "native_kernels", lambda dim: None)
     elif native_kernels(DIM) is None:
         pytest.skip("no machine code for this processor")
     yield

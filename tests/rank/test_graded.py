@@ -30,8 +30,8 @@ from butaca.report.second_facts import Second, of_manifest, of_verdict
 from butaca.report.second_stage import second_section
 from butaca.report.words import Words
 from butaca.workflows import fitting
-from tests.report.test_report import Page
 from tests.support.boards import checkerboard
+from tests.support.reports import Page
 
 SMALL = RankSettings(rounds=4, least=5, n_folds=2, held_out=0.0, candidates=10, target="graded", liked=2.0)
 
@@ -59,17 +59,17 @@ def test_graded_ndcg_by_hand():
     Found: 1/log2(2) + 2/log2(4) = 1 + 1 = 2. Ideal: 2/log2(2) + 1/log2(3) + 1/log2(4) = 2 + 0.6309 + 0.5.
     """
     ranks, row, worth = np.array([0, 2, 7]), np.zeros(3, int), np.array([1.0, 2.0, 1.0])
-    found = graded_ndcg(ranks, row, 1, 3, worth)
+    found = graded_ndcg(ranks, row, 1, 3, gain=worth)
     np.testing.assert_allclose(found, 2 / (2 + 1 / np.log2(3) + 0.5))
     # The liked one first instead: 2 + 1/2, nearer to the ideal.
-    assert graded_ndcg(ranks, row, 1, 3, np.array([2.0, 1.0, 1.0]))[0] > found[0]
+    assert graded_ndcg(ranks, row, 1, 3, gain=np.array([2.0, 1.0, 1.0]))[0] > found[0]
 
 
 def test_with_equal_gains_it_is_ndcg():
     rng = np.random.default_rng(0)
     row, ranks = rng.integers(0, 5, 60), rng.integers(0, 30, 60)
     row[:5] = np.arange(5)
-    np.testing.assert_allclose(graded_ndcg(ranks, row, 5, 10, np.full(60, 1.5)), ndcg(ranks, row, 5, 10))
+    np.testing.assert_allclose(graded_ndcg(ranks, row, 5, 10, gain=np.full(60, 1.5)), ndcg(ranks, row, 5, 10))
 
 
 def test_the_comparison_by_hand_counts_a_repeated_pair_once():
@@ -120,7 +120,7 @@ def test_the_verdict_and_its_json_tell_it(judged):
 def test_the_report_shows_it_below_the_plain_one(judged, language):
     two, _, _, verdict = judged
     words = Words(language)
-    ranking = of_verdict(verdict, two.seen, 10)
+    ranking = of_verdict(verdict, two.seen, candidates=10)
     found = Page(second_section(Second(False, 10, ranking), words)).words
     assert words("graded") in found
     assert words("graded note", worth=words.figure(2.0, 1)) in found
@@ -133,7 +133,7 @@ def test_a_graded_ranker_is_warned_of_by_its_own_measure(judged, monkeypatch):
     bad = replace(verdict.graded, difference=-0.2, low=-0.3, high=-0.1, word="loses")
     monkeypatch.setattr("butaca.rank.judge.compare_graded", lambda *_: bad)
     ties = tuple(replace(c, low=-1.0, high=1.0, word="ties") for c in verdict.gains)
-    monkeypatch.setattr("butaca.rank.judge.compare_many", lambda *_: {"first": ties, "": ties})
+    monkeypatch.setattr("butaca.rank.judge.compare_many", lambda *_, **__: {"first": ties, "": ties})
     assert "graded NDCG@10" in str(judge_ranking(two, test).notice)
     watched = replace(two, ranker=replace(two.ranker, settings=replace(SMALL, target="watched")))
     assert judge_ranking(watched, test).notice is None
@@ -171,7 +171,7 @@ def test_it_is_fitted_evaluated_and_told_from_the_command_line(tmp_path):
     assert refused.exit_code != 0
     one = replace(data, value=np.where(np.arange(len(data)) % 2, 3.0, np.nan).astype(np.float32))
     with pytest.raises(SettingError, match="none that differ"):  # one rating, and rows without any
-        fitting.fit(one, DEFAULT, "none", rank=True, target="graded")
+        fitting.fit(one, DEFAULT, split="none", rank=True, target="graded")
     assert not (tmp_path / "n").exists()
 
 

@@ -11,7 +11,7 @@ import pytest
 from butaca.baselines.item_knn import ItemKNN
 from butaca.data.dataset import Entities
 from butaca.rank.fact_check import check_facts, sampled
-from butaca.rank.facts import Facts, Neighbours
+from butaca.rank.facts import Neighbours, TrainFacts
 from butaca.rank.features import default_features
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
@@ -134,7 +134,7 @@ def test_every_field_is_looked_at():
     """A new field of the facts needs a check, and a test here; vectors are the first stage's."""
     tested = {*PLAIN, *(field for field, _ in MAPPED), "neighbours", "people", "labels"}
     of_tables = {"numbers", "group_of"}  # no interaction tells them; compared all the same
-    assert set(Facts.__dataclass_fields__) == tested | of_tables | {"vectors"}
+    assert set(TrainFacts.__dataclass_fields__) == tested | of_tables | {"vectors"}
 
 
 def test_the_most_found_items_are_sampled(fold):

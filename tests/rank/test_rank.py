@@ -21,7 +21,7 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.verdict import Comparison
-from butaca.rank.facts import Facts, Neighbours
+from butaca.rank.facts import Neighbours, TrainFacts
 from butaca.rank.features import Neighbourhood, default_features, names_of
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
@@ -119,10 +119,10 @@ def test_neighbours_by_hand():
     """Two of item 0's three neighbours are in the history, one of them speaks against it; item 1 has none."""
     items = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2]], np.int32)
     weights = np.array([[0.5, 0.25, -0.25], [0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 2, 1]], np.float32)
-    facts = Facts(
+    facts = TrainFacts(
         np.ones(5, np.float32), 2, np.zeros((5, 0), np.float32), {"linear": Neighbours(items, weights)}
     )
-    seen = Histories.from_pairs(np.array([0, 0]), np.array([2, 3]), 2, time=np.array([5, 9]))
+    seen = Histories.from_pairs(np.array([0, 0]), np.array([2, 3]), n_users=2, time=np.array([5, 9]))
     people = People.of(np.array([0, 1], np.int32), seen)
     both = np.array([[0, 4], [0, 1]], np.int32)
     columns = Neighbourhood("linear").columns(Scene(facts, people, both, np.zeros((2, 2), np.float32)))
@@ -224,7 +224,7 @@ def test_saved_parts_give_the_same_ranker(ranker):
     np.testing.assert_array_equal(
         ranker.predict_ratings(people, items, scores), again.predict_ratings(people, items, scores)
     )
-    assert isinstance(again.facts, Facts)
+    assert isinstance(again.facts, TrainFacts)
 
 
 def test_contributions_add_up_to_the_trees(ranker):
@@ -264,7 +264,7 @@ def test_data_may_lack_anything(lacks):
 
 
 def test_someone_without_history_and_someone_with_one_film(ranker):
-    one = Histories.from_pairs(np.array([1]), np.array([4]), 2)
+    one = Histories.from_pairs(np.array([1]), np.array([4]), n_users=2)
     users, unknown = np.array([0, 1], np.int32), np.array([-1, 99], np.int32)
     people = People.of(users, one, unknown, when=1e6)
     items = np.array([[1, 2, 3], [2, 6, -1]], np.int32)
@@ -310,7 +310,7 @@ def test_the_verdict_tells_ceiling_gains_and_slices(ranker):
     two = TwoStage(first, fit_ranker(train, knn, first, SMALL), Histories.of(train))
     verdict = judge_ranking(two, test)
     assert verdict.ceiling[100] >= verdict.first.top_k(10)
-    assert verdict.gains[0].theirs == evaluate_scorer(first, test, Histories.of(train)).top_k(10)
+    assert verdict.gains[0].theirs == evaluate_scorer(first, test, seen=Histories.of(train)).top_k(10)
     assert {a.name for a, _ in verdict.slices} >= {"users: cold", "items: rare"}
     json.dumps(verdict.as_json())
 

@@ -12,8 +12,8 @@ from butaca import Bags, Entities, Recommender, Vocabulary, recipe
 from butaca.data.tables import read_entities
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.recommend.additions import with_items
-from tests.cli.test_cli import butaca
 from tests.support.boards import checkerboard
+from tests.support.commands import butaca
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_ids_that_are_whole_numbers_stay_so(made):
 def test_a_table_alone_is_read_as_beside_interactions(tmp_path):
     path = tmp_path / "items.csv"
     path.write_text('id,title,genres,year\n007,"A, film",Drama|War,1990\n8,B,Drama|Comedy,\n')
-    found = read_entities(str(path), "item", "item_id", is_text=True)
+    found = read_entities(str(path), "item", key="item_id", is_text=True)
     assert found.ids.values.tolist() == ["007", "8"]
     assert found["genres"][0].tolist() == ["Drama", "War"]
     assert np.isnan(found["year"][1])

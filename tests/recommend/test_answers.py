@@ -19,6 +19,7 @@ from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import SpectralSettings
+from butaca.recommend.ladder import shares_in
 from butaca.recommend.person import Given, as_given, extended
 from butaca.recommend.reorder import fresh, varied
 
@@ -58,7 +59,7 @@ def made(
     user, item = np.array(pairs, dtype=np.int32).T
     value = rng.integers(1, 6, len(user)).astype(np.float32)
     time = rng.integers(0, 10**7, len(user))
-    seen = Histories.from_pairs(user, item, U, value, time)
+    seen = Histories.from_pairs(user, item, n_users=U, value=value, time=time)
     history = HistoryWeights(draw(N, D), RatingBins.of(value), draw(5) * 0.3, 0.2) if trained else None
     tower = QueryTower(
         draw(U + 1, D) if base else np.zeros((1, D), np.float32),
@@ -327,7 +328,7 @@ def test_less_of_an_item_moves_away_from_it_and_leaves_it_out(rec):
     trained_part = sum(was[i.id] - i.score for i in after.items)
     assert trained_part > 0
     person, _, _ = rec._person("u1", None, (), ["m007"], False)
-    shares = rec._shares(person, np.array([int(i[1:]) for i in ids(after)]))
+    shares = shares_in(rec, person, np.array([int(i[1:]) for i in ids(after)]))
     np.testing.assert_allclose(shares.total(), [i.score for i in after.items], rtol=2e-4, atol=2e-4)
 
 
@@ -351,7 +352,11 @@ def test_what_is_wanted_less_of_weighs_as_far_as_the_history_is_trusted(rec):
 def test_what_is_stored_of_an_item_is_kept_where_it_is_given_again():
     """User 0 had item 5 (rated 4 at time 20) and item 2; 5 is given again, rated otherwise."""
     seen = Histories.from_pairs(
-        np.zeros(2, np.int32), np.array([5, 2]), 1, np.array([4.0, 1.0], np.float32), np.array([20, 10])
+        np.zeros(2, np.int32),
+        np.array([5, 2]),
+        n_users=1,
+        value=np.array([4.0, 1.0], np.float32),
+        time=np.array([20, 10]),
     )
     row = extended(seen, 0, {5: Given(5, 1.0), 9: Given(9, 3.0, 15), 7: Given(7)})
     assert row.items.tolist() == [2, 5, 7, 9]

@@ -22,7 +22,7 @@ from butaca.catalogue.titles import find_title
 from butaca.cli.model import folder_facts
 from butaca.data.histories import Histories
 from butaca.errors import BundleError, SettingError, UnknownEntityError
-from butaca.recommend.folder.bundle import MANIFEST, _json, read_manifest
+from butaca.recommend.folder.bundle import MANIFEST, canonical, read_manifest
 from butaca.recommend.recommender import Recommender
 from tests.support.boards import left_out
 
@@ -219,7 +219,7 @@ def test_one_more_item_changes_the_answer_and_keeps_the_stored_history(reader, r
     items = np.append(rated.item[own], 3)
     value = np.append(rated.value[own], np.nan)
     time = np.append(rated.timestamp[own], rated.timestamp[own].max())
-    longer = Histories.from_pairs(np.zeros(len(items), int), items, 1, value, time)
+    longer = Histories.from_pairs(np.zeros(len(items), int), items, n_users=1, value=value, time=time)
     vector = model.query_vectors(longer, np.array([3], dtype=np.int32))
     want = (vector @ model.item_vectors.T)[0]
     want = want if model.item_bias is None else want + model.item_bias
@@ -408,8 +408,8 @@ def test_a_truncated_or_missing_file_is_refused_with_the_reason(folder):
 
 def resealed(folder, manifest):
     """The manifest of a folder, as a writer that knows it so would have sealed it."""
-    seal = hashlib.sha256(_json(manifest)).hexdigest()
-    (folder / MANIFEST).write_bytes(_json({"manifest": manifest, "sha256": seal}))
+    seal = hashlib.sha256(canonical(manifest)).hexdigest()
+    (folder / MANIFEST).write_bytes(canonical({"manifest": manifest, "sha256": seal}))
 
 
 def places(value, *path):
@@ -459,13 +459,13 @@ def test_a_path_in_the_manifest_stays_in_the_folder(folder, tmp_path):
     """Even with a right seal, a manifest can't name a file elsewhere."""
     import hashlib
 
-    from butaca.recommend.folder.bundle import _json
+    from butaca.recommend.folder.bundle import canonical
 
     outside = tmp_path / "outside.safetensors"
     shutil.copy(next(folder.glob("arrays-*")), outside)
     sealed = json.loads((folder / MANIFEST).read_text())
     sealed["manifest"]["files"]["arrays"]["name"] = "../outside.safetensors"
-    sealed["sha256"] = hashlib.sha256(_json(sealed["manifest"])).hexdigest()
+    sealed["sha256"] = hashlib.sha256(canonical(sealed["manifest"])).hexdigest()
     (folder / MANIFEST).write_text(json.dumps(sealed))
     with pytest.raises(BundleError, match="missing"):
         Recommender.load(folder)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,51 +21,17 @@ from butaca.data.vocabulary import Vocabulary
 from butaca.errors import BundleError, SettingError
 from butaca.evaluate.verdict import MEASURES, Comparison, Verdict
 from butaca.recommend.projection import neighbours, principal, project, tsne
-from butaca.recommend.recommender import Recommender
 from butaca.report import facts as facts_room
-from butaca.report.charts import curves, dumbbells, forest, ticks
+from butaca.report.charts import curves, dumbbells, forest
+from butaca.report.drawing import ticks
 from butaca.report.facts import gather
 from butaca.report.page import page, write_report
 from butaca.report.words import LANGUAGES, Words
 from butaca.workflows import fitting, judging
 from tests.support.boards import checkerboard
+from tests.support.reports import Page, made
 
 SECTIONS = ["verdict", "learning", "slices", "popular", "map", "neighbours"]
-VOID = {"meta", "input", "br", "link", "img"}
-ALONE = {"line", "circle", "rect", "path", "polyline"}
-
-
-class Page(HTMLParser):
-    """What a page is made of; fails on a tag that is not closed in its turn."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.ids, self.attributes, self.text, self.scripts = [], [], [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, *pair) for pair in attrs]
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        assert tag in ALONE, tag
-        self.tags.append(tag)
-        self.attributes += [(tag, *pair) for pair in attrs]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        (self.scripts if self.open and self.open[-1] in {"script", "style"} else self.text).append(data)
-
-    @property
-    def words(self):
-        return " ".join(" ".join(self.text).split())
 
 
 def saved(recommender, folder):
@@ -84,14 +49,14 @@ def board_model():
 
     chosen = recipe("notebook")
     chosen = replace(chosen, epochs=6, model=replace(chosen.model, dim=4))
-    return fitting.fit(checkerboard(), chosen, "random").recommender
+    return fitting.fit(checkerboard(), chosen, split="random").recommender
 
 
 @pytest.fixture(scope="module")
 def ml_model(ml):
     from butaca.recipes import recipe
 
-    return fitting.fit(ml.keyed_by("movie_title"), recipe("notebook"), "random").recommender
+    return fitting.fit(ml.keyed_by("movie_title"), recipe("notebook"), split="random").recommender
 
 
 @pytest.fixture(scope="module")
@@ -110,21 +75,6 @@ def with_titles(recommender, titles):
         recommender.items.key, recommender.items.ids, MappingProxyType(columns), recommender.items.labels
     )
     return replace(recommender, items=items)
-
-
-def made(n_users, n_items, dim=8, seed=0, popular=1.3, **columns):
-    """A recommender of random vectors over a catalogue of any size, without a test set."""
-    rng = np.random.default_rng(seed)
-    user = np.repeat(np.arange(n_users, dtype=np.int32), 12)
-    item = np.minimum(rng.zipf(popular, len(user)) - 1, n_items - 1).astype(np.int32)
-    return Recommender(
-        Entities("user", Vocabulary.of([f"u{u:05d}" for u in range(n_users)])),
-        Entities("item", Vocabulary.of([f"i{i:05d}" for i in range(n_items)]), columns),
-        rng.normal(size=(n_users + 1, dim)).astype(np.float32),
-        rng.normal(size=(n_items, dim)).astype(np.float32),
-        Histories.from_pairs(user, item, n_users),
-        np.bincount(item, minlength=n_items).astype(np.float32),
-    )
 
 
 # The page as a whole.
@@ -170,7 +120,7 @@ def test_it_is_written_in_one_move(board_model, tmp_path, monkeypatch):
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr("butaca.report.page.os.replace", killed)
+        patched.setattr("butaca.files.os.replace", killed)
         with pytest.raises(SettingError, match="no space left"):
             write_report(folder, out)
     assert out.read_text() == "the old page"
@@ -411,7 +361,7 @@ def test_neighbours_leave_the_item_itself_out():
 def test_intervals_stand_where_the_axis_says():
     """Zero, low and high lie on one scale: (0 - low) / (high - low) of the way along the interval."""
     row = Comparison("ndcg", 10, 0.4, 0.3, 0.1, -0.1, 0.3, "ties")
-    drawn = forest("NDCG@10", [("EASE", row)], Words("en"))
+    drawn = forest("NDCG@10", [("EASE", row)], words=Words("en"))
     low, high = map(float, re.search(r'x1="([\d.]+)" y1="34" x2="([\d.]+)"', drawn).groups())
     zero = float(re.search(r'x1="([\d.]+)"[^>]*class="zero"', drawn).group(1))
     dot = float(re.search(r'<circle cx="([\d.]+)"', drawn).group(1))
@@ -423,11 +373,15 @@ def test_figures_that_are_missing_are_dashes():
     words = Words("en")
     nan = float("nan")
     assert words.figure(nan) == words.figure(None) == words.percent(nan) == "–"
-    Page(forest("x", [("EASE", Comparison("ndcg", 10, nan, nan, 0.0, nan, nan, "ties"))], words))
-    drawn = dumbbells([("few", "1 to 2", 0.0, None), ("cold", "none", nan, nan)], ("the model", None), words)
+    Page(forest("x", [("EASE", Comparison("ndcg", 10, nan, nan, 0.0, nan, nan, "ties"))], words=words))
+    drawn = dumbbells(
+        [("few", "1 to 2", 0.0, None), ("cold", "none", nan, nan)], ("the model", None), words=words
+    )
     assert "nan" not in drawn
     Page(curves([("loss", [1.0])], words))
-    assert "nan" not in forest("x", [("E", Comparison("ndcg", 10, nan, nan, nan, nan, nan, "ties"))], words)
+    assert "nan" not in forest(
+        "x", [("E", Comparison("ndcg", 10, nan, nan, nan, nan, nan, "ties"))], words=words
+    )
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1e-9), (-5, 5), (49_000, 54_000), (0.1, 0.1), (-1e-4, 3)])

@@ -7,37 +7,20 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import duckdb
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from butaca.baselines.item_knn import ItemKNN
 from butaca.cli.app import app
-from butaca.data.histories import Histories
 from butaca.errors import BundleError, ClusterError, SettingError, TableError
 from butaca.rank.fit import fit_ranker
 from butaca.rank.settings import RankSettings
 from butaca.recommend.recommender import Recommender
-from butaca.scale.batch import Batch, write_lists
+from butaca.scale.batch import ListSettings, write_lists
 from butaca.scale.pool import Here, local_runner
 from tests.support.boards import checkerboard
-
-
-def made(data, n_unknown=0, **more):
-    """A recommender of random vectors; the last `n_unknown` users have no history."""
-    rng = np.random.default_rng(1)
-    n_users, n_items = len(data.users), len(data.items)
-    train = data.take(np.flatnonzero(data.user < n_users - n_unknown))
-    return Recommender(
-        users=data.users,
-        items=data.items,
-        user_vectors=rng.normal(size=(n_users + 1, 8)).astype(np.float32),
-        item_vectors=rng.normal(size=(n_items, 8)).astype(np.float32),
-        seen=Histories.of(train),
-        popularity=np.bincount(train.item, minlength=n_items).astype(np.float32),
-        **more,
-    )
+from tests.support.lists import contents, made, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -45,24 +28,9 @@ def model(tmp_path_factory):
     return made(checkerboard(50, 16), n_unknown=3).save(tmp_path_factory.mktemp("m") / "model")
 
 
-def contents(folder):
-    return {p.name: p.read_bytes() for p in folder.iterdir()}
-
-
-def rows_of(folder):
-    """(user, [(item, score)]) in the order of the files, ranks checked."""
-    found: dict[str, list[tuple[str, float]]] = {}
-    for path in sorted(folder.glob("part-*.parquet")):
-        for user, rank, item, score in duckdb.sql(f"FROM '{path}'").fetchall():
-            mine = found.setdefault(user, [])
-            mine.append((item, score))
-            assert rank == len(mine)
-    return found
-
-
 @pytest.mark.parametrize("exclude_seen", [True, False])
 def test_lists_are_those_of_recommend(model, tmp_path, exclude_seen):
-    write_lists(model, tmp_path / "l", Batch(5, exclude_seen, part=13), runner=Here())
+    write_lists(model, tmp_path / "l", ListSettings(5, exclude_seen, part=13), runner=Here())
     assert len(contents(tmp_path / "l")) == 4 + 1  # 13 + 13 + 13 + 11 users, and the manifest
     found, recommender = rows_of(tmp_path / "l"), Recommender.load(model)
     assert list(found) == recommender.users.ids.values.tolist()
@@ -79,7 +47,7 @@ def test_lists_are_those_of_recommend(model, tmp_path, exclude_seen):
 
 def test_a_user_known_by_features_alone_gets_what_these_say(tmp_path):
     recommender = made(checkerboard(20, 16), n_unknown=2, user_features=("parity",))
-    write_lists(recommender.save(tmp_path / "m"), tmp_path / "l", Batch(3))
+    write_lists(recommender.save(tmp_path / "m"), tmp_path / "l", ListSettings(3))
     answer = recommender.recommend("u19", 3)
     assert answer.source == "features"
     assert [item for item, _ in rows_of(tmp_path / "l")["u19"]] == [item.id for item in answer.items]
@@ -87,7 +55,7 @@ def test_a_user_known_by_features_alone_gets_what_these_say(tmp_path):
 
 def test_k_beyond_what_is_left_gives_what_is_left(model, tmp_path):
     """Of 16 items a user of the checkerboard has had 7: its parity's 8 but one."""
-    done = write_lists(model, tmp_path / "l", Batch(100))
+    done = write_lists(model, tmp_path / "l", ListSettings(100))
     lengths = {user: len(listed) for user, listed in rows_of(tmp_path / "l").items()}
     assert lengths == {f"u{u:02d}": 9 if u < 47 else 16 for u in range(50)}
     assert (done["n_rows"], done["n_users"]) == (47 * 9 + 3 * 16, 50)
@@ -101,8 +69,8 @@ def test_two_stages_as_recommend_unless_the_first_is_asked_for(tmp_path):
     ranker = fit_ranker(data, lambda train: ItemKNN().fit(train), ItemKNN().fit(data), settings)
     recommender = made(data, ranker=ranker)
     folder = recommender.save(tmp_path / "m")
-    assert write_lists(folder, tmp_path / "two", Batch(6, part=16))["stages"] == 2
-    assert write_lists(folder, tmp_path / "one", Batch(6, rank=False))["stages"] == 1
+    assert write_lists(folder, tmp_path / "two", ListSettings(6, part=16))["stages"] == 2
+    assert write_lists(folder, tmp_path / "one", ListSettings(6, rank=False))["stages"] == 1
     two, one = rows_of(tmp_path / "two"), rows_of(tmp_path / "one")
     assert two != one
     for user in recommender.users.ids.values.tolist():
@@ -115,10 +83,10 @@ def test_two_stages_as_recommend_unless_the_first_is_asked_for(tmp_path):
 
 
 def test_same_bytes_whoever_writes(model, tmp_path):
-    asked = Batch(7, part=11)
-    told = []
-    write_lists(model, tmp_path / "here", asked, runner=Here(), told=lambda *step: told.append(step))
-    assert told == [("lists", n, 5) for n in range(1, 6)]
+    asked = ListSettings(7, part=11)
+    steps = []
+    write_lists(model, tmp_path / "here", asked, runner=Here(), progress=lambda *step: steps.append(step))
+    assert steps == [("lists", n, 5) for n in range(1, 6)]
     with local_runner(2) as pool:
         write_lists(model, tmp_path / "pool", asked, runner=pool)
     assert contents(tmp_path / "here") == contents(tmp_path / "pool")
@@ -134,8 +102,8 @@ class Twice(Here):
 
 
 def test_a_task_that_runs_again_changes_nothing(model, tmp_path):
-    write_lists(model, tmp_path / "once", Batch(4, part=20), runner=Here())
-    write_lists(model, tmp_path / "twice", Batch(4, part=20), runner=Twice())
+    write_lists(model, tmp_path / "once", ListSettings(4, part=20), runner=Here())
+    write_lists(model, tmp_path / "twice", ListSettings(4, part=20), runner=Twice())
     assert contents(tmp_path / "once") == contents(tmp_path / "twice")
 
 
@@ -146,7 +114,7 @@ def test_a_lost_task_is_no_list(model, tmp_path):
             return iter([*results[:-1], replace(results[-1], users=0)])
 
     with pytest.raises(ClusterError, match=r"Every user has a list\. Received: 40 of 50"):
-        write_lists(model, tmp_path / "l", Batch(4, part=20), runner=Forgetful())
+        write_lists(model, tmp_path / "l", ListSettings(4, part=20), runner=Forgetful())
     assert not (tmp_path / "l").exists()
 
 
@@ -166,7 +134,7 @@ def test_a_model_that_changes_meanwhile_is_refused(tmp_path):
 def test_what_is_refused(model, tmp_path, monkeypatch):
     for wrong in ({"k": 0}, {"part": 0}):
         with pytest.raises(SettingError, match="at least one"):
-            Batch(**wrong)
+            ListSettings(**wrong)
     with pytest.raises(TableError, match="holds something else"):
         write_lists(model, model)
     with pytest.raises(BundleError, match=r"manifest\.json"):

@@ -14,7 +14,8 @@ from butaca.cli.app import app
 from butaca.data.histories import Histories
 from butaca.model import spectral
 from butaca.recommend.recommender import Recommender
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 from butaca.train.batches import Room
 from butaca.two_tower import TwoTower
@@ -31,7 +32,7 @@ def folder(tmp_path_factory):
     rows = [f"u{u:02d},{i},{1 + (u + i) % 5},{1_600_000_000 + 60 * n}" for n, (u, i) in enumerate(pairs)]
     table = place / "ratings.csv"
     table.write_text("user_id,movie_id,rating,timestamp\n" + "\n".join(rows) + "\n")
-    prepare(table, place / "p", Preparing(workers=1, test=0.25))
+    prepare(table, place / "p", Preparing(workers=1, test_share=0.25))
     return place / "p"
 
 
@@ -42,7 +43,9 @@ def test_columns_stay_on_the_disk(folder):
     seen = Histories.of(train)
     for column in (seen.items, seen.value, seen.time):
         assert isinstance(column, np.memmap)
-    again = Histories.from_pairs(train.user[::-1], train.item[::-1], len(train.users), train.value[::-1])
+    again = Histories.from_pairs(
+        train.user[::-1], train.item[::-1], n_users=len(train.users), value=train.value[::-1]
+    )
     assert again.items.tolist() == seen.items.tolist()
     assert again.start.tolist() == seen.start.tolist()
     assert again.value.tolist() == seen.value.tolist()
@@ -73,7 +76,7 @@ def test_the_command_trains_judges_and_saves(folder, tmp_path, monkeypatch):
     assert run.exit_code == 0, run.output
     model, data = Recommender.load(tmp_path / "m"), Prepared.open(folder)
     assert model.about["model"]["spectral"]["span"] is None
-    assert model.about["split"] == {"how": "random", "test": 0.25, "seed": 42}
+    assert model.about["split"] == {"split": "random", "test_share": 0.25, "seed": 42}
     assert model.about["data"]["interactions"] == len(data.train) + len(data.test)
     assert sorted(model.test[1].tolist()) == sorted(data.test.item.tolist())  # all are judged
     assert len(model.recommend(user="u03", k=5).items) == 5

@@ -25,8 +25,10 @@ from butaca.errors import SettingError, SplitError, TableError
 from butaca.scale.partition import Rule, latest, sort
 from butaca.scale.placing import UNIT, Stripe, _span, stripes
 from butaca.scale.pool import Here, local_runner
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
+from tests.support.prepared import contents, csv
 
 ALONE = Preparing(workers=1)
 
@@ -56,15 +58,6 @@ def read(big):
         items=str(big / "items.parquet"),
         users=str(big / "users.parquet"),
     )
-
-
-def contents(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def csv(path, *lines):
-    path.write_text("\n".join(["user,item,rating,timestamp", *lines]) + "\n")
-    return path
 
 
 def small(path):
@@ -110,9 +103,9 @@ def test_stripes_are_whole_whoever_writes_which(big, tmp_path, monkeypatch):
     prepare(big, tmp_path / "one", replace(ALONE, partitions=3))
     monkeypatch.setattr("butaca.scale.placing.UNIT", 4096)
     most = []
-    told = lambda stage, done, total: most.append(total) if stage == "placing" else None  # noqa: E731
+    progress = lambda stage, done, total: most.append(total) if stage == "placing" else None  # noqa: E731
     for partitions in (2, 9):
-        prepare(big, tmp_path / "many", replace(ALONE, partitions=partitions), told=told)
+        prepare(big, tmp_path / "many", replace(ALONE, partitions=partitions), progress=progress)
         assert most[-1] == {2: 4, 9: 17}[partitions]  # of both sides; the test side has 16 units, 2 a stripe
         assert contents(tmp_path / "many") == contents(tmp_path / "one")
 
@@ -174,7 +167,7 @@ def test_another_runner_will_do(tmp_path):
 def test_random_split_is_of_the_asked_share_and_of_the_seed(big, tmp_path):
     sides = {}
     for seed in (1, 2):
-        found = prepare(big, tmp_path / f"s{seed}", replace(ALONE, test=0.3, seed=seed))
+        found = prepare(big, tmp_path / f"s{seed}", replace(ALONE, test_share=0.3, seed=seed))
         n = len(found.train) + len(found.test)
         assert len(found.test) / n == pytest.approx(0.3, abs=0.004)  # 4 standard deviations
         sides[seed] = set(zip(*pairs(found.test), strict=True))
@@ -215,7 +208,7 @@ def test_killed_run_leaves_nothing_that_looks_whole(big, tmp_path):
     out = tmp_path / "p"
     command = "from butaca.scale.prepare import *; import sys, time\n"
     command += "prepare(sys.argv[1], sys.argv[2], Preparing(workers=1), "
-    command += "told=lambda s, d, n: (print(s, flush=True), time.sleep(60)) if s == 'placing' else None)"
+    command += "progress=lambda s, d, n: (print(s, flush=True), time.sleep(60)) if s == 'placing' else None)"
     with subprocess.Popen(
         [sys.executable, "-c", command, str(big), str(out)], stdout=subprocess.PIPE
     ) as child:
@@ -356,7 +349,9 @@ def test_wrong_inputs(tmp_path):
     with pytest.raises(TableError, match="none of their ids"):
         prepare(source, tmp_path / "p", replace(ALONE, items=str(tmp_path / "i.csv")))
     with pytest.raises(SplitError, match="Both sides"):
-        prepare(csv(tmp_path / "two.csv", "u,i,1,1", "v,j,1,2"), tmp_path / "p", replace(ALONE, test=1e-9))
+        prepare(
+            csv(tmp_path / "two.csv", "u,i,1,1", "v,j,1,2"), tmp_path / "p", replace(ALONE, test_share=1e-9)
+        )
 
 
 @pytest.mark.parametrize(
@@ -367,8 +362,8 @@ def test_wrong_inputs(tmp_path):
         {"seed": -1},
         {"partitions": -1},
         {"split": "by moon"},
-        {"test": 0},
-        {"test": 1},
+        {"test_share": 0},
+        {"test_share": 1},
     ],
 )
 def test_wrong_settings(wrong):
@@ -398,7 +393,9 @@ def test_damage_is_found(tmp_path):
 def test_the_commands(tmp_path):
     run = CliRunner()
     source, grown, out = small(tmp_path / "t.csv"), tmp_path / "big", tmp_path / "p"
-    done = run.invoke(app, ["data", "grow", str(source), "--users", "3", "--items", "4", "--out", str(grown)])
+    done = run.invoke(
+        app, ["data", "grow", str(source), "--user-copies", "3", "--item-copies", "4", "--out", str(grown)]
+    )
     assert done.exit_code == 0, done.output
     asked = ["data", "prepare", str(grown), "--out", str(out), "--split", "temporal", "--workers", "1"]
     done = run.invoke(app, asked)

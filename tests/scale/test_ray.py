@@ -25,15 +25,16 @@ from butaca.cli.app import app
 from butaca.errors import ClusterError, SettingError, TableError
 from butaca.scale import cluster as joining
 from butaca.scale import ray_runner as running
-from butaca.scale.batch import Batch, lists, write_lists
+from butaca.scale.batch import ListSettings, lists, write_lists
 from butaca.scale.cluster import cluster
 from butaca.scale.pool import Here
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.ray_runner import RayRunner
-from tests.scale.test_batch_lists import contents, made, rows_of
-from tests.scale.test_prepare import contents as all_contents
-from tests.scale.test_prepare import csv
 from tests.support.boards import checkerboard
+from tests.support.lists import contents, made, rows_of
+from tests.support.prepared import contents as all_contents
+from tests.support.prepared import csv
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers don't have the tests
 
@@ -175,7 +176,7 @@ def test_preparing_with_workers_killed_in_each_stage(raylets, source, prepared, 
 
 
 def test_lists_with_workers_killed(raylets, model, tmp_path):
-    asked = Batch(6, part=9)
+    asked = ListSettings(6, part=9)
     write_lists(model, tmp_path / "here", asked, runner=Here())
     write_lists(model, tmp_path / "ray", asked, runner=Deadly(tmp_path / "killed"))
     assert {path.name for path in (tmp_path / "killed").iterdir()} == {"lists midway", "lists over"}
@@ -237,7 +238,7 @@ def test_a_raylet_that_is_lost_in_mid_work(raylets, model, tmp_path):
     """The last of the cluster's tests: afterwards it has two."""
     lost = max(raylets.worker_nodes, key=lambda node: node.raylet_socket_name)
     (its,) = (n["NodeID"] for n in ray.nodes() if n["RayletSocketName"] == lost.raylet_socket_name)
-    asked, places = Batch(6, part=9), tmp_path / "places"
+    asked, places = ListSettings(6, part=9), tmp_path / "places"
     places.mkdir()
     write_lists(model, tmp_path / "here", asked, runner=Here())
 
@@ -285,7 +286,7 @@ def test_another_cluster_while_this_one_is_joined_is_refused(raylets):
 def test_without_an_address_it_starts_on_loopback_and_ends():
     """In a process of its own, which nothing told how."""
     code = (
-        "from butaca.scale.prepare import bytes_of\n"
+        "from butaca.scale.prepare_settings import bytes_of\n"
         "from butaca.scale.ray_runner import ray_runner\n"
         "with ray_runner(None, 1) as runner:\n"
         "    import ray\n"
@@ -321,7 +322,7 @@ def test_an_address_where_nobody_answers(model, tmp_path):
         timeout=WAITS,
     )
     assert done.returncode == 1
-    assert "A Ray cluster answers at --address" in done.stderr.replace("\n", " ")
+    assert "A Ray cluster answers at its address" in done.stderr.replace("\n", " ")
     assert time.monotonic() - began < 20
 
 

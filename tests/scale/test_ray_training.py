@@ -9,6 +9,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +21,11 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import ClusterError, SettingError
 from butaca.recipes import Recipe, recipe
-from butaca.scale.prepare import Preparing, prepare
+from butaca.scale.prepare import prepare
+from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
-from butaca.scale.ray_training import Event, Patience, fit_on_ray, run
-from butaca.scale.ray_worker import Job, Place, Worker
+from butaca.scale.ray_training import JobEvent, Patience, fit_on_ray, run
+from butaca.scale.ray_worker import Job, Worker, WorkerPlace
 from butaca.scale.traffic import bytes_sent, collective_bytes
 from butaca.train.batches import Batches, BatchPlan, UserRows
 from butaca.train.checkpoints import position
@@ -178,7 +180,9 @@ def board(tmp_path_factory):
 def by_two(board, raylets, tmp_path_factory):
     """What two processes end with when nothing happens to them."""
     at = tmp_path_factory.mktemp("two")
-    model, history = fit_on_ray(board.folder, small(board.dataset()), 2, at, patience=PATIENT)
+    model, history = fit_on_ray(
+        board.folder, small(board.dataset()), workers=2, checkpoint=at, patience=PATIENT
+    )
     assert history.epoch == [0, 1, 2, 3]
     return parameters(model)
 
@@ -199,15 +203,17 @@ def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster,
     model, _ = small(board.dataset()).fit(board.dataset())  # one process, without Ray
     alone = parameters(model)
     assert_same(by_two, alone, 2e-4)
-    events: list[Event] = []
+    events: list[JobEvent] = []
     for workers in (1, 4):
         found, at = small(board.dataset()), tmp_path / str(workers)
-        model, _ = fit_on_ray(board.folder, found, workers, at, patience=PATIENT, told=events.append)
+        model, _ = fit_on_ray(
+            board.folder, found, workers=workers, checkpoint=at, patience=PATIENT, progress=events.append
+        )
         assert_same(parameters(model), alone, 2e-4)
     places = [e.places for e in events if e.kind == "started"]
     assert [len(set(p)) for p in places] == [1, 4]
     assert os.getpid() not in {place.pid for of in places for place in of}
-    assert events[-1] == Event("trained", (4, 0))
+    assert events[-1] == JobEvent("trained", (4, 0))
 
 
 def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, cluster, tmp_path):
@@ -216,7 +222,9 @@ def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, clu
     found = replace(found, model=replace(found.model, softmax="sampled", samples=8))
     assert found.model.mask_for("sampled") == "known"
     alone, _ = found.fit(board.dataset())
-    model, _ = fit_on_ray(board.folder, found, 2, tmp_path, patience=PATIENT, worker=Shared)
+    model, _ = fit_on_ray(
+        board.folder, found, workers=2, checkpoint=tmp_path, patience=PATIENT, worker=Shared
+    )
     assert_same(parameters(model), parameters(alone), 2e-4)
 
 
@@ -224,7 +232,7 @@ def test_early_stopping_is_the_same_decision_in_every_process(board, cluster, tm
     """Every list is right from the first epoch on: two more without improvement, and its parameters."""
     found = small(board.dataset(), held_out=30)
     alone, one = found.fit(board.dataset())
-    model, history = fit_on_ray(board.folder, found, 2, tmp_path, patience=PATIENT)
+    model, history = fit_on_ray(board.folder, found, workers=2, checkpoint=tmp_path, patience=PATIENT)
     assert history.epoch == one.epoch == [0, 1, 2]
     assert_same(parameters(model), parameters(alone), 2e-4)
 
@@ -258,7 +266,14 @@ def test_options_that_do_not_go_together_are_refused(board, tmp_path, asked, sai
 
 def test_processes_that_nothing_joins_are_refused(board, cluster, tmp_path):
     with pytest.raises(ClusterError, match="Received: 1 processes and 1 devices for 2 workers"):
-        fit_on_ray(board.folder, small(board.dataset()), 2, tmp_path, patience=PATIENT, worker=Apart)
+        fit_on_ray(
+            board.folder,
+            small(board.dataset()),
+            workers=2,
+            checkpoint=tmp_path,
+            patience=PATIENT,
+            worker=Apart,
+        )
 
 
 @pytest.mark.parametrize(
@@ -274,13 +289,22 @@ def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates,
     assert not SharedBatches.can(replace(plan, candidates="in_batch"), data.item, seen.items)
     assert SharedBatches.can(replace(plan, mask="known"), data.item, seen.items)
     assert not SharedBatches.can(replace(plan, mask="accidental"), data.item, seen.items)
-    whole = data.user, data.item, 60, 24, plan, 3, 9, UserRows(seen.items, seen.start)
-    parts = [SharedBatches(*whole, process=p, n_processes=3) for p in range(3)]
+    whole: dict[str, Any] = {
+        "n_users": 60,
+        "n_items": 24,
+        "plan": plan,
+        "n_shards": 3,
+        "rows_per_shard": 9,
+        "histories": UserRows(seen.items, seen.start),
+    }
+    parts = [SharedBatches(data.user, data.item, **whole, process=p, n_processes=3) for p in range(3)]
     read: list[int] = []
     for part in parts:
         part.item = Reading(data.item, read)
     n_batches = 0
-    for batch, *shares in zip(Batches(*whole).epoch(1), *(part.epoch(1) for part in parts), strict=True):
+    for batch, *shares in zip(
+        Batches(data.user, data.item, **whole).epoch(1), *(part.epoch(1) for part in parts), strict=True
+    ):
         n_batches += 1
         for name in ("positive_slot", "item"):
             of = batch if name == "positive_slot" else batch.history
@@ -322,7 +346,7 @@ def test_a_mesh_is_not_cut_to_some_devices(board, tmp_path):
     found = small(board.dataset())
     found = replace(found, model=replace(found.model, devices=2))
     with pytest.raises(SettingError, match="devices=2"):
-        fit_on_ray(board.folder, found, 2, tmp_path)
+        fit_on_ray(board.folder, found, workers=2, checkpoint=tmp_path)
 
 
 def test_what_a_step_sends_does_not_grow_with_the_catalogue_or_the_interactions(cluster, tmp_path):
@@ -337,7 +361,7 @@ def test_what_a_step_sends_does_not_grow_with_the_catalogue_or_the_interactions(
     found = replace(small(base.dataset()), epochs=4, batch_size=300)
     out = tmp_path / "sent.json"
     job = Job(str(base.folder), base.digest, found, str(out), 0, 2)
-    run(job, PATIENT, lambda _: None, Measuring)
+    run(job, PATIENT, progress=lambda _: None, worker=Measuring)
     sent = json.loads(out.read_text(encoding="utf-8"))
     assert set(sent) == {"base", "catalogue", "interactions"}
     dim = found.model.dim
@@ -349,9 +373,9 @@ def test_what_a_step_sends_does_not_grow_with_the_catalogue_or_the_interactions(
 
 def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_two, tmp_path):
     """SIGKILL to a worker after the first checkpoint, then to a raylet after a later one: the same bits."""
-    events: list[Event] = []
+    events: list[JobEvent] = []
 
-    def interfere(event: Event) -> None:
+    def interfere(event: JobEvent) -> None:
         events.append(event)
         place = [e.places for e in events if e.places][-1][1]
         lost = sum(e.kind == "lost" for e in events)
@@ -362,7 +386,14 @@ def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_tw
 
     found = small(board.dataset())
     model, history = fit_on_ray(
-        board.folder, found, 2, tmp_path, every_steps=2, patience=PATIENT, told=interfere, worker=Slow
+        board.folder,
+        found,
+        workers=2,
+        checkpoint=tmp_path,
+        every_steps=2,
+        patience=PATIENT,
+        progress=interfere,
+        worker=Slow,
     )
     assert history.epoch == [0, 1, 2, 3]
     for name, values in by_two.items():
@@ -379,10 +410,10 @@ def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):
     """A worker on each core there is; a machine with two cores goes: no hang, and what was saved is there."""
     cores = 2 * len(raylets.worker_nodes)
     assert cores > 0
-    places: list[tuple[Place, ...]] = []
+    places: list[tuple[WorkerPlace, ...]] = []
     gone: list[float] = []
 
-    def interfere(event: Event) -> None:
+    def interfere(event: JobEvent) -> None:
         if event.places:
             places.append(event.places)
         if event.kind == "saved" and not gone:
@@ -394,8 +425,8 @@ def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):
     said = f"{cores - 2} of {cores} that started within 8 seconds, on a cluster of"
     with pytest.raises(ClusterError, match=said):
         fit_on_ray(
-            board.folder, small(board.dataset()), cores, tmp_path, every_steps=2,
-            patience=patience, told=interfere, worker=Slow,
+            board.folder, small(board.dataset()), workers=cores, checkpoint=tmp_path, every_steps=2,
+            patience=patience, progress=interfere, worker=Slow,
         )  # fmt: skip
     assert time.monotonic() - gone[0] < 60
     assert position(tmp_path) is not None

@@ -161,7 +161,7 @@ def test_the_checkerboard_is_learned(scorers, name):
     board = checkerboard()
     rows = np.array([left_out(u) for u in range(20)], dtype=np.int32)
     test = butaca.Dataset(board.users, board.items, np.arange(20, dtype=np.int32), rows)
-    assert evaluate_scorer(scorers(name), test, Histories.of(board)).top_k(1) == 1.0
+    assert evaluate_scorer(scorers(name), test, seen=Histories.of(board)).top_k(1) == 1.0
 
 
 @pytest.mark.parametrize("name", SAME_FOR_ALL)
@@ -169,7 +169,7 @@ def test_popularity_cannot_learn_it(scorers, name):
     board = checkerboard()
     rows = np.array([left_out(u) for u in range(20)], dtype=np.int32)
     test = butaca.Dataset(board.users, board.items, np.arange(20, dtype=np.int32), rows)
-    assert evaluate_scorer(scorers(name), test, Histories.of(board)).top_k(1) < 0.5
+    assert evaluate_scorer(scorers(name), test, seen=Histories.of(board)).top_k(1) < 0.5
 
 
 def test_a_saved_history_tower_scores_as_it_did(scorers):

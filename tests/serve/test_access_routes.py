@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from butaca.events.store import EventStore
-from tests.serve.test_service import asking
-from tests.support.serving import running_app, small
+from tests.support.serving import asking, running_app, small
 
 #: Of every route in the OpenAPI document the scope that it needs; None: open to all. A new route fails
 #: the tests until somebody has decided, and written it here and in docs/service.md.

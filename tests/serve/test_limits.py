@@ -23,8 +23,7 @@ from butaca.serve.http.access import presented, scope_of
 from butaca.serve.http.limits import RateLimiter
 from butaca.serve.http.problems import Problem, shown
 from butaca.serve.settings import ServeSettings
-from tests.serve.test_service import asking, post
-from tests.support.serving import client, running_app, serve, small
+from tests.support.serving import asking, client, post, running_app, serve, small
 
 JSON = {"content-type": "application/json"}
 

@@ -15,8 +15,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import positive_data_acceptance
 
 from butaca.serve.server import bind, url_of
-from tests.serve.test_service import asking
-from tests.support.serving import running_app, small
+from tests.support.serving import asking, running_app, small
 
 
 @contextlib.contextmanager

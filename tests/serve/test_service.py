@@ -39,21 +39,7 @@ from butaca.serve.settings import ServeSettings
 from butaca.serve.shown import ShownLog
 from butaca.serve.telemetry import LatencyRing, Telemetry, uuid7
 from tests.support.boards import checkerboard, left_out
-from tests.support.serving import client, running_app, serve, small
-
-
-def asking(app, *requests):
-    """Answers of an app to requests, each (method, path) or (method, path, keywords)."""
-
-    async def run():
-        async with client(app) as http:
-            return [await http.request(m, p, **(k[0] if k else {})) for m, p, *k in requests]
-
-    return asyncio.run(run())
-
-
-def post(path, body):
-    return "POST", path, {"json": body}
+from tests.support.serving import asking, client, post, running_app, serve, small
 
 
 def titles(answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -61,6 +62,20 @@ def client(app: Any, **keywords: Any) -> httpx.AsyncClient:
     """Requests to an app in this process."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://localhost", **keywords)
+
+
+def asking(app, *requests):
+    """Answers of an app to requests, each (method, path) or (method, path, keywords)."""
+
+    async def run():
+        async with client(app) as http:
+            return [await http.request(m, p, **(k[0] if k else {})) for m, p, *k in requests]
+
+    return asyncio.run(run())
+
+
+def post(path, body):
+    return "POST", path, {"json": body}
 
 
 @contextlib.contextmanager

@@ -51,7 +51,15 @@ def test_every_pair_once_an_epoch_in_shapes_that_never_change(pairs, candidates,
     user, item = pairs
     plan = BatchPlan(size, candidates, mask, samples=5, shuffle=shuffle)
     rows_per_shard = -(-(N_ITEMS + 1) // shards)
-    batches = Batches(user, item, N_USERS, N_ITEMS, plan, shards, rows_per_shard)
+    batches = Batches(
+        user,
+        item,
+        n_users=N_USERS,
+        n_items=N_ITEMS,
+        plan=plan,
+        n_shards=shards,
+        rows_per_shard=rows_per_shard,
+    )
     shapes = set()
     for epoch in (0, 1):
         seen = []
@@ -85,7 +93,7 @@ def test_batches_of_whole_users_beside_their_histories(
     user, item = pairs
     rng = np.random.default_rng(len(user))
     value, time = rng.integers(0, 4, len(user)).astype(np.float32), rng.integers(0, 9, len(user))
-    seen = Histories.from_pairs(user, item, N_USERS, value, time)
+    seen = Histories.from_pairs(user, item, n_users=N_USERS, value=value, time=time)
     rows = UserRows(
         seen.items,
         seen.start,
@@ -94,7 +102,16 @@ def test_batches_of_whole_users_beside_their_histories(
     )
     plan = BatchPlan(size, candidates, mask, samples=5, shuffle=shuffle, by="user")
     rows_per_shard = -(-(N_ITEMS + 1) // shards)
-    batches = Batches(user, item, N_USERS, N_ITEMS, plan, shards, rows_per_shard, rows)
+    batches = Batches(
+        user,
+        item,
+        n_users=N_USERS,
+        n_items=N_ITEMS,
+        plan=plan,
+        n_shards=shards,
+        rows_per_shard=rows_per_shard,
+        histories=rows,
+    )
     shapes = set()
     for epoch in (0, 1):
         built = list(batches.epoch(epoch))
@@ -145,20 +162,23 @@ def check_history(batch, queries, seen, beyond, details):
 def test_a_batch_of_users_has_about_its_pairs():
     """Ten users of 8 pairs each, 24 a batch: three users, and the last user alone."""
     user, item = np.repeat(np.arange(10), 8).astype(np.int32), np.tile(np.arange(8), 10).astype(np.int32)
-    batches = Batches(user, item, 10, 8, BatchPlan(24, by="user"))
+    batches = Batches(user, item, n_users=10, n_items=8, plan=BatchPlan(24, by="user"))
     assert [int((b.positive_weight > 0).sum()) for b in batches.epoch(0)] == [24, 24, 24, 8]
     assert {len(b.query_rows) for b in batches.epoch(0)} == {3}
     first, second = (pairs_of(next(iter(batches.epoch(e)))) for e in (0, 1))
     assert first != second  # users are drawn anew
     assert not batches.repeats
-    whole = Batches(user, item, 10, 8, BatchPlan(80, by="user"))
+    whole = Batches(user, item, n_users=10, n_items=8, plan=BatchPlan(80, by="user"))
     assert whole.repeats  # one batch is the same in any order
     assert next(iter(whole.epoch(0))) is next(iter(whole.epoch(5)))
 
 
 def test_a_user_larger_than_a_batch_stays_whole():
     user, item = np.array([0] * 20 + [1], np.int32), np.array([*range(20), 3], np.int32)
-    sizes = [len(pairs_of(b)) for b in Batches(user, item, 2, 20, BatchPlan(2, by="user")).epoch(0)]
+    sizes = [
+        len(pairs_of(b))
+        for b in Batches(user, item, n_users=2, n_items=20, plan=BatchPlan(2, by="user")).epoch(0)
+    ]
     assert sorted(sizes) == [1, 20]
 
 
@@ -194,7 +214,7 @@ def check_known(batch, user, item, sampled):
 def test_in_batch_weights_are_counts():
     user = np.array([0, 1, 2, 0], dtype=np.int32)
     item = np.array([3, 3, 5, 3], dtype=np.int32)
-    (batch,) = Batches(user, item, 3, 6, BatchPlan(10)).epoch(0)
+    (batch,) = Batches(user, item, n_users=3, n_items=6, plan=BatchPlan(10)).epoch(0)
     weight = dict(zip(batch.candidate_rows.tolist(), batch.log_weight.tolist(), strict=True))
     assert weight[3] == pytest.approx(np.log(3))
     assert weight[5] == pytest.approx(0.0)
@@ -203,7 +223,7 @@ def test_in_batch_weights_are_counts():
 def test_sampled_weights_are_draws_over_expected_draws():
     user, item = np.zeros(4, dtype=np.int32), np.array([0, 0, 0, 1], dtype=np.int32)
     plan = BatchPlan(4, "sampled", samples=8, sampling_power=1.0)
-    (batch,) = Batches(user, item, 1, 2, plan).epoch(0)
+    (batch,) = Batches(user, item, n_users=1, n_items=2, plan=plan).epoch(0)
     rng = np.random.default_rng([42, 1, 0, 0])
     drawn = np.bincount(rng.choice(2, 8, p=[0.75, 0.25]), minlength=2)
     assert (drawn > 0).all()
@@ -215,7 +235,9 @@ def test_sampled_weights_are_draws_over_expected_draws():
 def test_a_sampled_softmax_has_no_more_columns_than_draws():
     """The effect: other users' positives are no candidates, however many they are."""
     user, item = np.arange(600, dtype=np.int32) % 30, np.arange(600, dtype=np.int32)
-    (batch,) = Batches(user, item, 30, 600, BatchPlan(600, "sampled", samples=20)).epoch(0)
+    (batch,) = Batches(user, item, n_users=30, n_items=600, plan=BatchPlan(600, "sampled", samples=20)).epoch(
+        0
+    )
     assert len(batch.log_weight) == 32  # in sixteens
     assert pairs_of(batch, sampled=True) == sorted(zip(user.tolist(), item.tolist(), strict=True))
 
@@ -224,7 +246,7 @@ def test_draws_are_split_over_shards_and_no_shard_has_room_for_all():
     """8,000 draws from 40,000 items over 8 shards: room for an eighth and a bit, in every step."""
     item = np.arange(40_000, dtype=np.int32)
     user, plan = item // 40, BatchPlan(4000, "sampled", samples=8000)
-    batches = Batches(user, item, 1000, 40_000, plan, 8, 5001)
+    batches = Batches(user, item, n_users=1000, n_items=40_000, plan=plan, n_shards=8, rows_per_shard=5001)
     for step, batch in enumerate(batches.epoch(0)):
         rows, weight = batch.candidate_rows.reshape(8, -1), batch.log_weight.reshape(8, -1)
         assert 900 < rows.shape[1] < 1200
@@ -235,7 +257,7 @@ def test_draws_are_split_over_shards_and_no_shard_has_room_for_all():
 def test_where_one_shard_draws_more_than_usual_there_is_room():
     item = np.arange(400, dtype=np.int32)
     plan = BatchPlan(400, "sampled", samples=300, sampling_power=0.0, seed=0)
-    batches = Batches(item // 4, item, 100, 400, plan, 4, 101)
+    batches = Batches(item // 4, item, n_users=100, n_items=400, plan=plan, n_shards=4, rows_per_shard=101)
     usual = batches._slots.usual
     batches._slots = batches._slots._replace(usual=16, grain=16)
     (batch,) = batches.epoch(0)
@@ -256,7 +278,9 @@ def test_no_draw_lies_beyond_the_catalogue(monkeypatch):
         rng = np.random.default_rng(seed)
         n = int(rng.integers(1000, 3000))
         item = rng.integers(0, n, 3 * n).astype(np.int32)
-        batches = Batches(np.sort(item % 9), item, 9, n, BatchPlan(10**6, "sampled", samples=4))
+        batches = Batches(
+            np.sort(item % 9), item, n_users=9, n_items=n, plan=BatchPlan(10**6, "sampled", samples=4)
+        )
         with monkeypatch.context() as patch:
             patch.setattr(np.random, "default_rng", lambda _: Highest())
             rows, weight = batches._candidates(0, 0)
@@ -269,7 +293,7 @@ def test_once_repeats_and_epoch_does_not():
     rng = np.random.default_rng(0)
     user, item = rng.integers(0, 9, 50).astype(np.int32), rng.integers(0, 13, 50).astype(np.int32)
     for shuffle, same in (("once", True), ("epoch", False)):
-        batches = Batches(user, item, 9, 13, BatchPlan(20, shuffle=shuffle))
+        batches = Batches(user, item, n_users=9, n_items=13, plan=BatchPlan(20, shuffle=shuffle))
         first, second = (pairs_of(next(iter(batches.epoch(e)))) for e in (0, 1))
         assert (first == second) is same
 
@@ -277,7 +301,7 @@ def test_once_repeats_and_epoch_does_not():
 def test_an_epoch_can_begin_in_the_middle():
     rng = np.random.default_rng(0)
     user, item = rng.integers(0, 9, 50).astype(np.int32), rng.integers(0, 13, 50).astype(np.int32)
-    batches = Batches(user, item, 9, 13, BatchPlan(20, "sampled", samples=6))
+    batches = Batches(user, item, n_users=9, n_items=13, plan=BatchPlan(20, "sampled", samples=6))
     whole = list(batches.epoch(3))
     for batch, again in zip(whole[1:], batches.epoch(3, start=1), strict=True):
         for a, b in zip(batch, again, strict=True):
@@ -294,8 +318,8 @@ def test_settings_are_checked():
 def test_without_logq_a_draw_weighs_by_how_often_it_came_alone():
     user, item = np.arange(40, dtype=np.int32) % 8, np.arange(40, dtype=np.int32) % 5
     plan = BatchPlan(40, "sampled", samples=64, sampling_power=1.0, logq=False)
-    (batch,) = Batches(user, item, 8, 9, plan).epoch(0)
+    (batch,) = Batches(user, item, n_users=8, n_items=9, plan=plan).epoch(0)
     weights = np.exp(np.asarray(batch.log_weight))
     assert weights[weights > 1e-6].sum() == pytest.approx(64, rel=1e-5)  # times drawn, uncorrected
-    (corrected,) = Batches(user, item, 8, 9, replace(plan, logq=True)).epoch(0)
+    (corrected,) = Batches(user, item, n_users=8, n_items=9, plan=replace(plan, logq=True)).epoch(0)
     assert np.exp(np.asarray(corrected.log_weight)).sum() == pytest.approx(5, rel=1e-4)  # each of five once

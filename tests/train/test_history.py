@@ -95,7 +95,9 @@ def trained_queries(model):
     batches._n_queries, batches._n_history = N_USERS, len(batches.histories.items) + 7
     rows = jax.tree.map(jnp.asarray, batches._history(everyone))
     towers = run.towers
-    summed = summed_histories(towers.query.history, rows, N_USERS, 0.0, jnp.uint32(0), 0, None)
+    summed = summed_histories(
+        towers.query.history, rows, n_queries=N_USERS, dropout=0.0, count=jnp.uint32(0), first=0, axis=None
+    )
     inputs = {
         n: (codes[:N_USERS], None if w is None else w[:N_USERS])
         for n, (codes, w) in run.features.query.items()
@@ -172,8 +174,8 @@ def test_new_users_and_known_ones_after_one_more(name):
     now = rated().timestamp.max() + DAY
     three = [[1, 2, 3], [9, 12, 15], []]
     given = Histories.from_pairs(
-        np.repeat([0, 1], 3), np.concatenate(three[:2]).astype(np.int32), 3,
-        np.array([5, 4, 1, 2, 3, 5], np.float32), np.arange(6) * DAY,
+        np.repeat([0, 1], 3), np.concatenate(three[:2]).astype(np.int32), n_users=3,
+        value=np.array([5, 4, 1, 2, 3, 5], np.float32), time=np.arange(6) * DAY,
     )  # fmt: skip
     vectors = model.query_vectors(given)
     assert vectors.shape == (3, 10)
@@ -190,9 +192,9 @@ def test_new_users_and_known_ones_after_one_more(name):
     more = Histories.from_pairs(
         np.zeros(len(model.seen[user]) + 1, np.int32),
         np.append(model.seen[user], new).astype(np.int32),
-        1,
-        np.append(model.seen.value[at], 5).astype(np.float32),
-        np.append(model.seen.time[at], now),
+        n_users=1,
+        value=np.append(model.seen.value[at], 5).astype(np.float32),
+        time=np.append(model.seen.time[at], now),
     )
     after = model.query_vectors(more, np.array([user], np.int32))
     assert np.isfinite(after).all()
@@ -279,7 +281,9 @@ def test_ages_are_days_before_each_users_latest():
 def test_weighted_sum_dense_and_by_row(n_rows):
     table = np.array([[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]], np.float32)
     rows, items = np.array([0, 0, 2, 2]), np.array([0, 1, 2, 2], np.int32)  # one item twice: both count
-    got = weighted_sum(table, rows, items, np.array([2.0, 3.0, 0.25, 0.25], np.float32), n_rows)
+    got = weighted_sum(
+        table, rows, items=items, weight=np.array([2.0, 3.0, 0.25, 0.25], np.float32), n_rows=n_rows
+    )
     assert got.shape == (n_rows, 2)
     assert got[:3].tolist() == [[2.0, 3.0], [0.0, 0.0], [2.5, 2.5]]
     assert not got[3:].any()
@@ -316,7 +320,11 @@ def test_dropout_keeps_its_share_anew_each_step():
     table, rows = one_history(400, padded=50)
 
     def kept(count, dropout):
-        out = np.asarray(summed_histories(table, rows, 2, dropout, jnp.uint32(count), 0, None))
+        out = np.asarray(
+            summed_histories(
+                table, rows, n_queries=2, dropout=dropout, count=jnp.uint32(count), first=0, axis=None
+            )
+        )
         assert not out[1].any()  # padding is nobody's
         present = out[0] > 0
         # The divisor is the root of what was kept, so that a query has the same length in every step.
@@ -339,7 +347,10 @@ def test_everything_left_out_is_no_history_and_no_nan():
 
     def total(weights):
         return sum(
-            summed_histories(weights, rows, 2, 0.95, jnp.uint32(c), 0, None)[0].sum() for c in range(20)
+            summed_histories(
+                weights, rows, n_queries=2, dropout=0.95, count=jnp.uint32(c), first=0, axis=None
+            )[0].sum()
+            for c in range(20)
         )
 
     learns = HistoryTable(table.table, jnp.zeros(2), jnp.ones(()))
@@ -363,7 +374,12 @@ def test_rows_of_a_large_catalogue_are_gathered(monkeypatch):
     into = jnp.asarray(rng.normal(size=(n_queries, 4)))
 
     def objective(weights):
-        return (summed_histories(weights, rows, n_queries, 0.4, jnp.uint32(3), 0, None) * into).sum()
+        return (
+            summed_histories(
+                weights, rows, n_queries=n_queries, dropout=0.4, count=jnp.uint32(3), first=0, axis=None
+            )
+            * into
+        ).sum()
 
     filled = jax.value_and_grad(objective)(weights)
     monkeypatch.setattr(step, "FILLED", 0)
@@ -377,11 +393,15 @@ def test_rows_of_a_large_catalogue_are_gathered(monkeypatch):
         many = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct((n_pairs,), x.dtype), rows._replace(bins=None, age=None)
         )
-        summed = jax.make_jaxpr(lambda w, r: summed_histories(w, r, 1200, 0.5, jnp.uint32(0), 0, None))
+        summed = jax.make_jaxpr(
+            lambda w, r: summed_histories(
+                w, r, n_queries=1200, dropout=0.5, count=jnp.uint32(0), first=0, axis=None
+            )
+        )
         return str(summed(large, many))
 
     assert "1200,1000001" not in of_large(200_000)  # by machine code, where there is any
-    monkeypatch.setattr("butaca.model.rows.native_kernels", lambda dim: None)
+    monkeypatch.setattr("butaca.model.kernels.native_kernels", lambda dim: None)
     gathered = of_large(200_001)
     assert "200001,64" in gathered
     assert "1200,1000001" not in gathered
@@ -402,7 +422,9 @@ def test_a_steps_loss_by_loops(softmax, mask):
     )
     run = model._fitted.run
     batch = next(iter(run.batches.epoch(0)))
-    got = float(step.batch_loss(run.settings, run.mesh, run.towers, run.features, batch).loss)
+    got = float(
+        step.batch_loss(run.settings, run.mesh, towers=run.towers, features=run.features, batch=batch).loss
+    )
 
     towers = jax.tree.map(np.asarray, run.towers)
     queries = trained_queries(model)  # unit length over the temperature
@@ -446,7 +468,7 @@ def test_masked_items_are_not_pushed_away_from_a_history(softmax):
     batch = batch._replace(positive_weight=(np.arange(len(batch.positive_weight)) == 0).astype(np.float32))
 
     def loss(towers, settings, batch):
-        return step.batch_loss(settings, run.mesh, towers, run.features, batch).loss
+        return step.batch_loss(settings, run.mesh, towers=towers, features=run.features, batch=batch).loss
 
     grad = jax.grad(loss)(run.towers, run.settings, batch).candidate.tables["item_id"]
     moved = np.flatnonzero(np.abs(np.asarray(grad)).max(axis=1) > 1e-7)
@@ -466,7 +488,7 @@ def test_masked_items_are_not_pushed_away_from_a_history(softmax):
 
 def fit_with(seed, dropout, epochs=3):
     model = TwoTower(
-        [History(dropout=dropout)], [butaca.Id("item_id")], 6, seed=seed, unit=True, temperature=0.25,
+        [History(dropout=dropout)], [butaca.Id("item_id")], dim=6, seed=seed, unit=True, temperature=0.25,
         start="spectral", prior="popularity",
     )  # fmt: skip
     model.fit(rated(), epochs=epochs, batch_size=1000, optimizer=GENTLE)
@@ -489,7 +511,7 @@ def test_without_dropout_a_single_batch_is_the_same_for_every_seed():
 
 
 def test_items_that_share_a_title_share_a_history_row():
-    model = TwoTower([History()], [butaca.Id("title")], 4)
+    model = TwoTower([History()], [butaca.Id("title")], dim=4)
     model.fit(rated(), epochs=2, batch_size=100)
     assert model.n_items == N_ITEMS // 2
     assert model.query_tower.history.table.shape == (N_ITEMS // 2, 4)
@@ -498,7 +520,7 @@ def test_items_that_share_a_title_share_a_history_row():
 
 
 def test_lazily_built_vectors_are_the_same_from_every_thread():
-    model = TwoTower([History()], [butaca.Id("item_id")], 6, spectral=CLOSED)
+    model = TwoTower([History()], [butaca.Id("item_id")], dim=6, spectral=CLOSED)
     model.fit(rated(), epochs=2, batch_size=100)
     users, answers = np.arange(N_USERS, dtype=np.int32), []
     threads = [threading.Thread(target=lambda: answers.append(model.score(users))) for _ in range(8)]
@@ -540,25 +562,25 @@ def test_prior_by_hand():
         np.array([0, 0, 1, 0], np.int32), None, np.array([100, 0, 100, 50]),
     )  # fmt: skip
     want = np.log(np.array([3.5, 1.5, 0.5]) / (5.5 / 3))
-    np.testing.assert_allclose(item_prior(data, "popularity", 1.0), want, rtol=1e-6)
-    np.testing.assert_allclose(item_prior(data, "popularity", 0.5), want / 2, rtol=1e-6)
-    assert item_prior(data, "none", 1.0) is None
+    np.testing.assert_allclose(item_prior(data, "popularity", power=1.0), want, rtol=1e-6)
+    np.testing.assert_allclose(item_prior(data, "popularity", power=0.5), want / 2, rtol=1e-6)
+    assert item_prior(data, "none", power=1.0) is None
     # Recent: a half-life of 10 of the 100 seconds. Item 0: 1 + 2**-5 + 2**-10; item 1: 1.
     counts = np.array([1 + 2**-5 + 2**-10, 1.0, 0.0]) + 0.5
     np.testing.assert_allclose(
-        item_prior(data, "recent", 1.0, 0.1), np.log(counts / counts.mean()), rtol=1e-6
+        item_prior(data, "recent", power=1.0, half_life=0.1), np.log(counts / counts.mean()), rtol=1e-6
     )
     untimed = replace(data, timestamp=None)
-    np.testing.assert_allclose(item_prior(untimed, "recent", 1.0), want, rtol=1e-6)
+    np.testing.assert_allclose(item_prior(untimed, "recent", power=1.0), want, rtol=1e-6)
     same = replace(data, timestamp=np.full(4, 7))
-    np.testing.assert_allclose(item_prior(same, "recent", 1.0), want, rtol=1e-6)
+    np.testing.assert_allclose(item_prior(same, "recent", power=1.0), want, rtol=1e-6)
 
 
 def test_without_training_history_a_prior_starts_where_it_says():
     """A learning rate of 0 leaves the bias at its start."""
-    model = TwoTower([History()], [butaca.Id("item_id")], 4, prior="popularity", prior_power=0.5)
+    model = TwoTower([History()], [butaca.Id("item_id")], dim=4, prior="popularity", prior_power=0.5)
     model.fit(rated(), epochs=1, optimizer=optax.sgd(0.0))
-    np.testing.assert_allclose(model.item_bias, item_prior(rated(), "popularity", 0.5), rtol=1e-6)
+    np.testing.assert_allclose(model.item_bias, item_prior(rated(), "popularity", power=0.5), rtol=1e-6)
 
 
 def test_batches_hold_whole_users_and_their_histories():

@@ -15,11 +15,11 @@ def test_by_hand():
     drawn, counts = jnp.array([1, 4, 0]), jnp.array([True, True, False])
     positive = jnp.array([5, 4, 2, 9, 5, -3])  # 9 and -3 are other devices'
     known = jnp.array([1, 2, 4, 0, 17])
-    found = slots_of(drawn, counts, positive, known, 6)
+    found = slots_of(drawn, counts, positive=positive, known=known, n_rows=6)
     assert found.rows.tolist() == [1, 4, 0, 2, 5, 0, 0, 0, 0]
     assert found.positive.tolist() == [4, 1, 3, -1, 4, -1]
     assert found.known.tolist() == [0, -1, 1, -1, -1]  # only what was drawn is in a denominator
-    assert slots_of(drawn, counts, positive, None, 6).known is None
+    assert slots_of(drawn, counts, positive=positive, known=None, n_rows=6).known is None
 
 
 @settings(max_examples=50, deadline=None)
@@ -31,7 +31,9 @@ def test_every_item_of_this_device_finds_its_row(seed):
     slots = np.zeros(8, dtype=np.int32)
     slots[: len(drawn)] = drawn
     positive = rng.integers(-20, 40, 30)
-    found = slots_of(jnp.array(slots), jnp.arange(8) < len(drawn), jnp.array(positive), None, n_rows)
+    found = slots_of(
+        jnp.array(slots), jnp.arange(8) < len(drawn), positive=jnp.array(positive), known=None, n_rows=n_rows
+    )
     inside = (positive >= 0) & (positive < n_rows)
     at = np.asarray(found.positive)
     assert (at[~inside] == -1).all()

@@ -71,7 +71,7 @@ def test_the_default_recipe_beats_popularity(ml_split):
     """Two different models on the same pairs: what `butaca fit` gives is worth serving."""
     train_set, test = ml_split
     model, _ = train(DEFAULT, train_set)
-    popularity = evaluate_scorer(Popularity().fit(train_set), test, Histories.of(train_set))
+    popularity = evaluate_scorer(Popularity().fit(train_set), test, seen=Histories.of(train_set))
     assert 0.08 < popularity.top_k(10) < 0.095
     assert model.evaluate(test, exclude_seen=True)[TOP_10] > 1.5 * popularity.top_k(10)
 
@@ -81,19 +81,19 @@ def test_the_default_recipe_is_as_good_as_the_readme_says(ml_split):
     train_set, test = ml_split
     model, _ = DEFAULT.for_data(train_set).fit(train_set)
     seen = Histories.of(train_set)
-    ours = evaluate_scorer(model, test, seen)
+    ours = evaluate_scorer(model, test, seen=seen)
     assert ours.top_k(10) > 0.175
     assert ours.top_k(100) > 0.640
     assert ours.metric("ndcg", 10) > 0.445
     assert ours.metric("recall", 20) > 0.368
-    ease = evaluate_scorer(butaca.EASE().fit(train_set), test, seen)
-    assert butaca.compare(ours, ease, "recall", 20).word == "beats"
+    ease = evaluate_scorer(butaca.EASE().fit(train_set), test, seen=seen)
+    assert butaca.compare(ours, ease, metric="recall", k=20).word == "beats"
 
 
 def test_new_people_are_judged_from_what_is_given(ml, tmp_path):
     """A split by user: nobody judged was trained on, and four fifths of what each had is the history."""
     data = ml.keyed_by("movie_title")
-    fitted = fitting.fit(data, DEFAULT, "user")
+    fitted = fitting.fit(data, DEFAULT, split="user")
     judged, recommender = fitted.judged, fitted.recommender
     assert judged is not None
     tested = np.unique(judged.rows["seen left out"].user)
@@ -163,7 +163,7 @@ def test_demo_does_it_all_in_under_two_minutes(ml, tmp_path):
 
 
 def test_temporal_split_is_judged_too(ml):
-    fitted = fitting.fit(ml.keyed_by("movie_title"), DEFAULT, "temporal")
+    fitted = fitting.fit(ml.keyed_by("movie_title"), DEFAULT, split="temporal")
     assert fitted.judged is not None
-    assert fitted.recommender.about["split"]["how"] == "temporal"
+    assert fitted.recommender.about["split"]["split"] == "temporal"
     assert fitted.judged.n_test == pytest.approx(20_000, rel=0.01)

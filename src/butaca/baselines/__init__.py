@@ -1,1 +1,1 @@
-"""What a model must beat to be worth serving."""
+"""This room holds what a model must beat to be worth serving."""

@@ -1,4 +1,4 @@
-"""EASE: the best linear item-to-item model, in closed form."""
+"""This module holds EASE, the best linear item-to-item model, in closed form."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class EASE(FromHistory):
 
 
 def default_l2(matrix: sparse.csr_array) -> float:
-    """300 where an item has 48 users in the mean, as in MovieLens 100K's 80,000; in proportion elsewhere."""
+    """Returns 300 where an item has 48 users in the mean, as in MovieLens 100K; in proportion elsewhere."""
     return max(300.0 * int(matrix.nnz) / max(int(matrix.shape[1]), 1) / 48.0, 1.0)
 
 
 def inverse_of(a: Doubles) -> Doubles:
-    """The inverse of a symmetric positive definite matrix [n, n], by halves.
+    """Returns the inverse of a symmetric positive definite matrix [n, n], by halves.
 
     With S = D - B A^-1 B' (Schur's complement), itself symmetric positive definite,
 

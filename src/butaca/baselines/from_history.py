@@ -1,4 +1,4 @@
-"""What the baselines that look at a user's history share: the matrix, and users who have none."""
+"""This module holds what baselines that look at a user's history share: the matrix, the users without one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from butaca.types import Codes, Floats
 
 
 class FromHistory(ABC):
-    """A scorer that answers from the items a user has had, each once, ratings and repeats aside.
+    """A FromHistory is a scorer that answers from the items a user has had, each once, ratings aside.
 
     A user without any, or one it does not know, gets the number of users that had each item.
     """
@@ -27,14 +27,14 @@ class FromHistory(ABC):
 
     @abstractmethod
     def _learn(self, matrix: sparse.csr_array) -> None:
-        """Fit to who had what, sparse 0/1 float32 [U, N]."""
+        """Fits to who had what, sparse 0/1 float32 [U, N]."""
 
     @abstractmethod
     def _scores(self, matrix: sparse.csr_array) -> Floats:
-        """Scores for histories [B, N] -> a new array [B, N]."""
+        """Returns scores for histories [B, N], a new array [B, N]."""
 
     def fit(self, train: Dataset) -> Self:
-        """Learn from the training interactions; refit forgets."""
+        """Learns from the training interactions; refit forgets."""
         self._seen = Histories.of(train)
         n_items = len(train.items)
         self._users_of = np.bincount(self._seen.items, minlength=n_items).astype(np.float32)
@@ -42,7 +42,7 @@ class FromHistory(ABC):
         return self
 
     def answering(self, seen: Histories) -> Self:
-        """The same, fitted as it is, for other users or longer histories, by their codes in `seen`."""
+        """Returns a copy, fitted as this is, for other users or longer histories, by codes in `seen`."""
         self._need()
         other = copy.copy(self)
         other._seen = seen
@@ -50,11 +50,11 @@ class FromHistory(ABC):
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self._need()[1])
 
     def score(self, users: Codes) -> Floats:
-        """User codes [B] -> scores [B, N]."""
+        """Returns the scores of user codes [B], float32 [B, N]."""
         popular = self._need()[1]
         matrix = self._matrix(users)
         scores = self._scores(matrix)
@@ -62,7 +62,7 @@ class FromHistory(ABC):
         return scores
 
     def _matrix(self, users: Codes) -> sparse.csr_array:
-        """Who had what, of these users: sparse 0/1 float32 [B, N]."""
+        """Returns who had what, of these users: sparse 0/1 float32 [B, N]."""
         seen, popular = self._need()
         row, item = seen.pairs(users)
         start = np.searchsorted(row, np.arange(len(users) + 1))

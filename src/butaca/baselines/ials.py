@@ -1,4 +1,4 @@
-"""iALS: implicit alternating least squares, with the regularisation that makes it competitive."""
+"""This module holds iALS, implicit alternating least squares, with the regularisation that it needs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class IALS(FromHistory):
         self,
         dim: int = 94,
         alpha: float = 0.281,
+        *,
         l2: float = 0.00561,
         nu: float = 1.145,
         epochs: int = 6,
@@ -49,11 +50,10 @@ class IALS(FromHistory):
             )
         self.dim, self.alpha, self.l2, self.nu = dim, alpha, l2, nu
         self.epochs, self.scale, self.seed = epochs, scale, seed
-        self._n_users = 0
         self._items: Floats | None = None  # [N, d]
 
     def _learn(self, matrix: sparse.csr_array) -> None:
-        self._n_users, n_items = matrix.shape
+        n_items = matrix.shape[1]
         columns = sparse.csr_array(matrix.T.tocsr())
         rng = np.random.default_rng(self.seed)
         items = (rng.normal(size=(n_items, self.dim)) * self.scale / self.dim**0.5).astype(np.float32)
@@ -68,7 +68,7 @@ class IALS(FromHistory):
         return scores
 
     def _solve(self, matrix: sparse.csr_array, fixed: Floats) -> Floats:
-        """The best vectors of the rows [R, d], given those of the columns [C, d]."""
+        """Returns the best vectors of the rows [R, d], given those of the columns [C, d]."""
         rows, d = matrix.shape[0], fixed.shape[1]
         shared = self.alpha * (fixed.T @ fixed)
         out = np.zeros((rows, d), dtype=np.float32)

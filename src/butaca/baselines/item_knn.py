@@ -1,4 +1,4 @@
-"""Item-kNN: what is like what you had, by who had both."""
+"""This module holds item-kNN: it offers what is like what you had, by who had both."""
 
 from __future__ import annotations
 

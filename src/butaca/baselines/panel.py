@@ -1,4 +1,4 @@
-"""The baselines that every model is judged beside, where the data allows them."""
+"""This module fits the baselines that every model is judged beside, where the data allows them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KNN_PAIRS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Panel:
-    """Fitted baselines.
+    """Holds fitted baselines.
 
     Attributes:
         scorers: by name, in the order of tables.
@@ -34,7 +34,7 @@ class Panel:
 
 
 def fit_panel(train: Dataset) -> Panel:
-    """Popularity, recent popularity, item-kNN and EASE, fitted on the training interactions."""
+    """Fits popularity, recent popularity, item-kNN and EASE on the training interactions."""
     scorers: dict[str, Scorer] = {"popularity": Popularity().fit(train)}
     left_out: dict[str, str] = {}
     if train.timestamp is not None:

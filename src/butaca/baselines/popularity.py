@@ -1,4 +1,4 @@
-"""Popularity: every user gets the items that most interactions chose."""
+"""This module holds popularity: every user gets the items that most interactions chose."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ class Popularity:
         self._counts: Floats | None = None
 
     def fit(self, train: Dataset) -> Popularity:
-        """Count."""
+        """Counts each item's interactions."""
         self._counts = np.bincount(train.item, minlength=len(train.items)).astype(np.float32)
         return self
 
     @property
     def counts(self) -> Floats:
-        """Training interactions of each item, [N]."""
+        """Returns the training interactions of each item, [N]."""
         if self._counts is None:
             raise NotFittedError("Popularity scores after fit", "a new Popularity()", "Call fit(train)")
         return self._counts
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self.counts)
 
     def score(self, users: Codes) -> Floats:
-        """The counts for every user: [B] -> [B, N], read-only."""
+        """Returns the counts for every user: [B] -> [B, N], read-only."""
         return np.broadcast_to(self.counts, (len(users), self.n_items))
 
 
@@ -61,7 +61,7 @@ class RecentPopularity:
         self._weights: Floats | None = None
 
     def fit(self, train: Dataset) -> RecentPopularity:
-        """Count, by age.
+        """Counts each item's users, by age.
 
         Raises:
             TableError: the interactions have no times.
@@ -72,7 +72,7 @@ class RecentPopularity:
             raise TableError(
                 "RecentPopularity needs a time for every interaction",
                 f"{train.name!r}, which has no time column",
-                "Name one with --time-column, or compare with Popularity",
+                "Name one with time_column= (on the command line: --time-column), or compare with Popularity",
             )
         age = (time.max() - time).astype(np.float64) if len(time) else np.zeros(0)
         half_life = self.half_life or max(HALF_LIFE_SHARE * age.max(initial=0.0), 1.0)
@@ -82,7 +82,7 @@ class RecentPopularity:
 
     @property
     def weights(self) -> Floats:
-        """Users of each item, by age, [N]."""
+        """Returns the users of each item, by age, [N]."""
         if self._weights is None:
             raise NotFittedError(
                 "RecentPopularity scores after fit", "a new RecentPopularity()", "Call fit(train)"
@@ -91,9 +91,9 @@ class RecentPopularity:
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self.weights)
 
     def score(self, users: Codes) -> Floats:
-        """The weights for every user: [B] -> [B, N], read-only."""
+        """Returns the weights for every user: [B] -> [B, N], read-only."""
         return np.broadcast_to(self.weights, (len(users), self.n_items))

@@ -1,1 +1,1 @@
-"""The items as people know them: titles, genres, filters."""
+"""This room holds the items as people know them: titles, genres, filters."""

@@ -1,4 +1,4 @@
-"""Which items may come back, by any column of the items' table: genres, a range of years, a language.
+"""This module says which items may come back, by any column of their table: genres, years, a language.
 
 A condition on a column is one of
 
@@ -45,7 +45,7 @@ KEPT = 512
 
 @dataclass(frozen=True)
 class Choice:
-    """What a column can be filtered by.
+    """A Choice is what a column can be filtered by.
 
     Attributes:
         name: of the column, short where that is clear ("genres" for "movie_genres").
@@ -63,7 +63,7 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class _Labels:
-    """A column of text, of codes with labels, or of several values a row: which items hold what."""
+    """A _Labels says which items hold what, of a column of text, of labels or of several values a row."""
 
     words: Mapping[str, int]
     shown: tuple[str, ...]
@@ -93,7 +93,7 @@ class _Labels:
 
 
 class Filters:
-    """Conditions on the items' table as masks over the catalogue.
+    """A Filters makes of conditions on the items' table masks over the catalogue.
 
     Args:
         items: the items.
@@ -109,7 +109,7 @@ class Filters:
         self._by_name = {folded(n): n for n in names} | {folded(s): n for n, s in self._names.items()}
 
     def mask(self, where: Where) -> Bools:
-        """Items that meet every condition, [N].
+        """Returns the items that meet every condition, [N].
 
         Raises:
             SettingError: a column, a value or a condition that there is not; names those that there are.
@@ -120,7 +120,7 @@ class Filters:
         return out
 
     def choices(self) -> list[Choice]:
-        """The columns that a person may want to filter by: numbers, and labels that items share."""
+        """Returns the columns that a person may want to filter by: numbers, and labels that items share."""
         out = []
         for name, short in self._names.items():
             column = self._column(name)
@@ -138,13 +138,13 @@ class Filters:
         return out
 
     def numbers(self, asked: str) -> Values | None:
-        """A column of numbers by its name or short name, float [N]; None if there is none of that name."""
+        """Returns a column of numbers by its name or short name, float [N]; None if there is none."""
         name = self._by_name.get(folded(asked))
         column = None if name is None else self._column(name)
         return None if isinstance(column, _Labels) else column
 
     def names(self) -> dict[str, str]:
-        """Column -> its short name."""
+        """Returns the short name of each column."""
         return dict(self._names)
 
     def _condition(self, asked: str, condition: Any) -> Bools:
@@ -230,7 +230,7 @@ class Filters:
 
 
 def _short(name: str, key: str) -> str:
-    """A column's name without what it shares with the key's: "movie_genres" beside "movie_id"."""
+    """Returns a column's name without what it shares with the key's: "movie_genres" beside "movie_id"."""
     prefix = key.split("_", maxsplit=1)[0] + "_"
     return name.removeprefix(prefix) or name
 

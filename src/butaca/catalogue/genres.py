@@ -1,4 +1,4 @@
-"""The main genre of every item, where a column tells genres."""
+"""This module finds the main genre of every item, where a column tells genres."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLOURS = 8
 
 @dataclass(frozen=True)
 class Genres:
-    """What kind each item is.
+    """A Genres says what kind each item is.
 
     Attributes:
         column: where it comes from.
@@ -36,7 +36,7 @@ class Genres:
 
 
 def find_genres(items: Entities, popularity: Floats) -> Genres | None:
-    """The genres of a catalogue, or None where no column tells them.
+    """Returns the genres of a catalogue, or None where no column tells them.
 
     An item of several genres has the rarest of them as its main one, among the `COLOURS` that have
     the most interactions: of Animation, Children and Comedy, the most telling.

@@ -1,4 +1,4 @@
-"""The catalogue as people ask for it: by id, by title, as they type, by what is known of an item."""
+"""This module finds items as people ask for them: by id, by title, as they type, by what is known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TITLE_COLUMNS = ("movie_title", "title", "name", "titulo", "título", "nombre")
 
 
 class Catalogue:
-    """Items by code, and codes by what people ask.
+    """A Catalogue finds items by code, and codes by what people ask.
 
     Args:
         items: the items.
@@ -33,7 +33,7 @@ class Catalogue:
 
     @functools.cached_property
     def filters(self) -> Filters:
-        """Conditions on the items' columns."""
+        """Returns what makes masks of conditions on the items' columns."""
         return Filters(self.items)
 
     @functools.cached_property
@@ -41,7 +41,7 @@ class Catalogue:
         return Titles(self.titles, self.popularity)
 
     def find(self, asked: Any) -> int:
-        """Code of the item with this id, or with this title in a person's spelling.
+        """Returns the code of the item with this id, or with this title in a person's spelling.
 
         Raises:
             UnknownEntityError: none or several fit.
@@ -50,7 +50,7 @@ class Catalogue:
         return code if code != self.items.ids.unknown else self._search.find(str(asked))
 
     def known(self, asked: Any) -> int | None:
-        """Code of the one item of this id or title; None if there is none."""
+        """Returns the code of the one item of this id or title; None if there is none."""
         code = self.items.ids.code(asked)
         if code != self.items.ids.unknown:
             return code
@@ -58,7 +58,7 @@ class Catalogue:
         return found[0] if len(found) == 1 else None
 
     def matches(self, asked: Sequence[Any]) -> Codes:
-        """Codes of ids, or of all titles that these may mean; nothing for what is not there."""
+        """Returns the codes of ids, or of all titles that these may mean; nothing for what is not there."""
         out: list[int] = []
         for one in [asked] if isinstance(asked, str) else asked:
             code = self.items.ids.code(one)
@@ -66,11 +66,11 @@ class Catalogue:
         return np.array(out, dtype=np.int32)
 
     def search(self, typed: str, k: int = 10) -> list[int]:
-        """Codes of items as a person types their titles; nothing typed gives the most popular."""
+        """Returns the codes of items as a person types their titles; nothing typed gives the most popular."""
         return [int(code) for code in self._search.search(typed, k)]
 
     def allowed(self, where: Where | None, allow: Sequence[Any] | None) -> Bools | None:
-        """Items that meet the conditions and are among those named, [N]; None: all."""
+        """Returns the items that meet the conditions and are among those named, [N]; None: all."""
         if where is None and allow is None:
             return None
         out = np.ones(len(self.items), dtype=bool) if where is None else self.filters.mask(where)
@@ -81,7 +81,7 @@ class Catalogue:
         return out
 
     def record(self, code: int) -> dict[str, Any]:
-        """What is known of an item as plain values: id, title, popularity, and its columns by short name."""
+        """Returns what is known of an item as plain values: id, title, popularity, columns by short name."""
         out: dict[str, Any] = {
             "id": self.ids[code],
             "title": self.titles[code],
@@ -101,7 +101,7 @@ class Catalogue:
 
 
 def _plain(value: Any, year: bool) -> Any:
-    """A cell as a JSON value; a year is whole, and one of 0 or below is not known."""
+    """Returns a cell as a JSON value; a year is whole, and one of 0 or below is not known."""
     if isinstance(value, float) and value != value:
         return None
     if year and isinstance(value, int | float):
@@ -110,7 +110,7 @@ def _plain(value: Any, year: bool) -> Any:
 
 
 def item_titles(items: Entities) -> list[str]:
-    """What a person would call each item."""
+    """Returns what a person would call each item."""
     for name in (items.key, *TITLE_COLUMNS):
         if name in TITLE_COLUMNS and name in items:
             column = items[name]

@@ -1,4 +1,4 @@
-"""Finding an item by what a person types: case, accents, articles and a missing year are forgiven."""
+"""This module finds an item by what a person types, whatever the case, accents, articles or year."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST = 100
 
 
 def folded(text: str) -> str:
-    """Lower case, without accents or repeated spaces.
+    """Returns a text in lower case, without accents or repeated spaces.
 
     >>> folded("  Los  Olvidados: MÉXICO ")
     'los olvidados: mexico'
@@ -37,7 +37,7 @@ def folded(text: str) -> str:
 
 
 class Titles:
-    """The titles of a catalogue, found as people type them.
+    """A Titles finds the titles of a catalogue as people type them.
 
     Args:
         titles: of each item, in code order.
@@ -61,7 +61,7 @@ class Titles:
         self._codes = np.array([code for _, code in pairs], dtype=np.int64)
 
     def match(self, asked: str) -> list[int]:
-        """Codes of the titles that `asked` may mean; none, one, or several that differ in the year.
+        """Returns the codes of the titles that `asked` may mean; several differ in the year.
 
         Tried in this order: exactly; with case, accents and spaces forgiven; without the year; with a
         leading article where MovieLens puts it last ("Usual Suspects, The"); without that article.
@@ -74,7 +74,7 @@ class Titles:
         return next((found for found in forms if found), [])
 
     def find(self, asked: str) -> int:
-        """Code of the title that `asked` means, as `match` reads it.
+        """Returns the code of the title that `asked` means, as `match` reads it.
 
         Raises:
             UnknownEntityError: none or several fit; names the closest ones.
@@ -95,7 +95,7 @@ class Titles:
         raise UnknownEntityError("A title is one that the model knows", repr(asked), hint)
 
     def search(self, typed: str, k: int) -> Ints:
-        """Codes of the k titles that hold words beginning with every word typed, the likeliest first.
+        """Returns the codes of k titles with words that begin with each word typed, the likeliest first.
 
         Titles that begin with what was typed come before others, and the more popular before the less.
         Nothing typed gives the most popular.
@@ -115,5 +115,5 @@ class Titles:
 
 
 def find_title(titles: Sequence[str], asked: str) -> int:
-    """`Titles.find` of one title among a few."""
+    """Finds one title among a few, as `Titles.find` does."""
     return Titles(titles, np.zeros(len(titles), dtype=np.float32)).find(asked)

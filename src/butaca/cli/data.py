@@ -11,34 +11,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from butaca.cli import options
 from butaca.cli.screen import plain
 from butaca.data.folders import check_free
 from butaca.errors import SettingError
 
 if TYPE_CHECKING:
-    from butaca.scale.pool import Runner, Told
+    from butaca.scale.pool import Runner, StageProgress
 
 out = Console()
 
 data = typer.Typer(no_args_is_help=True, help="Data in bulk: grow a set to any size, prepare it on disk.")
-
-UserColumn = Annotated[str | None, typer.Option(help="Column of the user; found by name if not given.")]
-ItemColumn = Annotated[str | None, typer.Option(help="Column of the item.")]
-ValueColumn = Annotated[str | None, typer.Option(help="Column of the rating; an empty name: none.")]
-TimeColumn = Annotated[str | None, typer.Option(help="Column of the time; an empty name: none.")]
-ItemTable = Annotated[str | None, typer.Option("--items-table", help="A table of item features.")]
-UserTable = Annotated[str | None, typer.Option("--users-table", help="A table of user features.")]
-Engine = Annotated[
-    Literal["local", "ray"],
-    typer.Option(help="Who works: processes of this machine, or a Ray cluster. The result is the same."),
-]
-Workers = Annotated[
-    int, typer.Option(min=0, help="Tasks at the same time; 0: one for each core. The result is the same.")
-]
-Address = Annotated[
-    str | None,
-    typer.Option(help="HOST:PORT of a Ray cluster that this machine is part of; else one is started here."),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,21 +40,21 @@ def grow(
         ),
     ],
     out_folder: Annotated[Path, typer.Option("--out", help="A new folder, or one of grown data.")],
-    users: Annotated[int, typer.Option(min=1, help="Copies of each user.")] = 160,
-    items: Annotated[int, typer.Option(min=1, help="Copies of each item.")] = 32,
+    user_copies: Annotated[int, typer.Option(min=1, help="Copies of each user.")] = 160,
+    item_copies: Annotated[int, typer.Option(min=1, help="Copies of each item.")] = 32,
     length: Annotated[
         float,
         typer.Option(
-            help="History length against the original's: the set has users x length times its size."
+            help="History length against the original's: the set has user copies x length times its size."
         ),
     ] = 1.5625,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and settings: same files, byte for byte.")] = 42,
-    items_table: ItemTable = None,
-    users_table: UserTable = None,
-    user_column: UserColumn = None,
-    item_column: ItemColumn = None,
-    value_column: ValueColumn = None,
-    time_column: TimeColumn = None,
+    items: options.ItemTable = None,
+    users: options.UserTable = None,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    value_column: options.ValueColumn = None,
+    time_column: options.TimeColumn = None,
 ) -> None:
     """Grow a real data set to any size: a randomised Kronecker product, written as Parquet.
 
@@ -80,9 +63,9 @@ def grow(
     from butaca.data import fractal
     from butaca.workflows.loading import MOVIELENS, Columns, load
 
-    growth = fractal.Growth(users, items, length, seed)
+    growth = fractal.Growth(user_copies, item_copies, length, seed)
     check_free(out_folder, fractal.KIND)
-    columns = Columns(user_column, item_column, value_column, time_column, items_table, users_table)
+    columns = Columns(user_column, item_column, value_column, time_column, items, users)
     if source in MOVIELENS:
         from butaca.data.movielens import load_movielens
 
@@ -95,7 +78,7 @@ def grow(
             original,
             out_folder,
             growth,
-            lambda done, total: bar.update(task, completed=done, total=max(done, total)),
+            progress=lambda done, total: bar.update(task, completed=done, total=max(done, total)),
         )
     name = plain(str(out_folder))
     out.print(
@@ -119,31 +102,31 @@ def prepare(
         Literal["random", "temporal", "none"],
         typer.Option(help="Each interaction by chance, all from a moment on, or none is held out."),
     ] = "random",
-    test: Annotated[float, typer.Option(help="Share that is held out.")] = 0.2,
+    test_share: options.TestShare = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of the random split.")] = 42,
-    engine: Engine = "local",
-    workers: Workers = 0,
-    address: Address = None,
+    engine: options.Engine = "local",
+    workers: options.Workers = 0,
+    address: options.Address = None,
     memory: Annotated[
         str, typer.Option(help="What the workers keep to, together; with less they spill to the disk.")
     ] = "3GB",
     partitions: Annotated[
         int, typer.Option(min=0, help="Parts to sort; 0: as the memory asks. The result is the same.")
     ] = 0,
-    items_table: ItemTable = None,
-    users_table: UserTable = None,
-    user_column: UserColumn = None,
-    item_column: ItemColumn = None,
-    value_column: ValueColumn = None,
-    time_column: TimeColumn = None,
+    items: options.ItemTable = None,
+    users: options.UserTable = None,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    value_column: options.ValueColumn = None,
+    time_column: options.TimeColumn = None,
 ) -> None:
     """Read, code, split and sort interactions into memory-mapped columns, in little memory."""
-    from butaca.scale.prepare import Preparing
     from butaca.scale.prepare import prepare as run
+    from butaca.scale.prepare_settings import Preparing
 
     settings = Preparing(
         split=split,
-        test=test,
+        test_share=test_share,
         seed=seed,
         memory=memory,
         partitions=partitions,
@@ -151,11 +134,11 @@ def prepare(
         item_column=item_column,
         value_column=value_column,
         time_column=time_column,
-        items=items_table,
-        users=users_table,
+        items=items,
+        users=users,
     )
     with _runner(engine, workers, address) as runner, _stages() as told:
-        prepared = run(source, out_folder, settings, runner=runner, told=told)
+        prepared = run(source, out_folder, settings, runner=runner, progress=told)
     repeats = prepared.manifest["repeats"]
     more = f" {repeats:,} repeated pairs dropped, the latest of each kept." if repeats else ""
     out.print(
@@ -166,28 +149,24 @@ def prepare(
 
 
 def batch(
-    model: Annotated[
-        Path, typer.Argument(help="A model folder, as `butaca fit --out` wrote it.", metavar="MODEL")
-    ],
+    model: options.Model,
     out_folder: Annotated[Path, typer.Option("--out", help="A new folder, or one of lists.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="Items per list.")] = 100,
-    include_seen: Annotated[
-        bool, typer.Option("--include-seen", help="Keep what the users already had.")
-    ] = False,
+    k: options.ListLength = 100,
+    include_seen: options.IncludeSeen = False,
     first_stage: Annotated[
         bool, typer.Option("--first-stage", help="Leave out the second stage, where the model has one.")
     ] = False,
-    engine: Engine = "local",
-    workers: Workers = 0,
-    address: Address = None,
+    engine: options.Engine = "local",
+    workers: options.Workers = 0,
+    address: options.Address = None,
 ) -> None:
     """Write the best items of every user to Parquet: user_id, rank, item_id, score."""
-    from butaca.scale.batch import KIND, Batch, write_lists
+    from butaca.scale.batch import KIND, ListSettings, write_lists
 
     check_free(out_folder, KIND)
-    asked = Batch(k, not include_seen, not first_stage)
+    asked = ListSettings(k, not include_seen, not first_stage)
     with _runner(engine, workers, address) as runner, _stages() as told:
-        done = write_lists(model, out_folder, asked, runner=runner, told=told)
+        done = write_lists(model, out_folder, asked, runner=runner, progress=told)
     out.print(
         f"{done['n_rows']:,} rows for {done['n_users']:,} users in [bold]{plain(str(out_folder))}[/].",
         highlight=False,
@@ -213,7 +192,7 @@ def _runner(engine: str, workers: int, address: str | None) -> Iterator[Runner]:
 
 
 @contextmanager
-def _stages() -> Iterator[Told]:
+def _stages() -> Iterator[StageProgress]:
     """Bars, one a stage, and what moves them."""
     with _progress() as bar:
         tasks: dict[str, TaskID] = {}

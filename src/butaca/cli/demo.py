@@ -38,7 +38,7 @@ def run(console: Console, folder: Path) -> None:
     from butaca.recipes import DEFAULT, NOTEBOOK
     from butaca.train.callbacks import Progress
 
-    fitted = fitting.fit(data, NOTEBOOK, "random", 0.2, 42, [Progress(console)])
+    fitted = fitting.fit(data, NOTEBOOK, callbacks=[Progress(console)])
     assert fitted.judged is not None
     rows = fitted.judged.rows
     console.print()
@@ -61,7 +61,7 @@ def run(console: Console, folder: Path) -> None:
         "\nThe notebook's model is reproduced, and it loses to plain popularity. The default recipe:\n",
         markup=False,
     )
-    fitted = fitting.fit(data, DEFAULT, "random", 0.2, 42, [Progress(console)], rank=True)
+    fitted = fitting.fit(data, DEFAULT, callbacks=[Progress(console)], rank=True)
     assert fitted.judged is not None
     assert fitted.ranking is not None
     console.print()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,19 +9,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from butaca.cli import screen
+from butaca.cli import options, screen
 from butaca.cli.screen import plain
 from butaca.errors import SettingError, TableError
 from butaca.recommend.answers import Recommendation
-from butaca.recommend.folder.bundle import check_free, load_bundle, read_manifest, version_of
+from butaca.recommend.folder.bundle import check_free, read_manifest, version_of
+from butaca.recommend.recommender import Recommender
+from butaca.workflows.about import split_record
 
 out = Console()
-
-Model = Annotated[
-    Path, typer.Argument(help="A model folder, as `butaca fit --out` wrote it.", metavar="MODEL")
-]
-K = Annotated[int, typer.Option("-k", min=1, help="Items per list.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def recommend(
-    model: Model,
+    model: options.Model,
     user: Annotated[list[str] | None, typer.Option("--user", help="A user; repeat for several.")] = None,
     users: Annotated[Path | None, typer.Option(help="A file of users, one a line.")] = None,
     history: Annotated[
@@ -53,16 +47,14 @@ def recommend(
             metavar="CONDITION",
         ),
     ] = None,
-    k: K = 10,
-    include_seen: Annotated[
-        bool, typer.Option("--include-seen", help="Keep what the user already had.")
-    ] = False,
+    k: options.ListLength = 10,
+    include_seen: options.IncludeSeen = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which items of the history each one comes from.")
     ] = False,
     variety: Annotated[float, typer.Option(min=0, max=1, help="0 to 1: lists of items less alike.")] = 0.0,
     freshness: Annotated[float, typer.Option(min=0, max=10, help="0 to 10: newer items first.")] = 0.0,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the best items for users, or for whoever has had --history; what they had is left out.
 
@@ -75,7 +67,7 @@ def recommend(
             "neither",
             'Pass --user 21, --users FILE or --history "Toy Story"',
         )
-    recommender = load_bundle(model)
+    recommender = Recommender.load(model)
     options: dict[str, Any] = {
         "history": history,
         "less": less or (),
@@ -92,23 +84,23 @@ def recommend(
         answers = (answer for answer in recommender.recommend_many(asked, k, not include_seen))
     for answer in answers:
         if as_json:
-            print_json(screen.as_json(answer))
+            screen.print_json(screen.as_json(answer))
         else:
             out.print(screen.recommendation_table(answer, plain(heading(answer))))
 
 
 def similar(
-    model: Model,
+    model: options.Model,
     item: Annotated[str, typer.Argument(help="A title or id; case and a missing year are forgiven.")],
-    k: K = 10,
-    as_json: AsJson = False,
+    k: options.ListLength = 10,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the items most like one."""
-    answer = load_bundle(model).similar(item, k)
+    answer = Recommender.load(model).similar(item, k)
     if as_json:
-        told = screen.as_json(answer)
-        told["item"] = told.pop("user")
-        print_json(told)
+        line = screen.as_json(answer)
+        line["item"] = line.pop("user")
+        screen.print_json(line)
     else:
         out.print(screen.recommendation_table(answer, f"Like {plain(str(answer.asked))}"))
 
@@ -171,18 +163,13 @@ def read_lines(path: Path) -> list[str]:
     return found
 
 
-def print_json(value: dict[str, Any]) -> None:
-    """One line on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def inspect(model: Model, as_json: AsJson = False) -> None:
+def inspect(model: options.Model, as_json: options.AsJson = False) -> None:
     """Show what a model folder holds, after every file was checked against its checksum."""
     manifest = read_manifest(model)
-    recommender = load_bundle(model)  # verifies every file
+    recommender = Recommender.load(model)  # verifies every file
     facts = folder_facts(manifest, recommender)
     if as_json:
-        print_json(facts)
+        screen.print_json(facts)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
@@ -208,7 +195,7 @@ def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
         "recipe": about.get("recipe"),
         "softmax": about.get("softmax"),
         "data": about.get("data", {}),
-        "split": about.get("split", {}),
+        "split": split_record(about),
         "users": {
             "key": users.key,
             "count": len(users),
@@ -249,14 +236,14 @@ def shown(value: Any) -> str:
 
 
 def add_items(
-    model: Model,
+    model: options.Model,
     source: Annotated[
         str, typer.Argument(help="A table with one row per new item, as for fit --items.", metavar="ITEMS")
     ],
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Folder for the new model; else it replaces MODEL.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Let items that nobody has had yet into a model, by what is known of them. Nothing is trained."""
     from dataclasses import replace
@@ -266,8 +253,8 @@ def add_items(
 
     if out_folder is not None:
         check_free(out_folder)
-    recommender = load_bundle(model)
-    table = read_entities(source, "item", recommender.items.key, recommender.items.ids.is_text)
+    recommender = Recommender.load(model)
+    table = read_entities(source, "item", key=recommender.items.key, is_text=recommender.items.ids.is_text)
     if not len(table):
         raise SettingError("A table of new items has at least one row", f"{source}, which has none")
     longer, became = with_items(recommender, table)
@@ -282,7 +269,7 @@ def add_items(
             "missing": became.missing,
             "ignored": became.ignored,
         }
-        print_json({name: list(ids) for name, ids in facts.items()})
+        screen.print_json({name: list(ids) for name, ids in facts.items()})
         return
     out.print(
         f"{len(became.new):,} new items, {len(longer.items):,} in all, in [bold]{plain(str(folder))}[/]."

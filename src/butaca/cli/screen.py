@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -164,3 +166,42 @@ def as_json(answer: Recommendation) -> dict[str, Any]:
             for i in answer.items
         ],
     }
+
+
+def print_judged(
+    out: Console, judged: Judged, name: str, *, k: Sequence[int] = NOTEBOOK_K, details: bool = False
+) -> None:
+    """Prints a verdict: the model's accuracies, the baselines beside it, the intervals, and what to mind.
+
+    Args:
+        out: where to.
+        judged: what was found.
+        name: of the model.
+        k: of the accuracies.
+        details: by slice and beyond accuracy too.
+    """
+    rows = {
+        f"{name}, seen kept": judged.rows["seen kept"],
+        f"{name}, seen left out": judged.rows["seen left out"],
+        "popularity, seen left out": judged.rows["popularity"],
+    }
+    out.print(accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k))
+    out.print(comparison_table(judged, name))
+    out.print(verdict_table(judged))
+    if details:
+        out.print(slice_table(judged.slices))
+        out.print(beyond_table(judged))
+    for baseline, reason in judged.left_out.items():
+        out.print(f"Not compared with {baseline}: {reason}.", style="dim", highlight=False)
+    out.print(judged.verdict.sentence, style="bold", highlight=False, markup=False)
+    if judged.verdict.word("popularity") in {"ties", "loses"}:
+        Console(stderr=True).print(
+            "A model that does not beat popularity should not be served as it is.", style="yellow"
+        )
+    for notice in judged.warnings:
+        Console(stderr=True).print(f"[yellow]Mind:[/] {plain(str(notice))}", highlight=False)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Prints one line of JSON on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from butaca.cli import options
 from butaca.errors import SettingError
+from butaca.extras import needed
 from butaca.index.kinds import IndexKind
 
-out = Console()
+if TYPE_CHECKING:  # a database
+    from butaca.events.store import EventStore
 
-Events = Annotated[
-    str,
-    typer.Option(
-        "--events", help="A file (SQLite), or postgresql://user@host/database.", metavar="PATH_OR_URL"
-    ),
-]
+out = Console()
 
 keys_app = typer.Typer(no_args_is_help=True, help="API keys: add, list, revoke.")
 
@@ -41,7 +39,7 @@ def serve(
         str, typer.Option(help="Address to listen on; beyond this machine it needs keys.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
-    events: Events = "events.db",
+    events: options.Events = "events.db",
     split: Annotated[
         str | None,
         typer.Option(help="Shares of the users: champion=0.9,challenger=0.1.", metavar="NAME=SHARE,..."),
@@ -86,12 +84,12 @@ def serve(
     ] = "exact",
 ) -> None:
     """Serve models: the HTTP API, the page, metrics."""
-    from butaca.events.split import parse_split
-    from butaca.events.store import EventStore
-    from butaca.serve.app import create_app
-    from butaca.serve.registry import Registry, named_folders
-    from butaca.serve.server import bind, run, url_of
-    from butaca.serve.settings import ServeSettings
+    with needed("butaca serve"):
+        from butaca.events.split import parse_split
+        from butaca.serve.app import create_app
+        from butaca.serve.registry import Registry, named_folders
+        from butaca.serve.server import bind, run, url_of
+        from butaca.serve.settings import ServeSettings
 
     settings = ServeSettings(
         host=host,
@@ -114,7 +112,7 @@ def serve(
         index=index,
     )
     registry = Registry(named_folders(models), settings.split, index=settings.index)
-    store = EventStore.open(events)
+    store = _opened(events, "butaca serve")
     try:
         has_keys = any(key.revoked is None for key in store.keys.list())
         if not has_keys and not (settings.is_local and not settings.trusted_proxies):
@@ -139,12 +137,19 @@ def serve(
     run(create_app(registry, store, settings=settings, keys=has_keys), settings, listening=listening)
 
 
-def _store(events: str) -> Any:
-    from butaca.events.store import EventStore
+def _opened(events: str, command: str) -> EventStore:
+    """Opens the event store at an address."""
+    with needed(command):
+        from butaca.events.store import EventStore
 
+        return EventStore.open(events)
+
+
+def _store(events: str) -> EventStore:
+    """Opens the event store that holds the keys."""
     if "://" not in events and not Path(events).parent.is_dir():
         raise SettingError("The folder of --events exists", events, "Create it first")
-    return EventStore.open(events)
+    return _opened(events, "butaca keys")
 
 
 @keys_app.command()
@@ -153,7 +158,7 @@ def add(
     scope: Annotated[
         list[str] | None, typer.Option(help="read, write or admin; repeat for several. read if not given.")
     ] = None,
-    events: Events = "events.db",
+    events: options.Events = "events.db",
 ) -> None:
     """Make a key and print it, once: only its hash is kept."""
     with _store(events) as store:
@@ -163,7 +168,7 @@ def add(
 
 
 @keys_app.command("list")
-def list_keys(events: Events = "events.db") -> None:
+def list_keys(events: options.Events = "events.db") -> None:
     """List the keys, without their secrets."""
     with _store(events) as store:
         keys = store.keys.list()
@@ -178,7 +183,7 @@ def revoke(
     key_id: Annotated[
         str, typer.Argument(help="The key's id, as `butaca keys list` shows it.", metavar="ID")
     ],
-    events: Events = "events.db",
+    events: options.Events = "events.db",
 ) -> None:
     """End a key; a running service refuses it within seconds."""
     with _store(events) as store:

@@ -1,1 +1,1 @@
-"""Rows to codes: fetching, reading, coding and splitting tables of interactions."""
+"""This room turns rows into codes: it fetches, reads, codes and splits tables of interactions."""

@@ -1,4 +1,4 @@
-"""What a table says of users or items: one row per id, each column turned into a feature column.
+"""This module reads what a table says of users or items: a row per id, each column becoming a feature column.
 
 | the column holds | it becomes |
 |---|---|
@@ -33,9 +33,9 @@ from butaca.types import Values
 PIPED = 0.1  # share of filled cells that hold "|" from which a column counts as lists
 
 
-def key_of(opened: Opened, role: Role, name: str) -> Field:
-    """The id column of a table of users or items: the interactions' name, a usual one, or "id"."""
-    found = named(opened.fields, name) or by_name(opened.fields, role, opened.label, describes=True)
+def key_of(opened: Opened, role: Role, *, name: str) -> Field:
+    """Returns the id column of a table of users or items: the interactions' name, a usual one, or "id"."""
+    found = named(opened.fields, name) or by_name(opened.fields, role, label=opened.label, describes=True)
     if found is None:
         raise TableError(
             f"A table of {role}s has an id column, called as in the interactions",
@@ -45,24 +45,24 @@ def key_of(opened: Opened, role: Role, name: str) -> Field:
     return found
 
 
-def load_keys(opened: Opened, role: Role, name: str, is_text: bool) -> tuple[Field, Ids]:
+def load_keys(opened: Opened, role: Role, *, name: str, is_text: bool) -> tuple[Field, Ids]:
     """Reads a table of users or items; returns its key, of the kind that the interactions have.
 
     Raises:
         TableError: no key column, an empty key, a key of another kind, or two rows of one id.
     """
-    key = key_of(opened, role, name)
+    key = key_of(opened, role, name=name)
     opened.load([f for f in opened.fields if f == key or _usable(f)])
     rule = f"Every row of a table of {role}s has an id"
-    found = ids(opened, key, rule)
+    found = ids(opened, key, rule=rule)
     converted = Ids(found.as_text(is_text), is_text)
     refuse(
         opened,
         key,
-        f"{converted.sql} IS NULL",
-        f"Ids are whole numbers here, as those of the {role}s in the interactions",
-        "{value}",
-        "Correct it, or store the ids of the interactions as text",
+        bad=f"{converted.sql} IS NULL",
+        rule=f"Ids are whole numbers here, as those of the {role}s in the interactions",
+        what="{value}",
+        cure="Correct it, or store the ids of the interactions as text",
     )
     twice = opened.con.execute(
         f"FROM {opened.table} SELECT {converted.sql} AS k, min(rowid), list_sort(list(rowid))[2] "
@@ -81,12 +81,13 @@ def load_keys(opened: Opened, role: Role, name: str, is_text: bool) -> tuple[Fie
 def entities(
     opened: Opened,
     role: Role,
+    *,
     name: str,
     vocabulary: tuple[str, Vocabulary],
     key: tuple[Field, Ids],
     known: int,
 ) -> tuple[Entities, list[str]]:
-    """Users or items with the columns of their table, and the notes about them.
+    """Returns users or items with the columns of their table, and the notes about them.
 
     Args:
         opened: their table, loaded by `load_keys`.
@@ -130,7 +131,7 @@ def entities(
 
 
 def distinct(con: duckdb.DuckDBPyConnection, table: str, parts: Iterable[str]) -> Vocabulary:
-    """The sorted distinct ids of several queries of one column `v`, as a DuckDB table and a Vocabulary."""
+    """Returns the sorted distinct ids of queries of a column `v`, as a DuckDB table and a Vocabulary."""
     union = " UNION ".join(f"({part})" for part in parts)
     con.execute(
         f"CREATE TEMP TABLE {table} AS FROM (FROM ({union}) SELECT DISTINCT v) "
@@ -145,7 +146,7 @@ def _usable(field: Field) -> bool:
 
 
 def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Column, str]:
-    """One feature column in code order, and what it is."""
+    """Returns one feature column in code order, and what it is."""
     cell, kind = field.sql, field.kind
     if kind == "list":
         return _bags(opened, joined, f"{cell}::{_MEMBERS[field.of]}[]", field.of), "lists"
@@ -175,10 +176,10 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
     refuse(
         opened,
         field,
-        f"abs({as_number}) > {LARGEST!r} AND NOT isnan({as_number})",
-        f"A number that describes {role}s is finite",
-        "{value}",
-        "Correct it, or leave the cell empty",
+        bad=f"abs({as_number}) > {LARGEST!r} AND NOT isnan({as_number})",
+        rule=f"A number that describes {role}s is finite",
+        what="{value}",
+        cure="Correct it, or leave the cell empty",
     )
     floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
     return floats, f"numbers, {n_missing} missing" if n_missing else "numbers"

@@ -1,4 +1,4 @@
-"""Cells to ids, numbers and times. Each function first refuses what cannot be converted, by row.
+"""This module turns cells into ids, numbers and times, and first refuses, by row, what can't be converted.
 
 Every error says how many cells are wrong and where the first of them is: the line of a text file, with
 the header as line 1, or the row of any other table, counting from 1.
@@ -26,13 +26,13 @@ ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?|[A-Za-z]+(/\w+)?)$"
 
 @dataclass(frozen=True)
 class Ids:
-    """An id column ready for queries: `sql` is VARCHAR where `is_text`, else BIGINT."""
+    """Holds an id column ready for queries: `sql` is VARCHAR where `is_text`, else BIGINT."""
 
     sql: str
     is_text: bool
 
     def as_text(self, wanted: bool) -> str:
-        """The column as text or, where a text is a whole number, as that number; else NULL."""
+        """Returns the column as text or, where a text is a whole number, as that number; else NULL."""
         if wanted == self.is_text:
             return self.sql
         if wanted:
@@ -43,19 +43,19 @@ class Ids:
 
 
 def counted(n: int, noun: str) -> str:
-    """A number of things: "1 row", "2 rows"."""
+    """Returns a number of things: "1 row", "2 rows"."""
     return f"{n} {noun}{'s' if n != 1 else ''}"
 
 
 def column(opened: Opened, sql: str) -> Values:
-    """One expression over the loaded table, [n] in the order of its rows."""
+    """Returns one expression over the loaded table, [n] in the order of its rows."""
     with opened.errors():
         out: Values = opened.con.execute(f"FROM {opened.table} SELECT {sql} AS x").fetchnumpy()["x"]
     assert not np.ma.is_masked(out), "nulls are refused before"
     return out
 
 
-def refuse(opened: Opened, field: Field, bad: str, rule: str, what: str, cure: str) -> None:
+def refuse(opened: Opened, field: Field, *, bad: str, rule: str, what: str, cure: str) -> None:
     """Raises if a condition holds in any row, naming the first.
 
     Args:
@@ -77,8 +77,8 @@ def refuse(opened: Opened, field: Field, bad: str, rule: str, what: str, cure: s
     )
 
 
-def ids(opened: Opened, field: Field, rule: str) -> Ids:
-    """Ids: text, or whole numbers; real numbers that are all whole count as such.
+def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
+    """Returns an id column: text, or whole numbers; real numbers that are all whole count as such.
 
     Raises:
         TableError: an empty cell, a fraction, a number beyond 64 bits, or a column of another kind.
@@ -94,7 +94,7 @@ def ids(opened: Opened, field: Field, rule: str) -> Ids:
     empty = f"({cell} IS NULL" + (f" OR trim({cell}) = '')" if is_text else ")")
     if field.kind == "real" and not is_text:
         empty = f"({cell} IS NULL OR isnan({cell}))"
-    refuse(opened, field, empty, rule, "an empty cell", "Fill it in, or remove the row")
+    refuse(opened, field, bad=empty, rule=rule, what="an empty cell", cure="Fill it in, or remove the row")
     if is_text:
         return Ids(cell, True)
     if field.kind == "real":
@@ -102,18 +102,25 @@ def ids(opened: Opened, field: Field, rule: str) -> Ids:
         refuse(
             opened,
             field,
-            broken,
-            "Ids are text or whole numbers",
-            "{value}",
-            "Write the ids as text or as integers",
+            bad=broken,
+            rule="Ids are text or whole numbers",
+            what="{value}",
+            cure="Write the ids as text or as integers",
         )
     beyond = f"TRY_CAST({cell} AS BIGINT) IS NULL"
-    refuse(opened, field, beyond, "Whole numbers fit in 64 bits", "{value}", "Write these ids as text")
+    refuse(
+        opened,
+        field,
+        bad=beyond,
+        rule="Whole numbers fit in 64 bits",
+        what="{value}",
+        cure="Write these ids as text",
+    )
     return Ids(f"{cell}::BIGINT", False)
 
 
 def numbers(opened: Opened, field: Field) -> Floats:
-    """Ratings or weights, float32 [n]: any finite numbers; true and false are 1 and 0.
+    """Returns ratings or weights, float32 [n]: any finite numbers; true and false are 1 and 0.
 
     Raises:
         TableError: an empty cell, text that is not a number, or one that is not finite.
@@ -125,18 +132,25 @@ def numbers(opened: Opened, field: Field) -> Floats:
     cell = field.sql
     _refuse_empty(opened, field, rule, cure)
     as_number = number(cell) if _is_text(opened, field) else f"{cell}::DOUBLE"
-    refuse(opened, field, f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE", rule, "{value}", cure)
+    refuse(
+        opened,
+        field,
+        bad=f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE",
+        rule=rule,
+        what="{value}",
+        cure=cure,
+    )
     out: Floats = np.asarray(column(opened, as_number), dtype=np.float32)
     return out
 
 
 def number(cell: str) -> str:
-    """SQL: a text as a real number, NULL where it is none (DuckDB would take "1_000")."""
+    """Returns the SQL of a text as a real number, NULL where it is none (DuckDB would take "1_000")."""
     return f"CASE WHEN NOT contains({cell}, '_') THEN TRY_CAST({cell} AS DOUBLE) END"
 
 
 def seconds(opened: Opened, field: Field) -> tuple[Times, str]:
-    """Times as whole seconds since 1970 UTC, int64 [n], and how they were written.
+    """Returns times as whole seconds since 1970 UTC, int64 [n], and how they were written.
 
     Numbers count seconds, or milli-, micro- or nanoseconds, told by the largest of them; 20240531 is a
     date. Dates and times are ISO 8601; those without a zone are UTC. Fractions are cut towards the past.
@@ -152,17 +166,17 @@ def seconds(opened: Opened, field: Field) -> tuple[Times, str]:
     cell, is_text = field.sql, _is_text(opened, field)
     _refuse_empty(opened, field, rule, cure)
     if not is_text and field.kind == "time":
-        refuse(opened, field, f"NOT isfinite({cell})", rule, "{value}", cure)
+        refuse(opened, field, bad=f"NOT isfinite({cell})", rule=rule, what="{value}", cure=cure)
         zoneless = f"typeof({cell}) <> 'TIMESTAMP WITH TIME ZONE'"
         return _from_micros(column(opened, f"epoch_us({cell})")), _zone_note(opened, zoneless)
     as_number = number(cell) if is_text else cell
     moment = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
     n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({as_number})")
     if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
-        refuse(opened, field, f"epoch_us({moment}) IS NULL", rule, "{value}", cure)
+        refuse(opened, field, bad=f"epoch_us({moment}) IS NULL", rule=rule, what="{value}", cure=cure)
         zoneless = f"NOT regexp_matches({cell}, '{ZONE}')"
         return _from_micros(column(opened, f"epoch_us({moment})")), _zone_note(opened, zoneless)
-    refuse(opened, field, f"(abs({as_number}) < 9e18) IS NOT TRUE", rule, "{value}", cure)
+    refuse(opened, field, bad=f"(abs({as_number}) < 9e18) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
     return _from_numbers(opened, cell, as_number)
 
 
@@ -194,7 +208,7 @@ def _is_text(opened: Opened, field: Field) -> bool:
 def _refuse_empty(opened: Opened, field: Field, rule: str, cure: str) -> None:
     cell = field.sql
     blank = f" OR trim({cell}) = ''" if _is_text(opened, field) else ""
-    refuse(opened, field, f"{cell} IS NULL{blank}", rule, "an empty cell", cure)
+    refuse(opened, field, bad=f"{cell} IS NULL{blank}", rule=rule, what="an empty cell", cure=cure)
 
 
 _KINDS: dict[Any, str] = {

@@ -1,4 +1,4 @@
-"""Which column is the user, the item, the value, the time: by request, by name, by type, by position.
+"""This module finds which column is the user, item, value or time: by request, name, type or position.
 
 Names are compared without case, accents, blanks and punctuation ("User ID", "user_id" and "userId" are
 one). Each role has tiers of names, the surest first: a table with both `movie_id` and `title` is about
@@ -36,7 +36,7 @@ def _words(words: str) -> frozenset[str]:
 
 
 def _ids(nouns: str) -> frozenset[str]:
-    """Each noun as an id: "user" -> userid, iduser."""
+    """Returns each noun as an id: "user" -> userid, iduser."""
     return frozenset(form for noun in nouns.split() for form in (f"{noun}id", f"id{noun}"))
 
 
@@ -74,7 +74,7 @@ _NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
 
 @dataclass(frozen=True)
 class Field:
-    """One column of an opened table.
+    """A Field is one column of an opened table.
 
     Attributes:
         name: as the source calls it.
@@ -90,19 +90,19 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The column of each role, and how each was found, such as "by name"."""
+class ColumnChoice:
+    """Holds the column of each role, and how each was found, such as "by name"."""
 
     fields: Mapping[Role, Field]
     how: Mapping[Role, str]
 
     def note(self, role: Role, more: str = "") -> str:
-        """A line for `Dataset.notes`: user: column 'userId' (by name)."""
+        """Returns a line for `Dataset.notes`: user: column 'userId' (by name)."""
         return f"{role}: column {self.fields[role].name!r} ({self.how[role]}){more}"
 
 
 def plain(name: str) -> str:
-    """A name without case, accents, blanks and punctuation.
+    """Returns a name without case, accents, blanks and punctuation.
 
     >>> plain("User_ID"), plain("Título")
     ('userid', 'titulo')
@@ -112,20 +112,20 @@ def plain(name: str) -> str:
 
 
 def is_known(name: str) -> bool:
-    """Whether a name is one that some role goes by: a line that holds one is a header."""
+    """Returns whether a name is one that some role goes by: a line that holds one is a header."""
     return any(plain(name) in tier for tiers in _NAMES.values() for tier in tiers)
 
 
 def named(fields: Sequence[Field], name: str) -> Field | None:
-    """The column of that name, to the letter or else, where it is the only one, in plain letters."""
+    """Returns the column of that name, to the letter or else, where it is the only one, in plain letters."""
     exact = [f for f in fields if f.name == name]
     alike = [f for f in fields if plain(name) and plain(f.name) == plain(name)]
     found = exact or alike
     return found[0] if len(found) == 1 else None
 
 
-def by_name(fields: Sequence[Field], role: Role, label: str, describes: bool = False) -> Field | None:
-    """The column whose name is the role's; of two in the same tier the caller must choose.
+def by_name(fields: Sequence[Field], role: Role, *, label: str, describes: bool = False) -> Field | None:
+    """Returns the column whose name is the role's; of two in the same tier the caller must choose.
 
     In a table that describes users or items, a bare "id" is surer than their names and titles.
     """
@@ -143,10 +143,11 @@ def by_name(fields: Sequence[Field], role: Role, label: str, describes: bool = F
 def choose(
     fields: Sequence[Field],
     label: str,
+    *,
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
     has_names: bool = True,
-) -> Choice:
+) -> ColumnChoice:
     """Finds the columns of a table of interactions.
 
     Args:
@@ -182,7 +183,7 @@ def choose(
         return _by_position(fields, wanted)
     for role in wanted:
         if role not in taken:
-            take(role, by_name(left(), role, label), "by name")
+            take(role, by_name(left(), role, label=label), "by name")
     if "time" in wanted and "time" not in taken:
         times = [f for f in left() if f.kind == "time"]
         if len(times) > 1:
@@ -195,27 +196,27 @@ def choose(
     for role in missing:
         if role not in taken:
             raise _missing(fields, role, label, has_names)
-    return Choice(taken, how)
+    return ColumnChoice(taken, how)
 
 
-def _by_position(fields: Sequence[Field], wanted: Sequence[Role]) -> Choice:
-    """User, item, value, time, as MovieLens' u.data; a third column that holds times is the time."""
+def _by_position(fields: Sequence[Field], wanted: Sequence[Role]) -> ColumnChoice:
+    """Takes user, item, value, time, as MovieLens' u.data; a third column that holds times is the time."""
     order: list[Role] = ["user", "item", "value", "time"]
     if len(fields) > 2 and fields[2].kind == "time":
         order = ["user", "item", "time", "value"]
     pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
     names = dict(zip(ROLES, POSITIONS, strict=True))
     how = {r: f"{f.name} by position, for want of a header line" for r, f in pairs}
-    return Choice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)
+    return ColumnChoice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)
 
 
 def flag(role: Role) -> str:
-    """How to name a column in Python and on the command line."""
+    """Returns how to name a column in Python and on the command line."""
     return f"{role}_column=... in Python or --{role}-column on the command line"
 
 
 def listed(fields: Sequence[Field]) -> str:
-    """The names of columns, for messages."""
+    """Returns the names of columns, for messages."""
     return ", ".join(repr(f.name) for f in fields) or "none"
 
 

@@ -1,4 +1,4 @@
-"""Copy: the files of one MovieLens set, in a folder or a .zip."""
+"""This module reads a Copy: the files of one MovieLens set, in a folder or a .zip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from butaca.errors import SourceError
 
 
 class Copy:
-    """The files of one set by their bare names ("u.data"), wherever in the .zip they lie.
+    """Holds the files of one set by their bare names ("u.data"), wherever in the .zip they lie.
 
     Attributes:
         path: the folder or the .zip.
@@ -23,7 +23,7 @@ class Copy:
     """
 
     def __init__(self, path: Path, origin: str = "") -> None:
-        """List the files.
+        """Lists the files.
 
         Raises:
             SourceError: `path` is neither a folder nor an undamaged .zip.
@@ -43,11 +43,11 @@ class Copy:
         return name in self._members
 
     def place(self, name: str) -> str:
-        """Where a file lies, for messages: ml-1m.zip/ml-1m/ratings.dat."""
+        """Returns where a file lies, for messages: ml-1m.zip/ml-1m/ratings.dat."""
         return f"{self.path}/{self._members.get(name, name)}"
 
     def read(self, name: str) -> bytes:
-        """The content of a small file."""
+        """Returns the content of a small file."""
         if name not in self:
             raise SourceError(
                 f"A copy of MovieLens with {self.path} as its place holds {name}",
@@ -62,7 +62,7 @@ class Copy:
 
     @contextmanager
     def on_disk(self, name: str) -> Iterator[Path]:
-        """A file outside any .zip, unpacked to the temporary folder for as long as it is needed."""
+        """Gives a file outside any .zip, unpacked to the temporary folder for as long as it is needed."""
         if self.path.is_dir():
             yield self.path / name
             return

@@ -1,4 +1,4 @@
-"""Dataset: interactions as codes, with the tables of users and items they point into.
+"""This module holds Dataset: interactions as codes, with the tables of users and items they point into.
 
 Immutable. A split, a sample or a change of item key is a new Dataset that shares what did not change.
 """
@@ -20,7 +20,7 @@ from butaca.types import Codes, Floats, Ints, Times, Values
 
 @dataclass(frozen=True, eq=False)
 class Bags:
-    """A column in which each row holds any number of values, such as a film's genres.
+    """Bags are a column in which each row holds any number of values, such as a film's genres.
 
     Row i holds `values[offsets[i]:offsets[i + 1]]`; values [total], offsets int64 [n + 1].
     """
@@ -30,7 +30,7 @@ class Bags:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[Any]], dtype: Any = None) -> Bags:
-        """Bags from a list of lists.
+        """Returns Bags made from a list of lists.
 
         >>> Bags.of([[7], [], [1, 4]]).offsets.tolist()
         [0, 1, 1, 3]
@@ -51,7 +51,7 @@ class Bags:
         return out
 
     def take(self, rows: Ints) -> Bags:
-        """The bags of the given rows, in that order."""
+        """Returns the bags of the given rows, in that order."""
         parts = [self[int(r)] for r in rows]
         values = np.concatenate(parts) if parts else self.values[:0]
         return Bags(values, np.cumsum([0, *map(len, parts)], dtype=np.int64))
@@ -62,7 +62,7 @@ Column: TypeAlias = Values | Bags
 
 @dataclass(frozen=True, eq=False)
 class Entities:
-    """What is known of the users, or of the items: one row per code of `ids`.
+    """Holds what is known of the users, or of the items: one row per code of `ids`.
 
     Attributes:
         key: name of the id column, such as "user_id" or "movie_title".
@@ -94,7 +94,7 @@ class Entities:
         return column == self.key or column in self.columns
 
     def __getitem__(self, column: str) -> Column:
-        """The values of a column by name; the key's own values under its name."""
+        """Returns the values of a column by name; the key's own values under its name."""
         if column == self.key:
             return self.ids.values
         if column not in self.columns:
@@ -106,16 +106,16 @@ class Entities:
         return self.columns[column]
 
     def record(self, code: int) -> dict[str, Any]:
-        """One row as a dictionary: {"movie_id": "1681", "movie_title": ..., "movie_genres": ...}."""
+        """Returns one row as a dictionary: {"movie_id": "1681", "movie_title": ..., "movie_genres": ...}."""
         row = {self.key: self.ids.values[code]}
         return row | {name: column[code] for name, column in self.columns.items()}
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Every row as a dictionary, in code order."""
+        """Returns every row as a dictionary, in code order."""
         return (self.record(code) for code in range(len(self)))
 
     def names(self, column: str, code: int) -> list[str]:
-        """One row of a coded column in words, such as ["Animation", "Comedy"] of "movie_genres"."""
+        """Returns one row of a coded column in words, such as ["Animation", "Comedy"] of "movie_genres"."""
         cell = np.atleast_1d(self[column][code])
         words = self.labels.get(column)
         return [words[int(v)] if words else str(v) for v in cell]
@@ -180,7 +180,7 @@ class Dataset:
         )
 
     def take(self, rows: Ints) -> Dataset:
-        """The interactions at the given rows, in that order; users and items stay whole."""
+        """Returns the interactions at the given rows, in that order; users and items stay whole."""
         return replace(
             self,
             user=self.user[rows],
@@ -190,7 +190,7 @@ class Dataset:
         )
 
     def record(self, row: int) -> dict[str, Any]:
-        """One interaction with all that is known of its user and item, as the notebook's cell 75."""
+        """Returns one interaction with all that is known of its user and item, as the notebook's cell 75."""
         out = self.items.record(int(self.item[row])) | self.users.record(int(self.user[row]))
         if self.value is not None:
             out[self.value_name] = self.value[row]
@@ -199,16 +199,16 @@ class Dataset:
         return out
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Every interaction as a dictionary, in order."""
+        """Returns every interaction as a dictionary, in order."""
         return (self.record(row) for row in range(len(self)))
 
     def find(self, user: Any, item: Any) -> Ints:
-        """Rows in which a user (raw id) met an item (raw id)."""
+        """Returns the rows in which a user (raw id) met an item (raw id)."""
         hits = (self.user == self.users.ids.code(user)) & (self.item == self.items.ids.code(item))
         return np.flatnonzero(hits)
 
     def keyed_by(self, column: str) -> Dataset:
-        """The same interactions with items identified by another column of the item table.
+        """Returns the same interactions with items identified by another column of the item table.
 
         Items that share a value become one (MovieLens 100K: 1,682 movie ids, 1,664 titles). The
         merged row keeps the features of the first of them.
@@ -243,7 +243,7 @@ class Dataset:
         return replace(self, items=items, item=new_code[self.item])
 
     def recoded(self, users: Entities, items: Entities) -> Dataset:
-        """The same interactions in the codes of other entities (a model's own), by raw id.
+        """Returns the same interactions in the codes of other entities (a model's own), by raw id.
 
         Raises:
             TableError: an interaction's user or item is not among them; names the first such row.
@@ -268,7 +268,7 @@ class Dataset:
         return replace(source, users=users, items=items, user=user, item=item)
 
     def fingerprint(self) -> str:
-        """SHA-256 of ids, features and interactions: equal data, equal fingerprint, on any machine.
+        """Returns the SHA-256 of ids, features and interactions: equal for equal data, on any machine.
 
         Names and notes are no part of it, nor is the order of the feature columns; that of the rows is.
         """
@@ -299,7 +299,7 @@ def _digest(digest: hashlib._Hash, array: Values | None) -> None:
 
 
 def join_columns(one: Column, other: Column) -> Column:
-    """Two columns of the same kind, one after the other; numbers of different kinds become real."""
+    """Returns two columns of the same kind, one after the other; numbers of different kinds become real."""
     if isinstance(one, Bags):
         assert isinstance(other, Bags)
         offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
@@ -311,7 +311,7 @@ def join_columns(one: Column, other: Column) -> Column:
 
 
 def take_column(column: Column, rows: Ints) -> Column:
-    """The given rows of a plain or a bag column."""
+    """Returns the given rows of a plain or a bag column."""
     if isinstance(column, Bags):
         return column.take(rows)
     taken: Values = column[rows]

@@ -1,4 +1,4 @@
-"""Text tables: delimiter and header of a CSV or TSV file, and where in it something is wrong.
+"""This module finds the delimiter and header of a CSV or TSV file, and where in it something is wrong.
 
 DuckDB reads the rows; this module decides how (its own sniffer skips lines that it cannot place, and we
 want those to be errors) and, when reading fails, goes through the file once more to name the line.
@@ -30,7 +30,7 @@ _NAMELESS = re.compile(r"column\d+")
 
 @dataclass(frozen=True)
 class Layout:
-    """How a text file is to be read.
+    """Says how a text file is to be read.
 
     Attributes:
         names: of the columns; column1, column2, ... where the file has no header.
@@ -47,22 +47,22 @@ class Layout:
 
     @property
     def quote(self) -> str:
-        """The quote; none in "::" files, whose titles hold lone quotes (MovieLens 10M)."""
+        """Returns the quote; none in "::" files, whose titles hold lone quotes (MovieLens 10M)."""
         return "" if len(self.delimiter) > 1 else '"'
 
     @property
     def is_gzip(self) -> bool:
-        """Whether the file is compressed."""
+        """Returns whether the file is compressed."""
         return _is_gzip(self.path)
 
     def records(self, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-        """Every record that is not blank, header included, with the number of its first line."""
+        """Returns every record that is not blank, header included, with the number of its first line."""
         with _open(self.path) as raw:
             text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
             yield from _records(text, self.delimiter, strict)
 
     def line(self, row: int) -> int | None:
-        """The line of the file, header = 1, where data row `row` (from 0) begins."""
+        """Returns the line of the file, header = 1, where data row `row` (from 0) begins."""
         try:
             for n, (line, _) in enumerate(self.records()):
                 if n == row + self.has_header:
@@ -72,7 +72,7 @@ class Layout:
         return None
 
     def mistake(self) -> TableError | None:
-        """The first line that breaks the rules of a text table, found by reading all of it."""
+        """Returns the first line that breaks the rules of a text table, found by reading all of it."""
         return _bad_bytes(self.path) or self._bad_record() or self._mixed_ends()
 
     def _bad_record(self) -> TableError | None:
@@ -155,7 +155,7 @@ def layout(path: Path, wanted: Sequence[str] = ()) -> Layout:
 
 
 def _has_header(cells: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether a first line names columns: a number or a date in it says that it does not."""
+    """Returns whether a first line names columns: a number or a date in it says that it does not."""
     if any(is_known(c) or any(plain(c) and plain(c) == plain(w) for w in wanted) for c in cells):
         return True
     if any(_NAMELESS.fullmatch(w) for w in wanted):  # the caller counts columns, which no cell is called
@@ -175,7 +175,7 @@ def _kind(cells: Sequence[str]) -> Kind:
 
 
 def _delimiter(text: str, is_whole: bool) -> str:
-    """The delimiter that gives most lines as many cells as the first, of those that split it."""
+    """Returns the delimiter that gives most lines as many cells as the first, of those that split it."""
 
     def fit(delimiter: str) -> float:
         rows = _first_records(text, delimiter, is_whole)
@@ -206,7 +206,7 @@ def _records(lines: IO[str], delimiter: str, strict: bool) -> Iterator[tuple[int
 
 
 def _sample(path: Path) -> tuple[str, bool]:
-    """The first lines as text, and whether they are the whole file."""
+    """Returns the first lines as text, and whether they are the whole file."""
     try:
         with _open(path) as raw:
             head = raw.read(SAMPLE + 1)

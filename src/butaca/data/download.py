@@ -1,11 +1,9 @@
-"""Files from the network, and files that get their name only when whole, verified and on disk."""
+"""This module fetches files, and writes files that get their name only when whole, verified and on disk."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import secrets
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from butaca.errors import SourceError
+from butaca.files import replacing
 
 # Connecting may take seconds only, so that a machine without network is told so at once; a slow server may
 # then pause for longer.
@@ -28,10 +27,12 @@ ELSEWHERE = "Free some space, or set BUTACA_CACHE to a folder that can be writte
 
 
 class WriteError(SourceError):
-    """The disk is full or can't be written: no other source would help."""
+    """A WriteError says that the disk is full or can't be written: no other source would help."""
 
 
-def download(url: str, target: Path, published: str, cure: str, changed: str, progress: bool | None) -> None:
+def download(
+    url: str, target: Path, *, published: str, cure: str, changed: str, progress: bool | None
+) -> None:
     """Fetches a file whose checksum is known. Nothing is at `target` unless it arrived whole.
 
     Args:
@@ -71,23 +72,15 @@ def download(url: str, target: Path, published: str, cure: str, changed: str, pr
 
 @contextmanager
 def landing(target: Path) -> Iterator[BinaryIO]:
-    """A new file that appears as `target` when the block ends well; if it does not, no trace is left."""
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    """Gives a new file that appears as `target` when the block ends well, and leaves no trace if not."""
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         for old in target.parent.glob(".*.part"):  # a killed process left it
             with suppress(FileNotFoundError):
                 if old.stat().st_mtime < time.time() - DAY:
                     old.unlink()
-        try:
-            with open(part, "xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, target)
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+        with replacing(target) as file:
+            yield file
 
 
 @contextmanager
@@ -106,7 +99,7 @@ def writing(target: Path, cure: str = ELSEWHERE) -> Iterator[None]:
 
 
 def checksum(path: Path, like: str) -> str:
-    """The checksum of a file, SHA-256 or MD5 as the given one."""
+    """Returns the checksum of a file, SHA-256 or MD5 as the given one."""
     digest = _hasher(like)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

@@ -1,4 +1,4 @@
-"""A folder of many files that is there whole or not at all: grown data, prepared data.
+"""This module writes a folder of many files that is there whole or not at all: grown or prepared data.
 
 All is written into a hidden folder beside the one that was asked for, with a manifest last, and then moved
 into place. A run that is killed leaves only the hidden folder, which no reader takes for data and which the
@@ -7,18 +7,18 @@ next run to the same place clears.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from butaca.errors import TableError
+from butaca.files import locked, move_folder, replace_file, sync
 
 MANIFEST = "manifest.json"
 BLOCK = 1 << 22  # bytes hashed at a time
@@ -26,7 +26,7 @@ BLOCK = 1 << 22  # bytes hashed at a time
 
 @dataclass
 class Draft:
-    """A folder being written.
+    """A Draft is a folder being written.
 
     Attributes:
         path: where its files go, in any sub-folder.
@@ -40,7 +40,7 @@ class Draft:
 
 
 def check_free(folder: Path, kind: str) -> None:
-    """Refuse a folder that may not be written to, before any work is done for it.
+    """Refuses a folder that may not be written to, before any work is done for it.
 
     Raises:
         TableError: it holds something other than data of this kind.
@@ -49,7 +49,7 @@ def check_free(folder: Path, kind: str) -> None:
         raise TableError(
             f"{kind.capitalize()} data are written to a new folder, or over other {kind} data",
             f"{folder}, which holds something else",
-            "Choose another --out",
+            "Choose another folder (on the command line: --out)",
         )
 
 
@@ -63,12 +63,11 @@ def writing(folder: Path, kind: str) -> Iterator[Draft]:
     folder = Path(os.path.abspath(folder))
     check_free(folder, kind)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial, old = (folder.with_name(f".{folder.name}.{word}") for word in ("partial", "old"))
+    partial = folder.with_name(f".{folder.name}.partial")
     partial.mkdir(exist_ok=True)
-    lock = os.open(partial, os.O_RDONLY)
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(partial))
         except BlockingIOError:
             raise TableError(
                 "One run at a time writes to a folder", f"another that writes to {folder}", "Wait for it"
@@ -81,26 +80,19 @@ def writing(folder: Path, kind: str) -> Iterator[Draft]:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(partial, folder)
-        _sync(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        os.close(lock)
+        move_folder(partial, folder)
 
 
 def kind_of(folder: Path) -> str | None:
-    """What a folder says it holds, "grown" or "prepared"; None where it says nothing."""
+    """Returns what a folder says it holds, "grown" or "prepared"; None where it says nothing."""
     try:
         return str(json.loads((folder / MANIFEST).read_bytes())["kind"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def read_manifest(folder: Path, kind: str, made_by: str) -> dict[str, Any]:
-    """What a folder of this kind says of itself.
+def read_manifest(folder: Path, kind: str, *, made_by: str) -> dict[str, Any]:
+    """Returns what a folder of this kind says of itself.
 
     Args:
         folder: where.
@@ -137,7 +129,7 @@ def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The checksum of a file, read a block at a time."""
+    """Returns the checksum of a file, read a block at a time."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -146,35 +138,24 @@ def sha256(path: Path) -> str:
 
 
 def _seal(draft: Draft, kind: str) -> None:
-    """Every file to the disk, then the manifest."""
+    """Brings every file to the disk, then the manifest."""
     files = {}
     for path in sorted(p for p in draft.path.rglob("*") if p.is_file()):
         name = path.relative_to(draft.path).as_posix()
-        _sync(path)
+        sync(path)
         files[name] = {
             "bytes": path.stat().st_size,
             "sha256": draft.checksums.get(name) or sha256(path),
         }
     manifest = {"kind": kind, **draft.facts, "files": files}
     text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    path = draft.path / MANIFEST
-    path.write_text(text + "\n", encoding="utf-8")
-    _sync(path)
-    _sync(draft.path)
+    replace_file(draft.path / MANIFEST, f"{text}\n".encode())
 
 
 def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         remove: Callable[[Path], None] = shutil.rmtree if path.is_dir() else os.unlink
         remove(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _damaged(path: Path, reason: str) -> TableError:

@@ -1,4 +1,4 @@
-"""Anything tabular, opened in DuckDB: text, Parquet, JSON lines, DuckDB files, DataFrames, arrays.
+"""This module opens anything tabular in DuckDB: text, Parquet, JSON lines, DuckDB files, DataFrames, arrays.
 
 `open_table` finds the columns without reading the rows; `Opened.load` then reads the ones that are
 needed. Whatever DuckDB refuses comes out as a TableError.
@@ -36,7 +36,7 @@ _GUESSED = re.compile(
 
 @dataclass
 class Opened:
-    """A table that DuckDB can read.
+    """An Opened is a table that DuckDB can read.
 
     Attributes:
         label: what to call it in messages.
@@ -57,7 +57,7 @@ class Opened:
 
     @property
     def has_names(self) -> bool:
-        """Whether the columns have names of their own."""
+        """Returns whether the columns have names of their own."""
         return self.text is None or self.text.has_header
 
     def load(self, fields: Sequence[Field]) -> int:
@@ -75,13 +75,13 @@ class Opened:
         return n
 
     def one(self, sql: str) -> tuple[Any, ...]:
-        """The first row of a query."""
+        """Returns the first row of a query."""
         with self.errors():
             row: tuple[Any, ...] = self.con.execute(sql).fetchall()[0]
         return row
 
     def where(self, row: int) -> str:
-        """Where a person finds row `row` (from 0): the line of a text file, header = 1; else its number."""
+        """Says where a person finds row `row` (from 0): a text file's line, header = 1; else its number."""
         line = self.text.line(row) if self.text else None
         return f"line {line}" if line else f"row {row + 1} (counting from 1)"
 
@@ -97,7 +97,7 @@ class Opened:
 
 @contextmanager
 def session() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of our own in memory: UTC, rows in order, no downloads, spilling to the system's temp."""
+    """Gives a DuckDB of our own in memory: UTC, rows in order, no downloads, spilling to the temp folder."""
     con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = true")
@@ -112,12 +112,12 @@ def session() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def quoted(text: str) -> str:
-    """A string as an SQL literal."""
+    """Returns a string as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def open_table(
-    con: duckdb.DuckDBPyConnection, source: Source, table: str, wanted: Sequence[str] = ()
+    con: duckdb.DuckDBPyConnection, source: Source, *, table: str, wanted: Sequence[str] = ()
 ) -> Opened:
     """Opens a source under the name `table`.
 
@@ -195,7 +195,7 @@ def _check_file(path: Path) -> None:
 
 
 def _open_duckdb(con: duckdb.DuckDBPyConnection, path: Path, inner: str, table: str) -> Opened:
-    """A table of a DuckDB file; without "::name" it must be the only one."""
+    """Opens a table of a DuckDB file; without "::name" it must be the only one."""
     base = f"{table}_db"
     try:
         con.execute(f"ATTACH {quoted(str(path))} AS {base} (READ_ONLY)")
@@ -219,7 +219,7 @@ def _open_duckdb(con: duckdb.DuckDBPyConnection, path: Path, inner: str, table: 
 
 
 def _json_relation(con: duckdb.DuckDBPyConnection, escaped: str, label: str) -> str:
-    """Text stays text: what DuckDB would take for dates, UUIDs or mixed kinds is read as VARCHAR."""
+    """Keeps text as text: what DuckDB would take for dates, UUIDs or mixed kinds is read as VARCHAR."""
     with _plain_errors(label):
         described = con.execute(f"DESCRIBE FROM read_json({escaped}, sample_size = -1)").fetchall()
     if [row[0] for row in described] == ["json"]:  # what DuckDB makes of anything but records
@@ -252,7 +252,7 @@ def _described(
 
 
 def kind_of(sql_type: str) -> Kind:
-    """What a column of a DuckDB type holds.
+    """Returns what a column of a DuckDB type holds.
 
     >>> [kind_of(t) for t in ("VARCHAR", "UBIGINT", "DECIMAL(4,1)", "VARCHAR[]", "TIMESTAMP_NS", "BLOB")]
     ['text', 'whole', 'real', 'list', 'time', 'other']
@@ -322,7 +322,7 @@ def _plain_errors(label: str) -> Iterator[None]:
 
 
 def _unreadable(label: str, error: Exception) -> TableError:
-    """What the reader said, its first line, without the advice meant for SQL."""
+    """Returns what the reader said, its first line, without the advice meant for SQL."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     said = re.sub(r"^(\w+ )*Error: ", "", said)
     return TableError(

@@ -1,4 +1,4 @@
-"""Grows a real data set to any size by a randomised Kronecker product (Belletti et al. 2019).
+"""This module grows a real data set to any size by a randomised Kronecker product (Belletti et al. 2019).
 
 *Scalable Realistic Recommendation Datasets through Fractal Expansions* (arXiv:1901.08910), the way MLPerf
 made its 1.2 billion interactions from MovieLens 20M. Each user becomes `users` of them and each item
@@ -48,12 +48,12 @@ PART_ROWS = 2_000_000  # expected in a file
 GROUP_ROWS = 122_880  # in a row group
 CELLS = 1 << 22  # drawn at a time
 
-Told: TypeAlias = Callable[[int, int], None]  # interactions written, interactions expected
+RowProgress: TypeAlias = Callable[[int, int], None]  # interactions written, interactions expected
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How to grow.
+    """Says how to grow.
 
     Attributes:
         users: copies of each user.
@@ -72,21 +72,23 @@ class Growth:
         for name, n in (("users", self.users), ("items", self.items)):
             if n < 1:
                 raise SettingError(
-                    f"--{name} copies each of the {name} at least once", str(n), "Pass 2 or more"
+                    f"Growing copies each of the {name} at least once",
+                    f"{name}={n}",
+                    f"Pass Growth({name}=2) or more (on the command line: --{name})",
                 )
         if self.seed < 0:
             raise SettingError("A seed is a whole number from 0", str(self.seed), "Pass another")
         if not 0 < self.length <= self.items * 0.5:
             raise SettingError(
-                "--length is above 0 and at most half of --items: a block can't hold more",
-                f"{self.length} with {self.items} items",
-                "Pass fewer, or more items",
+                "A length is above 0 and at most half of the copies of an item: a block can't hold more",
+                f"length={self.length} with items={self.items}",
+                "Pass a smaller length, or more items (on the command line: --length, --item-copies)",
             )
 
 
 @dataclass(frozen=True)
 class Grown:
-    """What was written: counts, and the files' folder."""
+    """Holds what was written: counts, and the files' folder."""
 
     folder: Path
     users: int
@@ -96,7 +98,7 @@ class Grown:
 
 @dataclass(frozen=True)
 class _Source:
-    """The interactions sorted by user, then time; `room` is the time until the user's next, [n]."""
+    """Holds the interactions sorted by user, then time; `room` is the time until the user's next, [n]."""
 
     user: Codes
     item: Codes
@@ -128,14 +130,16 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Patterns:
-    """The clusters of users and items, and chance [K, M, users, items] of a cell of their block."""
+    """Holds the clusters of users and items, and chance [K, M, users, items] of a cell of their block."""
 
     user_cluster: Ints
     item_cluster: Ints
     chance: Floats
 
 
-def grow(data: Dataset, out: str | PathLike[str], growth: Growth, told: Told | None = None) -> Grown:
+def grow(
+    data: Dataset, out: str | PathLike[str], growth: Growth, *, progress: RowProgress | None = None
+) -> Grown:
     """Writes the grown data: interactions/part-00000.parquet and on, users.parquet, items.parquet.
 
     Ids are whole numbers from 1, called as in the original; the tables of users and items hold what was
@@ -146,7 +150,7 @@ def grow(data: Dataset, out: str | PathLike[str], growth: Growth, told: Told | N
         data: what grows.
         out: a new folder, or one of grown data.
         growth: the settings.
-        told: called with what is written so far and what is expected.
+        progress: called with what is written so far and what is expected.
 
     Raises:
         TableError: the folder holds something else.
@@ -170,10 +174,10 @@ def grow(data: Dataset, out: str | PathLike[str], growth: Growth, told: Told | N
             )
             con.unregister("part")
             written += n
-            if told is not None:
-                told(written, expected)
-        write_entities(con, data.users, growth.users, draft.path / "users.parquet", "users")
-        write_entities(con, data.items, growth.items, draft.path / "items.parquet", "items")
+            if progress is not None:
+                progress(written, expected)
+        write_entities(con, data.users, times=growth.users, path=draft.path / "users.parquet", table="users")
+        write_entities(con, data.items, times=growth.items, path=draft.path / "items.parquet", table="items")
         users, items = len(data.users) * growth.users, len(data.items) * growth.items
         draft.facts.update(
             source=data.name,
@@ -213,7 +217,7 @@ def _patterns(n_users: int, n_items: int, growth: Growth) -> _Patterns:
 
 @dataclass(frozen=True)
 class _Unit:
-    """Copy `row` of the users whose interactions are `first` to `last`; `block` numbers such a range."""
+    """Holds copy `row` of the users with interactions `first` to `last`; `block` numbers such a range."""
 
     row: int
     block: int
@@ -222,7 +226,7 @@ class _Unit:
 
 
 def _parts(source: _Source, growth: Growth) -> Iterator[list[_Unit]]:
-    """Units, gathered to about PART_ROWS interactions each. A user's copy is never cut."""
+    """Gathers units to about PART_ROWS interactions each. A user's copy is never cut."""
     n, most = len(source.user), max(int(PART_ROWS / growth.length), 1)
     cuts = [0]
     while cuts[-1] < n:
@@ -241,7 +245,7 @@ def _parts(source: _Source, growth: Growth) -> Iterator[list[_Unit]]:
 def _part(
     source: _Source, patterns: _Patterns, growth: Growth, part: list[_Unit], data: Dataset
 ) -> dict[str, Codes | Floats | Times]:
-    """The columns of a file."""
+    """Returns the columns of a file."""
     pairs, rows, copies, moments = [], [], [], []
     for unit in part:
         rng = np.random.default_rng([growth.seed, 1, unit.row, unit.block])
@@ -267,7 +271,7 @@ def _part(
 def _cells(
     source: _Source, patterns: _Patterns, growth: Growth, unit: _Unit, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
-    """Which cells of the unit hold an interaction: rows of the source [n], copies of their items [n]."""
+    """Draws which cells of the unit hold an interaction: source rows [n], copies of their items [n]."""
     step = max(CELLS // growth.items, 1)
     pairs, copies = [], []
     for first in range(unit.first, unit.last, step):
@@ -283,7 +287,7 @@ def _cells(
 
 
 def _moments(source: _Source, unit: _Unit, pair: Ints, rng: np.random.Generator) -> Times:
-    """When: the original's time, moved with the rest of its user's, and a little later."""
+    """Moves the original's times with the rest of their user's, and each a little later."""
     assert source.time is not None
     assert source.room is not None
     users = np.arange(source.user[unit.first], source.user[unit.last - 1] + 1)

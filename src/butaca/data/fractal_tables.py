@@ -1,4 +1,4 @@
-"""The tables of users and items of grown data: a row per copy, with what was known of the original."""
+"""This module writes the users and items of grown data: a row per copy, with what the original knew."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TITLES = ("title", "titulo")
 
 
 def write_entities(
-    con: duckdb.DuckDBPyConnection, entities: Entities, times: int, path: Path, table: str
+    con: duckdb.DuckDBPyConnection, entities: Entities, *, times: int, path: Path, table: str
 ) -> None:
     """Writes `times` rows per user or item to Parquet; ids are code x times + copy + 1."""
     ids = entities.ids.values
@@ -40,7 +40,7 @@ def write_entities(
 
 
 def _plain_column(column: Column, words: Sequence[str] | None, field: str) -> tuple[Values, str]:
-    """A column as DuckDB takes it, codes as words, and the SQL that reads it."""
+    """Returns a column as DuckDB takes it, codes as words, and the SQL that reads it."""
     if not isinstance(column, Bags):
         return (column if words is None else _texts([words[int(v)] for v in column])), field
     kind = column.values.dtype.kind
@@ -62,7 +62,7 @@ def _is_title(name: str, column: Column) -> bool:
 
 
 def _numbered(sql: str) -> str:
-    """The first copy keeps its title, the next is "Heat #2 (1995)"."""
+    """Returns SQL that numbers titles: the first copy keeps its own, the next is "Heat #2 (1995)"."""
     pattern = r"^(.*?)(\s*\(\d{4}.*\))?$"
     return (
         rf"CASE WHEN copy = 0 THEN {sql} "

@@ -1,4 +1,4 @@
-"""What each user has had, as one array per user: for leaving out seen items, masks and popularity."""
+"""This module holds what each user has had, an array per user: for seen items, masks and popularity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from butaca.types import Codes, Floats, Ints, Times
 
 @dataclass(frozen=True, eq=False)
 class Histories:
-    """Distinct items of every user, ascending: user u had `items[start[u]:start[u + 1]]`.
+    """Holds the distinct items of every user, ascending: user u had `items[start[u]:start[u + 1]]`.
 
     Attributes:
         items: int32 [total].
@@ -41,25 +41,29 @@ class Histories:
 
     @classmethod
     def of(cls, data: Dataset) -> Histories:
-        """The histories in a data set, with its values and times where it has them."""
-        return cls.from_pairs(data.user, data.item, len(data.users), data.value, data.timestamp)
+        """Returns the histories in a data set, with its values and times where it has them."""
+        return cls.from_pairs(
+            data.user, data.item, n_users=len(data.users), value=data.value, time=data.timestamp
+        )
 
     @classmethod
     def from_pairs(
         cls,
         user: Codes,
         item: Codes,
+        *,
         n_users: int,
         value: Floats | None = None,
         time: Times | None = None,
     ) -> Histories:
-        """Histories of pairs of codes, [n] each, with what is known of them, [n].
+        """Returns histories of pairs of codes, [n] each, with what is known of them, [n].
 
         >>> h = Histories.from_pairs(np.array([1, 0, 1]), np.array([5, 2, 3]), n_users=3)
         >>> [h[u].tolist() for u in range(3)]
         [[2], [3, 5], []]
         >>> again = np.array([0, 0]), np.array([7, 7])  # rated 4 at time 20, and 1 earlier
-        >>> Histories.from_pairs(*again, 1, np.array([4.0, 1.0]), np.array([20, 10])).value.tolist()
+        >>> value, time = np.array([4.0, 1.0]), np.array([20, 10])
+        >>> Histories.from_pairs(*again, n_users=1, value=value, time=time).value.tolist()
         [4.0]
         """
         if in_order(user, item):  # prepared data, which stay on the disk
@@ -91,18 +95,18 @@ class Histories:
         return len(self.start) - 1
 
     def __getitem__(self, user: int) -> Codes:
-        """The items of a user; none for a code outside the known users."""
+        """Returns the items of a user; none for a code outside the known users."""
         if not 0 <= user < len(self):
             return self.items[:0]
         return self.items[self.start[user] : self.start[user + 1]]
 
     @property
     def lengths(self) -> Ints:
-        """Distinct items of each user, int64 [n_users]."""
+        """Returns the number of distinct items of each user, int64 [n_users]."""
         return np.diff(self.start)
 
     def rows(self, users: Codes) -> tuple[Ints, Ints]:
-        """Where a batch of users' items stand: row into `users` int64 [m], row into `items` int64 [m]."""
+        """Returns where a batch of users' items stand: rows into `users` and into `items`, int64 [m] each."""
         if len(users) == 1:  # one person is asked for often, and at once
             user = int(users[0])
             a, b = (self.start[user], self.start[user + 1]) if 0 <= user < len(self) else (0, 0)
@@ -117,13 +121,13 @@ class Histories:
         return rows, at
 
     def pairs(self, users: Codes) -> tuple[Ints, Codes]:
-        """All items of a batch of users: row into `users` int64 [m], item int32 [m]."""
+        """Returns all items of a batch of users: row into `users` int64 [m], item int32 [m]."""
         rows, at = self.rows(users)
         return rows, self.items[at]
 
 
 def in_order(user: Codes, item: Codes) -> bool:
-    """Whether pairs come by user and within a user by item, each once."""
+    """Returns whether pairs come by user and within a user by item, each once."""
     if not len(user) or user[0] > user[-1]:
         return False
     later = (user[1:] > user[:-1]) | ((user[1:] == user[:-1]) & (item[1:] > item[:-1]))

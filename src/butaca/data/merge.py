@@ -1,4 +1,4 @@
-"""Further interactions of a data set, and people taken out of it: a new Dataset each time."""
+"""This module adds interactions to a data set, and takes people out of it: a new Dataset each time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ def with_interactions(
     data: Dataset,
     user: Sequence[Any] | Values,
     item: Sequence[Any] | Values,
+    *,
     value: Floats | None = None,
     timestamp: Times | None = None,
 ) -> Dataset:
-    """The data with further interactions, [n] each by raw ids; of a repeated pair the latest row stays.
+    """Returns the data with further interactions, [n] by raw ids; of a repeated pair the latest stays.
 
     New users and items come after those that are there; what is known of them is missing. Ids that do not
     fit the kind of the data's (text where those are whole numbers) are left out, and a note says how many.
@@ -69,7 +70,7 @@ def with_interactions(
 
 
 def without_users(data: Dataset, gone: Bools) -> Dataset:
-    """The data without some users: neither their interactions nor their rows are left.
+    """Returns the data without some users: neither their interactions nor their rows are left.
 
     Args:
         data: to begin with.
@@ -86,7 +87,7 @@ def without_users(data: Dataset, gone: Bools) -> Dataset:
 
 
 def latest_of_each(user: Codes, item: Codes, time: Times | None) -> Bools:
-    """Which rows are the latest of their pair, [n]; of equal times, or without times, the last row.
+    """Returns which rows are the latest of their pair, [n]; of equal times, or without times, the last row.
 
     >>> latest_of_each(np.array([0, 0, 1]), np.array([5, 5, 5]), np.array([9, 3, 1])).tolist()
     [True, False, True]
@@ -99,7 +100,7 @@ def latest_of_each(user: Codes, item: Codes, time: Times | None) -> Bools:
 
 
 def _grown(entities: Entities, raw: Sequence[Any] | Values) -> tuple[Entities, Codes]:
-    """The entities with the ids that are new to them, and each raw id's code; -1 where it does not fit."""
+    """Returns the entities with the ids new to them, and each raw id's code; -1 where it does not fit."""
     codes = entities.ids.encode(list(raw)).copy()
     strange = np.flatnonzero(codes == entities.ids.unknown)
     if not len(strange):
@@ -129,7 +130,7 @@ def _whole(value: Any) -> bool:
 
 
 def _padded(column: Column, n: int, labels: dict[str, tuple[str, ...]], name: str) -> Column:
-    """The column with n rows of which nothing is known."""
+    """Returns the column with n rows of which nothing is known."""
     blank: Column
     if isinstance(column, Bags):
         blank = Bags(column.values[:0], np.zeros(n + 1, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""MovieLens in all its layouts -> Dataset, with the names and codes of TensorFlow Datasets.
+"""This module reads MovieLens in all its layouts, with the names and codes of TensorFlow Datasets.
 
 A layout is known by the files that are there, not by the size that was asked for:
 
@@ -41,8 +41,8 @@ YEAR = re.compile(r"\((\d{4})(?:\s?[-\u2013]\s?(?:\d{4})?)?\s*\)")
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The files of one kind of archive; `users` may be absent."""
+class ArchiveLayout:
+    """An ArchiveLayout names the files of one kind of archive; `users` may be absent."""
 
     ratings: Table
     movies: Table
@@ -56,22 +56,22 @@ _WHEEL_USER = ("user_id:token", "age:token", "gender:token", "occupation:token",
 _MOVIE_100K = ("movieId", "title", "release date", "video release date", "IMDb URL", *FLAGS)
 _MOVIE = ("movieId", "title", "genres")
 LAYOUTS = (
-    Layout(
+    ArchiveLayout(
         Table("u.data", "\t", _RATING),
         Table("u.item", "|", _MOVIE_100K),
         Table("u.user", "|", ("user_id", "age", "gender", "occupation", "zip_code")),
     ),
-    Layout(
+    ArchiveLayout(
         Table("ml-100k.inter", "\t", _WHEEL_RATING, True),
         Table("ml-100k.item", "\t", _WHEEL_MOVIE, True),
         Table("ml-100k.user", "\t", _WHEEL_USER, True),
     ),
-    Layout(
+    ArchiveLayout(
         Table("ratings.dat", "::", _RATING),
         Table("movies.dat", "::", _MOVIE),
         Table("users.dat", "::", ("user_id", "gender", "age", "occupation", "zip_code")),
     ),
-    Layout(
+    ArchiveLayout(
         Table("ratings.csv", ",", ("userId", "movieId", "rating", "timestamp"), True),
         Table("movies.csv", ",", _MOVIE, True),
     ),
@@ -85,7 +85,7 @@ def load_movielens(
     cache: str | PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Dataset:
-    """A MovieLens set, from this machine or fetched; every film and user of it, rated or not.
+    """Returns a MovieLens set, from this machine or fetched; every film and user of it, rated or not.
 
     Items are keyed by "movie_id" (text), with "movie_title", "movie_genres" (codes of `GENRES`) and
     "movie_year" (0 where the title has none). Users are keyed by "user_id" (text); 100K and 1M know their
@@ -109,13 +109,13 @@ def load_movielens(
         raise SettingError(
             f"A MovieLens set is one of {', '.join(sources.ARCHIVES)}", repr(size), "Name one of them"
         )
-    copy = sources.find(key, source, cache, progress)
+    copy = sources.find(key, source, cache=cache, progress=progress)
     name = key.upper() if key[0].isdigit() else key
     return read_copy(copy, f"MovieLens {name}" if source is None else f"MovieLens in {copy.path.name}")
 
 
 def read_copy(copy: Copy, name: str) -> Dataset:
-    """The Dataset of the files of one set."""
+    """Returns the Dataset of the files of one set."""
     layout = next((layout for layout in LAYOUTS if layout.ratings.name in copy), None)
     if layout is None:
         raise SourceError(
@@ -144,7 +144,7 @@ def read_copy(copy: Copy, name: str) -> Dataset:
 
 
 def _items(copy: Copy, table: Table) -> tuple[Ints, Entities]:
-    """The films, and their ids as numbers in the order of the codes."""
+    """Returns the films, and their ids as numbers in the order of the codes."""
     numbers: dict[int, int] = {}
     titles, genres = [], []
     for line, row in rows(copy, table):
@@ -152,7 +152,7 @@ def _items(copy: Copy, table: Table) -> tuple[Ints, Entities]:
         _add(numbers, copy, table, line, table.columns[0], cells[0])
         title, column = cells[1].strip(), table.columns[1]
         if not title:
-            raise table.fault(copy, line, column, "an empty cell", "Every film has a title")
+            raise table.fault(copy, line, column=column, found="an empty cell", rule="Every film has a title")
         if table.columns == _WHEEL_MOVIE:
             title = _whole_title(title, cells[2].strip())
         titles.append(title)
@@ -168,7 +168,7 @@ def _items(copy: Copy, table: Table) -> tuple[Ints, Entities]:
 
 
 def _whole_title(title: str, year: str) -> str:
-    """A title as u.item has it; the wheel keeps what its last brackets hold ("1995", "V") apart."""
+    """Returns a title as u.item has it; the wheel keeps what its last brackets hold ("1995", "V") apart."""
     if title == year == "unkonwn":
         return "unknown"
     return f"{title} ({year})" if year else title
@@ -178,7 +178,9 @@ def _genres(copy: Copy, table: Table, line: int, row: dict[str, str]) -> Iterato
     if table.columns == _MOVIE_100K:
         for name in FLAGS:
             if row[name] not in {"0", "1"}:
-                raise table.fault(copy, line, name, repr(row[name]), "A genre's column holds 0 or 1")
+                raise table.fault(
+                    copy, line, column=name, found=repr(row[name]), rule="A genre's column holds 0 or 1"
+                )
             if row[name] == "1":
                 yield GENRE_CODES[name]
         return
@@ -186,12 +188,12 @@ def _genres(copy: Copy, table: Table, line: int, row: dict[str, str]) -> Iterato
     for name in row[column].strip().split("|" if column == "genres" else None):
         if name not in GENRE_CODES:
             rule = f"A genre is one of {', '.join(GENRES)}"
-            raise table.fault(copy, line, column, repr(name), rule)
+            raise table.fault(copy, line, column=column, found=repr(name), rule=rule)
         yield GENRE_CODES[name]
 
 
 def _users(copy: Copy, table: Table) -> tuple[Ints, Entities]:
-    """The users, and their ids as numbers in the order of the codes."""
+    """Returns the users, and their ids as numbers in the order of the codes."""
     numbers: dict[int, int] = {}
     ages, males, occupations, zips = [], [], [], []
     for line, row in rows(copy, table):
@@ -200,7 +202,7 @@ def _users(copy: Copy, table: Table) -> tuple[Ints, Entities]:
         ages.append(_number(copy, table, line, *cell["age"], 150))
         column, gender = cell["gender"]
         if gender not in {"F", "M"}:
-            raise table.fault(copy, line, column, repr(gender), "A gender is F or M")
+            raise table.fault(copy, line, column=column, found=repr(gender), rule="A gender is F or M")
         males.append(gender == "M")
         column, occupation = cell["occupation"]
         if table.name == "users.dat":
@@ -208,7 +210,7 @@ def _users(copy: Copy, table: Table) -> tuple[Ints, Entities]:
             occupation = OCCUPATIONS_1M[code]
         if occupation not in OCCUPATION_CODES:
             rule = "An occupation is one of the list that comes with the archive"
-            raise table.fault(copy, line, column, repr(occupation), rule)
+            raise table.fault(copy, line, column=column, found=repr(occupation), rule=rule)
         occupations.append(occupation)
         zips.append(cell["zip_code"][1])
     ordered, ids, order = _in_code_order(list(numbers))
@@ -228,7 +230,7 @@ def _users(copy: Copy, table: Table) -> tuple[Ints, Entities]:
 
 
 def _users_met(met: Codes) -> tuple[Entities, Codes]:
-    """Users of whom only the ratings tell."""
+    """Returns users of whom only the ratings tell, and their codes."""
     present = np.zeros(int(met.max()) + 1, dtype=np.bool_)
     present[met] = True
     numbers, ids, _ = _in_code_order(np.flatnonzero(present).tolist())
@@ -242,18 +244,22 @@ def _add(numbers: dict[int, int], copy: Copy, table: Table, line: int, column: s
     number = _number(copy, table, line, column, cell, LARGEST_ID)
     if number in numbers:
         rule = f"An id is on one line of {table.name}"
-        raise table.fault(copy, line, column, f"{number}, as in line {numbers[number]},", rule)
+        raise table.fault(
+            copy, line, column=column, found=f"{number}, as in line {numbers[number]},", rule=rule
+        )
     numbers[number] = line
 
 
 def _number(copy: Copy, table: Table, line: int, column: str, cell: str, largest: int) -> int:
     if not WHOLE.fullmatch(cell) or int(cell) > largest:
-        raise table.fault(copy, line, column, repr(cell), f"Here is a whole number from 0 to {largest:,}")
+        raise table.fault(
+            copy, line, column=column, found=repr(cell), rule=f"Here is a whole number from 0 to {largest:,}"
+        )
     return int(cell)
 
 
 def _in_code_order(numbers: Sequence[int]) -> tuple[Ints, Vocabulary, Ints]:
-    """Numbers sorted as text, the vocabulary of these texts, and the row of each code."""
+    """Returns numbers sorted as text, the vocabulary of these texts, and the row of each code."""
     texts = [str(number) for number in numbers]
     order = np.array(sorted(range(len(texts)), key=texts.__getitem__), dtype=np.int64)
     return np.array(numbers, dtype=np.int64)[order], Vocabulary(_text(texts)[order]), order
@@ -266,7 +272,7 @@ def _text(values: Sequence[str]) -> Values:
 
 
 def _encode(met: Codes, numbers: Ints, copy: Copy, ratings: Table, listed: Table, column: int) -> Codes:
-    """Numbers in the ratings [n] -> codes; `numbers` are those that are listed, in code order."""
+    """Turns numbers in the ratings [n] into codes; `numbers` are those that are listed, in code order."""
     codes = np.full(max(int(met.max()), int(numbers.max(initial=0))) + 1, -1, dtype=np.int32)
     codes[numbers] = np.arange(len(numbers), dtype=np.int32)
     out: Codes = codes[met]
@@ -274,5 +280,5 @@ def _encode(met: Codes, numbers: Ints, copy: Copy, ratings: Table, listed: Table
         row = int(np.argmax(out < 0))
         rule = f"Each id in {ratings.name} is listed in {listed.name}"
         line, name = line_of(copy, ratings, row), ratings.columns[column]
-        raise ratings.fault(copy, line, name, f"{met[row]}, which is not,", rule)
+        raise ratings.fault(copy, line, column=name, found=f"{met[row]}, which is not,", rule=rule)
     return out

@@ -1,4 +1,4 @@
-"""The names that MovieLens gives to genres and occupations, in the order of TensorFlow Datasets' codes."""
+"""This module holds MovieLens' names of genres and occupations, in TensorFlow Datasets' code order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the text files of MovieLens, every cell checked.
+"""This module reads the rows of the text files of MovieLens, every cell checked.
 
 DuckDB reads the ratings, which may be 32 million. It would round "1.5" to a whole number or take "1_0" for
 ten, so what is not plainly digits is refused, and the file read once more, line by line, to say where.
@@ -29,7 +29,7 @@ REAL = re.compile(r"[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+")
 
 @dataclass(frozen=True)
 class Table:
-    """How a text file is laid out.
+    """Says how a text file is laid out.
 
     Attributes:
         name: of the file.
@@ -45,11 +45,11 @@ class Table:
 
     @property
     def header(self) -> str:
-        """The first line, if there is a header."""
+        """Returns the first line, if there is a header."""
         return self.separator.join(self.columns)
 
-    def fault(self, copy: Copy, line: int, column: str, found: str, rule: str) -> TableError:
-        """The error for a wrong cell, named by file, line (from 1) and column."""
+    def fault(self, copy: Copy, line: int, *, column: str, found: str, rule: str) -> TableError:
+        """Returns the error for a wrong cell, named by file, line (from 1) and column."""
         return TableError(
             rule,
             f"{found} in line {line} of {copy.place(self.name)}, column {column!r}",
@@ -57,8 +57,8 @@ class Table:
         )
 
 
-class Ratings(NamedTuple):
-    """Users and items by their numbers, ratings and times: [n] each."""
+class RatingColumns(NamedTuple):
+    """Holds users and items by their numbers, ratings and times: [n] each."""
 
     user: Codes
     item: Codes
@@ -67,7 +67,7 @@ class Ratings(NamedTuple):
 
 
 def rows(copy: Copy, table: Table) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a small table, each with its line; UTF-8, or else Latin-1 as the older archives.
+    """Returns the rows of a small table, each with its line; UTF-8, or else Latin-1 as the older archives.
 
     Raises:
         TableError: another header, or a row with more or fewer cells.
@@ -98,7 +98,7 @@ def _split(copy: Copy, table: Table, text: str) -> Iterator[tuple[int, list[str]
                 line = reader.line_num + 1
         except csv.Error as error:
             raise table.fault(
-                copy, line, table.columns[0], str(error), "Every line is a row of cells"
+                copy, line, column=table.columns[0], found=str(error), rule="Every line is a row of cells"
             ) from error
         return
     for line, row in enumerate(text.split("\n"), start=1):
@@ -109,7 +109,7 @@ def _split(copy: Copy, table: Table, text: str) -> Iterator[tuple[int, list[str]
             yield line, cells
 
 
-def read_ratings(copy: Copy, table: Table) -> Ratings:
+def read_ratings(copy: Copy, table: Table) -> RatingColumns:
     """Columns user, item, rating and time, in the order of the file.
 
     Raises:
@@ -124,7 +124,7 @@ def read_ratings(copy: Copy, table: Table) -> Ratings:
                 said = str(error).partition("\n")[0]
             else:
                 if not any(np.ma.is_masked(column) for column in columns) and len(columns.user):
-                    return Ratings(*map(np.asarray, columns))
+                    return RatingColumns(*map(np.asarray, columns))
         raise _mistake(copy, path, table) or TableError(
             "Every line of a file of ratings is a user, an item, a rating and a time",
             f"{copy.place(table.name)}: {said}",
@@ -133,7 +133,7 @@ def read_ratings(copy: Copy, table: Table) -> Ratings:
 
 
 def line_of(copy: Copy, table: Table, row: int) -> int:
-    """The line of a row of ratings, counting both from where they do: 1 and 0."""
+    """Returns the line of a row of ratings, counting both from where they do: 1 and 0."""
     with copy.on_disk(table.name) as path:
         return next(islice(_lines(path, table), row, None))[0]
 
@@ -149,7 +149,7 @@ def _is_plain(path: Path, table: Table) -> bool:
     return True
 
 
-def _read(path: Path, table: Table) -> Ratings:
+def _read(path: Path, table: Table) -> RatingColumns:
     escaped = re.sub(r"([*?\[])", r"[\1]", str(path)).replace("'", "''")  # a path is not a pattern
     columns = ", ".join(f"'{name}': 'DOUBLE'" for name in ("user_", "item", "rating", "time_"))
     query = f"""
@@ -164,7 +164,7 @@ def _read(path: Path, table: Table) -> Ratings:
     """  # noqa: S608 - only the path comes from outside, and is escaped
     with duckdb.connect() as connection:
         got = connection.execute(query).fetchnumpy()
-    return Ratings(got["u"], got["i"], got["r"], got["t"])
+    return RatingColumns(got["u"], got["i"], got["r"], got["t"])
 
 
 def _lines(path: Path, table: Table) -> Iterator[tuple[int, list[str]]]:
@@ -175,7 +175,7 @@ def _lines(path: Path, table: Table) -> Iterator[tuple[int, list[str]]]:
 
 
 def _mistake(copy: Copy, path: Path, table: Table) -> TableError | None:
-    """The first thing that is wrong with a file of ratings."""
+    """Returns the first thing that is wrong with a file of ratings."""
     if table.has_header:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
             header = file.readline().rstrip()
@@ -189,12 +189,14 @@ def _mistake(copy: Copy, path: Path, table: Table) -> TableError | None:
         for column, cell in zip((user, item), cells, strict=False):
             if not (WHOLE.fullmatch(cell) and int(cell) <= LARGEST_ID):
                 rule = f"An id is a whole number of at most {LARGEST_ID:,}"
-                return table.fault(copy, line, column, repr(cell), rule)
+                return table.fault(copy, line, column=column, found=repr(cell), rule=rule)
         if not (REAL.fullmatch(cells[2]) and 0.5 <= float(cells[2]) <= 5):
-            return table.fault(copy, line, rating, repr(cells[2]), "A rating is a number from 0.5 to 5")
+            return table.fault(
+                copy, line, column=rating, found=repr(cells[2]), rule="A rating is a number from 0.5 to 5"
+            )
         if not WHOLE.fullmatch(cells[3]):
             rule = "A time is a whole number of seconds since 1970"
-            return table.fault(copy, line, time, repr(cells[3]), rule)
+            return table.fault(copy, line, column=time, found=repr(cells[3]), rule=rule)
     if not line:
         return TableError("A file of ratings has rows", copy.place(table.name), "Get the archive again")
     return None
@@ -202,10 +204,10 @@ def _mistake(copy: Copy, path: Path, table: Table) -> TableError | None:
 
 def _wrong_header(copy: Copy, table: Table, header: str) -> TableError:
     rule = f"The first line of {table.name} is {table.header!r}"
-    return table.fault(copy, 1, table.columns[0], repr(header[:80]), rule)
+    return table.fault(copy, 1, column=table.columns[0], found=repr(header[:80]), rule=rule)
 
 
 def _wrong_count(copy: Copy, table: Table, line: int, cells: list[str]) -> TableError:
     missing = min(len(cells), len(table.columns) - 1)
     rule = f"Every line of {table.name} has {len(table.columns)} cells separated by {table.separator!r}"
-    return table.fault(copy, line, table.columns[missing], f"{len(cells)} cells", rule)
+    return table.fault(copy, line, column=table.columns[missing], found=f"{len(cells)} cells", rule=rule)

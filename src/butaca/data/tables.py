@@ -1,4 +1,4 @@
-"""A table of interactions of your own -> Dataset: CSV, TSV, Parquet, JSON, DuckDB, DataFrames, arrays.
+"""This module reads your own interactions: CSV, TSV, Parquet, JSON, DuckDB, DataFrames or arrays.
 
 Rules that hold for every kind of source:
 
@@ -24,7 +24,7 @@ import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys
 from butaca.data.cells import Ids, counted, ids, numbers, seconds
-from butaca.data.columns import ROLES, Choice, Role, choose, listed
+from butaca.data.columns import ROLES, ColumnChoice, Role, choose, listed
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Opened, Source, open_table, session
 from butaca.data.vocabulary import Vocabulary
@@ -36,10 +36,10 @@ Duplicates: TypeAlias = Literal["last", "first", "keep", "error"]
 
 @dataclass(frozen=True)
 class _Rows:
-    """Interactions as read: where they came from, and every column but the codes."""
+    """Holds interactions as read: where they came from, and every column but the codes."""
 
     opened: Opened
-    choice: Choice
+    choice: ColumnChoice
     user: Ids
     item: Ids
     value: Floats | None
@@ -152,7 +152,7 @@ def read_test(
     return _finish(rows, users, items, user, item, name, duplicates, keep)
 
 
-def read_entities(source: Source, role: Role, key: str, is_text: bool) -> Entities:
+def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Entities:
     """Reads a table of users or items alone, one row per id, as `read_table` does beside interactions.
 
     Args:
@@ -165,11 +165,13 @@ def read_entities(source: Source, role: Role, key: str, is_text: bool) -> Entiti
         TableError: the table breaks a rule; the message names row, column and cure.
     """
     with session() as con:
-        table = open_table(con, source, f"{role}_table", [key])
-        field = load_keys(table, role, key, is_text)
+        table = open_table(con, source, table=f"{role}_table", wanted=[key])
+        field = load_keys(table, role, name=key, is_text=is_text)
         coded = f"{role}_ids"
         vocabulary = distinct(con, coded, [f"FROM {table.table} SELECT {field[1].sql} AS v"])
-        found, _ = entities(table, role, key, (coded, vocabulary), field, len(vocabulary))
+        found, _ = entities(
+            table, role, name=key, vocabulary=(coded, vocabulary), key=field, known=len(vocabulary)
+        )
     return found
 
 
@@ -185,11 +187,11 @@ def _read(
 ) -> _Rows:
     """Finds the columns, reads them and checks every cell."""
     wanted = [name for name in [*asked.values(), *(preferred or {}).values()] if name]
-    opened = open_table(con, source, "interactions", wanted)
-    choice = choose(opened.fields, opened.label, asked, preferred, opened.has_names)
+    opened = open_table(con, source, table="interactions", wanted=wanted)
+    choice = choose(opened.fields, opened.label, asked=asked, preferred=preferred, has_names=opened.has_names)
     opened.load(list(choice.fields.values()))
-    user = ids(opened, choice.fields["user"], "Every interaction has a user")
-    item = ids(opened, choice.fields["item"], "Every interaction has an item")
+    user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
+    item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
     value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
     times = seconds(opened, choice.fields["time"]) if "time" in choice.fields else None
     said: dict[Role, str] = {"time": times[1]} if times else {}
@@ -204,19 +206,21 @@ def _read(
 def _side(
     con: duckdb.DuckDBPyConnection, rows: _Rows, role: Role, source: Source | None
 ) -> tuple[Entities, Codes]:
-    """The users or the items: their vocabulary, their table if there is one, and the codes of the rows."""
+    """Returns the users or the items, with their table if there is one, and the codes of the rows."""
     found = rows.user if role == "user" else rows.item
     key, coded = rows.choice.fields[role].name, f"{role}_ids"
     parts = [f"FROM {rows.opened.table} SELECT {found.sql} AS v"]
     if source is None:
         vocabulary = distinct(con, coded, parts)
         return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
-    table = open_table(con, source, f"{role}_table", [key])
-    key_field = load_keys(table, role, key, found.is_text)
+    table = open_table(con, source, table=f"{role}_table", wanted=[key])
+    key_field = load_keys(table, role, name=key, is_text=found.is_text)
     vocabulary = distinct(con, coded, [*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
     codes = _codes(con, rows.opened, found.sql, coded)
     known = len(np.unique(codes))
-    entity, notes = entities(table, role, key, (coded, vocabulary), key_field, known)
+    entity, notes = entities(
+        table, role, name=key, vocabulary=(coded, vocabulary), key=key_field, known=known
+    )
     rows.notes.extend(notes)
     return entity, codes
 
@@ -229,7 +233,7 @@ def _known(con: duckdb.DuckDBPyConnection, rows: _Rows, role: str, vocabulary: V
 
 
 def _codes(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str) -> Codes:
-    """The code of every loaded row, int32 [n], -1 where the id has none."""
+    """Returns the code of every loaded row, int32 [n], -1 where the id has none."""
     rows = f"(FROM {opened.table} SELECT rowid AS row, {sql} AS id)"
     with opened.errors():
         found = con.execute(
@@ -240,7 +244,7 @@ def _codes(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str)
 
 
 def _left_out(rows: _Rows, role: str, codes: Codes) -> str:
-    """A note on the rows whose user or item has no code; empty if all have one."""
+    """Returns a note on the rows whose user or item has no code; empty if all have one."""
     missing = np.flatnonzero(codes < 0)
     if not len(missing):
         return ""
@@ -263,7 +267,7 @@ def _finish(
     duplicates: Duplicates,
     keep: Ints | None = None,
 ) -> Dataset:
-    """The Dataset of the rows to keep, without repeated pairs."""
+    """Returns the Dataset of the rows to keep, without repeated pairs."""
     keep = np.arange(len(user)) if keep is None else keep
     time = None if rows.timestamp is None else rows.timestamp[keep]
     pair = user[keep].astype(np.int64) * len(items) + item[keep]
@@ -295,7 +299,7 @@ def _finish(
 
 
 def _once(pair: Ints, time: Times | None, first: bool) -> tuple[Bools, int]:
-    """Which rows stay if every pair stays once, and how many pairs come more than once."""
+    """Returns which rows stay if every pair stays once, and how many pairs come more than once."""
     order = np.argsort(pair, kind="stable") if time is None else np.lexsort((time, pair))  # ties: by row
     in_order = pair[order]
     is_new = np.append(True, in_order[1:] != in_order[:-1])
@@ -306,7 +310,7 @@ def _once(pair: Ints, time: Times | None, first: bool) -> tuple[Bools, int]:
 
 
 def _repeated(rows: _Rows, users: Entities, items: Entities, pair: Ints, keep: Ints) -> TableError:
-    """The error that names the first row whose pair came before."""
+    """Returns the error that names the first row whose pair came before."""
     distinct_pairs, firsts, inverse = np.unique(pair, return_index=True, return_inverse=True)
     again = int(np.flatnonzero(firsts[inverse] != np.arange(len(pair)))[0])
     before = int(firsts[inverse[again]])

@@ -1,4 +1,4 @@
-"""Raw value <-> contiguous code, with one code for everything unknown.
+"""This module turns raw values into contiguous codes and back, with one code for everything unknown.
 
 The notebook's cells 79 to 81: `np.unique` of the raw values, `StringLookup(mask_token=None)`, and an
 embedding with one row more than the vocabulary. Here the unknown code is the last, n, so that known
@@ -20,7 +20,7 @@ WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 
 
 def as_values(raw: Iterable[Any]) -> Values:
-    """Raw values as a comparable 1-D array: text as `str` objects, whole numbers as int64.
+    """Returns raw values as a comparable 1-D array: text as `str` objects, whole numbers as int64.
 
     >>> as_values([b"21", "7"])
     array(['21', '7'], dtype=object)
@@ -49,7 +49,7 @@ def as_values(raw: Iterable[Any]) -> Values:
 
 
 class Vocabulary:
-    """The sorted distinct values of a column; code = position, `unknown` = len.
+    """Holds the sorted distinct values of a column; code = position, `unknown` = len.
 
     >>> v = Vocabulary.of(["b", "a", "b"])
     >>> v.encode(["a", "b", "zzz"]).tolist(), v.unknown, v.decode([1]).tolist()
@@ -59,7 +59,7 @@ class Vocabulary:
     __slots__ = ("_index", "values")
 
     def __init__(self, values: Values) -> None:
-        """Take values already distinct, in code order ([n], text or int64)."""
+        """Takes values already distinct, in code order ([n], text or int64)."""
         self.values = values
         self.values.flags.writeable = False
         self._index: dict[Any, int] = {v: i for i, v in enumerate(values.tolist())}
@@ -72,7 +72,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, raw: Iterable[Any]) -> Vocabulary:
-        """The sorted distinct values of `raw` (as `np.unique` in the notebook's cell 79)."""
+        """Returns the sorted distinct values of `raw` (as `np.unique` in the notebook's cell 79)."""
         values = as_values(raw)
         if values.dtype == object:
             distinct = np.array(sorted(set(values.tolist())) or [], dtype=object)
@@ -97,16 +97,16 @@ class Vocabulary:
 
     @property
     def unknown(self) -> int:
-        """The code of every value that is not in the vocabulary."""
+        """Returns the code of every value that is not in the vocabulary."""
         return len(self.values)
 
     @property
     def is_text(self) -> bool:
-        """Whether the raw values are text; else they are whole numbers."""
+        """Returns whether the raw values are text; else they are whole numbers."""
         return self.values.dtype.kind not in "iu"
 
     def code(self, value: Any) -> int:
-        """The code of one raw value; text and numbers are converted to the vocabulary's kind."""
+        """Returns the code of one raw value; text and numbers are converted to the vocabulary's kind."""
         found = self._index.get(value)
         if found is None:
             found = self._index.get(self._convert(value))
@@ -122,7 +122,7 @@ class Vocabulary:
         return codes
 
     def decode(self, codes: Sequence[int] | Codes) -> Values:
-        """Raw values of known codes: [n] -> [n]."""
+        """Returns the raw values of known codes: [n] -> [n]."""
         decoded: Values = self.values[np.asarray(codes, dtype=np.int64)]
         return decoded
 

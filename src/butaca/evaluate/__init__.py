@@ -1,1 +1,1 @@
-"""How good a scorer is: metrics, and one protocol for every scorer."""
+"""This room says how good a scorer is: metrics, and one protocol for every scorer."""

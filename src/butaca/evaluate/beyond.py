@@ -1,4 +1,4 @@
-"""Beyond accuracy, from top-k lists: what is offered, to how many, and how alike the lists are.
+"""This module looks beyond accuracy: what top-k lists offer, to how many, and how alike they are.
 
 Lists are int32 [U, k], a user a row, best first, -1 where fewer than k items were left
 (`Evaluation.lists`, `protocol.top_lists`). `share` is float64 [N]: the share of the training users,
@@ -26,7 +26,7 @@ ENTRIES, BITS, WORDS = 1 << 22, 1 << 30, 1 << 17
 
 
 def item_shares(seen: Histories, n_items: int) -> Shares:
-    """Share of the users with a history that had each item, float64 [N].
+    """Returns the share of the users with a history that had each item, float64 [N].
 
     >>> seen = Histories.from_pairs(np.array([0, 1, 1]), np.array([0, 0, 2]), n_users=3)
     >>> item_shares(seen, 3)  # two users have a history; both had item 0
@@ -37,12 +37,12 @@ def item_shares(seen: Histories, n_items: int) -> Shares:
 
 
 def exposure(lists: Codes, n_items: int) -> Ints:
-    """How many lists hold each item, int64 [N]."""
+    """Returns how many lists hold each item, int64 [N]."""
     return np.bincount(lists[lists >= 0], minlength=n_items)
 
 
 def coverage(lists: Codes, n_items: int) -> float:
-    """Share of the catalogue that at least one list holds (catalogue coverage, Ge et al. 2010).
+    """Returns the share of the catalogue that a list holds (catalogue coverage, Ge et al. 2010).
 
     >>> coverage(np.array([[0, 1], [1, 2]]), n_items=4)
     0.75
@@ -51,7 +51,7 @@ def coverage(lists: Codes, n_items: int) -> float:
 
 
 def novelty(lists: Codes, share: Shares, n_users: int) -> float:
-    """Mean self-information of the listed items in bits: mean of -log2 share (Zhou et al. 2010).
+    """Returns the mean self-information of the listed items in bits: -log2 share (Zhou et al. 2010).
 
     0 if everyone has had all that is offered. An item that nobody had counts as had by one of the
     n_users, so it adds log2(n_users).
@@ -64,7 +64,7 @@ def novelty(lists: Codes, share: Shares, n_users: int) -> float:
 
 
 def popularity_share(lists: Codes, share: Shares) -> float:
-    """Mean over listed items of the share of users that had them (average popularity, Abdollahpouri 2019).
+    """Returns the mean share of users that had a listed item (average popularity, Abdollahpouri 2019).
 
     >>> popularity_share(np.array([[0, 1], [0, -1]]), np.array([0.5, 0.125]))  # (.5 + .125 + .5) / 3
     0.375
@@ -73,7 +73,7 @@ def popularity_share(lists: Codes, share: Shares) -> float:
 
 
 def history_popularity_share(seen: Histories, users: Codes, share: Shares) -> float:
-    """The same of what users chose themselves: their mean over each user's history, then over users.
+    """Returns the mean share of users that had an item of a history: over each history, then over users.
 
     Users without a history count for nothing; each other counts once, as in lists of equal length.
     """
@@ -84,7 +84,7 @@ def history_popularity_share(seen: Histories, users: Codes, share: Shares) -> fl
 
 
 def gini(lists: Codes, n_items: int) -> float:
-    """How unequally the catalogue is shown: Gini index of exposure, 0 equal, (N - 1) / N one item only.
+    """Returns how unequally items are shown: Gini index of exposure, 0 equal, (N - 1) / N one item only.
 
         sum over items, by ascending exposure x_1 .. x_N, of (2 j - N - 1) x_j  /  (N sum of x)
 
@@ -99,7 +99,7 @@ def gini(lists: Codes, n_items: int) -> float:
 
 
 def overlap(lists: Codes) -> float:
-    """How much of a list stands in another user's list too, in the mean over all pairs of users.
+    """Returns how much of a list stands in another user's list too, in the mean over all pairs of users.
 
         sum over items of c (c - 1)  /  (U (U - 1) mean length),   c = lists that hold the item
 
@@ -117,7 +117,7 @@ def overlap(lists: Codes) -> float:
 
 
 def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> float:
-    """Mean cosine of the pairs of items within a list, in the mean over users (Ziegler et al. 2005).
+    """Returns the mean cosine of two items of a list, in the mean over users (Ziegler et al. 2005).
 
     The cosine of rows of `vectors` [N, d], or of who had the items (`user_columns`, sparse 0/1
     [N, users]): co-occurrence. Lists of fewer than two items count for nothing. By counting:
@@ -156,7 +156,7 @@ def _stretches(n: int, each: int) -> Iterator[slice]:
 
 
 def _of_vectors(lists: Codes, vectors: Floats) -> NDArray[np.float64]:
-    """Mean cosine of each list of two items or more; an item without a length is like no other."""
+    """Returns each list's mean cosine, of two items or more; an item without a length is like no other."""
     norms = np.linalg.norm(vectors, axis=1).astype(np.float64)
     there = lists >= 0
     own = there & (norms > 0)[lists]  # an item's cosine with itself
@@ -170,7 +170,7 @@ def _of_vectors(lists: Codes, vectors: Floats) -> NDArray[np.float64]:
 
 
 def _of_sets(lists: Codes, had: sparse.csr_array) -> NDArray[np.float64]:
-    """The same where a vector says who had the item [N, users]: each pair of items is compared once."""
+    """Returns each list's mean cosine by who had the items [N, users]; each pair is compared once."""
     first, second = np.triu_indices(lists.shape[1], 1)
     a, b = lists[:, first].astype(np.int64), lists[:, second].astype(np.int64)
     row, place = np.nonzero((a >= 0) & (b >= 0))
@@ -186,7 +186,7 @@ def _of_sets(lists: Codes, had: sparse.csr_array) -> NDArray[np.float64]:
 
 
 def _shared(had: sparse.csr_array, a: Ints, b: Ints) -> Ints:
-    """How many users had both items of each pair, [P], [P] -> int64 [P].
+    """Returns how many users had both items of each pair, [P], [P] -> int64 [P].
 
     A bit for each user: and-ing two rows of them takes a sixty-fourth of their users' number of steps.
     """
@@ -213,7 +213,7 @@ def _shared(had: sparse.csr_array, a: Ints, b: Ints) -> Ints:
 
 
 def user_columns(seen: Histories, n_items: int) -> sparse.csr_array:
-    """Who had each item, sparse 0/1 [N, users]: rows whose cosines are those of co-occurrence."""
+    """Returns who had each item, sparse 0/1 [N, users], whose rows have the cosines of co-occurrence."""
     ones = np.ones(len(seen.items), dtype=np.int8)
     return sparse.csr_array(
         sparse.csr_array((ones, seen.items, seen.start), shape=(len(seen), n_items)).T.tocsr()
@@ -222,7 +222,7 @@ def user_columns(seen: Histories, n_items: int) -> sparse.csr_array:
 
 @dataclass(frozen=True)
 class Beyond:
-    """What lies beyond accuracy in the lists of all test users.
+    """Holds what lies beyond accuracy in the lists of all test users.
 
     Attributes:
         k: length of the lists.
@@ -249,12 +249,13 @@ class Beyond:
 def beyond_accuracy(
     lists: Codes,
     users: Codes,
+    *,
     seen: Histories,
     n_items: int,
     k: int = 10,
     columns: sparse.csr_array | None = None,
 ) -> Beyond:
-    """All of the above for the first k of the lists [U, >= k] of `users` [U].
+    """Returns every measure of this module for the first k of the lists [U, >= k] of `users` [U].
 
     Args:
         lists: of at least k items; a catalogue smaller than k gives shorter ones.

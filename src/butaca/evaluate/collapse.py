@@ -1,4 +1,4 @@
-"""The collapse alarm: lists that have become the same for everyone."""
+"""This module sounds the collapse alarm: lists have become the same for everyone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEAST_USERS = 20
 
 @dataclass(frozen=True)
 class Alikeness:
-    """How alike the lists of users with a history are, beside how alike the histories themselves are.
+    """Says how alike the lists of users with a history are, beside how alike the histories themselves are.
 
     Attributes:
         n_users: users looked at.
@@ -49,13 +49,13 @@ class Alikeness:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the lists are the same for everyone, near enough to warn."""
+        """Returns whether the lists are the same for everyone, near enough to warn."""
         enough = self.n_users >= LEAST_USERS and self.overlap > OVERLAP
         return enough and self.overlap > TIMES_HISTORIES * self.history_overlap
 
     @property
     def notice(self) -> Notice:
-        """The warning, with the figures."""
+        """Returns the warning, with the figures."""
         return Notice(
             "A personal model gives different people different lists",
             f"two users share {self.overlap:.0%} of their first {self.k} ({self.history_overlap:.0%} of "
@@ -67,8 +67,8 @@ class Alikeness:
         )
 
 
-def alikeness(lists: Codes, users: Codes, seen: Histories, n_items: int) -> Alikeness:
-    """Measure it.
+def alikeness(lists: Codes, users: Codes, *, seen: Histories, n_items: int) -> Alikeness:
+    """Measures how alike the lists are, beside the histories.
 
     Args:
         lists: int32 [U, k], best first, -1 where nothing was left.
@@ -97,16 +97,16 @@ def alikeness(lists: Codes, users: Codes, seen: Histories, n_items: int) -> Alik
     )
 
 
-def collapse(lists: Codes, users: Codes, seen: Histories, n_items: int) -> Notice | None:
-    """A warning if these lists are the same for everyone, else None; arguments as `alikeness`."""
-    found = alikeness(lists, users, seen, n_items)
+def collapse(lists: Codes, users: Codes, *, seen: Histories, n_items: int) -> Notice | None:
+    """Returns a warning if these lists are the same for everyone, else None; arguments as `alikeness`."""
+    found = alikeness(lists, users, seen=seen, n_items=n_items)
     return found.notice if found.collapsed else None
 
 
 def collapse_of(
-    scorer: Scorer, users: Codes, seen: Histories, k: int = 10, n_users: int = 1000, seed: int = 0
+    scorer: Scorer, users: Codes, *, seen: Histories, k: int = 10, n_users: int = 1000, seed: int = 0
 ) -> Notice | None:
-    """The same of a scorer, with seen items left out, on a sample of users: what training asks.
+    """Returns the warning about a scorer's lists, seen items left out, on a sample of users, or None.
 
     Args:
         scorer: whose lists.
@@ -119,4 +119,4 @@ def collapse_of(
     chosen = np.unique(users)
     if len(chosen) > n_users:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, n_users, replace=False))
-    return collapse(top_lists(scorer, chosen, seen, k), chosen, seen, scorer.n_items)
+    return collapse(top_lists(scorer, chosen, seen=seen, k=k), chosen, seen=seen, n_items=scorer.n_items)

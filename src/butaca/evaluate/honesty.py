@@ -1,4 +1,4 @@
-"""What makes numbers lie, said beside them: the split, the users, the catalogue, the cut."""
+"""This module says what makes numbers lie, beside them: the split, the users, the catalogue, the cut."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPEATS = 0.05
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that the reader of a figure should know.
+    """A Notice is something that the reader of a figure should know.
 
     Attributes:
         rule: what an honest figure needs.
@@ -32,12 +32,12 @@ class Notice:
         return f"{self.rule}. Received: {self.received}. {self.cure}."
 
     def as_json(self) -> dict[str, str]:
-        """The three fields."""
+        """Returns the rule, what was received and the cure, by name."""
         return asdict(self)
 
 
 def random_split_of_timed_data(how: str, has_times: bool) -> Notice | None:
-    """A random split lets the model learn from what happened after the test.
+    """Warns of a random split that lets the model learn from what happened after the test.
 
     Args:
         how: name of the split.
@@ -48,12 +48,13 @@ def random_split_of_timed_data(how: str, has_times: bool) -> Notice | None:
     return Notice(
         "A model in use knows only the past",
         "a random split of interactions that have times, so training saw what came after the test",
-        "Trust --split temporal for what to expect in use; keep random to compare with published figures",
+        "Trust temporal_split (on the command line: --split temporal) for what to expect in use; keep "
+        "random to compare with published figures",
     )
 
 
 def users_without_history(user: Codes, seen: Histories) -> Notice | None:
-    """Test users of whom training knows nothing: any scorer gives all of them the same list.
+    """Warns of test users unknown to training: any scorer gives all of them the same list.
 
     Args:
         user: user codes of the test pairs, [P].
@@ -74,7 +75,7 @@ def users_without_history(user: Codes, seen: Histories) -> Notice | None:
 
 
 def repeats_of_training(user: Codes, item: Codes, seen: Histories) -> Notice | None:
-    """Test pairs that training held already: with seen items left out they count as misses.
+    """Warns of test pairs that training held: with seen items left out they count as misses.
 
     Args:
         user: user codes of the test pairs, [P].
@@ -95,9 +96,9 @@ def repeats_of_training(user: Codes, item: Codes, seen: Histories) -> Notice | N
 
 
 def duplicate_candidates(
-    titles: Sequence[str], seen: Histories, vectors: Floats | None = None
+    titles: Sequence[str], seen: Histories, *, vectors: Floats | None = None
 ) -> Notice | None:
-    """Candidates that are one thing under two codes: a list may hold both, and a hit on one misses the other.
+    """Warns of candidates that are one thing under two codes: a hit on one misses the other.
 
     Args:
         titles: what a person calls each item, [N].
@@ -112,7 +113,8 @@ def duplicate_candidates(
         return Notice(
             "Every candidate is one thing, and every thing one candidate",
             f"{len(same):,} items with the title of another, such as {titles[a]!r} at {a} and {b}",
-            "Identify items by title (--item-column, Dataset.keyed_by), or merge them in the table",
+            "Identify items by title (Dataset.keyed_by, on the command line --item-column), or merge them in "
+            "the table",
         )
     if vectors is None:
         return None
@@ -129,7 +131,7 @@ def duplicate_candidates(
 
 
 def cut_above_catalogue(k: Sequence[int], n_items: int) -> Notice | None:
-    """A list as long as the catalogue holds every item, whoever made it.
+    """Warns of lists as long as the catalogue, which hold every item, whoever made them.
 
     Args:
         k: where lists are cut.

@@ -1,4 +1,4 @@
-"""Intervals: of a paired difference, by resampling users; of a mean over seeds, by Student's t."""
+"""This module makes intervals: of a paired difference, by resampling users; of a mean over seeds, by t."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Doubles = NDArray[np.float64]
 CHUNK = 1 << 22
 
 
-def resampled_sums(columns: Doubles, n_resamples: int = 2000, seed: int = 0) -> Doubles:
-    """Column sums over users drawn with replacement: [U, C] -> [n_resamples, C].
+def resampled_sums(columns: Doubles, n_resamples: int = 2000, *, seed: int = 0) -> Doubles:
+    """Returns column sums over users drawn with replacement: [U, C] -> [n_resamples, C].
 
     The bootstrap of Efron (1979), clustered: a user is drawn with all that is known of it, so pairs
     of one user stay together. As weights: how often each user was drawn, times the columns; equal
@@ -46,7 +46,7 @@ def resampled_sums(columns: Doubles, n_resamples: int = 2000, seed: int = 0) -> 
 
 
 def percentile_interval(draws: Doubles, level: float = 0.95) -> tuple[float, float]:
-    """The middle share `level` of the draws [R]: its two ends.
+    """Returns the middle share `level` of the draws [R]: its two ends.
 
     >>> percentile_interval(np.arange(101.0), 0.5)
     (25.0, 75.0)
@@ -57,7 +57,7 @@ def percentile_interval(draws: Doubles, level: float = 0.95) -> tuple[float, flo
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its interval.
+    """Holds a mean with its interval.
 
     Attributes:
         mean: of the values.
@@ -75,7 +75,7 @@ class Mean:
 
 
 def mean_over_seeds(values: Sequence[float], level: float = 0.95) -> Mean:
-    """The mean of a figure over independent seeds, with its t interval.
+    """Returns the mean of a figure over independent seeds, with its t interval.
 
         mean ± t * s / sqrt(n),   s with n - 1, t Student's quantile of n - 1 degrees of freedom
 

@@ -1,4 +1,4 @@
-"""Everything that is said of a model on one test set, and its JSON."""
+"""This module holds everything that is said of a model on one test set, and its JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = (("top_k_accuracy", 1, "top-1"), *MEASURES)
 
 @dataclass(frozen=True)
 class Judged:
-    """Evaluations on one test set, by the name of their row, and what follows from them.
+    """Holds evaluations on one test set, by the name of their row, and what follows from them.
 
     Attributes:
         rows: "seen kept" and "seen left out" of the model, then the baselines with seen left out:
@@ -45,11 +45,11 @@ class Judged:
 
     @property
     def baselines(self) -> dict[str, Evaluation]:
-        """The rows that are not the model's."""
+        """Returns the rows that are not the model's."""
         return {name: row for name, row in self.rows.items() if name not in MODEL_ROWS}
 
     def as_json(self, k: Sequence[int] = NOTEBOOK_K) -> dict[str, Any]:
-        """The notebook's names at the top level, the other rows under theirs; nan is null."""
+        """Returns the notebook's names at the top level, the other rows under theirs; nan is null."""
         return {
             **finite(self.rows["seen kept"].metrics(k)),
             "seen_left_out": finite(self.rows["seen left out"].metrics(k)),
@@ -74,15 +74,15 @@ class Judged:
 
 
 def figures(row: Evaluation) -> dict[str, float]:
-    """A row of the table of comparison, by label: top-1, top-10, top-100, NDCG@10, Recall@20."""
+    """Returns a row of the table of comparison, by label: top-1, top-10, top-100, NDCG@10, Recall@20."""
     return {label: row.metric(metric, k) for metric, k, label in COLUMNS}
 
 
 def finite(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures as JSON values."""
+    """Returns figures as JSON values: nan and infinity become null."""
     return {name: nullable(value) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def nullable(value: float) -> float | None:
-    """JSON has no nan or infinity."""
+    """Returns a number, or None for nan and infinity, which JSON has not."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Accuracy metrics as pure functions of exact ranks: formula, convention, a worked example.
+"""This module holds accuracy metrics as pure functions of exact ranks: formula, convention, an example.
 
 Ranks count from 0. They come from `protocol.rank_pairs`, where ties count against the item, so every
 figure here is a lower bound over the orders that ties allow. The per-user functions take
@@ -28,7 +28,7 @@ PerUser: TypeAlias = NDArray[np.float64]
 
 
 def top_k_accuracy(ranks: Ints, k: int) -> float:
-    """Share of test pairs whose item stands among the first k: mean(rank < k).
+    """Returns the share of test pairs whose item stands among the first k: mean(rank < k).
 
     Ranks count from 0 and ties count against the item, so a constant scorer gets 0. This is TFRS's
     factorized_top_k/top_k_categorical_accuracy (notebook's cell 106), with ties decided.
@@ -40,7 +40,7 @@ def top_k_accuracy(ranks: Ints, k: int) -> float:
 
 
 def hit_rate(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
-    """1 for a user with at least one relevant item among the first k, else 0 (Hit Rate, HR@k).
+    """Returns 1 for a user with a relevant item among the first k, else 0 (Hit Rate, HR@k).
 
     >>> hit_rate(np.array([0, 7, 9]), np.array([0, 0, 1]), n=2, k=5)  # the second user's stands tenth
     array([1., 0.])
@@ -49,7 +49,7 @@ def hit_rate(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
 
 
 def precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
-    """Share of the k places that hold a relevant item: hits / k (Precision@k).
+    """Returns the share of the k places that hold a relevant item: hits / k (Precision@k).
 
     Divided by k even where R < k, so a user with one relevant item reaches 1 / k at most.
 
@@ -60,7 +60,7 @@ def precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
 
 
 def recall(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
-    """Share of the relevant items among the first k: hits / R (Recall@k).
+    """Returns the share of the relevant items among the first k: hits / R (Recall@k).
 
     Divided by R, not by min(k, R) as in Liang et al. 2018 (VAE-CF): a user with more relevant items
     than places can't reach 1.
@@ -72,7 +72,7 @@ def recall(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
 
 
 def ndcg(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
-    """Discounted gain of the hits, relative to the best possible (NDCG@k, Järvelin and Kekäläinen 2002).
+    """Returns the discounted gain of the hits over the best possible (NDCG@k, Järvelin and Kekäläinen 2002).
 
         sum over hits of 1 / log2(rank + 2)  /  sum over places 0 .. min(k, R) - 1 of 1 / log2(place + 2)
 
@@ -89,8 +89,8 @@ def ndcg(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     return np.bincount(row, gain, minlength=n) / best
 
 
-def graded_ndcg(ranks: Ints, row: Ints, n: int, k: int, gain: PerUser) -> PerUser:
-    """`ndcg` where finding one item is worth more than finding another: `gain` [P], above 0.
+def graded_ndcg(ranks: Ints, row: Ints, n: int, k: int, *, gain: PerUser) -> PerUser:
+    """Returns `ndcg` where finding one item is worth more than finding another: `gain` [P], above 0.
 
         sum over hits of gain / log2(rank + 2)  /  the same of the list with the largest gains first
 
@@ -109,7 +109,7 @@ def graded_ndcg(ranks: Ints, row: Ints, n: int, k: int, gain: PerUser) -> PerUse
 
 
 def average_precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
-    """Mean of the precision at each hit (its mean over users is MAP@k).
+    """Returns the mean of the precision at each hit (its mean over users is MAP@k).
 
         sum over hits of (hits up to and including this one) / (rank + 1)  /  min(k, R)
 
@@ -128,7 +128,7 @@ def average_precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
 
 
 def reciprocal_rank(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
-    """1 / (rank + 1) of the best relevant item, 0 if it is not among the first k (MRR@k).
+    """Returns 1 / (rank + 1) of the best relevant item, 0 if it is not among the first k (MRR@k).
 
     >>> reciprocal_rank(np.array([3, 1, 12]), np.array([0, 0, 1]), n=2, k=10)
     array([0.5, 0. ])
@@ -160,7 +160,7 @@ def _relevant(row: Ints, n: int) -> PerUser:
 
 
 def in_batch_loss(scores: Floats, user: Codes | Ints, item: Codes | Ints) -> float:
-    """The notebook's loss of one batch of pairs, summed: every pair against the batch's items.
+    """Returns the notebook's loss of one batch of pairs, summed: every pair against the batch's items.
 
     loss = sum over pairs b of  log sum over pairs j of exp(s[user_b, item_j])  -  s[user_b, item_b],
     the B x B softmax of TFRS's Retrieval task, computed over unique users and items.

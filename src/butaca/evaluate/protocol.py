@@ -1,4 +1,4 @@
-"""One protocol for every scorer: exact ranks of every test pair in the full catalogue.
+"""This module holds one protocol for every scorer: exact ranks of every test pair in the full catalogue.
 
 Rank of a pair = how many other items score at least as much as its own, so ties count against the
 scorer (promise 1 of the design). With `seen`, items that the user had in training leave the catalogue;
@@ -42,7 +42,7 @@ ITEMS_PER_COUNT = 500
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Ranks of all test pairs, and what follows from them.
+    """Holds the ranks of all test pairs, and what follows from them.
 
     Attributes:
         ranks: int64 [P], in the order of the test set; 0 is best, n_items is "can't be hit".
@@ -64,11 +64,11 @@ class Evaluation:
     lists: Codes | None = None
 
     def top_k(self, k: int) -> float:
-        """Top-k categorical accuracy: the share of test pairs, repeats included, with rank < k."""
+        """Returns top-k categorical accuracy: the share of test pairs, repeats included, with rank < k."""
         return top_k_accuracy(self.ranks, min(k, self.n_items))
 
     def metrics(self, k: Sequence[int] = NOTEBOOK_K) -> dict[str, float]:
-        """Under the notebook's names: {"factorized_top_k/top_1_categorical_accuracy": ..., "loss": ...}."""
+        """Returns {"factorized_top_k/top_1_categorical_accuracy": ..., "loss": ...}, the notebook's names."""
         out = {f"factorized_top_k/top_{n}_categorical_accuracy": self.top_k(n) for n in k}
         if self.loss is not None:
             out |= {"loss": self.loss, "regularization_loss": 0.0, "total_loss": self.loss}
@@ -76,11 +76,11 @@ class Evaluation:
 
     @cached_property
     def users(self) -> Codes:
-        """The users with test pairs, ascending, int32 [U']: the rows of `per_user` and of `lists`."""
+        """Returns the users with test pairs, ascending, int32 [U']: the rows of `per_user` and of `lists`."""
         return np.unique(self.user)
 
     def metric(self, name: str, k: int | None = 10) -> float:
-        """One figure: "top_k_accuracy" over pairs, or the mean over `users` of a per-user metric.
+        """Returns one figure: "top_k_accuracy" over pairs, or the mean over `users` of a per-user metric.
 
         Args:
             name: "top_k_accuracy" or one of `metrics.PER_USER`: "hit_rate", "precision", "recall",
@@ -93,7 +93,7 @@ class Evaluation:
         return float(values.mean()) if len(values) else float("nan")
 
     def per_user(self, name: str, k: int | None = 10) -> PerUser:
-        """A metric of each of `users`, float64 [U'].
+        """Returns a metric of each of `users`, float64 [U'].
 
         "top_k_accuracy" is the share of the user's own pairs; the metric itself weighs users by their
         pairs. All other metrics count a pair that the test set repeats once.
@@ -112,17 +112,17 @@ class Evaluation:
         return PER_USER[name](self.ranks[self._distinct], self._row[self._distinct], len(self.users), k)
 
     def hits(self, k: int) -> Bools:
-        """Which pairs are among the first k, [P]."""
+        """Returns which pairs are among the first k, [P]."""
         return self.ranks < self._cut(k)
 
     def hits_per_user(self, k: int) -> tuple[PerUser, PerUser]:
-        """Pairs hit and pairs of each of `users`, repeats included, float64 [U'] each."""
+        """Returns pairs hit and pairs of each of `users`, repeats included, float64 [U'] each."""
         n = len(self.users)
         hits = np.bincount(self._row, self.hits(k), minlength=n).astype(np.float64)
         return hits, np.bincount(self._row, minlength=n).astype(np.float64)
 
     def only(self, pairs: Bools) -> Evaluation:
-        """The same ranks, of some of the pairs [P]: relevant are then only a user's items among them."""
+        """Returns the ranks of some of the pairs [P]: relevant are then only a user's items among them."""
         chosen = replace(
             self, ranks=self.ranks[pairs], user=self.user[pairs], item=self.item[pairs], loss=None
         )
@@ -132,12 +132,12 @@ class Evaluation:
 
     @cached_property
     def _row(self) -> Ints:
-        """Row of each pair's user in `users`, [P]."""
+        """Returns the row of each pair's user in `users`, [P]."""
         return np.searchsorted(self.users, self.user)
 
     @cached_property
     def _distinct(self) -> Ints:
-        """Pairs without repeats: the first of each user and item."""
+        """Returns the pairs without repeats: the first of each user and item."""
         first: Ints = np.unique(self._row * self.n_items + self.item, return_index=True)[1]
         return first
 
@@ -150,11 +150,12 @@ class Evaluation:
 def evaluate_scorer(
     scorer: Scorer,
     test: Dataset,
+    *,
     seen: Histories | None = None,
     loss_batch: int | None = None,
     lists: int = 0,
 ) -> Evaluation:
-    """Rank every test pair.
+    """Ranks every test pair.
 
     Args:
         scorer: codes must be those of `test`.
@@ -169,7 +170,7 @@ def evaluate_scorer(
             f"a scorer of {scorer.n_items} items and a test set over {len(test.items)}",
             "Recode the test set with the model's entities (Dataset.recoded)",
         )
-    ranks, top = _rank(scorer, test.user, test.item, seen, min(lists, scorer.n_items))
+    ranks, top = rank_pairs(scorer, test.user, test.item, seen=seen, k=min(lists, scorer.n_items))
     loss = None
     if loss_batch is not None:
         last = len(test) - ((len(test) - 1) // loss_batch) * loss_batch if len(test) else 0
@@ -180,17 +181,8 @@ def evaluate_scorer(
     )
 
 
-def rank_pairs(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None = None) -> Ints:
-    """Exact rank of each pair in the full catalogue: codes [P], [P] -> int64 [P].
-
-    Users are scored once each, in chunks that bound memory, several chunks at the same time where there
-    are many. A score that is not a number ranks last.
-    """
-    return _rank(scorer, user, item, seen, 0)[0]
-
-
-def top_lists(scorer: Scorer, users: Codes, seen: Histories | None, k: int) -> Codes:
-    """The first k items of each user, by score and then by code: codes [B] -> int32 [B, min(k, N)].
+def top_lists(scorer: Scorer, users: Codes, *, seen: Histories | None, k: int) -> Codes:
+    """Returns the first k items of each user, by score and then by code: codes [B] -> int32 [B, min(k, N)].
 
     Args:
         scorer: whose scores.
@@ -207,8 +199,14 @@ def top_lists(scorer: Scorer, users: Codes, seen: Histories | None, k: int) -> C
     return out
 
 
-def _rank(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None, k: int) -> tuple[Ints, Codes]:
-    """Ranks of pairs [P] and the lists of their users, ascending [U', k], from one pass of scoring."""
+def rank_pairs(
+    scorer: Scorer, user: Codes, item: Codes, *, seen: Histories | None, k: int
+) -> tuple[Ints, Codes]:
+    """Returns exact ranks of pairs [P], and the first k items of their users, ascending [U', k].
+
+    Users are scored once each, in chunks that bound memory, several chunks at the same time where there
+    are many. A score that is not a number ranks last.
+    """
     n = scorer.n_items
     ranks = np.empty(len(user), dtype=np.int64)
     order = np.argsort(user, kind="stable")
@@ -256,7 +254,7 @@ def _rank(scorer: Scorer, user: Codes, item: Codes, seen: Histories | None, k: i
 
 
 def _scores(scorer: Scorer, users: Codes, seen: Histories | None) -> tuple[Floats, Bools | None]:
-    """Scores [B, N] with -inf for what is no number or left out, and what was left out [B, N]."""
+    """Returns scores [B, N], -inf for what is no number or left out, and what was left out [B, N]."""
     scores = scorer.score(users)
     bad = np.isnan(scores)
     if bad.any():
@@ -273,7 +271,7 @@ def _scores(scorer: Scorer, users: Codes, seen: Histories | None) -> tuple[Float
 
 
 def _at_least(scores: Floats, own: Floats) -> Ints:
-    """How many scores [N] are at least each of a user's own [P'].
+    """Returns how many scores [N] are at least each of a user's own [P'].
 
     Counted one by one for a few pairs, else by binary search in the sorted scores.
     """
@@ -284,6 +282,6 @@ def _at_least(scores: Floats, own: Floats) -> Ints:
 
 
 def _best(scores: Floats, k: int) -> Codes:
-    """The k best items of each row, ties by code, -1 where fewer are left: -> [B, k]."""
+    """Returns the k best items of each row, ties by code, -1 where fewer are left: -> [B, k]."""
     items, values = best_rows(scores, k)
     return np.where(values > -np.inf, items, -1).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Accuracy by slice: for whom, and for what, the mean holds."""
+"""This module says for whom, and for what, the mean holds: accuracy by slice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from butaca.types import Bools
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the test pairs, and how well they were found.
+    """A Slice is some of the test pairs, and how well they were found.
 
     Attributes:
         name: "users: few interactions", "items: rare", ...
@@ -34,7 +34,7 @@ class Slice:
 
 
 def by_slice(evaluation: Evaluation, seen: Histories) -> tuple[Slice, ...]:
-    """Users by the length of their history, items by the users that had them; the cold apart.
+    """Slices users by the length of their history, items by the users that had them; the cold apart.
 
     Users: thirds of the test users with a history, by its length; ties go to the shorter third.
     Items: ordered by training users, the first that make up a third of all of training's pairs are

@@ -1,4 +1,4 @@
-"""A verdict, not a number: *beats*, *ties* or *loses*, by a paired bootstrap over the same users."""
+"""This module gives a verdict: *beats*, *ties* or *loses*, by a paired bootstrap over the same users."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEASURES: tuple[tuple[str, int, str], ...] = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of two scorers on the same users.
+    """A Comparison is one metric of two scorers on the same users.
 
     Attributes:
         metric, k: as `Evaluation.metric` takes them.
@@ -46,7 +46,7 @@ class Comparison:
 
     @property
     def label(self) -> str:
-        """What a table calls the metric, such as "NDCG@10"."""
+        """Returns what a table calls the metric, such as "NDCG@10"."""
         return label_of(self.metric, self.k)
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A model against every baseline.
+    """A Verdict compares a model with every baseline.
 
     Attributes:
         against: by baseline, its comparisons, one for each of `MEASURES` unless asked otherwise.
@@ -67,7 +67,7 @@ class Verdict:
     against: Mapping[str, tuple[Comparison, ...]]
 
     def word(self, baseline: str) -> Literal["beats", "ties", "loses", "mixed"]:
-        """All comparisons with one baseline in a word.
+        """Returns all comparisons with one baseline in a word.
 
         "ties" if none excludes zero, "beats" if some do and all of those are ours, "loses" if all of
         those are theirs, "mixed" if each wins some.
@@ -79,7 +79,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """Such as "The model beats popularity and item-kNN (ties at top-1), ties with EASE."."""
+        """Returns such as "The model beats popularity and item-kNN (ties at top-1), ties with EASE."."""
         phrases = {"beats": "beats", "ties": "ties with", "loses": "loses to"}
         parts = []
         for word, phrase in phrases.items():
@@ -95,11 +95,11 @@ class Verdict:
         return f"The model {', '.join(parts)}." if parts else "There was nothing to compare with."
 
     def tied(self, baseline: str) -> list[str]:
-        """Labels of the measures at which neither is better."""
+        """Returns the labels of the measures at which neither is better."""
         return [c.label for c in self.against[baseline] if c.word == "ties"]
 
     def _with_ties(self, name: str, word: str) -> str:
-        """A baseline that is beaten, or that wins, with what it ties at."""
+        """Returns a baseline that is beaten, or that wins, with what it ties at."""
         tied = self.tied(name)
         return f"{name} (ties at {_and(tied)})" if tied and word != "ties" else name
 
@@ -107,12 +107,13 @@ class Verdict:
 def compare(
     ours: Evaluation,
     theirs: Evaluation,
+    *,
     metric: str = "top_k_accuracy",
     k: int | None = 10,
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Comparison:
-    """The difference of one metric, with its interval.
+    """Returns the difference of one metric, with its interval.
 
     Users are drawn with replacement, the same for both sides, and the figure taken again: for a
     per-user metric the mean, for top_k_accuracy the hits over the pairs of the users drawn.
@@ -128,17 +129,18 @@ def compare(
     Raises:
         SettingError: the two were not judged on the same pairs.
     """
-    return compare_many(ours, {"": theirs}, [(metric, k)], n_resamples, seed)[""][0]
+    return compare_many(ours, {"": theirs}, measures=[(metric, k)], n_resamples=n_resamples, seed=seed)[""][0]
 
 
 def compare_many(
     ours: Evaluation,
     others: Mapping[str, Evaluation],
+    *,
     measures: Sequence[tuple[str, int | None]],
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, tuple[Comparison, ...]]:
-    """`compare` with several others on several measures, from one set of draws."""
+    """Compares with several others on several measures, from one set of draws."""
     for name, theirs in others.items():
         _same_pairs(ours, theirs, name)
     pairs = ours.hits_per_user(1)[1]
@@ -147,7 +149,7 @@ def compare_many(
     columns = [pairs]  # [U] each: the pairs, then every other's differences by measure
     for theirs in others.values():
         columns += [mine - _sums(theirs, *m) for mine, m in zip(own, measures, strict=True)]
-    sums = resampled_sums(np.stack(columns, axis=1), n_resamples, seed) if len(pairs) else None
+    sums = resampled_sums(np.stack(columns, axis=1), n_resamples, seed=seed) if len(pairs) else None
     out: dict[str, tuple[Comparison, ...]] = {}
     for place, (name, theirs) in enumerate(others.items()):
         row = []
@@ -163,14 +165,18 @@ def compare_many(
 
 
 def verdict(
-    ours: Evaluation, baselines: Mapping[str, Evaluation], n_resamples: int = 2000, seed: int = 0
+    ours: Evaluation, baselines: Mapping[str, Evaluation], *, n_resamples: int = 2000, seed: int = 0
 ) -> Verdict:
-    """A model against every baseline on `MEASURES`: judged on the same pairs, seen items left out alike."""
-    return Verdict(compare_many(ours, baselines, [(m, k) for m, k, _ in MEASURES], n_resamples, seed))
+    """Compares a model with every baseline on `MEASURES`, on the same pairs, seen items left out alike."""
+    return Verdict(
+        compare_many(
+            ours, baselines, measures=[(m, k) for m, k, _ in MEASURES], n_resamples=n_resamples, seed=seed
+        )
+    )
 
 
 def label_of(metric: str, k: int | None) -> str:
-    """What a table calls a metric.
+    """Returns what a table calls a metric.
 
     >>> label_of("top_k_accuracy", 10), label_of("ndcg", 10), label_of("map", None)
     ('top-10', 'NDCG@10', 'MAP')
@@ -185,7 +191,7 @@ def label_of(metric: str, k: int | None) -> str:
 
 
 def _sums(evaluation: Evaluation, metric: str, k: int | None) -> Doubles:
-    """What is added over users, [U]."""
+    """Returns what is added over users, [U]."""
     if metric == "top_k_accuracy":
         return evaluation.hits_per_user(evaluation.n_items if k is None else k)[0]
     return evaluation.per_user(metric, k)

@@ -1,1 +1,1 @@
-"""Exact top-k over a catalogue."""
+"""This room finds the best k of a catalogue, exactly or nearly."""

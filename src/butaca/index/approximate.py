@@ -1,4 +1,4 @@
-"""Approximate top-k for catalogues of about a million items and more: four-bit codes, then exact scores.
+"""This module finds top-k nearly, for about a million items and more: four-bit codes, then exact scores.
 
 faiss scans the codes (codes.py) and hands over the `OVERSAMPLE` times k items that look best; their scores
 are computed from the float32 vectors, and the k best of those come back. So scores are exact, and the order
@@ -35,7 +35,7 @@ BLOCK, FEW = 1 << 16, 0.25
 
 
 class ApproximateIndex:
-    """Four bits of each number scanned, the best candidates scored exactly.
+    """Scans four bits of each number, and scores the best candidates exactly.
 
     Args:
         vectors: float32 [N, d]; kept, not copied.
@@ -55,6 +55,7 @@ class ApproximateIndex:
         self,
         vectors: Floats,
         bias: Floats | None = None,
+        *,
         oversample: int = OVERSAMPLE,
         least: int = LEAST,
         seed: int = 0,
@@ -64,13 +65,13 @@ class ApproximateIndex:
         self.bias = None if bias is None else np.asarray(bias, dtype=np.float32)
         self.oversample, self.least = oversample, least
         self._book = Codebook.fit(self.vectors, self.bias, seed)
-        self._scan = Scan(self._book, self._book.codes(self.vectors, self.bias), part)
+        self._scan = Scan(self._book, self._book.codes(self.vectors, self.bias), part=part)
 
     def __len__(self) -> int:
         return len(self.vectors)
 
     def scores(self, queries: Floats) -> Floats:
-        """Exact scores of all items: [B, d] -> [B, N]."""
+        """Returns the exact scores of all items: [B, d] -> [B, N]."""
         out: Floats = queries @ self.vectors.T
         if self.bias is not None:
             out += self.bias
@@ -80,10 +81,11 @@ class ApproximateIndex:
         self,
         queries: Floats,
         k: int,
+        *,
         exclude: Sequence[Codes | Ints] | None = None,
         allowed: Bools | None = None,
     ) -> TopK:
-        """The k best items of each query, of those that look best in four bits.
+        """Returns the k best items of each query, of those that look best in four bits.
 
         Args:
             queries: float32 [B, d].
@@ -121,7 +123,7 @@ class ApproximateIndex:
         return TopK(items, scores, approximate)
 
     def _among(self, near: Ints, exclude: Codes | Ints | None, allowed: Bools | None) -> Ints:
-        """Candidates that may come back, by code."""
+        """Returns the candidates that may come back, by code."""
         codes = np.sort(near[near >= 0])
         if allowed is not None:
             codes = codes[allowed[codes]]
@@ -130,7 +132,7 @@ class ApproximateIndex:
         return codes
 
     def _all(self, exclude: Codes | Ints | None, allowed: Bools | None) -> Ints | None:
-        """All items that may come back, by code; None: the whole catalogue."""
+        """Returns all items that may come back, by code; None: the whole catalogue."""
         if exclude is None and allowed is None:
             return None
         mask = np.ones(len(self), dtype=bool) if allowed is None else allowed.copy()
@@ -139,7 +141,7 @@ class ApproximateIndex:
         return np.flatnonzero(mask)
 
     def _of(self, query: Floats, codes: Ints | None) -> Floats:
-        """Exact scores of some items, or of all: [d], [C] -> [C]."""
+        """Returns the exact scores of some items, or of all: [d], [C] -> [C]."""
         if codes is None or len(codes) > FEW * len(self):
             every = self.vectors @ query
             out: Floats = every if codes is None else every[codes]

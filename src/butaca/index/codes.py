@@ -1,4 +1,4 @@
-"""Vectors in four bits a number, so that a scan reads an eighth of the bytes.
+"""This module puts vectors in four bits a number, so that a scan reads an eighth of the bytes.
 
 Vectors, with the bias as one more number, are turned by a random rotation: afterwards every number is a mix
 of all, none carries more than others, and products with a turned query stay what they were. Each number is
@@ -24,7 +24,7 @@ SAMPLE, STEPS, BLOCK = 30_000, 25, 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class Codebook:
-    """How vectors become codes.
+    """A Codebook says how vectors become codes.
 
     Attributes:
         rotation: float32 [d + 1 or d + 2, M], M even.
@@ -36,7 +36,7 @@ class Codebook:
 
     @classmethod
     def fit(cls, vectors: Floats, bias: Floats | None, seed: int) -> Codebook:
-        """Levels for these vectors [N, d] and their bias [N]; the same for the same seed."""
+        """Finds levels for these vectors [N, d] and their bias [N]; the same for the same seed."""
         rng = np.random.default_rng(seed)
         n, d = vectors.shape
         m = (d + 2) // 2 * 2  # even, and room for the bias
@@ -46,12 +46,12 @@ class Codebook:
         return cls(rotation, np.stack([placed(column) for column in turned.T]))
 
     def turned(self, queries: Floats) -> Floats:
-        """Queries as the codes are read: [B, d] -> [B, M]."""
+        """Returns queries as the codes are read: [B, d] -> [B, M]."""
         out: Floats = _with(queries, np.ones(len(queries), dtype=np.float32)) @ self.rotation
         return np.ascontiguousarray(out)
 
     def codes(self, vectors: Floats, bias: Floats | None) -> NDArray[np.uint8]:
-        """Codes of vectors [N, d]: [N, M / 2], two numbers a byte, the first in the low bits."""
+        """Returns the codes of vectors [N, d]: [N, M / 2], two numbers a byte, the first in the low bits."""
         middle = (self.levels[:, 1:] + self.levels[:, :-1]) / 2
         n, m = len(vectors), len(self.levels)
         out = np.empty((n, m // 2), dtype=np.uint8)
@@ -65,7 +65,7 @@ class Codebook:
 
 
 def placed(values: Floats) -> Floats:
-    """Sixteen levels with small squared error to the values: Lloyd's iteration (1957), in one dimension.
+    """Returns sixteen levels with small squared error to the values, by Lloyd's iteration (1957).
 
     Returns:
         float32 [16], ascending.
@@ -82,6 +82,6 @@ def placed(values: Floats) -> Floats:
 
 
 def _with(vectors: Floats, bias: Floats | None) -> Floats:
-    """Vectors and their bias as one more number: [N, d + 1]."""
+    """Returns vectors with their bias as one more number: [N, d + 1]."""
     last = np.zeros(len(vectors), dtype=np.float32) if bias is None else bias
     return np.concatenate([vectors, last[:, None]], axis=1)

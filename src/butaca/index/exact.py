@@ -1,4 +1,4 @@
-"""Exact top-k by score = query . vector + bias, the reference that every other index is held to.
+"""This module finds top-k exactly by query . vector + bias, the reference for every other index.
 
 numpy only. Items that are left out are so before the top is taken, and k come back if k exist.
 """
@@ -28,7 +28,7 @@ LOWEST = int(np.float32(-np.inf).view(np.int32))
 
 
 class ExactIndex:
-    """All vectors of a catalogue, scanned whole for every query.
+    """Scans all vectors of a catalogue for every query.
 
     They are kept a dimension at a time, [d, N]: one query reads them in long runs, which takes a fifth of
     the time of N short ones at 50,000 items.
@@ -52,11 +52,11 @@ class ExactIndex:
 
     @property
     def vectors(self) -> Floats:
-        """As given, [N, d]."""
+        """Returns the vectors as given, [N, d]."""
         return self._columns[:, : self._n].T
 
     def scores(self, queries: Floats) -> Floats:
-        """Scores of all items: [B, d] -> [B, N]."""
+        """Returns the scores of all items: [B, d] -> [B, N]."""
         out: Floats = (queries @ self._columns)[:, : self._n]
         if self.bias is not None:
             out += self.bias
@@ -66,10 +66,11 @@ class ExactIndex:
         self,
         queries: Floats,
         k: int,
+        *,
         exclude: Sequence[Codes | Ints] | None = None,
         allowed: Bools | None = None,
     ) -> TopK:
-        """The k best items of each query.
+        """Returns the k best items of each query.
 
         Equal scores are ordered by item code. Equal vectors have equal scores where BLAS runs in one, two or
         four threads; in three or six, say, they may differ in the last digit, and so they may with
@@ -101,7 +102,7 @@ class ExactIndex:
     def _whole(
         self, queries: Floats, k: int, exclude: Sequence[Codes | Ints] | None, barred: Barred | None
     ) -> tuple[Ints, Floats]:
-        """All scores of some queries, then the best of them: items [B, k], scores [B, k]."""
+        """Finds all scores of some queries, then the best of them: items [B, k], scores [B, k]."""
         block = queries @ self._columns
         self._finish(block, 0, barred)
         if exclude is not None:
@@ -113,7 +114,7 @@ class ExactIndex:
     def _tiled(
         self, queries: Floats, k: int, exclude: Sequence[Codes | Ints] | None, barred: Barred | None
     ) -> tuple[Ints, Floats]:
-        """The same, some items at a time: their scores are still in the cache when they are compared.
+        """Finds what `_whole` does, some items at a time: their scores are in the cache when compared.
 
         Of a later tile only what beats the k-th best so far is kept: an equal score has the higher code.
         That bound is taken anew each time as many tiles again have been seen.
@@ -150,7 +151,7 @@ class ExactIndex:
         return items.reshape(n_rows, k), values.reshape(n_rows, k)
 
     def _finish(self, block: Floats, a: int, barred: Barred | None) -> None:
-        """Products of the items from a on [B, width] become scores, -inf where none may come back."""
+        """Turns products of the items from a on [B, width] into scores, -inf where none may come back."""
         items = block[:, : self._n - a]
         if self.bias is not None:
             items += self.bias[a : a + items.shape[1]]
@@ -161,7 +162,7 @@ class ExactIndex:
 
 @dataclass(frozen=True, eq=False)
 class Barred:
-    """Items that may not come back, as what their scores are and-ed and or-ed with, int32 [N] each.
+    """Holds items that may not come back, as what their scores are and-ed and or-ed with, int32 [N] each.
 
     The bits of a score that stays are kept; others become minus infinity. An assignment by a mask of a
     million takes 4 ms, a branch missed for every other item; this takes a tenth.
@@ -172,24 +173,24 @@ class Barred:
 
     @classmethod
     def but(cls, allowed: Bools) -> Barred:
-        """All but these [N]."""
+        """Bars all items but these [N]."""
         keep = allowed.astype(np.int32)
         np.negative(keep, out=keep)
         return cls(keep, ~keep & LOWEST)
 
     def part(self, a: int, b: int) -> Barred:
-        """Of the items from a to b."""
+        """Returns what is barred of the items from a to b."""
         return Barred(self.keep[a:b], self.put[a:b])
 
     def drop(self, scores: Floats) -> None:
-        """Set the scores [B, N] of the barred items to minus infinity, in place."""
+        """Sets the scores [B, N] of the barred items to minus infinity, in place."""
         bits = scores.view(np.int32)
         bits &= self.keep
         bits |= self.put
 
 
 def _pairs(exclude: Sequence[Codes | Ints] | None) -> tuple[Ints, Ints]:
-    """Rows and codes of what is left out, by code."""
+    """Returns the rows and codes of what is left out, by code."""
     if exclude is None or not any(len(e) for e in exclude):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     row = np.repeat(np.arange(len(exclude)), [len(e) for e in exclude])
@@ -199,7 +200,7 @@ def _pairs(exclude: Sequence[Codes | Ints] | None) -> tuple[Ints, Ints]:
 
 
 def _merged(found: list[tuple[Ints, Ints, Floats]], n_rows: int, k: int) -> tuple[Ints, Ints, Floats]:
-    """The best k of each row among what was found, in the same form."""
+    """Returns the best k of each row among what was found, in the same form."""
     row, item, value = (np.concatenate(part) for part in zip(*found, strict=True))
-    items, values = best_of(row, item, value, n_rows, k)
+    items, values = best_of(row, item, value=value, n_rows=n_rows, k=k)
     return np.repeat(np.arange(n_rows), k), items.ravel(), values.ravel()

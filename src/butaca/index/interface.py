@@ -1,4 +1,4 @@
-"""What every index answers, exact or approximate."""
+"""This module says what every index answers, exact or approximate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from butaca.types import Bools, Codes, Floats, Ints
 
 @dataclass(frozen=True)
 class TopK:
-    """The best items of each query, best first.
+    """Holds the best items of each query, best first.
 
     Attributes:
         items: int32 [B, k]; -1 where fewer than k items are left.
@@ -27,35 +27,36 @@ class TopK:
 
 @runtime_checkable
 class Index(Protocol):
-    """Top-k by score = query . vector + bias; what is left out is so before the top is taken.
+    """Finds top-k by score = query . vector + bias; what is left out is so before the top is taken.
 
     k come back if k exist. Equal scores are ordered by item code.
     """
 
     @property
     def approximate(self) -> bool:
-        """Whether lists may miss an item; the list's own `TopK.approximate` says whether it may."""
+        """Says whether lists may miss an item; the list's own `TopK.approximate` says whether it may."""
         ...
 
     @property
     def vectors(self) -> Floats:
-        """Of the items, float32 [N, d]."""
+        """Returns the vectors of the items, float32 [N, d]."""
         ...
 
     def __len__(self) -> int: ...
 
     def scores(self, queries: Floats) -> Floats:
-        """Exact scores of all items: [B, d] -> [B, N]."""
+        """Returns the exact scores of all items: [B, d] -> [B, N]."""
         ...
 
     def top_k(
         self,
         queries: Floats,
         k: int,
+        *,
         exclude: Sequence[Codes | Ints] | None = None,
         allowed: Bools | None = None,
     ) -> TopK:
-        """The k best items of each query.
+        """Returns the k best items of each query.
 
         Args:
             queries: float32 [B, d].
@@ -70,7 +71,7 @@ class Index(Protocol):
 
 
 def check(queries: Floats, k: int, exclude: Sequence[Codes | Ints] | None) -> None:
-    """Refuse what no index can answer.
+    """Refuses what no index can answer.
 
     Raises:
         SettingError: k below 1, or as many exclusions as queries are not given.

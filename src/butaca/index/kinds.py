@@ -1,4 +1,4 @@
-"""Which indexes there are, by name."""
+"""This module says which indexes there are, by name."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from butaca.types import Floats
 IndexKind: TypeAlias = Literal["exact", "approximate"]
 
 
-def index_of(kind: IndexKind, vectors: Floats, bias: Floats | None) -> Index:
-    """The index called so over these vectors [N, d] and their bias [N].
+def index_of(kind: IndexKind, vectors: Floats, *, bias: Floats | None) -> Index:
+    """Returns the index of that name over these vectors [N, d] and their bias [N].
 
     Raises:
         SettingError: there is none, or faiss is not installed.

@@ -1,4 +1,4 @@
-"""Scan: faiss's four-bit scan over parts of a catalogue, a core each."""
+"""This module runs faiss's four-bit scan over parts of a catalogue, a core each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PART = 1 << 19
 
 
 class Scan:
-    """What looks best of a catalogue, from its codes.
+    """Finds what looks best of a catalogue, from its codes.
 
     faiss scans for one query on one core. So parts of the catalogue are scanned side by side, the first by
     the caller, who need not be woken, and each with faiss's own threading off: its waiting threads would
@@ -34,7 +34,7 @@ class Scan:
         SettingError: faiss is not installed; a part of no code.
     """
 
-    def __init__(self, book: Codebook, codes: NDArray[np.uint8], part: int = PART) -> None:
+    def __init__(self, book: Codebook, codes: NDArray[np.uint8], *, part: int = PART) -> None:
         if part < 1:
             raise SettingError("A part has at least one code", f"part={part}", f"Leave it at {PART:,}")
         starts = range(0, max(len(codes), 1), part)
@@ -43,7 +43,7 @@ class Scan:
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
 
     def search(self, turned: Floats, n: int) -> Ints:
-        """The n codes of each turned query [B, M] that look best, best first: int64 [B, n], -1: fewer."""
+        """Returns the n codes that look best to each turned query [B, M], in order: [B, n], -1: fewer."""
         if len(self._parts) == 1:
             alone: Ints = _alone(self._parts[0], turned, n)[1]
             return alone
@@ -67,7 +67,7 @@ class Scan:
 
 
 def _alone(part: Any, turned: Floats, n: int) -> tuple[Floats, Ints]:
-    """Scores and codes of a part, found without further threads."""
+    """Finds scores and codes of a part, without further threads."""
     library = _faiss()
     before = library.omp_get_max_threads()  # a thread's own setting
     library.omp_set_num_threads(1)
@@ -89,7 +89,7 @@ def _faiss() -> Any:
 
 
 def _fast_scan(book: Codebook, codes: NDArray[np.uint8]) -> Any:
-    """Faiss's scan over codes made here."""
+    """Makes faiss's scan over codes made here."""
     library = _faiss()
     m = len(book.levels)
     plain = library.IndexPQ(m, m, LEVELS.bit_length() - 1, library.METRIC_INNER_PRODUCT)

@@ -1,4 +1,4 @@
-"""The largest of many values, ties by position: what every index ends with."""
+"""This module finds the largest of many values, ties by position, which every index ends with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from butaca.types import Floats, Ints
 
 
 def best(values: Floats, k: int) -> tuple[Ints, Floats]:
-    """The k largest values, best first, ties by position: values [N] -> positions [k], values [k].
+    """Returns the k largest values, best first, ties by position: values [N] -> positions [k], values [k].
 
     >>> best(np.array([1, 3, 2, 3], dtype=np.float32), 3)[0].tolist()
     [1, 3, 2]
@@ -21,7 +21,7 @@ def best(values: Floats, k: int) -> tuple[Ints, Floats]:
 
 
 def best_rows(values: Floats, k: int) -> tuple[Ints, Floats]:
-    """`best` of every row: values [B, N] -> positions [B, k], values [B, k]; k at most N.
+    """Returns `best` of every row: values [B, N] -> positions [B, k], values [B, k]; k at most N.
 
     >>> best_rows(np.array([[1, 3, 2], [5, 5, 7]], dtype=np.float32), 2)[0].tolist()
     [[1, 2], [2, 0]]
@@ -36,11 +36,11 @@ def best_rows(values: Floats, k: int) -> tuple[Ints, Floats]:
         )
     flat = (values >= _bound(values, k)[:, None]).ravel().nonzero()[0]  # ascending: ties stay by position
     row, column = np.divmod(flat, n)
-    return best_of(row, column, values.ravel()[flat], n_rows, k)
+    return best_of(row, column, value=values.ravel()[flat], n_rows=n_rows, k=k)
 
 
-def best_of(row: Ints, item: Ints, value: Floats, n_rows: int, k: int) -> tuple[Ints, Floats]:
-    """The k largest values of each row among pairs, of which every row has k at least.
+def best_of(row: Ints, item: Ints, *, value: Floats, n_rows: int, k: int) -> tuple[Ints, Floats]:
+    """Returns the k largest values of each row among pairs, of which every row has k at least.
 
     Args:
         row: of each pair [P].
@@ -60,7 +60,7 @@ def best_of(row: Ints, item: Ints, value: Floats, n_rows: int, k: int) -> tuple[
 
 
 def _bound(values: Floats, k: int) -> Floats:
-    """A value that at least k of a row reach, and few more: [B, N] -> [B].
+    """Returns a value that at least k of a row reach, and few more: [B, N] -> [B].
 
     Of N/g groups of g values, the k-th largest of their maxima: k groups have a value at or above it.
     """

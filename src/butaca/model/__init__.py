@@ -1,1 +1,1 @@
-"""Codes to vectors: declared features, the two towers, and the one softmax loss they train with."""
+"""This room turns codes into vectors: features, the two towers, and the one softmax they train with."""

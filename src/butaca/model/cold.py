@@ -1,4 +1,4 @@
-"""New items: from what is known of an item to the rows that interactions would have given it.
+"""This module gives a new item, by what is known of it, the rows that interactions would have given it.
 
 An item that nobody has had yet has no trained row, but it has genres, a year, words of a title. Over the
 items with interactions, a ridge regression maps such features to all that the model keeps of an item,
@@ -52,7 +52,7 @@ MAX_VALUES = 1000
 
 
 class ItemVectors(NamedTuple):
-    """All that a model keeps of n items.
+    """Holds all that a model keeps of n items.
 
     history float32 [n, d] and head [n, k] are rows of the query tower's tables (None where it has none),
     items [n, D] candidate vectors, bias [n] the term of each item alone (None without a prior).
@@ -66,7 +66,7 @@ class ItemVectors(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ColdItems:
-    """The map from features to rows; call it with a table of items, numpy alone.
+    """Maps features to rows; call it with a table of items, numpy alone.
 
     Attributes:
         encoders: of the features; together they make x, one block of columns after another.
@@ -85,10 +85,11 @@ class ColdItems:
     items: int
 
     def __call__(self, entities: Entities) -> ItemVectors:
-        """Rows of a table of items [n]; values never seen, and columns that it lacks, count as unknown."""
+        """Returns the rows of a table of items [n]; values never seen, and columns it lacks, are unknown."""
         size = 4096
         parts = [
-            encoded_rows(self.encoders, entities, np.arange(a, min(a + size, len(entities)))) @ self.weights
+            encoded_rows(self.encoders, entities, rows=np.arange(a, min(a + size, len(entities))))
+            @ self.weights
             for a in range(0, len(entities), size)
         ]
         rows = np.concatenate(parts) if parts else np.zeros((0, len(self.intercept)), np.float32)
@@ -104,9 +105,9 @@ class ColdItems:
 
 
 def fit_cold(
-    features: Sequence[Feature], items: Entities, count: Ints, rows: ItemVectors, queries: Floats
+    features: Sequence[Feature], items: Entities, *, count: Ints, rows: ItemVectors, queries: Floats
 ) -> ColdItems | None:
-    """The map, fitted on the items that have interactions; None where fewer than two have.
+    """Fits the map on the items that have interactions; returns None where fewer than two have.
 
     Args:
         features: columns of the items' table.
@@ -121,7 +122,7 @@ def fit_cold(
     warm = warm[np.linspace(0, len(warm) - 1, min(len(warm), MAX_ITEMS)).astype(np.int64)]
     table = taken(items, warm)
     encoders = tuple(feature.fit(table) for feature in features)
-    x = encoded_rows(encoders, table, np.arange(len(warm))).astype(np.float64)  # [n, F]
+    x = encoded_rows(encoders, table, rows=np.arange(len(warm))).astype(np.float64)  # [n, F]
     weight = np.log1p(count[warm].astype(np.float64))
     weight /= weight.mean()
     root = np.sqrt(weight)[:, None]
@@ -145,7 +146,7 @@ def fit_cold(
     intercept = middle - mean @ w
     if rows.bias is not None:
         intercept[-1] = (y[:, -1] - x @ w[:, -1]).mean()
-    fill_unknown(w, mean, encoders)
+    fill_unknown(w, mean, encoders=encoders)
     return ColdItems(
         encoders,
         w.astype(np.float32),
@@ -157,7 +158,7 @@ def fit_cold(
 
 
 def least_left_out(u: Doubles, values: Doubles, y: Doubles, lever: Doubles) -> float:
-    """The ridge whose leave-one-out error is least.
+    """Returns the ridge whose leave-one-out error is least.
 
     Args:
         u: features in the eigenbasis of their Gram matrix, u^T u = diag(values), [n, F].
@@ -174,8 +175,8 @@ def least_left_out(u: Doubles, values: Doubles, y: Doubles, lever: Doubles) -> f
     return RIDGES[int(np.argmin(errors))]
 
 
-def in_scores(queries: Floats, with_bias: bool, dim: int = 32) -> Doubles:
-    """M [t, D (+ 1)] such that |M e|^2 is about the mean square of the scores' errors that e makes.
+def in_scores(queries: Floats, with_bias: bool, *, dim: int = 32) -> Doubles:
+    """Returns M [t, D (+ 1)] with |M e|^2 about the mean square of the scores' errors that e makes.
 
     The queries (with a 1 for the bias) over the square root of their number would do it exactly; a random
     turn of them in `dim` dimensions does it on average (Johnson and Lindenstrauss 1984).
@@ -189,8 +190,8 @@ def in_scores(queries: Floats, with_bias: bool, dim: int = 32) -> Doubles:
     return out
 
 
-def encoded_rows(encoders: Sequence[Encoder], entities: Entities, rows: Ints) -> Floats:
-    """The x of some rows of a table, float32 [n, F]: a block for each encoder, its weights at their codes.
+def encoded_rows(encoders: Sequence[Encoder], entities: Entities, *, rows: Ints) -> Floats:
+    """Returns x of some rows of a table, float32 [n, F]: a block per encoder, weights at their codes.
 
     Of a row without values (an empty bag) the block says that they are unknown.
     """
@@ -215,7 +216,7 @@ def encoded_rows(encoders: Sequence[Encoder], entities: Entities, rows: Ints) ->
 
 
 def block_scales(x: Doubles, encoders: Sequence[Encoder]) -> Doubles:
-    """Of each column [F]: what brings the total variance of its encoder's block to 1."""
+    """Returns what each column [F] is scaled by, so that its encoder's block has a total variance of 1."""
     variance = x.var(axis=0)
     blocks = np.split(variance, np.cumsum([e.n_rows for e in encoders])[:-1])
     totals = np.concatenate([np.full(len(b), b.sum()) for b in blocks])
@@ -223,8 +224,8 @@ def block_scales(x: Doubles, encoders: Sequence[Encoder]) -> Doubles:
     return scales
 
 
-def fill_unknown(w: Doubles, mean: Doubles, encoders: Sequence[Encoder]) -> None:
-    """Where no item taught what an unknown value means, it means the mean of the known ones."""
+def fill_unknown(w: Doubles, mean: Doubles, *, encoders: Sequence[Encoder]) -> None:
+    """Lets an unknown value mean the mean of the known ones, where no item taught what it means."""
     begin = 0
     for encoder in encoders:
         end = begin + encoder.n_rows
@@ -235,13 +236,13 @@ def fill_unknown(w: Doubles, mean: Doubles, encoders: Sequence[Encoder]) -> None
 
 
 def taken(entities: Entities, rows: Ints) -> Entities:
-    """Some rows of a table, in that order."""
+    """Returns some rows of a table, in that order."""
     columns = {name: take_column(column, rows) for name, column in entities.columns.items()}
     return Entities(entities.key, Vocabulary(entities.ids.values[rows]), columns, entities.labels)
 
 
 def features_of(items: Entities) -> tuple[Feature, ...]:
-    """What a table tells of its items, by the kind of each column; ids, addresses and constants are left out.
+    """Returns features of a table's columns, by their kinds, without ids, addresses and constants.
 
     Bags of values, such as genres, become a Bag; numbers Buckets; codes with names, truth values and text
     with few distinct values a Category; text in words, such as titles and descriptions, a Text, its

@@ -1,4 +1,4 @@
-"""Declared features of a tower: what a column means, and how its values become weighted codes.
+"""This module declares features: what a column means, and how its values become weighted codes.
 
 Every feature, whatever its kind, ends as the same thing: row i of the table is a short list of
 (code, weight) pairs into an embedding table of the feature's own, and its vector is the weighted sum
@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from butaca.data.dataset import Bags, Column, Entities
 from butaca.data.vocabulary import Vocabulary, as_values
@@ -25,7 +26,7 @@ from butaca.types import Codes, Floats, Ints, Values
 
 
 class Encoded(NamedTuple):
-    """A feature of n rows, as codes into its embedding table and weights.
+    """Holds a feature of n rows, as codes into its embedding table and weights.
 
     codes int32 [n, w]; weights float32 [n, w], or None when w = 1 and every weight is 1.
     """
@@ -36,7 +37,7 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoder:
-    """What a feature learned from a table: enough to encode that table, or another like it.
+    """Holds what a feature learned from a table: enough to encode that table, or another like it.
 
     Attributes:
         feature: the declaration.
@@ -53,17 +54,17 @@ class Encoder:
 
     @property
     def n_rows(self) -> int:
-        """Rows of the embedding table: the vocabulary and one for the unknown; 2 for a Number."""
+        """Counts rows of the embedding table: the vocabulary and one for the unknown; 2 for a Number."""
         return 2 if isinstance(self.feature, Number) else len(self.vocabulary) + 1
 
     def encode(self, column: Column) -> Encoded:
-        """Codes and weights of a column's n rows."""
+        """Returns the codes and weights of a column's n rows."""
         return self.feature.encode(column, self)
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A column of the users' or the items' table that a tower reads.
+    """A Feature is a column of the users' or the items' table that a tower reads.
 
     Attributes:
         column: its name in that table.
@@ -72,11 +73,11 @@ class Feature:
     column: str
 
     def fit(self, entities: Entities) -> Encoder:
-        """Learn the vocabulary (or mean and scale) from the table's column."""
+        """Learns the vocabulary (or mean and scale) from the table's column."""
         raise NotImplementedError
 
     def encode(self, column: Column, encoder: Encoder) -> Encoded:
-        """Codes and weights of a column, by what `fit` learned."""
+        """Returns the codes and weights of a column, by what `fit` learned."""
         raise NotImplementedError
 
     def _plain(self, column: Column) -> np.ndarray:
@@ -91,7 +92,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Category(Feature):
-    """One value of a set, such as an occupation: an embedding for each, and one for the unknown."""
+    """A Category is one value of a set, such as an occupation: an embedding for each, one for the unknown."""
 
     def fit(self, entities: Entities) -> Encoder:  # noqa: D102
         if self.column == entities.key:
@@ -104,7 +105,7 @@ class Category(Feature):
 
 @dataclass(frozen=True)
 class Id(Category):
-    """An identifier: a Category with (about) one row per value.
+    """An Id is a Category with (about) one row per value.
 
     The candidate tower's Id says what a candidate is: with Id("movie_title"), items that share a
     title are one candidate, as in the notebook.
@@ -113,7 +114,7 @@ class Id(Category):
 
 @dataclass(frozen=True)
 class Number(Feature):
-    """A quantity, such as an age: a direction scaled by the standardised value.
+    """A Number is a quantity, such as an age: a direction scaled by the standardised value.
 
     A missing value (nan) contributes a vector of its own instead.
     """
@@ -135,7 +136,7 @@ class Number(Feature):
 
 @dataclass(frozen=True)
 class Buckets(Feature):
-    """A quantity in steps, such as a year: an embedding for each bucket, and one for a missing value (nan).
+    """Buckets cut a quantity, such as a year: an embedding for each bucket, one for a missing value (nan).
 
     Beyond the outermost edges the outermost buckets go on, so that next year's film stands with the latest.
 
@@ -166,7 +167,7 @@ class Buckets(Feature):
 
 @dataclass(frozen=True)
 class Bag(Feature):
-    """Any number of values a row, such as genres: the mean of their embeddings.
+    """A Bag is any number of values a row, such as genres: the mean of their embeddings.
 
     Attributes:
         max_values: values kept of a row, the first ones.
@@ -183,7 +184,7 @@ class Bag(Feature):
     def encode(self, column: Column, encoder: Encoder) -> Encoded:  # noqa: D102
         bags = self._bags(column)
         codes = encoder.vocabulary.encode(bags.values)
-        return pad_bags(codes, bags.offsets, encoder.width, encoder.vocabulary.unknown)
+        return pad_bags(codes, bags.offsets, width=encoder.width, fill=encoder.vocabulary.unknown)
 
     def _bags(self, column: Column) -> Bags:
         if not isinstance(column, Bags):
@@ -197,7 +198,7 @@ class Bag(Feature):
 
 @dataclass(frozen=True)
 class History(Feature):
-    """The items a user has had: the sum of their embeddings over the square root of their weight.
+    """A History is a user's items: the sum of their embeddings over the square root of their weight.
 
     Asymmetric matrix factorisation (Paterek 2007; the |N(u)|^-1/2 is Koren's, SVD++ 2008). Only a query
     tower reads it. It has no parameters per user, so whoever has a history has a vector: a new user
@@ -225,8 +226,8 @@ class History(Feature):
             )
 
 
-def numbers(feature: Feature, column: Values) -> Floats:
-    """A column of numbers as float64 [n].
+def numbers(feature: Feature, column: Values) -> NDArray[np.float64]:
+    """Returns a column of numbers as float64 [n].
 
     Raises:
         FeatureError: it holds text.
@@ -245,7 +246,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Text(Feature):
-    """Free text, such as a title: the mean of its words' embeddings, case ignored.
+    """A Text is free text, such as a title: the mean of its words' embeddings, case ignored.
 
     Attributes:
         min_count: rows that must hold a word for it to have an embedding of its own.
@@ -265,16 +266,16 @@ class Text(Feature):
     def encode(self, column: Column, encoder: Encoder) -> Encoded:  # noqa: D102
         bags = Bags.of(self._words(column), dtype=object)
         codes = encoder.vocabulary.encode(bags.values)
-        return pad_bags(codes, bags.offsets, encoder.width, encoder.vocabulary.unknown)
+        return pad_bags(codes, bags.offsets, width=encoder.width, fill=encoder.vocabulary.unknown)
 
     def _words(self, column: Column) -> list[list[str]]:
         return [_WORD.findall(str(text).lower())[: self.max_words] for text in self._plain(column)]
 
 
-def pad_bags(codes: Codes, offsets: Ints, width: int, fill: int) -> Encoded:
-    """Ragged codes as a rectangle: codes [n, width], weights 1/(values kept) and 0 where padded.
+def pad_bags(codes: Codes, offsets: Ints, *, width: int, fill: int) -> Encoded:
+    """Makes ragged codes a rectangle: codes [n, width], weights 1/(values kept) and 0 where padded.
 
-    >>> pad_bags(np.array([7, 1, 4], np.int32), np.array([0, 1, 1, 3]), 2, fill=9).weights.tolist()
+    >>> pad_bags(np.array([7, 1, 4], np.int32), np.array([0, 1, 1, 3]), width=2, fill=9).weights.tolist()
     [[1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]
     """
     lengths = np.minimum(np.diff(offsets), width)
@@ -287,7 +288,7 @@ def pad_bags(codes: Codes, offsets: Ints, width: int, fill: int) -> Encoded:
 
 
 def pad_rows(encoded: Encoded, n: int) -> Encoded:
-    """The same with n rows: further rows repeat code 0 at weight 0 (None stays None: code 0)."""
+    """Pads a feature to n rows: further rows repeat code 0 at weight 0 (None stays None: code 0)."""
     extra = n - len(encoded.codes)
     if extra == 0:
         return encoded
@@ -297,7 +298,7 @@ def pad_rows(encoded: Encoded, n: int) -> Encoded:
 
 
 def unknown_row(encoder: Encoder) -> Encoded:
-    """The single row that stands for an entity of which nothing is known."""
+    """Returns the single row that stands for an entity of which nothing is known."""
     width = encoder.width
     if isinstance(encoder.feature, Number):
         return Encoded(np.array([[0, 1]], dtype=np.int32), np.array([[0, 1]], dtype=np.float32))
@@ -310,7 +311,7 @@ def unknown_row(encoder: Encoder) -> Encoded:
 
 
 def encode_with_unknown(encoder: Encoder, entities: Entities) -> Encoded:
-    """A feature of every entity, and a last row for the unknown one: n + 1 rows."""
+    """Encodes a feature of every entity, and a last row for the unknown one: n + 1 rows."""
     if encoder.feature.column == entities.key:
         known = Encoded(np.arange(len(entities), dtype=np.int32)[:, None], None)
     else:

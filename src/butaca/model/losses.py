@@ -1,4 +1,4 @@
-"""The one softmax, over unique rows (DESIGN.md's first idea). Pure functions of arrays.
+"""This module computes the one softmax, over unique rows (docs/architecture.md). Its functions are pure.
 
 TFRS scores a batch of B pairs as a B x B matrix whose repeated users and items give repeated rows and
 columns. Those are computed once here: unique queries, unique candidates with a log-weight each, and
@@ -45,7 +45,7 @@ HELD_LOGITS = 1 << 24
 
 
 class Positives(NamedTuple):
-    """The observed pairs, [P] each: row into the queries, slot among all candidates, weight."""
+    """Holds the observed pairs, [P] each: row into the queries, slot among all candidates, weight."""
 
     query: Array
     slot: Array
@@ -53,7 +53,7 @@ class Positives(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Pairs that a mask removes, [M] each: row into the queries, slot among all candidates.
+    """Holds the pairs that a mask removes, [M] each: row into the queries, slot among all candidates.
 
     Holds the batch's own positives too. A slot out of range is padding.
     """
@@ -74,7 +74,7 @@ def softmax_loss(
     add_positive: bool = False,
     axis: str | None = None,
 ) -> Array:
-    """The summed softmax cross-entropy of the positives, a scalar.
+    """Returns the summed softmax cross-entropy of the positives, a scalar.
 
     Differentiable in queries, candidates and bias, once (the backward pass is written out below: it
     takes the exponentials of the forward one instead of computing them again).
@@ -227,7 +227,7 @@ _softmax.defvjp(_forward, _backward)
 
 
 def _own_slots(slot: Array, n_slots: int, axis: str | None) -> tuple[Array, Array]:
-    """Which slots lie on this device, and their position there (0 for the others)."""
+    """Says which slots lie on this device, and their position there (0 for the others)."""
     local = slot if axis is None else slot - lax.axis_index(axis) * n_slots
     own = (local >= 0) & (local < n_slots)
     return own, jnp.where(own, local, 0)
@@ -246,14 +246,9 @@ def _max_over(x: Array, axis: str | None) -> Array:
     return x if axis is None else lax.pmax(x, axis)  # type: ignore[no-untyped-call]
 
 
-def l2_penalty(queries: Array, candidates: Array, positives: Positives, axis: str | None = None) -> Array:
-    """Sum over the positives of w * (|query|^2 + |candidate|^2) / 2, a scalar."""
+def l2_penalty(queries: Array, candidates: Array, *, positives: Positives, axis: str | None = None) -> Array:
+    """Returns the sum over the positives of w * (|query|^2 + |candidate|^2) / 2, a scalar."""
     own, slot = _own_slots(positives.slot, candidates.shape[0], axis)
     c_norm = jnp.where(own, jnp.square(candidates).sum(axis=1)[slot], 0.0)
     q_norm = jnp.square(queries).sum(axis=1)[positives.query]
     return 0.5 * jnp.sum(positives.weight * (q_norm + _sum_over(c_norm, axis)))
-
-
-def log_q(probability: Array, draws: int) -> Array:
-    """The logQ correction of m draws with replacement: -log(m p), [C] -> [C]."""
-    return -jnp.log(draws * jnp.asarray(probability))

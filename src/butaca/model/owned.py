@@ -1,4 +1,4 @@
-"""A device's part of what every device holds: entries whose items lie in its share of the catalogue.
+"""This module finds a device's part of what all hold: entries whose items lie in its share.
 
 All devices know all entries of a batch. Adding up a row of a table for each is most of what a step does
 beside its softmax, so each device takes its own entries alone: they are brought together, in room for a few
@@ -21,7 +21,7 @@ SHARES = (2, 4)
 
 
 def over_own(add: Callable[[At, Array], Array], own: Array, axis: str | None) -> Array:
-    """What `add` makes of this device's entries; its result does not depend on which others it is given.
+    """Returns what `add` makes of this device's entries; which others it is given makes no difference.
 
     Args:
         add: of the places of entries, in ascending order, and which of them count.

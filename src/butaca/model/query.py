@@ -1,4 +1,4 @@
-"""The query tower as it answers: numpy alone, from what a person has had.
+"""This module is the query tower as it answers: numpy alone, from what a person has had.
 
 The same arithmetic as model/towers.py under JAX, which a test holds it to. A query vector is
 
@@ -28,7 +28,7 @@ FEW = 8
 
 @dataclass(frozen=True, eq=False)
 class RatingBins:
-    """Which bin a rating falls in: the number of `edges` at or below it, 0 to len(edges).
+    """Says which bin a rating falls in: the number of `edges` at or below it, 0 to len(edges).
 
     Each distinct value has a bin of its own where there are at most ten, else each tenth.
     A missing value (nan) falls in the middle bin.
@@ -38,7 +38,7 @@ class RatingBins:
 
     @classmethod
     def of(cls, values: Floats) -> RatingBins:
-        """Edges from the values of the training data.
+        """Takes the edges from the values of the training data.
 
         >>> RatingBins.of(np.array([1, 2, 2, 5], np.float32)).edges.tolist()
         [2.0, 5.0]
@@ -52,14 +52,14 @@ class RatingBins:
         return len(self.edges) + 1
 
     def __call__(self, values: Floats) -> Codes:
-        """Bins of values, int32 [n]."""
+        """Returns the bins of values, int32 [n]."""
         bins = np.searchsorted(self.edges, np.nan_to_num(values, nan=-np.inf), side="right")
         return np.where(np.isnan(values), len(self.edges) // 2, bins).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
 class HistoryWeights:
-    """The trained half's history table and what weighs its rows.
+    """Holds the trained half's history table and what weighs its rows.
 
     Attributes:
         table: float32 [N, d].
@@ -73,7 +73,7 @@ class HistoryWeights:
     recency: float = 0.0
 
     def weights(self, value: Floats | None, age: Floats | None, n: int) -> Floats:
-        """The weight of each of n history rows, float32 [n]."""
+        """Returns the weight of each of n history rows, float32 [n]."""
         weight = np.ones(n, dtype=np.float32)
         if self.bins is not None and self.rating is not None and value is not None:
             weight *= np.exp(self.rating[self.bins(value)])
@@ -84,7 +84,7 @@ class HistoryWeights:
 
 @dataclass(frozen=True, eq=False)
 class QueryTower:
-    """Everything a query vector is made of.
+    """A QueryTower holds everything that a query vector is made of.
 
     Attributes:
         base: sum of the user features' embeddings, float32 [U + 1, d]; the last row is an unknown
@@ -111,16 +111,16 @@ class QueryTower:
 
     @property
     def reads_history(self) -> bool:
-        """Whether a history changes the vector."""
+        """Says whether a history changes the vector."""
         return self.history is not None or self.head is not None
 
     @property
     def reads_age(self) -> bool:
-        """Whether the age of an item in a history counts."""
+        """Says whether the age of an item in a history counts."""
         return self.history is not None and self.history.recency != 0
 
     def trust(self, n: int) -> float:
-        """What the query vector of a history of n items is multiplied by.
+        """Returns what the query vector of a history of n items is multiplied by.
 
         (n / trusted_from) ** trust_power below `trusted_from`, else 1; 1 too without a history, where
         there is nothing to distrust.
@@ -134,7 +134,7 @@ class QueryTower:
         return float((n / self.trusted_from) ** self.trust_power)
 
     def trusted(self, vectors: Floats, lengths: Ints) -> Floats:
-        """Query vectors [B, D] by the trust in their histories of so many items [B]."""
+        """Multiplies query vectors [B, D] by the trust in their histories of so many items [B]."""
         if not self.reads_history or not (lengths < self.trusted_from).any():
             return vectors
         factors = np.array([self.trust(n) for n in range(self.trusted_from + 1)], np.float32)
@@ -142,7 +142,7 @@ class QueryTower:
         return out
 
     def __call__(self, users: Codes, histories: Histories, known_as: Codes | None = None) -> Floats:
-        """Query vectors: codes [B] and the histories they point into -> float32 [B, D].
+        """Returns query vectors: codes [B] and the histories they point into -> float32 [B, D].
 
         A code outside the known users is the unknown user; a code outside `histories` has none.
 
@@ -157,7 +157,7 @@ class QueryTower:
         if self.history is not None:
             weight = self.history.weights(value, age, len(rows))
             total = np.bincount(rows, weights=weight, minlength=len(users)).astype(np.float32)
-            summed = weighted_sum(self.history.table, rows, items, weight, len(users))
+            summed = weighted_sum(self.history.table, rows, items=items, weight=weight, n_rows=len(users))
             x = np.asarray(x + summed / np.sqrt(np.maximum(total, 1e-12))[:, None], dtype=np.float32)
         for i, (matrix, bias) in enumerate(self.layers):
             x = (x if i == 0 else np.maximum(x, 0.0)) @ matrix + bias
@@ -166,7 +166,7 @@ class QueryTower:
         x = x * np.float32(self.scale)
         if self.head is not None:
             ones = np.ones(len(rows), dtype=np.float32)
-            head = unit(weighted_sum(self.head, rows, items, ones, len(users)))
+            head = unit(weighted_sum(self.head, rows, items=items, weight=ones, n_rows=len(users)))
             x = np.concatenate([x, head * np.float32(self.head_scale)], axis=1)
         x = self.trusted(x, np.bincount(rows, minlength=len(users)))
         return np.ascontiguousarray(x, dtype=np.float32)
@@ -175,7 +175,7 @@ class QueryTower:
 def entries(
     users: Codes, histories: Histories, with_age: bool = True
 ) -> tuple[Ints, Codes, Floats | None, Floats | None]:
-    """The history rows of a batch of users: row into it, item, value or None, age in days or None."""
+    """Returns users' history rows: row into the batch, item, value or None, age in days or None."""
     rows, at = histories.rows(users)
     items = histories.items[at]
     value = None if histories.value is None else histories.value[at]
@@ -184,7 +184,7 @@ def entries(
 
 
 def ages(rows: Ints, time: Times, n_rows: int) -> Floats:
-    """Days before the latest of the same row's times, [m] -> float32 [m].
+    """Returns the days before the latest of the same row's times, [m] -> float32 [m].
 
     >>> ages(np.array([0, 0, 1]), np.array([0, 86400, 5]), 2).tolist()
     [1.0, 0.0, 0.0]
@@ -195,8 +195,8 @@ def ages(rows: Ints, time: Times, n_rows: int) -> Floats:
     return ((latest[rows] - when) / DAY).astype(np.float32)
 
 
-def weighted_sum(table: Floats, rows: Ints, items: Codes, weight: Floats, n_rows: int) -> Floats:
-    """Sum of weighted table rows by row: rows ascending [m], items [m], weight [m] -> [n_rows, d]."""
+def weighted_sum(table: Floats, rows: Ints, *, items: Codes, weight: Floats, n_rows: int) -> Floats:
+    """Sums weighted table rows by row: rows ascending [m], items [m], weight [m] -> [n_rows, d]."""
     out = np.zeros((n_rows, table.shape[1]), dtype=np.float32)
     if not len(rows):
         return out
@@ -213,6 +213,6 @@ def weighted_sum(table: Floats, rows: Ints, items: Codes, weight: Floats, n_rows
 
 
 def unit(x: Floats) -> Floats:
-    """Rows at length 1; a row of zeros stays one."""
+    """Scales rows to length 1; a row of zeros stays one."""
     out: Floats = x / np.sqrt(np.square(x).sum(axis=-1, keepdims=True) + np.float32(1e-12))
     return out

@@ -1,7 +1,7 @@
-"""Weighted rows of a table added to other rows, by pairs of both: histories, and the positives of a softmax.
+"""This module adds weighted rows of a table to other rows, by pairs: histories, a softmax's positives.
 
 In JAX that is a gather, a product and a scatter, each a pass over [P, d] numbers in memory. On CPUs machine
-code (native/) adds a row at a time instead, where there are pairs enough.
+code adds a row at a time instead, where there are pairs enough (kernels.py decides).
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from butaca.model.native.kernels import NativeKernels, native_kernels
-
-#: Pairs from which on machine code is used.
-NATIVE_PAIRS = 1 << 14
+from butaca.model.kernels import rows_kernels
 
 
 @jax.custom_vjp
 def add_rows(rows: Array, to: Array, source: Array, weight: Array, table: Array) -> Array:
-    """The rows, with weight[p] table[source[p]] added to row to[p] for each pair p, [n, d].
+    """Returns the rows, with weight[p] table[source[p]] added to row to[p] for each pair p, [n, d].
 
     Differentiable in rows, weight and table.
 
@@ -31,7 +28,7 @@ def add_rows(rows: Array, to: Array, source: Array, weight: Array, table: Array)
         weight: of each pair [P].
         table: [m, d].
     """
-    kernels = _kernels(len(to), rows, weight, table)
+    kernels = rows_kernels(len(to), rows, weight, table)
     if kernels is not None:
         return kernels.add_rows(rows, to, source, weight, table)
     return rows.at[to].add((weight[:, None] * table[source]).astype(rows.dtype))
@@ -50,10 +47,3 @@ def _backward(residuals: tuple[Any, ...], g: Array) -> tuple[Any, ...]:
 
 
 add_rows.defvjp(_forward, _backward)
-
-
-def _kernels(n_pairs: int, rows: Array, *others: Array) -> NativeKernels | None:
-    if n_pairs < NATIVE_PAIRS or any(array.dtype != jnp.float32 for array in (rows, *others)):
-        return None
-    kernels = native_kernels(rows.shape[1])
-    return kernels if kernels is not None and kernels.padded == kernels.dim else None

@@ -1,4 +1,4 @@
-"""The spectral start (DESIGN.md's third idea), and the tower that it is by itself.
+"""This module computes the spectral start (docs/architecture.md), and the tower that it is by itself.
 
 Two items belong together if users have them close to each other. With a user's items in order of time,
 at positions p and q,
@@ -50,7 +50,7 @@ READING_PASSES = (4, 2, 1, 1)
 
 @dataclass(frozen=True)
 class SpectralSettings:
-    """How items are compared, and the closed-form tower's shape; chosen by validation (docs/tuning.md).
+    """Says how items are compared, and the closed-form tower's shape; chosen by validation (docs/tuning.md).
 
     Attributes:
         span: positions over which closeness in time falls by e; inf, or data without times, takes
@@ -89,7 +89,7 @@ class SpectralSettings:
 
 
 class Spectrum(NamedTuple):
-    """The leading eigenvectors: vectors [N, k], values [k] falling, degree [N] (interactions per item)."""
+    """Holds eigenvectors: vectors [N, k], values [k] falling, degree [N] (interactions per item)."""
 
     vectors: Floats
     values: Floats
@@ -99,13 +99,14 @@ class Spectrum(NamedTuple):
 def decompose(
     user: Codes,
     item: Codes,
+    *,
     time: Times | None,
     n_items: int,
     dim: int,
     settings: SpectralSettings,
     seed: int = 0,
 ) -> Spectrum:
-    """The `dim` leading eigenvectors of D^-b K D^-b; the same input gives the same bits.
+    """Returns the `dim` leading eigenvectors of D^-b K D^-b; the same input gives the same bits.
 
     Args:
         user: code of each interaction's user [n].
@@ -136,16 +137,19 @@ def decompose(
         blocks = (
             subspace.histories(item, np.append(0, np.cumsum(count)), n_items, power)
             if whole
-            else subspace.in_blocks(windows(user, item, count, n_items, span, power))
+            else subspace.in_blocks(windows(user, item, count=count, n_items=n_items, span=span, power=power))
         )
         values, vectors = subspace.leading(
-            blocks, scale, first, READING_PASSES if in_place and len(blocks) >= 8 else (1,) * PASSES
+            blocks,
+            scale,
+            first=first,
+            strides=READING_PASSES if in_place and len(blocks) >= 8 else (1,) * PASSES,
         )
     return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree)
 
 
-def start_vectors(spectrum: Spectrum, dim: int, size: float = 0.05) -> Floats:
-    """V sqrt(S) at root-mean-square `size`, [N, dim]; dimensions that the data lack are zero."""
+def start_vectors(spectrum: Spectrum, dim: int, *, size: float = 0.05) -> Floats:
+    """Returns V sqrt(S) at root-mean-square `size`, [N, dim]; dimensions that the data lack are zero."""
     vectors = spectrum.vectors[:, :dim] * np.sqrt(spectrum.values[:dim])
     rms = float(np.sqrt(np.mean(np.square(vectors)))) or 1.0
     out = np.zeros((len(vectors), dim), dtype=np.float32)
@@ -154,7 +158,7 @@ def start_vectors(spectrum: Spectrum, dim: int, size: float = 0.05) -> Floats:
 
 
 def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats, Floats]:
-    """The tower in closed form: history table [N, k] and candidate vectors [N, k]."""
+    """Returns the tower in closed form: history table [N, k] and candidate vectors [N, k]."""
     k = min(settings.dim, spectrum.vectors.shape[1])
     vectors, values = spectrum.vectors[:, :k], spectrum.values[:k]
     ridge = settings.ridge * float(values.mean())
@@ -176,7 +180,7 @@ def _dense(
         x = sp.csr_matrix((np.sqrt(weight), (user, item)), shape=(int(user.max(initial=0)) + 1, n_items))
         gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
     elif reach > 2000:  # too many diagonals to add one by one
-        x = windows(user, item, np.bincount(user), n_items, span, power)
+        x = windows(user, item, count=np.bincount(user), n_items=n_items, span=span, power=power)
         gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
     else:
         gram = _kernel(jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight), span, reach, n_items)
@@ -186,7 +190,7 @@ def _dense(
 
 @functools.partial(jax.jit, static_argnames=("n_items",))
 def _kernel(user: Array, item: Array, weight: Array, span: Array, reach: Array, n_items: int) -> Array:
-    """K for interactions sorted by user and time, [N, N]: one diagonal of |p - q| after another."""
+    """Returns K for interactions sorted by user and time, [N, N]: one diagonal of |p - q| after another."""
     n = user.shape[0]
     position = jnp.arange(n)
 
@@ -204,7 +208,7 @@ def _kernel(user: Array, item: Array, weight: Array, span: Array, reach: Array, 
 
 @jax.jit
 def _iterate(gram: Array, scale: Array, first: Array) -> tuple[Array, Array]:
-    """Leading eigenvalues [k] and vectors [N, k] of diag(scale) K diag(scale)."""
+    """Finds the leading eigenvalues [k] and vectors [N, k] of diag(scale) K diag(scale)."""
     gram = scale[:, None] * gram * scale
     basis = lax.fori_loop(0, PASSES, lambda _, q: jnp.linalg.qr(gram @ q)[0], jnp.linalg.qr(first)[0])
     values, turn = jnp.linalg.eigh(basis.T @ (gram @ basis))
@@ -212,8 +216,10 @@ def _iterate(gram: Array, scale: Array, first: Array) -> tuple[Array, Array]:
     return values[::-1], vectors[:, ::-1]
 
 
-def windows(user: Codes, item: Codes, count: Ints, n_items: int, span: float, power: float) -> sp.csr_matrix:
-    """Windows of 3 spans, each a quarter of its length after the last: a sparse row each.
+def windows(
+    user: Codes, item: Codes, *, count: Ints, n_items: int, span: float, power: float
+) -> sp.csr_matrix:
+    """Cuts windows of 3 spans, each a quarter of its length after the last: a sparse row each.
 
     The number of windows that two positions share falls as a triangle with their distance, which
     stands in for the exponential. A history no longer than a window is one row.

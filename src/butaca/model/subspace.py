@@ -1,4 +1,4 @@
-"""Leading eigenvectors of diag(s) W^T W diag(s), with the sparse rows of W a block at a time.
+"""This module finds leading eigenvectors of diag(s) W^T W diag(s), rows of W a block at a time.
 
 Subspace iteration (Halko, Martinsson and Tropp 2011). A pass reads every block once and multiplies by it
 twice while it is at hand, W_b^T (W_b Q), so that blocks may lie on the disk and nothing as large as the
@@ -27,9 +27,9 @@ GROUPS, BLOCK = 4, 1 << 20
 
 
 def leading(
-    blocks: Sequence[Rows], scale: Floats, first: Floats, strides: Sequence[int]
+    blocks: Sequence[Rows], scale: Floats, *, first: Floats, strides: Sequence[int]
 ) -> tuple[Floats, Floats]:
-    """Eigenvalues falling [k] and eigenvectors [N, k], float32.
+    """Finds the eigenvalues, falling [k], and eigenvectors [N, k], float32.
 
     Args:
         blocks: all rows of W.
@@ -58,7 +58,7 @@ def leading(
 
 
 def histories(item: Codes, start: Ints, n_items: int, power: float) -> list[Rows]:
-    """Blocks of whole histories: a row per user, each entry n ** -power for a history of n items.
+    """Returns blocks of whole histories: a row per user, each entry n ** -power for one of n items.
 
     Args:
         item: of each interaction, user after user [n]; memory-mapped, perhaps.
@@ -78,7 +78,7 @@ def histories(item: Codes, start: Ints, n_items: int, power: float) -> list[Rows
 
 
 def in_blocks(matrix: sp.csr_matrix) -> list[Rows]:
-    """A sparse matrix in memory by its rows."""
+    """Gives a sparse matrix in memory a block of rows at a time."""
 
     def rows(a: int, b: int) -> sp.csr_matrix:
         return matrix[a:b].astype(np.float32)
@@ -87,7 +87,7 @@ def in_blocks(matrix: sp.csr_matrix) -> list[Rows]:
 
 
 def orthonormal(vectors: Floats) -> Floats:
-    """An orthonormal basis of the columns' span, [N, k]: what a QR decomposition gives, up to a rotation.
+    """Returns an orthonormal basis of the columns' span, [N, k], as QR gives it up to a rotation.
 
     By the k x k products of the columns, twice (Stathopoulos and Wu 2002): at 50,000 x 272 a tenth of QR's
     time. Directions that the columns lack come out as zero.
@@ -110,7 +110,7 @@ def _sum(group: Sequence[Rows], basis: Floats) -> Floats:
 
 
 def _cuts(start: Ints) -> list[tuple[int, int]]:
-    """Stretches of rows with about BLOCK entries each."""
+    """Cuts stretches of rows with about BLOCK entries each."""
     marks = np.searchsorted(start, np.arange(0, int(start[-1]), BLOCK), side="right") - 1
     cuts = np.unique(np.append(marks, len(start) - 1)).tolist()
     return [(a, b) for a, b in pairwise(cuts) if start[b] > start[a]]

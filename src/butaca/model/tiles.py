@@ -1,4 +1,4 @@
-"""The softmax over a catalogue too large for a matrix of queries by candidates: a tile of it at a time.
+"""This module takes a softmax over a catalogue too large for a matrix, a tile of it at a time.
 
 The loss is that of losses.py without a mask, in value and gradient:
 
@@ -10,7 +10,7 @@ of both gradients. A tile is a few megabytes and stays in the cache: no matrix o
 ever in memory. That is four matrix products where three would do with the matrix held.
 
 Both passes are written twice: here, tile by tile of XLA's products, and in native/ as machine code, whose
-tiles lie in registers. The latter runs where it can (see native/kernels.py), and the sums are the same up
+tiles lie in registers. The latter runs where it can (kernels.py decides), and the sums are the same up
 to rounding.
 """
 
@@ -23,15 +23,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from butaca.model.native.kernels import NativeKernels, native_kernels
+from butaca.model.kernels import softmax_kernels
 from butaca.model.owned import At, over_own
 from butaca.model.rows import add_rows
 
 #: Logits of a tile: 8 MB; docs/decisions/016-training-at-scale.md has what other sizes take.
 TILE_LOGITS = 1 << 21
-
-#: Floats of all queries up to which machine code is used: it holds a gradient of their size for each part.
-NATIVE_FLOATS = 1 << 20
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -44,7 +41,7 @@ def tiled_softmax(
     slot: Array,
     weight: Array,
 ) -> Array:
-    """The summed softmax cross-entropy of the positives, a scalar.
+    """Returns the summed softmax cross-entropy of the positives, a scalar.
 
     Args:
         axis: name of the mesh axis that the candidates are split over; None for one device.
@@ -60,7 +57,7 @@ def tiled_softmax(
 
 
 def tile_size(n_queries: int, n_slots: int) -> int:
-    """Candidates of a tile: as many as make TILE_LOGITS logits, 64 at least.
+    """Counts a tile's candidates: as many as make TILE_LOGITS logits, 64 at least.
 
     >>> tile_size(1024, 50_000), tile_size(10**9, 50_000), tile_size(1, 100)
     (2048, 64, 128)
@@ -78,7 +75,7 @@ def _forward(
     slot: Array,
     weight: Array,
 ) -> tuple[Array, tuple[Any, ...]]:
-    kernels = _kernels(queries, candidates, added)
+    kernels = softmax_kernels(queries, candidates, added)
     if kernels is not None:
         largest, total = kernels.sums(queries, candidates, added)
     else:
@@ -113,7 +110,7 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
         g = lax.pcast(g, axis, to="varying")
     # d loss / d logit = rate * exp(logit - log_sum): the rate goes into the exponent.
     shift = jnp.where(rate > 0.0, jnp.log(jnp.maximum(rate, 1e-30)), -jnp.inf) - log_sum  # [Q]
-    kernels = _kernels(queries, candidates, added)
+    kernels = softmax_kernels(queries, candidates, added)
     if kernels is not None:
         if axis is not None:
             shift = lax.pcast(shift, axis, to="varying")
@@ -132,13 +129,8 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
 tiled_softmax.defvjp(_forward, _backward)
 
 
-def _kernels(queries: Array, *others: Array) -> NativeKernels | None:
-    single = all(array.dtype == jnp.float32 for array in (queries, *others))
-    return native_kernels(queries.shape[1]) if single and queries.size <= NATIVE_FLOATS else None
-
-
 def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:
-    """Each query's largest logit and its sum of exponentials relative to it, [Q] each."""
+    """Returns each query's largest logit and its sum of exponentials relative to it, [Q] each."""
     n_queries = queries.shape[0]
 
     def add(carry: tuple[Array, Array], tile: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
@@ -156,7 +148,7 @@ def _sums(axis: str | None, queries: Array, candidates: Array, added: Array) -> 
 
 
 def _grads(queries: Array, candidates: Array, added: Array, shift: Array) -> tuple[Array, Array, Array]:
-    """exp(logit + shift) times candidates [Q, d], its transpose times queries [C, d] and its sums [C]."""
+    """Returns p times candidates [Q, d], p^T times queries [C, d], p's sums [C]; p = exp(logit + shift)."""
     across = apart(queries.T)
 
     def add(d_queries: Array, tile: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
@@ -171,7 +163,7 @@ def _grads(queries: Array, candidates: Array, added: Array, shift: Array) -> tup
 
 
 def _tiles(queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:
-    """The candidates by tile [tiles, T, d] and their terms [tiles, T], padded with -inf."""
+    """Returns the candidates by tile [tiles, T, d] and their terms [tiles, T], padded with -inf."""
     n_slots, dim = candidates.shape
     size = tile_size(queries.shape[0], n_slots)
     n_tiles = -(-n_slots // size)
@@ -181,5 +173,5 @@ def _tiles(queries: Array, candidates: Array, added: Array) -> tuple[Array, Arra
 
 
 def apart(x: Array) -> Array:
-    """Keep XLA from merging what comes before with what comes after."""
+    """Keeps XLA from merging what comes before with what comes after."""
     return cast(Array, lax.optimization_barrier(x))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The towers: parameters in, vectors out.
+"""This module computes the towers: parameters in, vectors out.
 
 A tower is the sum of its features' weighted embeddings, through hidden layers if it has any. It reads
 rows of encoded features, so the query tower over all users and the candidate tower over a shard of
@@ -26,18 +26,18 @@ Rows: TypeAlias = Mapping[str, tuple[Array | None, Array | None]]
 
 
 class Layer(eqx.Module):
-    """One dense layer; weight [in, out], bias [out]."""
+    """A Layer is dense: weight [in, out], bias [out]."""
 
     weight: Array
     bias: Array
 
     def __call__(self, x: Array) -> Array:
-        """X [n, in] -> [n, out]."""
+        """Applies the layer: x [n, in] -> [n, out]."""
         return x @ self.weight + self.bias
 
 
 class HistoryTable(eqx.Module):
-    """What a query tower learns of histories.
+    """Holds what a query tower learns of histories.
 
     Attributes:
         table: a vector of every item as something that was had [rows, d].
@@ -50,7 +50,7 @@ class HistoryTable(eqx.Module):
     recency: Array | None
 
     def weights(self, weight: Array, bins: Array | None, age: Array | None) -> Array:
-        """Weights of history entries [M]: those given, by rating bin and by age in days."""
+        """Returns the weights of history entries [M]: those given, by rating bin and by age in days."""
         if self.rating is not None and bins is not None:
             weight = weight * jnp.exp(self.rating[bins])
         if self.recency is not None and age is not None:
@@ -59,7 +59,7 @@ class HistoryTable(eqx.Module):
 
 
 class Tower(eqx.Module):
-    """Embedding tables by feature, and hidden layers (none: the plain sum).
+    """A Tower holds embedding tables by feature, and hidden layers (none: the plain sum).
 
     Attributes:
         tables: feature name -> [rows, d].
@@ -72,29 +72,29 @@ class Tower(eqx.Module):
     history: HistoryTable | None = None
 
     def __call__(self, inputs: Rows, history: Array | None = None) -> Array:
-        """Vectors of n rows: encoded features, and the rows' summed histories [n, d] -> [n, d]."""
+        """Returns vectors of n rows: encoded features, and the rows' summed histories [n, d] -> [n, d]."""
         return self.deep(self.embed(inputs, history))
 
     def embed(self, inputs: Rows, history: Array | None = None) -> Array:
-        """The sum before any hidden layer, [n, d]."""
+        """Returns the sum before any hidden layer, [n, d]."""
         parts = [lookup(self.tables[name], *inputs[name]) for name in sorted(self.tables)]
         parts += [] if history is None else [history]
         return sum(parts[1:], start=parts[0])
 
     def deep(self, x: Array) -> Array:
-        """The hidden layers, [n, d] -> [n, d]."""
+        """Returns the hidden layers, [n, d] -> [n, d]."""
         for i, layer in enumerate(self.layers):
             x = layer(x if i == 0 else jax.nn.relu(x))
         return x
 
 
 def unit(x: Array) -> Array:
-    """Rows at length 1; a row of zeros stays one: [n, d] -> [n, d]."""
+    """Scales rows to length 1; a row of zeros stays one: [n, d] -> [n, d]."""
     return x * jax.lax.rsqrt(jnp.square(x).sum(axis=-1, keepdims=True) + 1e-12)
 
 
 def lookup(table: Array, codes: Array | None, weights: Array | None) -> Array:
-    """Weighted sum of embedding rows: table [v, d], codes [n, w], weights [n, w] -> [n, d]."""
+    """Sums weighted embedding rows: table [v, d], codes [n, w], weights [n, w] -> [n, d]."""
     of_one = codes is not None and codes.shape[1] == 1
     rows = table if codes is None else table[codes[:, 0] if of_one else codes]  # [n, d] or [n, w, d]
     if weights is None:
@@ -105,9 +105,9 @@ def lookup(table: Array, codes: Array | None, weights: Array | None) -> Array:
 
 
 def init_tower(
-    encoders: Mapping[str, Encoder], dim: int, hidden: Sequence[int], rng: np.random.Generator
+    encoders: Mapping[str, Encoder], dim: int, *, hidden: Sequence[int], rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Starting parameters as numpy arrays: {"tables": {name: [rows, dim]}, "layers": [(w, b), ...]}.
+    """Returns starting parameters as numpy arrays: {"tables": {name: [rows, dim]}, "layers": [(w, b), ...]}.
 
     Embeddings are uniform(-0.05, 0.05), what Keras's Embedding starts from in the notebook; layers
     are Glorot-uniform with zero bias. With hidden layers (h1, ..., hk) the sum of embeddings has
@@ -127,7 +127,7 @@ def init_tower(
 
 
 def as_tower(parameters: Mapping[str, Any], history: HistoryTable | None = None) -> Tower:
-    """A Tower from numpy (or JAX) arrays in `init_tower`'s layout."""
+    """Makes a Tower from numpy (or JAX) arrays in `init_tower`'s layout."""
     return Tower(
         {name: jnp.asarray(table) for name, table in parameters["tables"].items()},
         [Layer(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in parameters["layers"]],

@@ -1,1 +1,1 @@
-"""The second stage: features of a candidate, a LambdaMART ranker, and whether it earns its place."""
+"""This room is the second stage: features of a candidate, a LambdaMART ranker, and its verdict."""

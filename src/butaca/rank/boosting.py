@@ -1,4 +1,4 @@
-"""LightGBM, loaded when first used, with threads that sleep while they wait."""
+"""This module loads LightGBM when first used, with threads that sleep while they wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPINS = "1000"
 
 
 def lightgbm() -> Any:
-    """The library.
+    """Returns the LightGBM library.
 
     Raises:
         SettingError: it is not installed.
@@ -35,12 +35,12 @@ def lightgbm() -> Any:
 
 
 def booster(text: str) -> Any:
-    """Trees from LightGBM's text model."""
+    """Returns the trees from LightGBM's text model."""
     return lightgbm().Booster(model_str=text)
 
 
 def text_of(trees: Any, rounds: int | None = None) -> str:
-    """LightGBM's text model of the first so many trees; None: of all.
+    """Returns LightGBM's text model of the first so many trees; None: of all.
 
     It does not name the threads that trained: the trees are the same with any number, so their text is too.
     """
@@ -49,5 +49,5 @@ def text_of(trees: Any, rounds: int | None = None) -> str:
 
 
 def threads(wanted: int) -> int:
-    """Threads to train with: those asked for, or the processor's cores for 0."""
+    """Returns the threads to train with: those asked for, or the processor's cores for 0."""
     return wanted or cores()

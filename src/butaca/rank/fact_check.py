@@ -1,4 +1,4 @@
-"""The leak guard's part for facts: every field is learned again from what is known, and compared."""
+"""This module is the leak guard's part for facts: each is learned again from what is known, and compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
-from butaca.rank.facts import BY_COLUMN, Doubles, Facts, Neighbours
+from butaca.rank.facts import BY_COLUMN, Doubles, Neighbours, TrainFacts
 from butaca.rank.leaks import CURE, LeakError
 from butaca.rank.learn import FactSettings, learn_facts
 from butaca.rank.neighbours import REACH
@@ -29,8 +29,10 @@ OFF = 1e-3
 STEPS, LEFT = 200, 1e-5
 
 
-def check_facts(facts: Facts, known: Dataset, label: Dataset, settings: FactSettings | None = None) -> None:
-    """Facts are those of what is known, and of nothing that is to be found.
+def check_facts(
+    facts: TrainFacts, known: Dataset, label: Dataset, settings: FactSettings | None = None
+) -> None:
+    """Checks that facts are those of what is known, and of nothing that is to be found.
 
     Every field is learned again from `known` and compared; of the neighbours, those of a few items
     (`sampled`), since learning them all takes as long as everything else. Fields that the facts do without
@@ -61,7 +63,7 @@ def check_facts(facts: Facts, known: Dataset, label: Dataset, settings: FactSett
 
 
 def sampled(known: Dataset, label: Dataset) -> Ints:
-    """Items whose neighbours are learned again: the most found in `label`, and others by code."""
+    """Returns the items whose neighbours are learned again: the most found in `label`, and others by code."""
     count = np.bincount(label.item, minlength=len(known.items))
     most = np.argsort(-count, kind="stable")[:POPULAR]
     rest = np.setdiff1d(np.concatenate([known.item, label.item]), most)  # that anybody had
@@ -72,8 +74,8 @@ def sampled(known: Dataset, label: Dataset) -> Ints:
 # Fields that are learned again as a whole.
 
 
-def _fields(facts: Facts, right: Facts) -> Iterator[tuple[str, Any, Any]]:
-    """By name what is compared: theirs, and what is right."""
+def _fields(facts: TrainFacts, right: TrainFacts) -> Iterator[tuple[str, Any, Any]]:
+    """Yields by name what is compared: theirs, and what is right."""
     for name in (
         "people",
         "users_of",
@@ -94,7 +96,7 @@ def _fields(facts: Facts, right: Facts) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _same(mine: Any, other: Any) -> bool:
-    """Equal; floats in float32 may differ by the order of a sum."""
+    """Returns whether two values are equal; floats in float32 may differ by the order of a sum."""
     if other is None:
         return False
     a, b = np.asarray(mine), np.asarray(other)
@@ -106,7 +108,7 @@ def _same(mine: Any, other: Any) -> bool:
 
 
 def _example(mine: Any, other: Any, known: Dataset) -> str:
-    """Where a field differs first, in words; of an array by item its item."""
+    """Returns where a field differs first, in words; of an array by item its item."""
     a, b = np.asarray(mine), np.asarray(other)
     if a.ndim == 0:
         return f"{a:g} where {b:g} is known" if b.dtype != object else f"{a:g} where nothing is known"
@@ -132,7 +134,7 @@ def _differs(name: str, example: str) -> LeakError:
 def _weights(
     names: tuple[str, ...], known: Dataset, items: Ints, s: FactSettings
 ) -> dict[str, NDArray[np.float64]]:
-    """Uncut weights of all items for each of `items`, [S, N], by model; only models that `known` allows."""
+    """Returns uncut weights of all items for each of `items`, [S, N], by model that `known` allows."""
     from scipy import sparse
 
     seen, n = Histories.of(known), len(known.items)
@@ -178,7 +180,7 @@ def _cosine(both: Doubles, count: NDArray[Any], items: Ints, shrinkage: float) -
 
 
 def _linear(matrix: sparse.csr_array, items: Ints) -> Doubles:
-    """EASE's weights into some items: columns of the inverse of X'X + l2 I by conjugate gradients."""
+    """Returns EASE's weights into some items: columns of the inverse of X'X + l2 I by conjugate gradients."""
     from butaca.baselines.ease import default_l2
 
     l2, back = default_l2(matrix), matrix.T.tocsr()
@@ -205,7 +207,7 @@ def _linear(matrix: sparse.csr_array, items: Ints) -> Doubles:
 
 
 def _off(found: Neighbours, items: Ints, weights: Doubles, kept: int) -> Ints:
-    """Items whose stored weights are not the `kept` largest of `weights` [S, N], by size."""
+    """Returns the items whose stored weights are not the `kept` largest of `weights` [S, N], by size."""
     kept = min(kept, weights.shape[1])
     if found.items.shape != (len(found.items), kept) or len(found.items) != weights.shape[1]:
         return items

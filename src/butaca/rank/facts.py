@@ -1,4 +1,4 @@
-"""What features are computed from: facts of a data set of the past, as plain numpy arrays.
+"""This module holds what features are computed from: facts of a data set of the past, as numpy arrays.
 
 Everything here is learned from interactions that count as known (rank/learn.py) and nothing else, so a
 training example whose facts come from before it sees nothing of itself. Serving reads the arrays.
@@ -22,7 +22,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Of every item those that speak for it, and how much: codes int32 [N, K], weights float32 [N, K].
+    """A Neighbours holds for each item those that speak for it: codes int32 [N, K], weights float32 [N, K].
 
     Where an item has fewer, the rest weighs 0.
     """
@@ -32,8 +32,8 @@ class Neighbours:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
-    """What is known of the catalogue.
+class TrainFacts:
+    """A TrainFacts holds what training data say of the catalogue.
 
     Attributes:
         users_of: users that had each item, float32 [N].
@@ -73,17 +73,17 @@ class Facts:
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self.users_of)
 
     @functools.cached_property
     def totals(self) -> Doubles:
-        """Interactions of all items before each of `times`, [T + 1]."""
+        """Returns the interactions of all items before each of `times`, [T + 1]."""
         counts = np.zeros((1, 0)) if self.counts is None else self.counts
         return np.asarray(counts.sum(axis=1, dtype=np.float64))
 
     def as_arrays(self) -> dict[str, np.ndarray]:
-        """Every array by name; see `from_arrays`."""
+        """Returns every array by name; see `from_parts`."""
         arrays: dict[str, np.ndarray] = {}
         for name in PLAIN:
             value = getattr(self, name)
@@ -97,13 +97,13 @@ class Facts:
         return {name: np.ascontiguousarray(a) for name, a in arrays.items()}
 
     def as_numbers(self) -> dict[str, Any]:
-        """What is no array."""
+        """Returns the facts that are no arrays, as JSON values."""
         mean = self.mean_rating
         return {"people": self.people, "mean_rating": None if math.isnan(mean) else mean}
 
     @classmethod
-    def from_parts(cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> Facts:
-        """From what `as_arrays` and `as_numbers` gave."""
+    def from_parts(cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> TrainFacts:
+        """Makes facts of what `as_arrays` and `as_numbers` gave."""
         fields: dict[str, Any] = {name: arrays[name] for name in PLAIN if name in arrays}
         for kind in BY_COLUMN:
             start = f"{kind}/"
@@ -118,6 +118,6 @@ class Facts:
         )
 
 
-#: Fields of Facts that are arrays, and those that hold one for each column.
+#: Fields of TrainFacts that are arrays, and those that hold one for each column.
 PLAIN = ("users_of", "vectors", "counts", "times", "first", "typical", "rating", "spread")
 BY_COLUMN = ("labels", "label_share", "numbers", "audience", "group_of")

@@ -1,4 +1,4 @@
-"""Declared features of (person, candidate, time of asking), one function for training and for serving.
+"""This module declares features of (person, candidate, time of asking), the same in training and serving.
 
 A feature is a small frozen record that names its columns and computes them on a `Scene`. `matrix` puts
 them side by side, for any number of persons; training and serving call nothing else.
@@ -6,35 +6,35 @@ them side by side, for any number of persons; training and serving call nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from butaca.model.query import DAY
-from butaca.rank.facts import Doubles, Facts
+from butaca.rank.facts import Doubles, TrainFacts
 from butaca.rank.scene import Scene
 from butaca.types import Floats
 
 
 @dataclass(frozen=True)
 class RankFeature:
-    """Something that is known of a candidate for a person at a time."""
+    """A RankFeature is something that is known of a candidate for a person at a time."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:
-        """Of its columns; () where the facts do not allow it."""
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:
+        """Returns the names of its columns; () where the facts do not allow it."""
         raise NotImplementedError
 
     def columns(self, scene: Scene) -> list[Doubles]:
-        """A value of each row for each of `names`; nan is unknown."""
+        """Returns a value of each row for each of `names`; nan is unknown."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Retrieval(RankFeature):
-    """The first stage's score: as standard deviations, as log of a share of all candidates, and its rank."""
+    """Gives the first stage's score: in standard deviations, as log of a share, and its rank."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return ("retrieval_score", "retrieval_share", "retrieval_rank")
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -56,7 +56,7 @@ class Retrieval(RankFeature):
 
 @dataclass(frozen=True)
 class Neighbourhood(RankFeature):
-    """Scores of an item-to-item model: over what the person had, by rating, the latest alone, the strongest.
+    """Gives scores of an item-to-item model: over what was had, by rating, the latest alone, the strongest.
 
     Attributes:
         model: "together" (item-kNN), "linear" (EASE) or "near" (item-kNN of what is had in a row).
@@ -64,7 +64,7 @@ class Neighbourhood(RankFeature):
 
     model: str
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         kinds = ("all", "liked", "late", "strongest")
         return tuple(f"{self.model}_{kind}" for kind in kinds) if self.model in facts.neighbours else ()
 
@@ -90,9 +90,9 @@ class Neighbourhood(RankFeature):
 
 @dataclass(frozen=True)
 class Popular(RankFeature):
-    """How many had the item, and how that compares with what the person has."""
+    """Gives how many had the item, and how that compares with what the person has."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return ("popularity", "popularity_less_own")
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -103,7 +103,7 @@ class Popular(RankFeature):
 
 @dataclass(frozen=True)
 class Recent(RankFeature):
-    """Popularity around the time of asking, over windows of time; its trend against all of time.
+    """Gives popularity around the time of asking, over windows of time; its trend against all of time.
 
     Only known interactions count: where the time of asking is the end of the data, a window is the
     last days.
@@ -114,7 +114,7 @@ class Recent(RankFeature):
 
     shares: tuple[float, ...] = (0.01, 0.04, 0.15)
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         if facts.counts is None:
             return ()
         return (*(f"recent_{s:g}" for s in self.shares), *(f"trend_{s:g}" for s in self.shares))
@@ -140,7 +140,7 @@ class Recent(RankFeature):
 
     @staticmethod
     def _before(scene: Scene, moments: Doubles) -> tuple[Doubles, Doubles]:
-        """Interactions before moments [B], between edges in proportion: of a row's item [R], of all [B]."""
+        """Returns the interactions before moments [B], in proportion: of a row's item [R], of all [B]."""
         facts = scene.facts
         assert facts.times is not None
         assert facts.counts is not None
@@ -156,9 +156,9 @@ class Recent(RankFeature):
 
 @dataclass(frozen=True)
 class AgeOfItem(RankFeature):
-    """Days from the item's first and typical time to the time of asking."""
+    """Gives the days from the item's first and typical time to the time of asking."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return () if facts.first is None else ("days_since_first", "days_since_typical")
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -170,10 +170,10 @@ class AgeOfItem(RankFeature):
 
 
 @dataclass(frozen=True)
-class Ratings(RankFeature):
-    """How well the item is rated, how it divides, how generous the person is, and how they vary."""
+class RatingFeatures(RankFeature):
+    """Gives how well the item is rated, how it divides, how generous the person is, and how they vary."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return () if facts.rating is None else ("rating", "divisive", "generosity", "own_spread")
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -192,9 +192,9 @@ class Ratings(RankFeature):
 
 @dataclass(frozen=True)
 class PersonSize(RankFeature):
-    """How much is known of the person."""
+    """Gives how much is known of the person."""
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return ("history",)
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -203,7 +203,7 @@ class PersonSize(RankFeature):
 
 @dataclass(frozen=True)
 class Affinity(RankFeature):
-    """How much more than others the person has, and likes, what shares the candidate's labels.
+    """Gives how much more than others the person has, and likes, what shares the candidate's labels.
 
     Attributes:
         column: of the items' table: genres, a decade, a language.
@@ -213,7 +213,7 @@ class Affinity(RankFeature):
     column: str
     prior: float = 5.0
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         if self.column not in facts.labels:
             return ()
         return (f"{self.column}_had",) + ((f"{self.column}_liked",) if facts.rating is not None else ())
@@ -230,7 +230,7 @@ class Affinity(RankFeature):
 
     @staticmethod
     def _sums(scene: Scene, labels: Floats, weight: Doubles | None) -> Doubles:
-        """Sums of the labels of each one's history, [B, F]."""
+        """Returns the sums of the labels of each one's history, [B, F]."""
         out = np.zeros((len(scene.people), labels.shape[1]))
         for b in range(len(out)):
             a, z = scene.bounds[b], scene.bounds[b + 1]
@@ -240,13 +240,13 @@ class Affinity(RankFeature):
 
     @staticmethod
     def _along(scene: Scene, labels: Floats, taste: Doubles) -> Doubles:
-        """A taste [B, F] along each row's labels, [R]."""
+        """Returns a taste [B, F] along each row's labels, [R]."""
         return np.asarray(np.einsum("rf,rf->r", labels[scene.item].astype(np.float64), taste[scene.row]))
 
 
 @dataclass(frozen=True)
 class Quantity(RankFeature):
-    """A number of the items' table, and how far it lies from what the person has.
+    """Gives a number of the items' table, and how far it lies from what the person has.
 
     Attributes:
         column: such as a year.
@@ -254,7 +254,7 @@ class Quantity(RankFeature):
 
     column: str
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return (self.column, f"{self.column}_less_own") if self.column in facts.numbers else ()
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -264,7 +264,7 @@ class Quantity(RankFeature):
 
 @dataclass(frozen=True)
 class Audience(RankFeature):
-    """How much more often people of the person's group have the candidate than others do.
+    """Gives how much more often people of the person's group have the candidate than others do.
 
     Attributes:
         column: of the users' table: age, gender, occupation.
@@ -272,7 +272,7 @@ class Audience(RankFeature):
 
     column: str
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         return (f"audience_{self.column}",) if self.column in facts.audience else ()
 
     def columns(self, scene: Scene) -> list[Doubles]:  # noqa: D102
@@ -286,7 +286,7 @@ class Audience(RankFeature):
 
 @dataclass(frozen=True)
 class Likeness(RankFeature):
-    """Cosine of the first stage's item vectors: to the nearest item had, to the latest, to the best rated.
+    """Gives cosines of the first stage's item vectors: to the nearest item had, the latest, the best rated.
 
     Attributes:
         n: how many latest and best items.
@@ -294,7 +294,7 @@ class Likeness(RankFeature):
 
     n: int = 5
 
-    def names(self, facts: Facts) -> tuple[str, ...]:  # noqa: D102
+    def names(self, facts: TrainFacts) -> tuple[str, ...]:  # noqa: D102
         if not facts.vectors.shape[1]:
             return ()
         return ("like_nearest", "like_latest") + (("like_best",) if facts.rating is not None else ())
@@ -319,15 +319,41 @@ class Likeness(RankFeature):
         return list(out)
 
 
-def default_features(facts: Facts) -> tuple[RankFeature, ...]:
-    """All that the facts allow."""
+#: Features by the name that a saved ranker has for them: the class's, but for one renamed since.
+KINDS: Mapping[str, type[RankFeature]] = {
+    "Ratings": RatingFeatures,
+    **{
+        kind.__name__: kind
+        for kind in (
+            Retrieval,
+            Neighbourhood,
+            Popular,
+            Recent,
+            AgeOfItem,
+            PersonSize,
+            Affinity,
+            Quantity,
+            Audience,
+            Likeness,
+        )
+    },
+}
+
+
+def kind_of(feature: RankFeature) -> str:
+    """Returns the name that a saved ranker has for a feature; a class of one's own has its own name."""
+    return next((name for name, kind in KINDS.items() if kind is type(feature)), type(feature).__name__)
+
+
+def default_features(facts: TrainFacts) -> tuple[RankFeature, ...]:
+    """Returns all features that the facts allow."""
     every: list[RankFeature] = [
         Retrieval(),
         *(Neighbourhood(name) for name in ("linear", "together", "near")),
         Popular(),
         Recent(),
         AgeOfItem(),
-        Ratings(),
+        RatingFeatures(),
         PersonSize(),
         *(Affinity(column) for column in facts.labels),
         *(Quantity(column) for column in facts.numbers),
@@ -337,6 +363,6 @@ def default_features(facts: Facts) -> tuple[RankFeature, ...]:
     return tuple(feature for feature in every if feature.names(facts))
 
 
-def names_of(features: Sequence[RankFeature], facts: Facts) -> tuple[str, ...]:
-    """The columns of `matrix`."""
+def names_of(features: Sequence[RankFeature], facts: TrainFacts) -> tuple[str, ...]:
+    """Returns the columns of `matrix`."""
     return tuple(name for feature in features for name in feature.names(facts))

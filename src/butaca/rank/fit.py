@@ -1,4 +1,4 @@
-"""Training a ranker: folds, out-of-fold examples, trees, and a ranker over the facts of everything."""
+"""This module trains a ranker: folds, out-of-fold examples, trees, and a ranker over the facts of all."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
 from butaca.rank import boosting
-from butaca.rank.facts import Doubles, Facts
+from butaca.rank.facts import Doubles, TrainFacts
 from butaca.rank.features import RankFeature, default_features, names_of
-from butaca.rank.folds import Examples, FirstStage, FitFirst, examples_of, folds_of, joined
+from butaca.rank.first_stage import FirstStage, FitFirst, vectors_of
+from butaca.rank.folds import Examples, examples_of, folds_of, joined
 from butaca.rank.learn import learn_facts
 from butaca.rank.ranker import Ranker, base_rating
 from butaca.rank.settings import RankSettings
-from butaca.types import Bools, Codes, Floats, Ints
+from butaca.types import Bools, Codes, Ints
 
 #: Bins of the calibration.
 BINS = 20
@@ -29,7 +30,7 @@ def fit_ranker(
     settings: RankSettings | None = None,
     features: Sequence[RankFeature] | None = None,
 ) -> Ranker:
-    """A ranker for a first stage.
+    """Returns a ranker for a first stage.
 
     Args:
         train: interactions, in the first stage's codes; the test takes no part.
@@ -49,9 +50,9 @@ def fit_ranker(
 
 
 def out_of_fold(
-    train: Dataset, fit_first: FitFirst, s: RankSettings, features: Sequence[RankFeature], facts: Facts
+    train: Dataset, fit_first: FitFirst, s: RankSettings, features: Sequence[RankFeature], facts: TrainFacts
 ) -> Examples:
-    """The folds' examples, after the leak guard; their columns are those of the whole data's facts."""
+    """Returns the folds' examples, after the leak guard; their columns are those of all the facts."""
     wanted, parts = names_of(features, facts), []
     folds = folds_of(train, s.folds, s.n_folds, s.seed, s.label, s.used)
     whole = held_out_people(np.concatenate([fold.label.user for fold in folds]), s)
@@ -81,9 +82,9 @@ def out_of_fold(
 
 
 def train_ranker(
-    found: Examples, facts: Facts, features: Sequence[RankFeature], s: RankSettings, train: Dataset
+    found: Examples, facts: TrainFacts, features: Sequence[RankFeature], s: RankSettings, train: Dataset
 ) -> Ranker:
-    """Trees over examples."""
+    """Trains trees over examples."""
     names = names_of(features, facts)
     held_out = np.isin(found.user, held_out_people(found.user, s))
     learned = _first_places(found, s.trained)
@@ -123,12 +124,6 @@ def train_ranker(
     )
 
 
-def vectors_of(first: Any) -> Floats | None:
-    """A first stage's item vectors, where it has some."""
-    vectors = getattr(first, "item_vectors", None)
-    return None if vectors is None else np.asarray(vectors, dtype=np.float32)
-
-
 def _parameters(s: RankSettings) -> dict[str, Any]:
     return {
         "num_leaves": s.leaves,
@@ -154,7 +149,7 @@ def _order(
     s: RankSettings,
     names: Sequence[str],
 ) -> tuple[Any, int]:
-    """LambdaMART, and how many of its trees are kept."""
+    """Trains LambdaMART, and says how many of its trees are kept."""
     group = np.repeat(np.arange(len(found.group)), found.group)
 
     def data(rows: Bools, of: Any = None) -> Any:
@@ -190,7 +185,7 @@ def _order(
 
 
 def _labels(found: Examples, s: RankSettings, names: Sequence[str], mean: float) -> Ints:
-    """0 or 1; under "graded" 2 for a rating above what the person and the item make likely."""
+    """Labels examples 0 or 1; under "graded" 2 for a rating above what person and item make likely."""
     label = found.watched.astype(np.int64)
     if s.target == "graded":
         expected = base_rating(found.features, names, mean)
@@ -200,14 +195,14 @@ def _labels(found: Examples, s: RankSettings, names: Sequence[str], mean: float)
 
 
 def held_out_people(users: Codes, s: RankSettings) -> Codes:
-    """Of the people of some examples, those that early stopping watches: the same in every fold."""
+    """Returns the people of some examples that early stopping watches: the same in every fold."""
     people = np.unique(users)
     n = int(len(people) * s.held_out)
     return np.random.default_rng([s.seed, 6]).permutation(people)[:n]
 
 
 def _first_places(found: Examples, n: int) -> Bools:
-    """Rows among the first n of their person."""
+    """Returns the rows among the first n of their person."""
     begin = np.repeat(np.cumsum(found.group) - found.group, found.group)
     return np.asarray(np.arange(len(found)) - begin < n)
 
@@ -215,7 +210,7 @@ def _first_places(found: Examples, n: int) -> Bools:
 def _ratings(
     found: Examples, names: Sequence[str], mean: float, held_out: Bools, s: RankSettings
 ) -> tuple[str, dict[str, Any]]:
-    """Trees that predict ratings, and their error on the held-out people."""
+    """Returns the trees that predict ratings, and their error on the held-out people."""
     rated = np.isfinite(found.value)
     fit_on, check_on = rated & ~held_out, rated & held_out
     if fit_on.sum() < 20 or not np.isfinite(mean):
@@ -242,7 +237,7 @@ def _ratings(
 
 
 def _calibration(raw: Doubles, watched: Bools) -> Doubles:
-    """By bin of equal numbers: mean score, share watched, number."""
+    """Returns by bin of equal numbers the mean score, the share watched and the number."""
     order = np.argsort(raw, kind="stable")
     bins = [b for b in np.array_split(order, BINS) if len(b)]
     return np.array([[raw[b].mean(), watched[b].mean(), len(b)] for b in bins]).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""Out-of-fold examples: what a ranker learns from was found by a first stage that never saw it.
+"""This module makes out-of-fold examples: a ranker learns what a first stage found that never saw it.
 
 Random folds, for random splits: every fold hides a share of the interactions, the first stage and all facts
 learn from the others. Folds in time, for what comes later: known is everything before a moment, to be
@@ -7,9 +7,9 @@ found what comes next. Either way `LeakError` refuses examples that see their ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.rank.fact_check import check_facts
-from butaca.rank.facts import Facts
+from butaca.rank.facts import TrainFacts
 from butaca.rank.features import RankFeature
+from butaca.rank.first_stage import FirstStage
 from butaca.rank.leaks import check_first_stage, check_histories, check_pairs, check_when
 from butaca.rank.learn import FactSettings
 from butaca.rank.matrix import candidates_of, matrix
@@ -28,26 +29,9 @@ from butaca.types import Codes, Floats, Ints
 How: TypeAlias = Literal["random", "time"]
 
 
-class FirstStage(Protocol):
-    """What retrieves: a Scorer. Where it has `item_vectors` [N, d] they serve as features."""
-
-    @property
-    def n_items(self) -> int:
-        """Size N of the catalogue."""
-        ...
-
-    def score(self, users: Codes) -> Floats:
-        """User codes [B] -> scores [B, N]."""
-        ...
-
-
-#: Fits a first stage on what is known.
-FitFirst = Callable[[Dataset], FirstStage]
-
-
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """What is known, and what is to be found.
+    """A Fold is what is known, and what is to be found.
 
     Attributes:
         known: what first stage and facts learn from, and histories are made of.
@@ -62,7 +46,7 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Candidates that are learned from, with features and outcomes, one person's after another's, best first.
+    """An Examples holds candidates that are learned from, one person's after another's, best first.
 
     Attributes:
         features: float32 [R, F].
@@ -91,7 +75,7 @@ def folds_of(
     label: float = 0.1,
     used: int | None = None,
 ) -> list[Fold]:
-    """Folds of training data.
+    """Returns folds of training data.
 
     Args:
         train: what all may be learned from; the test takes no part.
@@ -141,7 +125,7 @@ def folds_of(
 
 
 def _once(train: Dataset) -> Dataset:
-    """The last row of every pair, in the order of the data: a repeat in another fold would be a leak."""
+    """Returns the last row of every pair, in the data's order: a repeat in another fold would be a leak."""
     pair = train.user.astype(np.int64) * len(train.items) + train.item
     _, last = np.unique(pair[::-1], return_index=True)
     if len(last) == len(pair):
@@ -152,7 +136,7 @@ def _once(train: Dataset) -> Dataset:
 def examples_of(
     fold: Fold,
     first: FirstStage,
-    facts: Facts,
+    facts: TrainFacts,
     features: Sequence[RankFeature],
     n: int,
     histories: Histories | None = None,
@@ -160,7 +144,7 @@ def examples_of(
     best: int | None = None,
     whole: Codes | None = None,
 ) -> Examples:
-    """The candidates of everyone who has something to be found, with outcomes; what was had is left out.
+    """Returns the candidates of all who have something to be found, with outcomes; what was had is left out.
 
     Args:
         fold: known and to be found.
@@ -191,7 +175,7 @@ def examples_of(
 
 
 def joined(parts: Sequence[Examples]) -> Examples:
-    """Examples after one another."""
+    """Returns examples after one another."""
     names = ("features", "watched", "value", "user", "item", "group")
     return Examples(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
@@ -199,7 +183,7 @@ def joined(parts: Sequence[Examples]) -> Examples:
 def _some(
     fold: Fold,
     first: FirstStage,
-    facts: Facts,
+    facts: TrainFacts,
     features: Sequence[RankFeature],
     n: int,
     histories: Histories,

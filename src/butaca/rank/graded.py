@@ -1,4 +1,4 @@
-"""The graded target's own measure: NDCG where an item that is watched and liked is worth more."""
+"""This module measures the graded target: by NDCG where an item watched and liked is worth more."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLOCK = 1024
 
 
 def worth_of(ranker: Ranker, seen: Histories, test: Dataset) -> Doubles | None:
-    """What finding each test pair is worth, [P]: `settings.liked` where it was liked, else 1.
+    """Returns what finding each test pair is worth, [P]: `settings.liked` where it was liked, else 1.
 
     Liked is what training calls so: rated above the item's mean and the person's generosity, both of
     what was known, of which the test is no part. None where the test or the training has no ratings.
@@ -43,7 +43,7 @@ def worth_of(ranker: Ranker, seen: Histories, test: Dataset) -> Doubles | None:
 
 
 def compare_graded(both: Evaluation, first: Evaluation, worth: Doubles) -> Comparison:
-    """Graded NDCG@10 of both stages less that of the first, with a paired interval over users.
+    """Compares graded NDCG@10 of both stages with that of the first, with a paired interval over users.
 
     Args:
         both: an evaluation.
@@ -61,11 +61,11 @@ def compare_graded(both: Evaluation, first: Evaluation, worth: Doubles) -> Compa
 
 
 def _per_user(evaluation: Evaluation, worth: Doubles) -> Doubles:
-    """Of each of `evaluation.users`, a pair that is repeated counted once: its first."""
+    """Returns graded NDCG of each of `evaluation.users`, a pair that is repeated counted once: its first."""
     row = np.searchsorted(evaluation.users, evaluation.user)
     once = np.unique(row * evaluation.n_items + evaluation.item, return_index=True)[1]
     k = min(K, evaluation.n_items)
-    return graded_ndcg(evaluation.ranks[once], row[once], len(evaluation.users), k, worth[once])
+    return graded_ndcg(evaluation.ranks[once], row[once], len(evaluation.users), k, gain=worth[once])
 
 
 def _generosity(ranker: Ranker, seen: Histories, users: np.ndarray) -> Doubles:

@@ -1,4 +1,4 @@
-"""Judged as one: what retrieval allows, what ranking gains within it, for whom; a warning where it hurts."""
+"""This module judges both stages: what retrieval allows, what ranking gains, for whom, where it hurts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CEILINGS = (100, 300)
 
 @dataclass(frozen=True, eq=False)
 class RankVerdict:
-    """Two stages beside the first alone, seen items left out.
+    """A RankVerdict puts two stages beside the first alone, seen items left out.
 
     Attributes:
         first, both: evaluations of the same pairs.
@@ -53,7 +53,7 @@ class RankVerdict:
     target: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Figures by label, as the report keeps them."""
+        """Returns the figures by label, as the report keeps them."""
         return {
             "ceiling": {f"recall@{k}": value for k, value in self.ceiling.items()},
             "gains": {c.label: _numbers(c) for c in self.gains},
@@ -70,7 +70,7 @@ class RankVerdict:
 
 
 def judge_ranking(two: TwoStage, test: Dataset, seen: Histories | None = None) -> RankVerdict:
-    """The verdict on a second stage.
+    """Returns the verdict on a second stage.
 
     Args:
         two: both stages.
@@ -78,14 +78,14 @@ def judge_ranking(two: TwoStage, test: Dataset, seen: Histories | None = None) -
         seen: left out; None: what `two` has seen.
     """
     seen = two.seen if seen is None else seen
-    first, both = evaluate_scorer(two.first, test, seen), evaluate_scorer(two, test, seen)
+    first, both = evaluate_scorer(two.first, test, seen=seen), evaluate_scorer(two, test, seen=seen)
     return compare_stages(first, both, test, seen, two.ranker)
 
 
 def compare_stages(
     first: Evaluation, both: Evaluation, test: Dataset, seen: Histories, ranker: Ranker | None = None
 ) -> RankVerdict:
-    """The verdict from two evaluations of the same pairs.
+    """Returns the verdict from two evaluations of the same pairs.
 
     Args:
         first: of the first stage alone.
@@ -96,12 +96,14 @@ def compare_stages(
             is warned of by that measure too.
     """
     measures = [(metric, k) for metric, k, _ in MEASURES]
-    gains = compare_many(both, {"first": first}, measures)["first"]
+    gains = compare_many(both, {"first": first}, measures=measures)["first"]
     liked = None
     if test.value is not None and np.isfinite(test.value).any():
         likes = test.value > float(test.value[test.value == test.value].mean())
         if likes.any():
-            liked = compare_many(both.only(likes), {"": first.only(likes)}, [("top_k_accuracy", 10)])[""][0]
+            liked = compare_many(
+                both.only(likes), {"": first.only(likes)}, measures=[("top_k_accuracy", 10)]
+            )[""][0]
     worth = None if ranker is None else worth_of(ranker, seen, test)
     graded = None if worth is None else compare_graded(both, first, worth)
     target = "" if ranker is None else ranker.settings.target
@@ -121,7 +123,7 @@ def compare_stages(
 
 
 def ranking_hurts(gains: tuple[Comparison, ...]) -> Notice | None:
-    """A warning where the second stage loses on a measure of short lists and wins on none."""
+    """Returns a warning where the second stage loses on a measure of short lists and wins on none."""
     short = [c for c in gains if c.k is not None and c.k <= 20]
     lost = [c for c in short if c.word == "loses"]
     if not lost or any(c.word == "beats" for c in short):
@@ -134,15 +136,15 @@ def ranking_hurts(gains: tuple[Comparison, ...]) -> Notice | None:
 
 
 def kept_comparison(metric: str, k: int | None, row: Mapping[str, Any]) -> Comparison:
-    """A row of `RankVerdict.as_json` as the comparison that it was; nan for null."""
+    """Returns a row of `RankVerdict.as_json` as the comparison that it was; nan for null."""
     names = ("both", "first", "gain", "low", "high")
     ours, theirs, gain, low, high = (float("nan") if row[n] is None else float(row[n]) for n in names)
     return Comparison(metric, k, ours, theirs, gain, low, high, row["word"])
 
 
-def with_kept(verdict: RankVerdict, told: Mapping[str, Any]) -> RankVerdict:
-    """What needs ratings of the test, from the verdict of the fit: a folder keeps the pairs alone."""
-    liked, graded = told.get("liked"), told.get("graded")
+def with_kept(verdict: RankVerdict, kept: Mapping[str, Any]) -> RankVerdict:
+    """Returns what needs ratings of the test, from the verdict of the fit: a folder keeps the pairs alone."""
+    liked, graded = kept.get("liked"), kept.get("graded")
     return replace(
         verdict,
         liked=verdict.liked or (liked and kept_comparison("top_k_accuracy", 10, liked)),

@@ -1,28 +1,27 @@
-"""The leak guard: no training example's history or first stage may hold its positive.
+"""This module is the leak guard: no training example's history or first stage may hold its positive.
 
 Its facts are rank/fact_check.py's.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
+from butaca.rank.first_stage import FirstStage, HasSeen
 from butaca.types import Ints
 
 CURE = "Fit it on the fold's known interactions alone"
 
 
 class LeakError(SettingError):
-    """Something that a training example sees holds what it is to find."""
+    """A LeakError says that something a training example sees holds what it is to find."""
 
 
 def check_pairs(known: Dataset, label: Dataset) -> None:
-    """No pair of `label` is among `known`.
+    """Checks that no pair of `label` is among `known`.
 
     Raises:
         LeakError: names how many and the first.
@@ -33,7 +32,7 @@ def check_pairs(known: Dataset, label: Dataset) -> None:
 
 
 def check_histories(histories: Histories, label: Dataset, what: str = "the histories") -> None:
-    """No history holds its user's positive."""
+    """Checks that no history holds its user's positive."""
     user = np.repeat(np.arange(len(histories), dtype=np.int64), histories.lengths)
     had = user * len(label.items) + histories.items
     both = np.isin(_pairs(label), had)
@@ -41,9 +40,9 @@ def check_histories(histories: Histories, label: Dataset, what: str = "the histo
         raise _leak(what, label, np.flatnonzero(both))
 
 
-def check_first_stage(first: Any, known: Dataset, label: Dataset) -> None:
-    """A first stage that tells what it has seen has seen no positive and nobody else's later pairs either."""
-    seen = getattr(first, "seen", None)
+def check_first_stage(first: FirstStage, known: Dataset, label: Dataset) -> None:
+    """Checks that a first stage that says what it has seen has seen no positive, and no later pairs."""
+    seen = first.seen if isinstance(first, HasSeen) else None
     if not isinstance(seen, Histories):
         return
     check_histories(seen, label, "the first stage")
@@ -56,7 +55,7 @@ def check_first_stage(first: Any, known: Dataset, label: Dataset) -> None:
 
 
 def check_when(known: Dataset, label: Dataset, when: float | None) -> None:
-    """Of a fold in time: all that is known lies before the time of asking, and nothing to be found does.
+    """Checks that in a fold in time all that is known lies before the time of asking, and the rest after.
 
     Raises:
         LeakError: names how many do not, and the first.

@@ -1,4 +1,4 @@
-"""Learning facts (rank/facts.py) from the interactions that count as known."""
+"""This module learns facts (rank/facts.py) from the interactions that count as known."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.model.cold import features_of
 from butaca.model.features import Encoder, Text, encode_with_unknown
-from butaca.rank.facts import Doubles, Facts, Neighbours
+from butaca.rank.facts import Doubles, Neighbours, TrainFacts
 from butaca.rank.neighbours import linear, near, together
 from butaca.types import Codes, Floats
 
 
 @dataclass(frozen=True)
 class FactSettings:
-    """What is kept of the past.
+    """A FactSettings says what is kept of the past.
 
     Attributes:
         neighbours: items that speak for an item, in each item-to-item model.
@@ -53,8 +53,8 @@ def learn_facts(
     vectors: Floats | None = None,
     settings: FactSettings | None = None,
     neighbours: bool = True,
-) -> Facts:
-    """Facts of these interactions and nothing else.
+) -> TrainFacts:
+    """Learns the facts of these interactions and nothing else.
 
     Args:
         known: what counts as known.
@@ -76,7 +76,7 @@ def learn_facts(
     if vectors is None:
         vectors = np.zeros((n, 0), np.float32)
     length = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
-    return Facts(
+    return TrainFacts(
         users_of,
         int(np.count_nonzero(seen.lengths)),
         (vectors / np.maximum(length, 1e-12)).astype(np.float32),
@@ -101,7 +101,7 @@ def _neighbours(seen: Histories, user: Codes, n: int, s: FactSettings) -> dict[s
 
 
 def _in_time(seen: Histories, n: int, steps: int) -> dict[str, Any]:
-    """Counts between steps of time, first and median times."""
+    """Returns counts before steps of time, first and median times."""
     assert seen.time is not None
     when = seen.time.astype(np.float64)
     edges = np.linspace(when.min(), when.max() + 1.0, steps + 1)
@@ -119,7 +119,7 @@ def _in_time(seen: Histories, n: int, steps: int) -> dict[str, Any]:
 
 
 def _ratings(seen: Histories, n: int, prior: float) -> dict[str, Any]:
-    """Mean and deviation of each item's ratings, with `prior` ratings like those of all added."""
+    """Returns the mean and deviation of each item's ratings, with `prior` ratings like those of all added."""
     assert seen.value is not None
     known = np.isfinite(seen.value)
     item, value = seen.items[known], seen.value[known].astype(np.float64)
@@ -136,7 +136,7 @@ def _ratings(seen: Histories, n: int, prior: float) -> dict[str, Any]:
 
 
 def _columns(items: Entities, users_of: Floats, most: int) -> dict[str, Any]:
-    """What the items' table tells: labels by column, and numbers by column; texts are left out."""
+    """Returns what the items' table tells: labels by column, and numbers by column; texts are left out."""
     labels: dict[str, Floats] = {}
     numbers: dict[str, Floats] = {}
     for feature in features_of(items):
@@ -161,7 +161,7 @@ def _columns(items: Entities, users_of: Floats, most: int) -> dict[str, Any]:
 
 
 def _incidence(encoder: Encoder, items: Entities, users_of: Floats, most: int) -> Floats:
-    """What each item has of a column's values, [N, F]; rows sum to 1, or to 0 where nothing is known."""
+    """Returns what each item has of a column's values, [N, F]; rows sum to 1, or to 0 if nothing is known."""
     codes, weights = encode_with_unknown(encoder, items)
     codes = codes[:-1]  # the last row is that of an unknown item
     amount = np.broadcast_to(np.float32(1.0), codes.shape) if weights is None else weights[:-1]
@@ -176,7 +176,7 @@ def _incidence(encoder: Encoder, items: Entities, users_of: Floats, most: int) -
 
 
 def _audience(users: Entities, user: Codes, item: Codes, n: int, s: FactSettings) -> dict[str, Any]:
-    """Who has each item, by column of the users' table."""
+    """Returns who has each item, by column of the users' table."""
     audience: dict[str, Floats] = {}
     group_of: dict[str, Codes] = {}
     of_item = np.bincount(item, minlength=n).astype(np.float64)

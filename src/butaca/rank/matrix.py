@@ -1,4 +1,4 @@
-"""Declared features of candidates, side by side: what training and serving both call."""
+"""This module puts declared features of candidates side by side: training and serving both call it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from butaca.cores import cores
-from butaca.rank.facts import Facts
+from butaca.rank.facts import TrainFacts
 from butaca.rank.features import RankFeature, names_of
 from butaca.rank.people import People
 from butaca.rank.scene import Scene
@@ -20,13 +20,13 @@ BLOCK = 16
 
 def matrix(
     features: Sequence[RankFeature],
-    facts: Facts,
+    facts: TrainFacts,
     people: People,
     candidates: Codes,
     scores: Floats,
     asked: Bools | None = None,
 ) -> Floats:
-    """All features of every candidate, float32 [R, F]: a person's after another's, -1 left out.
+    """Returns all features of every candidate, float32 [R, F]: a person's after another's, -1 left out.
 
     Args:
         features: declared.
@@ -61,7 +61,7 @@ def matrix(
 
 
 def candidates_of(scores: Floats, hidden: Sequence[Codes] | None, n: int) -> tuple[Codes, Floats]:
-    """The n best of each row of scores [B, N], what is hidden left out: codes and scores [B, C], best first.
+    """Returns the n best of each row of scores [B, N], less what is hidden: codes, scores [B, C], best first.
 
     Equal scores stand by code. -1 and -inf fill where fewer are left.
     """

@@ -1,4 +1,4 @@
-"""Which items speak for an item, by who had both: three item-to-item models, cut to the strongest weights.
+"""This module finds the items that speak for an item, by who had both: three models, cut to the strongest.
 
 They are stored by the item that is scored, so that a score is a gather over a candidate's neighbours.
 """
@@ -24,7 +24,7 @@ REACH = 3
 
 
 def together(matrix: sparse.csr_array, kept: int, shrinkage: float = 0.0) -> Neighbours:
-    """Item-kNN's cosines (baselines/item_knn.py) of who had what, sparse 0/1 [U, N]."""
+    """Returns item-kNN's cosines (baselines/item_knn.py) of who had what, sparse 0/1 [U, N]."""
     columns = matrix.T.tocsr()
     return _strongest(columns, matrix, np.diff(columns.indptr).astype(np.float32), kept, shrinkage)
 
@@ -32,7 +32,7 @@ def together(matrix: sparse.csr_array, kept: int, shrinkage: float = 0.0) -> Nei
 def near(
     user: Codes, item: Codes, time: Times, n_items: int, kept: int, span: float, shrinkage: float = 2.0
 ) -> Neighbours:
-    """Items had shortly after one another: exp(-positions apart / span), summed over users, as a cosine.
+    """Returns which items are had in a row: exp(-positions apart / span), summed over users, as a cosine.
 
     Two items of one page, one evening or one sitting. A user's positions are those in order of time.
     """
@@ -54,7 +54,7 @@ def near(
 
 
 def linear(matrix: sparse.csr_array, kept: int, l2: float | None = None) -> Neighbours:
-    """EASE's weights (baselines/ease.py) into each item, those of the largest size, negative ones too."""
+    """Returns EASE's weights (baselines/ease.py) into each item, the largest by size, negative ones too."""
     from butaca.baselines.ease import default_l2, inverse_of
 
     n = matrix.shape[1]
@@ -67,7 +67,7 @@ def linear(matrix: sparse.csr_array, kept: int, l2: float | None = None) -> Neig
 
 
 def _strongest(rows: Any, matrix: Any, count: Floats, kept: int, shrinkage: float) -> Neighbours:
-    """Rows of (rows @ matrix), or of rows, as cosines, cut."""
+    """Returns the rows of (rows @ matrix), or of rows, as cosines, cut."""
     n = len(count)
     length = np.sqrt(count)
     items, weights = [], []
@@ -86,7 +86,7 @@ def _strongest(rows: Any, matrix: Any, count: Floats, kept: int, shrinkage: floa
 
 
 def _cut(dense: Floats, kept: int) -> Neighbours:
-    """The largest `kept` weights of each row by size, in order of the items; ties to the first."""
+    """Returns the largest `kept` weights of each row by size, in order of the items; ties to the first."""
     kept = min(kept, dense.shape[1])
     size = np.abs(dense)
     chosen = np.sort(np.argpartition(-size, kept - 1, axis=1)[:, :kept], axis=1)

@@ -1,4 +1,4 @@
-"""Who candidates are ordered for, and when: histories, known users, the time of asking."""
+"""This module says who candidates are ordered for, and when: histories, known users, the time of asking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """A batch of B persons.
+    """A People is a batch of B persons.
 
     Attributes:
         rows: of `histories`, int32 [B]; a row outside them has no history.
@@ -37,7 +37,7 @@ class People:
         known_as: Codes | None = None,
         when: float | None = None,
     ) -> People:
-        """Users by their rows of `histories`.
+        """Returns users by their rows of `histories`.
 
         Args:
             users: rows of `histories`.
@@ -54,12 +54,12 @@ class People:
         return len(self.rows)
 
     def take(self, which: slice | NDArray[np.int64]) -> People:
-        """Some of them."""
+        """Returns some of these people."""
         return People(self.rows[which], self.histories, self.known_as[which], self.when[which])
 
 
 def latest(users: Codes, histories: Histories) -> Doubles:
-    """The latest time of each one's history, float64 [B]; see `People.of`."""
+    """Returns the latest time of each one's history, float64 [B]; see `People.of`."""
     out = np.full(len(users), np.nan)
     if histories.time is None or not len(histories.time):
         return out

@@ -1,4 +1,4 @@
-"""Ranker: orders the candidates that a first stage found, and says what moved them."""
+"""A Ranker orders the candidates that a first stage found, and says what moved them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import numpy as np
 
 from butaca.cores import cores
 from butaca.errors import SettingError
-from butaca.rank import features as kinds
 from butaca.rank.boosting import booster
-from butaca.rank.facts import Doubles, Facts
-from butaca.rank.features import RankFeature, names_of
+from butaca.rank.facts import Doubles, TrainFacts
+from butaca.rank.features import KINDS, RankFeature, kind_of, names_of
 from butaca.rank.learn import FactSettings
 from butaca.rank.matrix import matrix
 from butaca.rank.people import People
@@ -26,8 +25,8 @@ from butaca.types import Codes, Floats, Times
 MANY = 4096
 
 
-class Moved(NamedTuple):
-    """A feature's part in a candidate's score.
+class Contribution(NamedTuple):
+    """A Contribution is a feature's part in a candidate's score.
 
     Attributes:
         feature: its name.
@@ -41,7 +40,7 @@ class Moved(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """Candidates in their new order.
+    """A Ranked holds candidates in their new order.
 
     items int32 [B, C], best first, -1 where fewer; scores float64 [B, C], of these; place int64 [B, C],
     where each stood before.
@@ -54,7 +53,7 @@ class Ranked(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Ranker:
-    """LambdaMART (Burges 2010) over declared features, on top of the first stage's own score.
+    """A Ranker is LambdaMART (Burges 2010) over declared features, on top of the first stage's own score.
 
         score = log(share of exp(first stage's score) among the candidates) + weight * sum of trees
 
@@ -73,7 +72,7 @@ class Ranker:
     """
 
     settings: RankSettings
-    facts: Facts
+    facts: TrainFacts
     features: tuple[RankFeature, ...]
     trees: str
     ratings: str = ""
@@ -83,20 +82,20 @@ class Ranker:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """Of the columns of `matrix`."""
+        """Returns the names of the columns of `matrix`."""
         return names_of(self.features, self.facts)
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return self.facts.n_items
 
     def matrix(self, people: People, candidates: Codes, scores: Floats) -> Floats:
-        """Features of every candidate, float32 [R, F]; what training saw and what serving sees."""
+        """Returns the features of every candidate, float32 [R, F], the same in training and serving."""
         return matrix(self.features, self.facts, people, candidates, scores)
 
     def rank(self, people: People, candidates: Codes, scores: Floats) -> Ranked:
-        """Candidates in their new order; equal scores keep the first stage's.
+        """Orders candidates anew; equal scores keep the first stage's order.
 
         Args:
             people: the persons [B].
@@ -111,7 +110,7 @@ class Ranker:
         return Ranked(items, np.take_along_axis(given, order, axis=1), order)
 
     def scores(self, rows: Floats) -> Doubles:
-        """Scores of rows of `matrix`, [R]."""
+        """Returns the scores of rows of `matrix`, [R]."""
         if not len(rows):
             return np.zeros(0)
         start = rows[:, self.names.index("retrieval_share")].astype(np.float64)
@@ -121,28 +120,28 @@ class Ranker:
 
     def contributions(
         self, people: People, candidates: Codes, scores: Floats, top: int = 3
-    ) -> list[list[Moved]]:
-        """What moved each candidate most: SHAP values of the trees (Lundberg 2018), [R] lists of `top`.
+    ) -> list[list[Contribution]]:
+        """Returns what moved each candidate most: SHAP values of the trees (Lundberg 2018), [R] lists.
 
         In the order of `matrix`'s rows; the largest first, by size.
         """
         self._check(people, candidates, scores)
         return self.moved(self.matrix(people, candidates, scores), top)
 
-    def moved(self, rows: Floats, top: int = 3) -> list[list[Moved]]:
-        """What moved each of some rows of `matrix` most; see `contributions`."""
+    def moved(self, rows: Floats, top: int = 3) -> list[list[Contribution]]:
+        """Returns what moved each of some rows of `matrix` most; see `contributions`."""
         if not len(rows):
             return []
         parts: Doubles = np.asarray(self._trees.predict(rows, pred_contrib=True, num_threads=1))[:, :-1]
         parts = parts * self.settings.weight
         order = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :top]
         return [
-            [Moved(self.names[f], float(rows[r, f]), float(parts[r, f])) for f in mine if parts[r, f]]
+            [Contribution(self.names[f], float(rows[r, f]), float(parts[r, f])) for f in mine if parts[r, f]]
             for r, mine in enumerate(order.tolist())
         ]
 
     def predict_ratings(self, people: People, candidates: Codes, scores: Floats) -> Doubles:
-        """The rating that each would give to each candidate, [R].
+        """Returns the rating that each would give to each candidate, [R].
 
         Raises:
             SettingError: the training data had no ratings.
@@ -161,13 +160,13 @@ class Ranker:
         return np.clip(predicted + base_rating(rows, self.names, self.facts.mean_rating), low, high)
 
     def importance(self) -> dict[str, float]:
-        """By feature, its share of the trees' gain, the largest first."""
+        """Returns by feature its share of the trees' gain, the largest first."""
         return dict(sorted(self.gains.items(), key=lambda pair: -pair[1]))
 
     def people(
         self, users: Codes, histories: Any, known_as: Codes | None = None, now: Times | float | None = None
     ) -> People:
-        """People at the time that the ranker was trained for.
+        """Returns people at the time that the ranker was trained for.
 
         Args:
             users: rows of `histories`.
@@ -200,12 +199,12 @@ class Ranker:
     # On disk: arrays, JSON values, texts.
 
     def as_parts(self) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, str]]:
-        """Arrays, JSON values and texts by name; `from_parts` takes them back. Nothing is pickled."""
+        """Returns arrays, JSON values and texts by name; `from_parts` takes them back. Nothing is pickled."""
         arrays = self.facts.as_arrays() | {"calibration": self.calibration}
         numbers = {
             "settings": asdict(self.settings),
             "facts": self.facts.as_numbers(),
-            "features": [{"kind": type(f).__name__, **asdict(f)} for f in self.features],
+            "features": [{"kind": kind_of(f), **asdict(f)} for f in self.features],
             "gains": dict(self.gains),
             "about": dict(self.about),
         }
@@ -215,10 +214,12 @@ class Ranker:
     def from_parts(
         cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any], texts: Mapping[str, str]
     ) -> Ranker:
-        """A ranker from what `as_parts` gave."""
+        """Returns a ranker from what `as_parts` gave."""
         stored = dict(numbers["settings"])
         settings = RankSettings(**{**stored, "facts": FactSettings(**stored["facts"])})
-        facts = Facts.from_parts({n: a for n, a in arrays.items() if n != "calibration"}, numbers["facts"])
+        facts = TrainFacts.from_parts(
+            {n: a for n, a in arrays.items() if n != "calibration"}, numbers["facts"]
+        )
         return cls(
             settings,
             facts,
@@ -232,7 +233,7 @@ class Ranker:
 
 
 def base_rating(rows: Floats, names: Sequence[str], mean: float) -> Doubles:
-    """The item's mean and the person's generosity, of rows of `matrix` [R]: what ratings start from."""
+    """Returns the item's mean and the person's generosity, [R]: what ratings start from."""
     at = {name: i for i, name in enumerate(names)}
     if "rating" not in at:
         return np.full(len(rows), mean)
@@ -241,8 +242,7 @@ def base_rating(rows: Floats, names: Sequence[str], mean: float) -> Doubles:
 
 def _feature(stored: Mapping[str, Any]) -> RankFeature:
     fields = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items() if n != "kind"}
-    kind: Any = getattr(kinds, str(stored["kind"]), None)
-    if not (isinstance(kind, type) and issubclass(kind, RankFeature)):
+    kind = KINDS.get(str(stored["kind"]))
+    if kind is None:
         raise SettingError("A stored feature is one that this version computes", repr(stored["kind"]))
-    made: RankFeature = kind(**fields)
-    return made
+    return kind(**fields)

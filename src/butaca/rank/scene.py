@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from butaca.rank.facts import Doubles, Facts
+from butaca.rank.facts import Doubles, TrainFacts
 from butaca.rank.people import People
 from butaca.types import Bools, Codes, Floats, Ints
 
@@ -24,7 +24,7 @@ PRIOR = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Candidates of a batch of persons.
+    """A Scene holds the candidates of a batch of persons.
 
     Attributes:
         facts: of the catalogue.
@@ -34,7 +34,7 @@ class Scene:
         asked: which places have a row, bool [B, C]; None: all that hold a candidate.
     """
 
-    facts: Facts
+    facts: TrainFacts
     people: People
     candidates: Codes
     scores: Floats
@@ -42,22 +42,22 @@ class Scene:
 
     @functools.cached_property
     def real(self) -> Bools:
-        """Which places hold a candidate, bool [B, C]."""
+        """Returns which places hold a candidate, bool [B, C]."""
         return self.candidates >= 0
 
     @functools.cached_property
     def row(self) -> Ints:
-        """Person of each row, [R]."""
+        """Returns the person of each row, [R]."""
         return np.repeat(np.arange(len(self.people)), self.rows.sum(axis=1))
 
     @functools.cached_property
     def rows(self) -> Bools:
-        """Which places have a row, bool [B, C]."""
+        """Returns which places have a row, bool [B, C]."""
         return self.real if self.asked is None else self.real & self.asked
 
     @functools.cached_property
     def item(self) -> Codes:
-        """Candidate of each row, [R]."""
+        """Returns the candidate of each row, [R]."""
         item: Codes = self.candidates[self.rows]
         return item
 
@@ -65,28 +65,28 @@ class Scene:
 
     @functools.cached_property
     def entries(self) -> tuple[Ints, Ints]:
-        """Person and place in the histories of each entry, [m] each."""
+        """Returns the person and the place in the histories of each entry, [m] each."""
         return self.people.histories.rows(self.people.rows)
 
     @functools.cached_property
     def had(self) -> Codes:
-        """Item of each entry, [m]."""
+        """Returns the item of each entry, [m]."""
         had: Codes = self.people.histories.items[self.entries[1]]
         return had
 
     @functools.cached_property
     def bounds(self) -> Ints:
-        """Entries of person b are those from bounds[b] to bounds[b + 1], [B + 1]."""
+        """Returns the bounds of entries: person b's are those from bounds[b] to bounds[b + 1], [B + 1]."""
         return np.searchsorted(self.entries[0], np.arange(len(self.people) + 1))
 
     @functools.cached_property
     def length(self) -> Doubles:
-        """Entries of each person, [B]."""
+        """Returns the number of entries of each person, [B]."""
         return np.diff(self.bounds).astype(np.float64)
 
     @functools.cached_property
     def value(self) -> Doubles:
-        """Rating of each entry, [m]; nan without."""
+        """Returns the rating of each entry, [m]; nan without."""
         value = self.people.histories.value
         if value is None or self.facts.rating is None:
             return np.full(len(self.had), np.nan)
@@ -94,7 +94,7 @@ class Scene:
 
     @functools.cached_property
     def generosity(self) -> Doubles:
-        """Mean of each one's ratings less those items' own means, drawn to 0, [B]."""
+        """Returns the mean of each one's ratings less those items' own means, drawn to 0, [B]."""
         if self.facts.rating is None:
             return np.zeros(len(self.people))
         off = self.value - self.facts.rating[self.had]
@@ -105,7 +105,7 @@ class Scene:
 
     @functools.cached_property
     def liked(self) -> Doubles:
-        """Rating of each entry less the item's mean and the person's generosity, [m]; 0 without."""
+        """Returns each entry's rating less the item's mean and the person's generosity, [m]; 0 without."""
         if self.facts.rating is None:
             return np.zeros(len(self.had))
         off = self.value - self.facts.rating[self.had] - self.generosity[self.entries[0]]
@@ -113,7 +113,7 @@ class Scene:
 
     @functools.cached_property
     def place(self) -> Doubles:
-        """Of each entry: how many of the person's are later, [m]; by code where nothing tells."""
+        """Returns for each entry how many of the person's are later, [m]; by code where nothing tells."""
         time = self.people.histories.time
         row, at = self.entries
         when = np.zeros(len(at)) if time is None else time[at].astype(np.float64)
@@ -124,22 +124,22 @@ class Scene:
 
     @functools.cached_property
     def late(self) -> Doubles:
-        """How much each entry counts as late, [m]."""
+        """Returns how much each entry counts as late, [m]."""
         return np.exp(-self.place / LATE)
 
     @functools.cached_property
     def entry_of(self) -> Codes:
-        """The entry of each item in each one's history, int32 [B, N]; -1 for what was not had."""
+        """Returns the entry of each item in each one's history, int32 [B, N]; -1 for what was not had."""
         out = np.full((len(self.people), self.facts.n_items), -1, dtype=np.int32)
         out[self.entries[0], self.had] = np.arange(len(self.had), dtype=np.int32)
         return out
 
     def by_person(self, entries: Doubles) -> Doubles:
-        """Sums of a value of each entry, [m] -> [B]."""
+        """Returns the sums of a value of each entry, [m] -> [B]."""
         return np.asarray(np.bincount(self.entries[0], entries, len(self.people)), dtype=np.float64)
 
     def mean(self, entries: Doubles) -> Doubles:
-        """Means of a value of each entry, what is nan left out, [m] -> [B]; nan for none."""
+        """Returns the means of a value of each entry, what is nan left out, [m] -> [B]; nan for none."""
         fine = np.isfinite(entries)
         count = self.by_person(fine.astype(np.float64))
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""How a ranker is trained: every setting, documented here and nowhere else."""
+"""This module documents every setting of a ranker's training, here and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from butaca.rank.learn import FactSettings
 
 @dataclass(frozen=True)
 class RankSettings:
-    """Of the second stage; chosen on validation slices of MovieLens 100K's training data (docs/ranking.md).
+    """A RankSettings says how the second stage is trained; chosen on MovieLens 100K (docs/ranking.md).
 
     Attributes:
         target: what counts as good: "watched", or "graded", where a rating above what

@@ -1,4 +1,4 @@
-"""TwoStage: a first stage and a ranker as one Scorer."""
+"""A TwoStage makes of a first stage and a ranker one Scorer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.rank.folds import FirstStage
+from butaca.rank.first_stage import FirstStage, answering
 from butaca.rank.matrix import candidates_of
 from butaca.rank.people import People
 from butaca.rank.ranker import Ranker
@@ -20,7 +20,7 @@ BLOCK = 256
 
 @dataclass(frozen=True, eq=False)
 class TwoStage:
-    """The first stage's scores, its best candidates in the ranker's order.
+    """A TwoStage gives the first stage's scores, its best candidates in the ranker's order.
 
     The candidates keep the first stage's scores as a set, and the ranker says whose is which, so that a score
     means what it meant and everything else stands where it stood. Each score is raised by a trifle, so that
@@ -49,11 +49,11 @@ class TwoStage:
 
     @property
     def n_items(self) -> int:
-        """Size N of the catalogue."""
+        """Returns the size N of the catalogue."""
         return self.first.n_items
 
     def score(self, users: Codes) -> Floats:
-        """User codes [B] -> scores [B, N]."""
+        """Scores the catalogue for user codes [B] -> [B, N]."""
         out = np.empty((len(users), self.n_items), dtype=np.float32)
         for at in range(0, len(users), BLOCK):
             block = users[at : at + BLOCK]
@@ -63,11 +63,11 @@ class TwoStage:
         return out
 
     def people(self, users: Codes) -> People:
-        """The persons behind user codes."""
+        """Returns the persons behind user codes."""
         return self.ranker.people(users, self.seen, now=self.now)
 
     def candidates(self, users: Codes, scores: Floats) -> tuple[Codes, Floats]:
-        """The first stage's best of each, seen left out, from its scores [B, N]."""
+        """Returns the first stage's best of each, seen left out, from its scores [B, N]."""
         return candidates_of(scores, [self.seen[int(u)] for u in users], self.ranker.settings.candidates)
 
     def _reorder(self, users: Codes, scores: Floats) -> None:
@@ -83,6 +83,5 @@ class TwoStage:
             scores[b, ranked.items[b][real]] = top + trifle * np.arange(n, n - len(top), -1, dtype=np.float32)
 
     def answering(self, seen: Histories) -> TwoStage:
-        """The same for other people, or longer histories, by their codes in `seen`."""
-        answering = getattr(self.first, "answering", None)
-        return TwoStage(self.first if answering is None else answering(seen), self.ranker, seen, self.now)
+        """Returns both stages for other people, or longer histories, by their codes in `seen`."""
+        return TwoStage(answering(self.first, seen), self.ranker, seen, self.now)

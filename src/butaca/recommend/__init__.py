@@ -1,1 +1,1 @@
-"""From vectors to lists: the Recommender, and the model folder it is saved in. numpy only."""
+"""This room makes lists of vectors: the Recommender, and the model folder it is saved in. numpy only."""

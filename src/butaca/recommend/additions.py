@@ -1,4 +1,4 @@
-"""New items in a trained model, through what is known of them: nothing is trained.
+"""This module adds new items to a trained model, through what is known of them: nothing is trained.
 
 Their vectors come from the map that training left beside the model (model/cold.py): what items like them
 have. Everything else stays as it is, to the bit; codes of the known items too.
@@ -28,7 +28,7 @@ SPLIT = "|"
 
 @dataclass(frozen=True)
 class Additions:
-    """What became of a table of new items.
+    """An Additions says what became of a table of new items.
 
     Attributes:
         new: ids that were added.
@@ -44,7 +44,7 @@ class Additions:
 
 
 def with_items(recommender: Recommender, table: Entities) -> tuple[Recommender, Additions]:
-    """A model with further items, and what became of each.
+    """Returns a model with further items, and what became of each.
 
     Args:
         recommender: the model.
@@ -60,7 +60,7 @@ def with_items(recommender: Recommender, table: Entities) -> tuple[Recommender, 
         raise SettingError(
             "New items enter a model that learned what the features of items say",
             f"a model of {len(items):,} items without such features",
-            "Fit with --recipe default on data whose items have features (--items FILE)",
+            'Fit recipe("default") (--recipe default) on data whose items have features (--items FILE)',
         )
     codes = items.ids.encode(table.ids.values)
     fresh = np.flatnonzero(codes == items.ids.unknown)
@@ -109,7 +109,7 @@ def with_items(recommender: Recommender, table: Entities) -> tuple[Recommender, 
 
 
 def _names(recommender: Recommender, table: Entities) -> dict[str, str]:
-    """Column of the model -> column of the table that holds the same."""
+    """Returns for each column of the model that of the table that holds the same."""
     there = {folded(name): name for name in table.columns}
     out = {}
     short = recommender.catalogue.filters.names()
@@ -124,7 +124,7 @@ def _names(recommender: Recommender, table: Entities) -> dict[str, str]:
 def _like(
     name: str, column: Column, given: Column | None, rows: Ints, labels: Mapping[str, list[str]]
 ) -> Column:
-    """Rows of a given column in the form of the model's; what is not given is missing.
+    """Returns the rows of a given column in the form of the model's; what is not given is missing.
 
     A label that the model does not know gets a code of its own, appended to `labels`.
     """
@@ -148,7 +148,7 @@ def _like(
 
 
 def _members(given: Column | None, row: int) -> Sequence[Any]:
-    """The values of a cell that may hold several."""
+    """Returns the values of a cell that may hold several."""
     if given is None:
         return ()
     if isinstance(given, Bags):
@@ -158,7 +158,7 @@ def _members(given: Column | None, row: int) -> Sequence[Any]:
 
 
 def _cell(given: Column, row: int) -> Any:
-    """One value of a column; several stand as one text."""
+    """Returns one value of a column; several stand as one text."""
     if isinstance(given, Bags):
         return SPLIT.join(map(str, given[row].tolist()))
     value = given[row]
@@ -166,7 +166,7 @@ def _cell(given: Column, row: int) -> Any:
 
 
 def _code(words: list[str], value: Any) -> int:
-    """Code of a label, by its word or its code; a new one is appended."""
+    """Returns the code of a label, by its word or its code; a new one is appended."""
     word = folded(str(value))
     for code, known in enumerate(words):
         if folded(known) == word:
@@ -186,7 +186,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _ids(items: Entities, table: Entities, rows: Ints) -> Values:
-    """The new ids, of the kind that the model's have."""
+    """Returns the new ids, of the kind that the model's have."""
     raw = table.ids.values[rows]
     if items.ids.is_text:
         return _texts([str(v) for v in raw.tolist()])
@@ -214,7 +214,7 @@ def _joined(items: Entities, new: Entities) -> Entities:
 def _longer(
     tower: QueryTower | None, history: Floats | None, head: Floats | None, n: int
 ) -> QueryTower | None:
-    """The tower with rows for the new items, so that they count in a history."""
+    """Returns the tower with rows for the new items, so that they count in a history."""
     if tower is None:
         return None
     weights = tower.history

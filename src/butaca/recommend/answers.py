@@ -1,4 +1,4 @@
-"""What a Recommender answers with: small frozen records."""
+"""This module holds what a Recommender answers with: small frozen records."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from butaca.rank.ranker import Moved
+    from butaca.rank.ranker import Contribution
 
 #: Where a list comes from; see `Recommendation`.
 Source: TypeAlias = Literal["history", "user", "features", "popularity", "similar"]
 
 
 class Reason(NamedTuple):
-    """An item of the history, and its part in a score.
+    """A Reason is an item of the history, and its part in a score.
 
     Attributes:
         id, title: of the item.
@@ -26,7 +26,7 @@ class Reason(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One recommended item.
+    """An Item is one recommended item.
 
     Attributes:
         id: as the table gave it.
@@ -48,12 +48,12 @@ class Item(NamedTuple):
     because: tuple[Reason, ...] = ()
     retrieval: float | None = None
     place: int | None = None
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[Contribution, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A list, best first.
+    """A Recommendation is a list, best first.
 
     Attributes:
         asked: the user as given; for `similar`, the title that was found.

@@ -1,4 +1,4 @@
-"""Where each item stands on a map of the catalogue: those that the same people have had are near.
+"""This module places each item on a map of the catalogue: those that the same people have had are near.
 
 At once by the first two principal components of the item vectors; then by t-SNE of the most popular, every
 other item at its nearest ones. The latter takes seconds, so a process of its own works it out once for a
@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from butaca.files import replacing
 from butaca.model.query import unit
 from butaca.recommend.recommender import Recommender
 from butaca.types import Floats
@@ -30,7 +31,7 @@ BLOCK = 1024
 
 
 def cache_folder() -> Path:
-    """Where maps are kept: BUTACA_CACHE, or the user's cache folder."""
+    """Returns where maps are kept: BUTACA_CACHE, or the user's cache folder."""
     root = os.environ.get("BUTACA_CACHE")
     if root:
         return Path(root) / "maps"
@@ -38,7 +39,7 @@ def cache_folder() -> Path:
 
 
 def sketched(vectors: Floats) -> Floats:
-    """Two principal components of the items' directions, each from 0 to 1 [N, 2]."""
+    """Returns two principal components of the items' directions, each from 0 to 1 [N, 2]."""
     rows = unit(vectors)
     if len(rows) < 2:
         return np.full((len(rows), 2), 0.5, dtype=np.float32)
@@ -49,7 +50,7 @@ def sketched(vectors: Floats) -> Floats:
 
 
 def drawn(vectors: Floats, popularity: Floats) -> Floats:
-    """By t-SNE of the most popular items, each coordinate from 0 to 1 [N, 2]."""
+    """Places items by t-SNE of the most popular ones, each coordinate from 0 to 1 [N, 2]."""
     from butaca.recommend.projection import project
 
     rows = unit(vectors)
@@ -70,7 +71,7 @@ def drawn(vectors: Floats, popularity: Floats) -> Floats:
 
 
 class CatalogueMap:
-    """The places of a saved model's items: sketched until they are drawn.
+    """A CatalogueMap holds the places of a saved model's items: sketched until they are drawn.
 
     Args:
         recommender: a loaded model; its version names the file.
@@ -86,7 +87,7 @@ class CatalogueMap:
         self._process: subprocess.Popen[bytes] | None = None
 
     def places(self) -> tuple[Floats, Literal["t-SNE", "PCA"]]:
-        """Places of all items, each coordinate from 0 to 1 [N, 2], and how they were found."""
+        """Returns the places of all items, each coordinate from 0 to 1 [N, 2], and how they were found."""
         if self._drawn is None and self._file.is_file():
             try:
                 found = np.load(self._file, allow_pickle=False)
@@ -101,7 +102,7 @@ class CatalogueMap:
         return self._sketch, "PCA"
 
     def start(self) -> None:
-        """Draw in a process of its own, at low priority, unless that was done."""
+        """Starts a process that draws the map, at low priority, unless that was done."""
         if self._process is not None or self.places()[1] == "t-SNE":
             return
         command = [sys.executable, "-m", "butaca.recommend.map", str(self._folder), str(self._file)]
@@ -112,30 +113,28 @@ class CatalogueMap:
         )
 
     def stop(self) -> None:
-        """End that process if it still works."""
+        """Ends the drawing process if it still works."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(10)
 
 
 def spread(places: Floats) -> Floats:
-    """Each coordinate from 0 to 1."""
+    """Returns places moved and scaled so that each coordinate runs from 0 to 1."""
     low, high = places.min(axis=0), places.max(axis=0)
     return np.asarray((places - low) / np.where(high > low, high - low, 1), dtype=np.float32)
 
 
 def main(folder: str, out: str) -> None:
-    """Draw the map of a model folder and write it, whole or not at all."""
+    """Draws the map of a model folder and writes it, whole or not at all."""
     if hasattr(os, "nice"):
         os.nice(10)
     recommender = Recommender.load(folder)
     places = drawn(recommender.item_vectors, recommender.popularity)
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+    with replacing(path) as file:
         np.save(file, places, allow_pickle=False)
-    os.replace(temporary, path)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who a list is for: what is known of them, what they have had, what they want less of."""
+"""This module says who a list is for: what is known of them, what they have had and want less of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from butaca.types import Codes
 
 
 class Given(NamedTuple):
-    """One item of a history that was given.
+    """A Given is one item of a history that was given.
 
     Attributes:
         item: id or title.
@@ -29,7 +29,7 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """Someone to recommend to.
+    """A Person is someone to recommend to.
 
     Attributes:
         code: of the user; the unknown user's for someone new.
@@ -47,7 +47,7 @@ class Person:
 
 
 def as_given(history: Iterable[Any] | str) -> list[Given]:
-    """A history as people write it: ids, titles, (item, value) or (item, value, time), or mappings of these.
+    """Reads a history as people write it: ids, titles, (item, value[, time]), or mappings of these.
 
     >>> as_given(["Toy Story", ("Aladdin", 4.0)])
     [Given(item='Toy Story', value=None, time=None), Given(item='Aladdin', value=4.0, time=None)]
@@ -70,14 +70,14 @@ def as_given(history: Iterable[Any] | str) -> list[Given]:
 
 
 def distinct(codes: Sequence[int]) -> Codes:
-    """Codes in their order, repeats left out [m]."""
+    """Returns the codes in their order, repeats left out [m]."""
     return np.array(list(dict.fromkeys(codes)), dtype=np.int32)
 
 
 def read(
     history: Sequence[Given], code_of: Callable[[Any], int | None]
 ) -> tuple[dict[int, Given], tuple[str, ...]]:
-    """What was given by code, the last of repeats, and what is not known."""
+    """Returns what was given by code, the last of repeats, and what is not known."""
     found: dict[int, Given] = {}
     unknown = []
     for one in history:
@@ -90,7 +90,7 @@ def read(
 
 
 def extended(seen: Histories, user: int, added: Mapping[int, Given]) -> Histories:
-    """The stored history of a user with further items, one row; of these alone for someone new.
+    """Returns the stored history of a user with further items, one row; of these alone for someone new.
 
     What is stored of an item that was given again is kept. Where the stored ones have values or times, so
     has the row: an item without a value counts as not rated, one without a time as the latest.
@@ -111,4 +111,4 @@ def extended(seen: Histories, user: int, added: Mapping[int, Given]) -> Historie
         times = [added[c].time for c in fresh]
         time = np.concatenate([time[at], np.array([now if t is None else t for t in times], dtype=np.int64)])
     items = np.concatenate([had, np.array(fresh, dtype=np.int32)])
-    return Histories.from_pairs(np.zeros(len(items), np.int32), items, 1, value, time)
+    return Histories.from_pairs(np.zeros(len(items), np.int32), items, n_users=1, value=value, time=time)

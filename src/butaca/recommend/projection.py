@@ -1,4 +1,4 @@
-"""A map of vectors: their first two principal components, or an exact t-SNE of some two thousand."""
+"""This module maps vectors: by two principal components, or an exact t-SNE of some two thousand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Map = NDArray[np.float64]
 
 
 def principal(vectors: Floats, n: int) -> Map:
-    """The first n principal components [N, n]; signs such that each axis's largest entry is positive.
+    """Returns the first n principal components [N, n], each axis's largest entry positive.
 
     >>> principal(np.array([[3, 0], [-3, 0], [0, 1], [0, -1]], dtype=np.float32), 1).round().ravel()
     array([ 3., -3., -0., -0.])
@@ -45,7 +45,7 @@ def principal(vectors: Floats, n: int) -> Map:
 
 
 def project(vectors: Floats, seed: int = 0) -> tuple[Map, Literal["t-SNE", "PCA"]]:
-    """Two coordinates of each row [N, 2] by the direction of its vector, and how they were found."""
+    """Returns two coordinates of each row [N, 2] by the direction of its vector, and how they were found."""
     rows = unit(vectors)
     if len(rows) < LEAST:
         return principal(rows, 2), "PCA"
@@ -54,7 +54,7 @@ def project(vectors: Floats, seed: int = 0) -> tuple[Map, Literal["t-SNE", "PCA"
 
 
 def affinities(points: Map, perplexity: float) -> sparse.csr_array:
-    """Symmetric neighbour probabilities [N, N], sparse, of sum 1.
+    """Returns the symmetric neighbour probabilities [N, N], sparse, of sum 1.
 
     p(j | i) falls off as exp(-beta_i |x_i - x_j|^2) over the 3 * perplexity nearest, with beta_i found
     by bisection so that its entropy is log(perplexity) (van der Maaten and Hinton 2008).
@@ -79,7 +79,7 @@ def affinities(points: Map, perplexity: float) -> sparse.csr_array:
 
 
 def tsne(points: Map, perplexity: float = PERPLEXITY, seed: int = 0) -> Map:
-    """Exact t-SNE [N, 2] (van der Maaten and Hinton 2008), from the first two components.
+    """Returns exact t-SNE [N, 2] (van der Maaten and Hinton 2008), from the first two components.
 
     Attraction runs over the sparse affinities; repulsion over all pairs, a block of rows at a time:
 
@@ -108,7 +108,7 @@ def tsne(points: Map, perplexity: float = PERPLEXITY, seed: int = 0) -> Map:
 
 
 def _repulsion(y: Map) -> Map:
-    """sum_j w_ij^2 (y_i - y_j) / Z, [N, 2], Z the sum of w over all pairs."""
+    """Returns sum_j w_ij^2 (y_i - y_j) / Z, [N, 2], Z the sum of w over all pairs."""
     n = len(y)
     y32 = y.astype(np.float32)
     square = (y32**2).sum(axis=1)
@@ -128,7 +128,7 @@ def _repulsion(y: Map) -> Map:
 
 
 def _nearest(points: Map, k: int) -> tuple[Ints, Map]:
-    """The k nearest of each point, nearest first, itself left out: rows [N, k], squared distance [N, k]."""
+    """Returns the k nearest of each point, itself left out: rows [N, k], squared distance [N, k]."""
     square = (points**2).sum(axis=1)
     distance = np.maximum(square[:, None] + square - 2 * points @ points.T, 0)
     np.fill_diagonal(distance, np.inf)
@@ -137,7 +137,7 @@ def _nearest(points: Map, k: int) -> tuple[Ints, Map]:
 
 
 def neighbours(vectors: Floats, of: Ints, k: int) -> tuple[Ints, Floats]:
-    """The k rows of [N, d] with the highest cosine to each row `of` [M], itself left out: [M, k] each."""
+    """Returns the k rows of [N, d] with the highest cosine to each row `of` [M], less itself: [M, k] each."""
     rows = unit(vectors)
     k = min(k, max(len(rows) - 1, 0))
     cosine = rows[of] @ rows.T

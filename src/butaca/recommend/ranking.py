@@ -1,21 +1,22 @@
-"""The second stage of a list: the retrieved candidates in the ranker's order, and what moved each."""
+"""This module puts retrieved candidates in the ranker's order, and says what moved each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
 from butaca.rank.people import People
-from butaca.rank.ranker import Moved, Ranker
-from butaca.recommend.answers import Item
+from butaca.rank.ranker import Contribution, Ranker
+from butaca.recommend.answers import Item, Reason
 from butaca.types import Bools, Codes, Floats, Ints
 
 
 class Ordered(NamedTuple):
-    """Candidates after the second stage.
+    """An Ordered holds candidates after the second stage.
 
     items int32 [C]; scores float32 [C], the ranker's; retrieval float32 [C], the first stage's; place int64
     [C], where each stood before, from 0; moved, for the first of them, what moved it most.
@@ -25,7 +26,7 @@ class Ordered(NamedTuple):
     scores: Floats
     retrieval: Floats
     place: Ints
-    moved: list[tuple[Moved, ...]]
+    moved: list[tuple[Contribution, ...]]
 
 
 def ordered(
@@ -37,7 +38,7 @@ def ordered(
     row: int,
     explained: int = 0,
 ) -> Ordered:
-    """One person's candidates in the ranker's order.
+    """Returns one person's candidates in the ranker's order.
 
     Items that entered the catalogue after the ranker was trained keep their places: it knows nothing of them.
 
@@ -62,7 +63,7 @@ def ordered(
     final = np.full(len(items), np.nan)
     final[known] = points[order]
     final = filled(final)
-    moved: list[tuple[Moved, ...]] = []
+    moved: list[tuple[Contribution, ...]] = []
     if explained:
         chosen = after[:explained]
         mine = chosen[known[chosen]]
@@ -72,10 +73,50 @@ def ordered(
     return Ordered(items[after], final.astype(np.float32), scores[after], after, moved)
 
 
+def listed(
+    found: Ordered,
+    chosen: Ints,
+    catalogue: Catalogue,
+    *,
+    reasons: Sequence[tuple[Reason, ...]] | None,
+    beyond: Iterable[tuple[int, float]],
+    after: int,
+) -> tuple[Item, ...]:
+    """Returns a list of the chosen candidates, and what lies beyond the candidates as it was retrieved.
+
+    Args:
+        found: the candidates after the second stage.
+        chosen: rows of these, in the order of the list.
+        catalogue: names the items.
+        reasons: for each of the chosen, or None.
+        beyond: code and retrieval score of what follows, scored a trifle below the list's end each.
+        after: candidates that were retrieved before these.
+    """
+    ids, titles = catalogue.ids, catalogue.titles
+    out = [
+        Item(
+            ids[found.items[c]],
+            titles[found.items[c]],
+            float(found.scores[c]),
+            "ranker",
+            reasons[i] if reasons else (),
+            float(found.retrieval[c]),
+            int(found.place[c]) + 1,
+            found.moved[c] if c < len(found.moved) else (),
+        )
+        for i, c in enumerate(chosen.tolist())
+    ]
+    floor = out[-1].score if out else 0.0
+    for place, (code, score) in enumerate(beyond, start=after + 1):
+        floor = float(np.nextafter(np.float32(floor), np.float32(-np.inf)))
+        out.append(Item(ids[code], titles[code], floor, "retrieval", (), score, place))
+    return tuple(out)
+
+
 def placed(
     items: Sequence[Item], codes: Codes, popularity: Floats, excluded: Codes, allowed: Bools | None
 ) -> tuple[Item, ...]:
-    """Items with the places that popularity gives them: what someone unknown gets without ranking.
+    """Returns items with the places that popularity gives them: what someone unknown gets unranked.
 
     Args:
         items: a list.
@@ -95,7 +136,7 @@ def placed(
 
 
 def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
-    """The person as the ranker reads one; items that it does not know are left out of the history."""
+    """Returns the person as the ranker reads one; items that it does not know are left out of the history."""
     one = np.array([row], dtype=np.int32)
     _, at = histories.rows(one)
     items = histories.items[at]
@@ -104,16 +145,16 @@ def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
         histories = Histories.from_pairs(
             np.zeros(len(keep), np.int32),
             histories.items[keep],
-            1,
-            None if histories.value is None else histories.value[keep],
-            None if histories.time is None else histories.time[keep],
+            n_users=1,
+            value=None if histories.value is None else histories.value[keep],
+            time=None if histories.time is None else histories.time[keep],
         )
         one = np.zeros(1, dtype=np.int32)
     return ranker.people(one, histories, np.array([user], dtype=np.int32))
 
 
 def filled(scores: np.ndarray) -> np.ndarray:
-    """Scores in falling order, where what has none takes that of the item before it."""
+    """Returns scores in falling order, where what has none takes that of the item before it."""
     out = scores.copy()
     last = np.nanmax(out) if np.isfinite(out).any() else 0.0
     for i, value in enumerate(out.tolist()):

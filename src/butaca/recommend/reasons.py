@@ -1,4 +1,4 @@
-"""Why an item is in a list: the exact share of each item of the history in its score.
+"""This module says why an item is in a list: the exact share of each item of the history in its score.
 
 A query vector without hidden layers is a sum over the history (model/query.py), so
 
@@ -22,7 +22,7 @@ from butaca.types import Codes, Floats
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """Shares of a history in some scores.
+    """A Shares holds the shares of a history in some scores.
 
     Attributes:
         items: codes of the history [m].
@@ -35,15 +35,15 @@ class Shares:
     rest: Floats
 
     def total(self) -> Floats:
-        """The scores, [k]."""
+        """Returns the scores, [k]."""
         out: Floats = self.shares.sum(axis=0) + self.rest
         return out
 
 
 def shares_of(
-    tower: QueryTower, histories: Histories, known_as: int, vectors: Floats, bias: Floats | None
+    tower: QueryTower, histories: Histories, *, known_as: int, vectors: Floats, bias: Floats | None
 ) -> Shares | None:
-    """Shares of the one history of `histories` in the scores of candidates; None if the tower is no sum.
+    """Returns the shares of the one history in the scores of candidates; None if the tower is no sum.
 
     Args:
         tower: without hidden layers.
@@ -78,5 +78,5 @@ def shares_of(
 
 
 def _length(x: Floats) -> float:
-    """As `model.query.unit` divides by."""
+    """Returns the length that `model.query.unit` divides by."""
     return float(np.sqrt(np.square(x).sum() + np.float32(1e-12)))

@@ -1,32 +1,33 @@
-"""Recommender: retrieve, filter, order, explain, fall back; from vectors alone."""
+"""A Recommender retrieves, filters, orders, explains and falls back, from vectors alone."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from butaca.catalogue.filters import Where
 from butaca.catalogue.items import Catalogue
-from butaca.data.dataset import Dataset, Entities
-from butaca.data.histories import Histories
+from butaca.data.dataset import Dataset
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index, TopK
 from butaca.index.kinds import IndexKind, index_of
 from butaca.index.selection import best
-from butaca.model.cold import ColdItems
-from butaca.model.query import QueryTower, unit
+from butaca.model.query import unit
 from butaca.recommend.answers import Item, Reason, Recommendation, Source
-from butaca.recommend.parts import FittedTowers, parts_of
+from butaca.recommend.fitted import FittedTowers, parts_of
+from butaca.recommend.folder.bundle import damaged, load_bundle, save_bundle
+from butaca.recommend.ladder import rung, shares_in
+from butaca.recommend.parts import ModelParts
 from butaca.recommend.person import Given, Person, as_given, distinct, extended, read
-from butaca.recommend.reasons import Shares, shares_of
+from butaca.recommend.reasons import Shares
 from butaca.recommend.reorder import LEAST, POOL, check, fresh, varied
-from butaca.types import Bools, Codes, Floats, Ints, Scorer
+from butaca.types import Bools, Codes, Floats, Scorer
 
 if TYPE_CHECKING:  # loaded where a model has a second stage
     from butaca.rank.ranker import Ranker
@@ -34,54 +35,28 @@ if TYPE_CHECKING:  # loaded where a model has a second stage
 #: Users scored at once.
 BLOCK = 1024
 
-#: How much an item that a person wants less of counts against, beside the history's whole vector.
-LESS = 0.5
-
 #: Reasons named with an item.
 REASONS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Recommender:
-    """Exact lists from user and item vectors.
+class Recommender(ModelParts):
+    """A Recommender answers from a model's parts: exact lists from user and item vectors.
 
     Attributes:
-        users, items: the entities, in the order of the vectors.
-        user_vectors: [U + 1, d], the last for unknown users; item_vectors: [N, d].
-        item_bias: a term of each item alone [N], or None.
-        seen: training histories.
-        popularity: training interactions of each item, [N].
-        about: configuration, metrics and data of the model, as the folder's manifest keeps them.
-        test: held-out pairs of the split that the model was trained with, or None.
-        query_tower: makes vectors of new histories, or None where the model reads none.
-        user_features: columns of the users' table that the query tower reads, the id left out.
-        ranker: the second stage, or None.
-        cold: makes vectors of items that are known by their features alone, or None.
-        version: what tells this model from others, the start of its folder's digest; "" until saved.
         index: "exact", or "approximate" for catalogues of about a million items and more (extra `ann`);
             it is built anew with the object, and no part of the folder.
+        catalogue: the items by what a person calls them, and by the conditions that they meet.
+
+    The other attributes are those of `ModelParts`.
     """
 
-    users: Entities
-    items: Entities
-    user_vectors: Floats
-    item_vectors: Floats
-    seen: Histories
-    popularity: Floats
-    item_bias: Floats | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
-    test: tuple[Codes, Codes] | None = None
-    query_tower: QueryTower | None = None
-    user_features: tuple[str, ...] = ()
-    cold: ColdItems | None = None
-    ranker: Ranker | None = None
-    version: str = ""
     index: IndexKind = "exact"
 
     def __post_init__(self) -> None:
         derived = {
             "catalogue": Catalogue(self.items, self.popularity),
-            "_index": index_of(self.index, self.item_vectors, self.item_bias),
+            "_index": index_of(self.index, self.item_vectors, bias=self.item_bias),
             "_popular": ExactIndex(self.popularity[:, None]),
         }
         for name, value in derived.items():
@@ -98,22 +73,27 @@ class Recommender:
         train: Dataset,
         test: Dataset | None = None,
         about: Mapping[str, Any] | None = None,
-    ) -> Recommender:
-        """From a fitted model and the interactions that count as seen.
+    ) -> Self:
+        """Makes a Recommender of a fitted model and the interactions that count as seen.
 
         A tower that reads histories answers from these, also where it was trained on fewer.
         """
-        return cls(**parts_of(model, train, test), about=dict(about or {}))
+        return cls.of(parts_of(model, train, test=test, about=about))
+
+    @classmethod
+    def of(cls, parts: ModelParts, index: IndexKind = "exact") -> Self:
+        """Wraps the parts of a model, such as a folder holds, so that they answer."""
+        return cls(**{part.name: getattr(parts, part.name) for part in fields(ModelParts)}, index=index)
 
     # A Scorer, so that a saved model is judged like any other.
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self.items)
 
     def score(self, users: Codes) -> Floats:
-        """User codes [B] -> scores [B, N]."""
+        """Scores the catalogue for user codes [B] -> [B, N]."""
         known = (users >= 0) & (users < len(self.users))
         return self._index.scores(self.user_vectors[np.where(known, users, len(self.users))])
 
@@ -137,7 +117,7 @@ class Recommender:
         skip_unknown: bool = False,
         rank: bool = True,
     ) -> Recommendation:
-        """The k best items for one person, at once, without training.
+        """Returns the k best items for one person, at once, without training.
 
         The ladder: the history that is given, beside what the model has of the user; the stored history of
         a known user; what else is known of the user; what is popular. The answer's `source` names the rung.
@@ -172,7 +152,7 @@ class Recommender:
             left_out += [person.own, person.given]
         left_out.append(person.less)
         allowed = self.catalogue.allowed(where, allow)
-        source, query = self._rung(person, bool(given))
+        source, query = rung(self, person, bool(given))
         excluded = np.concatenate(left_out)
         titles = tuple(self.catalogue.titles[i] for i in given)
         if self.ranker is not None and rank and not freshness:
@@ -182,12 +162,12 @@ class Recommender:
                 items = self._placed(items, excluded, allowed)
             return Recommendation(user, items, source, titles, unknown, near)
         if query is None:
-            top = self._popular.top_k(np.ones((1, 1), np.float32), k, [excluded], allowed)
+            top = self._popular.top_k(np.ones((1, 1), np.float32), k, exclude=[excluded], allowed=allowed)
             return self._answer(user, top, 0, source, "popularity", unknown=unknown)
         if variety or freshness:
             top = self._reordered(query, k, excluded, allowed, variety, freshness)
         else:
-            top = self._index.top_k(query, k, [excluded], allowed)
+            top = self._index.top_k(query, k, exclude=[excluded], allowed=allowed)
         reasons = self._reasons(person, top.items[0]) if explain else None
         return self._answer(user, top, 0, source, "retrieval", reasons, titles, unknown)
 
@@ -202,14 +182,14 @@ class Recommender:
         variety: float,
         explain: bool,
     ) -> tuple[tuple[Item, ...], bool]:
-        """A list in the second stage's order; what lies beyond its candidates follows as retrieved.
+        """Returns a list in the second stage's order; what lies beyond its candidates follows as retrieved.
 
         With it, whether the candidates are approximate.
         """
-        from butaca.recommend.ranking import ordered
+        from butaca.recommend.ranking import listed, ordered
 
         n = ranker.settings.candidates
-        found = self._index.top_k(query, max(k, n), [excluded], allowed)
+        found = self._index.top_k(query, max(k, n), exclude=[excluded], allowed=allowed)
         real = found.items[0] >= 0
         codes, scores = found.items[0][real], found.scores[0][real]
         histories, row = (self.seen, person.code) if person.histories is None else (person.histories, 0)
@@ -219,26 +199,9 @@ class Recommender:
         if variety:
             chosen = varied(best_first.items.astype(np.int64), best_first.scores, self._units, k, variety)
         reasons = self._reasons(person, best_first.items[chosen]) if explain else None
-        ids, titles = self.catalogue.ids, self.catalogue.titles
-        out = [
-            Item(
-                ids[best_first.items[c]],
-                titles[best_first.items[c]],
-                float(best_first.scores[c]),
-                "ranker",
-                reasons[i] if reasons else (),
-                float(best_first.retrieval[c]),
-                int(best_first.place[c]) + 1,
-                best_first.moved[c] if c < len(best_first.moved) else (),
-            )
-            for i, c in enumerate(chosen.tolist())
-        ]
-        floor = out[-1].score if out else 0.0
-        rest = zip(codes[n:k].tolist(), scores[n:k].tolist(), strict=True)
-        for place, (code, score) in enumerate(rest, start=n + 1):
-            floor = float(np.nextafter(np.float32(floor), np.float32(-np.inf)))
-            out.append(Item(ids[code], titles[code], floor, "retrieval", (), score, place))
-        return tuple(out), found.approximate
+        beyond = zip(codes[n:k].tolist(), scores[n:k].tolist(), strict=True)
+        items = listed(best_first, chosen, self.catalogue, reasons=reasons, beyond=beyond, after=n)
+        return items, found.approximate
 
     def _placed(self, items: tuple[Item, ...], excluded: Codes, allowed: Bools | None) -> tuple[Item, ...]:
         from butaca.recommend.ranking import placed
@@ -247,7 +210,7 @@ class Recommender:
         return placed(items, codes, self.popularity, excluded, allowed)
 
     def two_stage(self) -> Scorer:
-        """Both stages as a Scorer; this model itself where it has no second one."""
+        """Returns both stages as a Scorer; this model itself where it has no second one."""
         if self.ranker is None:
             return self
         from butaca.rank.two_stage import TwoStage
@@ -257,7 +220,7 @@ class Recommender:
     def explain(
         self, items: Sequence[Any], user: Any = None, *, history: Sequence[Any] | None = None
     ) -> Shares | None:
-        """The exact share of everything that the person has had in the scores of these items.
+        """Returns the exact share of everything that the person has had in the scores of these items.
 
         Returns:
             Shares of the whole history, the stored and the given; None where the model is no sum over the
@@ -265,7 +228,7 @@ class Recommender:
         """
         person, _, _ = self._person(user, history, (), (), False)
         codes = np.array([self.find_item(item) for item in items], dtype=np.int64)
-        return self._shares(person, codes)
+        return shares_in(self, person, codes)
 
     def _person(
         self,
@@ -275,7 +238,7 @@ class Recommender:
         less: Sequence[Any],
         skip_unknown: bool,
     ) -> tuple[Person, list[int], tuple[str, ...]]:
-        """The person, the codes of `history` in its order, and what of it is not known."""
+        """Returns the person, the codes of `history` in its order, and what of it is not known."""
         code = self.users.ids.unknown if user is None else self.users.ids.code(user)
         own = self.seen[code]
         nothing = own[:0]
@@ -290,66 +253,9 @@ class Recommender:
         person = Person(code, own, histories, distinct(list(added)), distinct(list(against)))
         return person, list(given), unknown + not_there
 
-    def _rung(self, person: Person, given: bool) -> tuple[Source, Floats | None]:
-        """The first rung of the ladder that holds, and the query vector [1, D]; None: popularity."""
-        if person.histories is not None:
-            if self.query_tower is None:
-                raise SettingError(
-                    "A history is answered by a model whose query tower reads histories",
-                    f"a history of {len(person.given)} for a model that has vectors of its users only",
-                    "Fit with --recipe default, or with History() among the query's features",
-                )
-            one = np.zeros(1, dtype=np.int32)
-            query = self.query_tower(one, person.histories, np.array([person.code], dtype=np.int32))
-            source: Source = "history" if given else "user"
-        else:
-            query = self.user_vectors[person.code : person.code + 1]
-            if len(person.own):
-                source = "user"
-            elif self.user_features and person.code < len(self.users):
-                source = "features"
-            else:
-                return "popularity", None
-        if len(person.less) and self._less_tower is not None:
-            query = query - self._weight_of_less(person) * self._away(person.less)
-        return source, query
-
-    def _weight_of_less(self, person: Person) -> np.float32:
-        """How much what someone wants less of counts: as their history is trusted."""
-        assert self.query_tower is not None
-        n = len(person.own) if person.histories is None else len(person.histories.items)
-        return np.float32(LESS * self.query_tower.trust(n))
-
-    def _away(self, less: Codes) -> Floats:
-        """The vector of a history of what someone wants less of, [1, D]."""
-        assert self._less_tower is not None
-        row = Histories.from_pairs(np.zeros(len(less), np.int32), less, 1)
-        return self._less_tower(np.zeros(1, np.int32), row)
-
-    def _shares(self, person: Person, codes: Ints) -> Shares | None:
-        if self.query_tower is None:
-            return None
-        vectors = self.item_vectors[codes]
-        bias = None if self.item_bias is None else self.item_bias[codes]
-        histories = person.histories
-        if histories is None:
-            histories = extended(self.seen, person.code, {})
-        shares = shares_of(self.query_tower, histories, person.code, vectors, bias)
-        if shares is None or not len(person.less) or self._less_tower is None:
-            return shares
-        row = Histories.from_pairs(np.zeros(len(person.less), np.int32), person.less, 1)
-        away = shares_of(self._less_tower, row, -1, vectors, None)
-        assert away is not None
-        weight = self._weight_of_less(person)
-        return Shares(
-            np.concatenate([shares.items, away.items]),
-            np.concatenate([shares.shares, -weight * away.shares]),
-            shares.rest - weight * away.rest,
-        )
-
     def _reasons(self, person: Person, items: Codes) -> list[tuple[Reason, ...]] | None:
-        """For each item, the largest positive shares."""
-        shares = self._shares(person, items[items >= 0].astype(np.int64))
+        """Returns for each item the largest positive shares."""
+        shares = shares_in(self, person, items[items >= 0].astype(np.int64))
         if shares is None or not len(shares.items):
             return None
         ids, titles, of = self.catalogue.ids, self.catalogue.titles, shares.items.tolist()
@@ -363,7 +269,7 @@ class Recommender:
     def _reordered(
         self, query: Floats, k: int, exclude: Codes, allowed: Bools | None, variety: float, freshness: float
     ) -> TopK:
-        """A list for variety or freshness; its scores are the model's, with what freshness adds."""
+        """Returns a list for variety or freshness; its scores are the model's, with what freshness adds."""
         if k < 1:
             raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
         scores = self._index.scores(query)[0]
@@ -381,14 +287,14 @@ class Recommender:
         return TopK(items[None].astype(np.int32), values[None])
 
     def top_k(self, users: Codes, k: int = 10, exclude_seen: bool = True) -> TopK:
-        """The best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
+        """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
         exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
-        return self._index.top_k(self.user_vectors[users], k, exclude)
+        return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
 
     def recommend_many(
         self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True
     ) -> Iterator[Recommendation]:
-        """The lists of `recommend` for any number of users, in their order, in blocks that bound memory."""
+        """Yields the lists of `recommend` for any number of users, in order, in blocks that bound memory."""
         if self.ranker is not None:  # it orders one person's candidates at a time
             for user in users:
                 yield self.recommend(user, k, exclude_seen=exclude_seen)
@@ -406,7 +312,7 @@ class Recommender:
                     yield self.recommend(user, k, exclude_seen=exclude_seen)
 
     def similar(self, item: str, k: int = 10, where: Where | None = None) -> Recommendation:
-        """The items whose vectors point most nearly the same way (cosine), the item itself left out.
+        """Returns the items whose vectors point most nearly the same way (cosine), the item itself left out.
 
         Args:
             item: its title or id; case, accents and a missing year are forgiven.
@@ -426,7 +332,7 @@ class Recommender:
         return self._answer(self.catalogue.titles[code], top, 0, "similar", "similar")
 
     def find_item(self, asked: Any) -> int:
-        """Code of the item with this id, or with this title in a person's spelling.
+        """Returns the code of the item with this id, or with this title in a person's spelling.
 
         Raises:
             UnknownEntityError: none or several fit.
@@ -434,7 +340,7 @@ class Recommender:
         return self.catalogue.find(asked)
 
     def find_user(self, asked: Any) -> int:
-        """Code of a known user.
+        """Returns the code of a known user.
 
         Raises:
             UnknownEntityError: the model never saw that user.
@@ -450,19 +356,12 @@ class Recommender:
 
     @functools.cached_property
     def _units(self) -> Floats:
-        """Item vectors at length 1."""
+        """Returns the item vectors at length 1."""
         return unit(self.item_vectors)
 
     @functools.cached_property
     def _fresh(self) -> Floats:
         return fresh(self.catalogue.filters)
-
-    @functools.cached_property
-    def _less_tower(self) -> QueryTower | None:
-        """The query tower without what is known of users: what a history alone adds."""
-        if self.query_tower is None:
-            return None
-        return replace(self.query_tower, base=np.zeros_like(self.query_tower.base[-1:]), trusted_from=0)
 
     def _answer(
         self,
@@ -486,14 +385,15 @@ class Recommender:
         return Recommendation(user, items, source, history, unknown, top.approximate)
 
     def save(self, folder: str | Path) -> Path:
-        """Write the model folder; see butaca.recommend.folder.bundle."""
-        from butaca.recommend.folder.bundle import save_bundle
-
+        """Writes the model folder; see butaca.recommend.folder.bundle."""
         return save_bundle(self, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path, index: IndexKind = "exact") -> Recommender:
-        """Read a model folder; see butaca.recommend.folder.bundle."""
-        from butaca.recommend.folder.bundle import load_bundle
-
-        return load_bundle(Path(folder), index)
+    def load(cls, folder: str | Path, index: IndexKind = "exact") -> Self:
+        """Reads a model folder; see butaca.recommend.folder.bundle."""
+        path = Path(folder)
+        parts = load_bundle(path)
+        try:
+            return cls.of(parts, index)
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
+            raise damaged(path, f"its parts do not fit together ({error})") from error

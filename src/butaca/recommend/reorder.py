@@ -1,4 +1,4 @@
-"""Lists that trade some accuracy for variety or freshness; both off by default.
+"""This module makes lists that trade some accuracy for variety or freshness; both off by default.
 
 What they cost on MovieLens 100K is in docs/lists.md, measured by `python -m benchmarks.ranking.reorder`.
 """
@@ -21,7 +21,7 @@ POOL, LEAST = 5, 100
 
 
 def check(variety: float, freshness: float) -> None:
-    """Refuse what is out of range.
+    """Refuses a variety or freshness that is out of range.
 
     Raises:
         SettingError: variety outside 0 to 1, or freshness outside 0 to 10.
@@ -32,7 +32,7 @@ def check(variety: float, freshness: float) -> None:
 
 
 def fresh(filters: Filters) -> Floats:
-    """How new each item is, from 1 for the newest year down by half every ten years, [N]; 0 if not known.
+    """Returns how new each item is, 1 for the newest year, half ten years before, [N]; 0 if not known.
 
     Raises:
         SettingError: the items have no year.
@@ -50,7 +50,7 @@ def fresh(filters: Filters) -> Floats:
 
 
 def varied(codes: Ints, scores: Floats, vectors: Floats, k: int, variety: float) -> Ints:
-    """Positions of k of the candidates by maximal marginal relevance (Carbonell and Goldstein 1998).
+    """Returns positions of k candidates by maximal marginal relevance (Carbonell and Goldstein 1998).
 
     Each next item is the one with the highest (1 - variety) * relevance - variety * likeness, relevance
     being the score from 0 to 1 among the candidates, and likeness the largest cosine to an item chosen

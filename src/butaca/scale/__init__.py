@@ -1,1 +1,1 @@
-"""The same preparation, training and batch scoring for data that outgrow memory, and one machine."""
+"""This room prepares, trains and lists for data that outgrow memory, and one machine."""

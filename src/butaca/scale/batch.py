@@ -1,4 +1,4 @@
-"""The best items of every user, to Parquet: a task is a range of user codes.
+"""This module writes the best items of every user to Parquet: a task is a range of user codes.
 
     <out>/part-00000.parquet    user_id, rank (from 1), item_id, score; by user code, then rank
     <out>/manifest.json         k, the model's version, counts, names of the ids, checksums
@@ -25,10 +25,11 @@ from butaca.cores import cores
 from butaca.data.folders import read_manifest, writing
 from butaca.data.formats import quoted, session
 from butaca.errors import BundleError, ClusterError, SettingError
-from butaca.recommend.folder.bundle import load_bundle, version_of
+from butaca.files import move_file
 from butaca.recommend.folder.bundle import read_manifest as read_model
+from butaca.recommend.folder.bundle import version_of
 from butaca.recommend.recommender import BLOCK, Recommender
-from butaca.scale.pool import Runner, Told, local_runner
+from butaca.scale.pool import Runner, StageProgress, local_runner
 from butaca.scale.reading import own_folder
 from butaca.types import Codes, Values
 
@@ -37,8 +38,8 @@ Rows: TypeAlias = tuple[Values, Values, Values, Values]  # user codes, ranks, it
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What to list.
+class ListSettings:
+    """Holds what to list.
 
     Attributes:
         k: items for each user.
@@ -63,14 +64,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class ListTask:
-    """A range of user codes, first to last (exclusive).
+    """A ListTask is a range of user codes, first to last (exclusive).
 
     Attributes:
         number: of the part.
         model: the folder.
         version: of the model that the job began with.
         first, last: the range.
-        batch: what to list.
+        settings: what to list.
         work: where to write.
     """
 
@@ -79,13 +80,13 @@ class ListTask:
     version: str
     first: int
     last: int
-    batch: Batch
+    settings: ListSettings
     work: Path
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A range's file: where this attempt wrote it, its users, and its rows."""
+    """Says where an attempt wrote a range's file, how many users it has, and how many rows."""
 
     path: Path
     users: int
@@ -95,19 +96,19 @@ class Listed:
 def write_lists(
     model: str | PathLike[str],
     out: str | PathLike[str],
-    batch: Batch | None = None,
+    settings: ListSettings | None = None,
     *,
     runner: Runner | None = None,
-    told: Told | None = None,
+    progress: StageProgress | None = None,
 ) -> dict[str, Any]:
     """Writes the lists of every user that a model knows.
 
     Args:
         model: its folder.
         out: a new folder, or one of lists; it is there whole or not at all.
-        batch: what to list.
+        settings: what to list.
         runner: runs the tasks; processes of this machine, one a core, if not given.
-        told: called after each task.
+        progress: called after each task.
 
     Returns:
         The manifest.
@@ -116,45 +117,45 @@ def write_lists(
         BundleError: no model, or one that changes while the job runs.
         TableError: an `out` that holds something else.
     """
-    batch, folder = batch or Batch(), Path(os.path.abspath(model))
+    settings, folder = settings or ListSettings(), Path(os.path.abspath(model))
     version = version_of(read_model(folder))
     recommender = _recommender(str(folder), version)
     n_users = len(recommender.users)
     with writing(Path(out), KIND) as draft:
         work = draft.path / "work"
         work.mkdir()
-        starts = range(0, n_users, batch.part)
+        starts = range(0, n_users, settings.part)
         tasks = [
-            ListTask(n, folder, version, first, min(first + batch.part, n_users), batch, work)
+            ListTask(n, folder, version, first, min(first + settings.part, n_users), settings, work)
             for n, first in enumerate(starts)
         ]
         if runner is None:
             with local_runner(min(cores(), len(tasks))) as local:
-                rows = _run(local, tasks, draft.path, told)
+                rows = _run(local, tasks, draft.path, progress)
         else:
-            rows = _run(runner, tasks, draft.path, told)
+            rows = _run(runner, tasks, draft.path, progress)
         shutil.rmtree(work)
         draft.facts.update(
             format=FORMAT,
-            k=batch.k,
-            seen="left out" if batch.exclude_seen else "kept",
-            stages=2 if recommender.ranker is not None and batch.rank else 1,
+            k=settings.k,
+            seen="left out" if settings.exclude_seen else "kept",
+            stages=2 if recommender.ranker is not None and settings.rank else 1,
             model=version,
             names={"user_id": recommender.users.key, "item_id": recommender.items.key},
             n_users=n_users,
             n_rows=rows,
         )
-    return read_manifest(Path(out), KIND, "butaca batch MODEL --out FOLDER")
+    return read_manifest(Path(out), KIND, made_by="butaca batch MODEL --out FOLDER")
 
 
-def _run(runner: Runner, tasks: list[ListTask], out: Path, told: Told | None) -> int:
-    """Every task's file to its place; returns the rows. Each user's list is in one file, once."""
+def _run(runner: Runner, tasks: list[ListTask], out: Path, progress: StageProgress | None) -> int:
+    """Puts every task's file in its place; returns the rows. Each user's list is in one file, once."""
     rows = users = 0
     for task, one in zip(tasks, runner.map(lists, tasks), strict=True):
-        os.replace(one.path, out / f"part-{task.number:05d}.parquet")
+        move_file(one.path, out / f"part-{task.number:05d}.parquet")
         rows, users = rows + one.rows, users + one.users
-        if told is not None:
-            told("lists", task.number + 1, len(tasks))
+        if progress is not None:
+            progress("lists", task.number + 1, len(tasks))
     if users != tasks[-1].last:
         raise ClusterError("Every user has a list", f"{users:,} of {tasks[-1].last:,}", "Run again")
     return rows
@@ -164,8 +165,8 @@ def lists(task: ListTask) -> Listed:
     """Writes the lists of a range, to a file that no other attempt writes."""
     recommender = _recommender(str(task.model), task.version)
     users = np.arange(task.first, task.last, dtype=np.int32)
-    two_stages = recommender.ranker is not None and task.batch.rank
-    user, rank, item, score = (_one_by_one if two_stages else _at_once)(recommender, users, task.batch)
+    two_stages = recommender.ranker is not None and task.settings.rank
+    user, rank, item, score = (_one_by_one if two_stages else _at_once)(recommender, users, task.settings)
     path = own_folder(task.work, f"{task.number:05d}-") / "lists.parquet"
     columns: dict[str, Values] = {
         "user_id": recommender.users.ids.values[user],
@@ -180,19 +181,19 @@ def lists(task: ListTask) -> Listed:
     return Listed(path, len(users), len(user))
 
 
-def _at_once(recommender: Recommender, users: Codes, batch: Batch) -> Rows:
-    """The first stage's lists of user codes [B]."""
+def _at_once(recommender: Recommender, users: Codes, settings: ListSettings) -> Rows:
+    """Returns the first stage's lists of user codes [B]."""
     known = np.array([len(recommender.seen[int(u)]) > 0 for u in users], dtype=bool)
     known |= bool(recommender.user_features)  # else popularity answers
     parts = []
     of_known = users[known]
     for at in range(0, len(of_known), BLOCK):
         block = of_known[at : at + BLOCK]
-        top = recommender.top_k(block, batch.k, batch.exclude_seen)
+        top = recommender.top_k(block, settings.k, settings.exclude_seen)
         row, column = np.nonzero(top.items >= 0)
         parts.append((block[row], column, top.items[row, column], top.scores[row, column]))
     if not known.all():
-        popular = recommender.recommend(None, batch.k).items
+        popular = recommender.recommend(None, settings.k).items
         codes = recommender.items.ids.encode([item.id for item in popular])
         scores = np.array([item.score for item in popular], dtype=np.float32)
         n, rest = len(codes), users[~known]
@@ -203,10 +204,10 @@ def _at_once(recommender: Recommender, users: Codes, batch: Batch) -> Rows:
     return user[order], rank[order] + 1, item[order], score[order]
 
 
-def _one_by_one(recommender: Recommender, users: Codes, batch: Batch) -> Rows:
-    """Both stages' lists of user codes [B]; a tree does not forgive the last bit of a batch's products."""
+def _one_by_one(recommender: Recommender, users: Codes, settings: ListSettings) -> Rows:
+    """Returns both stages' lists of codes [B]; a tree does not forgive the last bit of a batch's products."""
     of = recommender.users.ids.values[users].tolist()
-    answers = [recommender.recommend(u, batch.k, exclude_seen=batch.exclude_seen).items for u in of]
+    answers = [recommender.recommend(u, settings.k, exclude_seen=settings.exclude_seen).items for u in of]
     lengths = [len(answer) for answer in answers]
     return (
         users.repeat(lengths),
@@ -218,12 +219,12 @@ def _one_by_one(recommender: Recommender, users: Codes, batch: Batch) -> Rows:
 
 @lru_cache(maxsize=1)
 def _recommender(folder: str, version: str) -> Recommender:
-    """A model, read once by each process.
+    """Returns a model, read once by each process.
 
     Raises:
         BundleError: it is not the version that the job began with.
     """
-    recommender = load_bundle(Path(folder))
+    recommender = Recommender.load(folder)
     if recommender.version != version:
         raise BundleError(
             "A model stays the same while its lists are written",

@@ -1,4 +1,4 @@
-"""A Ray cluster to work on: one that runs already, or one of this machine that ends with the work."""
+"""This module gives a Ray cluster to work on: a running one, or one of this machine for the work only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _JOIN = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_lev
 
 @dataclass(frozen=True)
 class Joined:
-    """A cluster that this process drives.
+    """A Joined is a cluster that this process drives.
 
     Attributes:
         address: of its head, as given; None for one of this machine.
@@ -51,10 +51,16 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[Joined]:
         ClusterError: nobody answers there, or Ray refuses.
     """
     if workers < 0:
-        raise SettingError("--workers is at least 1, or 0 for all cores", str(workers), "Pass 0 or more")
+        raise SettingError(
+            "Workers are at least 1, or 0 for all cores",
+            f"workers={workers}",
+            "Pass 0 or more (on the command line: --workers)",
+        )
     if importlib.util.find_spec("ray") is None:
         raise SettingError(
-            "--engine ray needs Ray", "a Python without it", "pip install 'butaca[ray]', on every machine"
+            "Work on a cluster (--engine ray) needs Ray",
+            "a Python without it",
+            "pip install 'butaca[ray]', on every machine",
         )
     if address is None:
         # Read by Ray when it is imported and by what it starts: without them it listens on every address.
@@ -96,7 +102,7 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[Joined]:
 
 
 def cores_of_cluster() -> int:
-    """Cores of the machines that are in the cluster now."""
+    """Returns the cores of the machines that are in the cluster now."""
     import ray
 
     resources: Any = ray.cluster_resources  # untyped
@@ -113,7 +119,7 @@ def _probe(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 1 << 16:
         raise SettingError(
-            "--address is HOST:PORT of the head of a Ray cluster",
+            "An address is HOST:PORT of the head of a Ray cluster",
             repr(address),
             "Pass the address that `ray start --head` printed, on a machine of the cluster",
         )
@@ -133,11 +139,13 @@ def _probe(address: str) -> None:
 def _refused(address: str | None, reason: str) -> ClusterError:
     if address is None:
         return ClusterError(
-            "Ray starts on this machine", reason, "Free memory and disk, or use --engine local"
+            "Ray starts on this machine",
+            reason,
+            "Free memory and disk, or work without a cluster (local_runner, or --engine local)",
         )
     return ClusterError(
-        "A Ray cluster answers at --address, and this machine is part of it",
+        "A Ray cluster answers at its address, and this machine is part of it",
         f"{address}: {reason}",
-        "Start one with `ray start --head` and join with `ray start --address`, or leave --address out "
-        "to use the cores of this machine",
+        "Start one with `ray start --head` and join with `ray start --address`, or leave address "
+        "(--address) out to use the cores of this machine",
     )

@@ -1,4 +1,4 @@
-"""The ids of users or items -> their codes, and the table of what is known of them."""
+"""This module gives the ids of users or items their codes, and writes the table of what is known of them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from butaca.scale.reading import Budget, spilling
 def write_ids(
     role: Role,
     key: str,
+    *,
     is_text: bool,
     met: Sequence[Path],
     work: Path,
@@ -48,8 +49,8 @@ def write_ids(
         parts, selected = ["FROM met"], [f"v AS {_name(key)}"]
         joined = "FROM codes"
         if table is not None:
-            opened = open_table(con, table, "features", [key])
-            field, found = load_keys(opened, role, key, is_text)
+            opened = open_table(con, table, table="features", wanted=[key])
+            field, found = load_keys(opened, role, name=key, is_text=is_text)
             parts.append(f"FROM {opened.table} SELECT {found.sql} AS v")
             loaded = set(_loaded(con, opened.table))
             joined += f" LEFT JOIN (FROM {opened.table} SELECT {found.sql} AS k, *) ON v = k"
@@ -80,7 +81,7 @@ def write_ids(
 
 
 def _feature(opened: Opened, field: Field) -> str:
-    """SQL of a feature; of text files, numbers where all filled cells are, none with leading zeros."""
+    """Returns a feature's SQL; of text files, numbers where all filled cells are, none with leading zeros."""
     if opened.text is None:
         return field.sql
     cell = field.sql

@@ -1,4 +1,4 @@
-"""The rows of one partition of the users -> codes, sorted and counted.
+"""This module codes, sorts and counts the rows of one partition of the users.
 
 Pure functions of a partition, the middle of preparing. Between them stand the few facts that need all of the
 data: vocabularies, the moment of a temporal split, where each user's rows begin. None removes what it reads,
@@ -25,7 +25,7 @@ DTYPES = {"item": np.int32, "value": np.float32, "time": np.int64}
 
 @dataclass(frozen=True)
 class Rule:
-    """Which interactions test, told from the interaction alone.
+    """A Rule says which interactions test, from the interaction alone.
 
     Attributes:
         split: "random", "temporal" or "none".
@@ -40,7 +40,7 @@ class Rule:
     cut: int | None = None
 
     def tests(self, user: Codes, item: Codes, time: Times | None) -> Bools:
-        """Which rows test, [n]."""
+        """Returns which rows test, [n]."""
         if self.split == "none":
             return np.zeros(len(user), dtype=bool)
         if self.split == "temporal":
@@ -55,7 +55,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class PartTask:
-    """One partition.
+    """A PartTask is one partition to be sorted or counted.
 
     Attributes:
         number: which.
@@ -80,14 +80,14 @@ class PartTask:
     bucket: int = -1
 
     def column(self, name: str) -> Values:
-        """A sorted column, from the disk."""
+        """Returns a sorted column, from the disk."""
         assert self.folder is not None
         return load(self.folder / f"{name}.npy")
 
 
 @dataclass(frozen=True, eq=False)
 class Sorted:
-    """What `sort` wrote, where, and found: rows that stay, repeats dropped, rows by bucket of time."""
+    """Holds what `sort` wrote, where, and found: rows that stay, repeats dropped, rows by bucket of time."""
 
     folder: Path
     rows: int
@@ -97,7 +97,7 @@ class Sorted:
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """Users of the partition, ascending [n], and their interactions on both sides [2, n]."""
+    """Holds users of the partition, ascending [n], and their interactions on both sides [2, n]."""
 
     users: Codes
     counts: Ints
@@ -131,7 +131,7 @@ def sort(task: PartTask) -> Sorted:
 
 
 def latest(key: Ints, time: Times | None, place: Ints) -> Ints:
-    """The rows that stay, by ascending key: of equal keys the latest, of equal times the last.
+    """Returns the rows that stay, by ascending key: of equal keys the latest, of equal times the last.
 
     >>> latest(np.array([7, 3, 7, 7]), np.array([5, 0, 9, 9]), np.array([0, 1, 2, 3])).tolist()
     [1, 3]
@@ -150,14 +150,14 @@ def latest(key: Ints, time: Times | None, place: Ints) -> Ints:
 
 
 def moments(task: PartTask) -> tuple[Times, Ints]:
-    """The different times within the task's bucket, and how many interactions each has."""
+    """Returns the different times within the task's bucket, and how many interactions each has."""
     time = task.column("time")
     found, counts = np.unique(time[bucket_of(time, task.span) == task.bucket], return_counts=True)
     return found, counts
 
 
 def count(task: PartTask) -> Counted:
-    """How many interactions of each user train and test."""
+    """Returns how many interactions of each user train and test."""
     user, is_test = _sides(task)
     users, first = np.unique(user, return_index=True)
     ends = np.append(first[1:], len(user)).astype(np.int64)
@@ -167,7 +167,7 @@ def count(task: PartTask) -> Counted:
 
 
 def load(path: Path) -> Values:
-    """An array from the disk, memory-mapped; an empty one, which can't be mapped, as it is."""
+    """Returns an array from the disk, memory-mapped; an empty one, which can't be mapped, as it is."""
     try:
         found: Values = np.load(path, mmap_mode="r")
     except ValueError:
@@ -176,14 +176,14 @@ def load(path: Path) -> Values:
 
 
 def bucket_of(time: Times, span: tuple[int, int]) -> Ints:
-    """Which of BUCKETS equal parts of the span a time is in."""
+    """Returns which of BUCKETS equal parts of the span a time is in."""
     width = (span[1] - span[0]) // BUCKETS + 1
     bucket: Ints = (time - span[0]) // width
     return bucket
 
 
 def with_cut(task: PartTask, cut: int) -> PartTask:
-    """The task once the moment of the split is known."""
+    """Returns the task once the moment of the split is known."""
     return replace(task, rule=replace(task.rule, cut=cut))
 
 
@@ -193,7 +193,7 @@ def _sides(task: PartTask) -> tuple[Codes, Bools]:
 
 
 def _mixed(pair: Values, seed: int) -> Values:
-    """53 bits that look random, of a pair and a seed: the finaliser of splitmix64, twice."""
+    """Returns 53 bits that look random, of a pair and a seed: the finaliser of splitmix64, twice."""
     with np.errstate(over="ignore"):
         x = pair + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed % 2**64)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Sorted partitions -> the columns of each side: a task writes a stripe of them, and nobody else that stripe.
+"""This module places sorted partitions in the columns of each side: a stripe a task, nobody else in it.
 
 The last pure function of preparing. Stripes begin and end where blocks of a file do, because machines that
 share files over a network write whole pages of them: two that wrote to one page would undo each other's work.
@@ -19,7 +19,7 @@ UNIT = 1 << 18  # rows of a block: a megabyte of four bytes each
 
 @dataclass(frozen=True)
 class Stripe:
-    """Rows first to last (exclusive) of a side's columns, but for the part of a block that its header takes.
+    """Holds rows first to last (exclusive) of a side's columns, but for what a block's header takes.
 
     Attributes:
         side: "train" or "test".
@@ -42,7 +42,7 @@ class Stripe:
 
 
 def stripes(n: int, most: int) -> list[tuple[int, int]]:
-    """Rows cut into at most so many stripes of whole units.
+    """Cuts rows into at most so many stripes of whole units.
 
     >>> [(a // UNIT, b // UNIT) for a, b in stripes(5 * UNIT, 3)], stripes(7, 3), stripes(0, 3)
     ([(0, 2), (2, 4), (4, 5)], [(0, 7)], [])
@@ -71,7 +71,7 @@ def place(task: Stripe) -> None:
 
 
 def _piece(task: Stripe, name: str, users: tuple[int, int]) -> dict[str, Values] | None:
-    """What a partition has of the task's side and users, by column."""
+    """Returns what a partition has of the task's side and users, by column."""
     of = task.work / "sorted" / name
     user = load(of / "user.npy")
     lo, hi = np.searchsorted(user, np.array(users, dtype=user.dtype)).tolist()
@@ -84,13 +84,13 @@ def _piece(task: Stripe, name: str, users: tuple[int, int]) -> dict[str, Values]
 
 
 def _span(task: Stripe, path: Path, n: int) -> tuple[int, int]:
-    """The rows of a column that begin and end with blocks of its file."""
+    """Returns the rows of a column that begin and end with blocks of its file."""
     lead = _header(path) // load(path).itemsize
     return task.first and task.first - lead, n if task.last == n else task.last - lead
 
 
 def _header(path: Path) -> int:
-    """Bytes before the first row."""
+    """Returns the bytes before the first row."""
     found = load(path)
     assert isinstance(found, np.memmap)
     return int(found.offset)

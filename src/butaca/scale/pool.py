@@ -1,4 +1,4 @@
-"""Who runs the pure functions of a partition: this process, a pool of processes, or Ray's tasks."""
+"""This module runs the pure functions of a partition: in this process, a pool of processes, or on Ray."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from butaca.errors import SettingError, TableError
 
 T = TypeVar("T")
 R = TypeVar("R")
-Told: TypeAlias = Callable[[str, int, int], None]  # stage, tasks done, tasks in all
+StageProgress: TypeAlias = Callable[[str, int, int], None]  # stage, tasks done, tasks in all
 
 
 class Runner(Protocol):
-    """Anything that applies a function of a module to tasks that can be pickled.
+    """A Runner applies a function of a module to tasks that can be pickled.
 
     Attributes:
         workers: how many tasks run at the same time.
@@ -28,23 +28,23 @@ class Runner(Protocol):
     one_machine: bool
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """The results in the order of the tasks; the first error is raised."""
+        """Returns the results in the order of the tasks; the first error is raised."""
         ...
 
 
 class Here:
-    """One task after the other, in this process."""
+    """Runs one task after the other, in this process."""
 
     workers = 1
     one_machine = True
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """The results in the order of the tasks."""
+        """Returns the results in the order of the tasks."""
         return map(function, tasks)
 
 
 class Pool:
-    """Processes of this machine."""
+    """Runs tasks in processes of this machine."""
 
     one_machine = True
 
@@ -52,14 +52,15 @@ class Pool:
         self._executor, self.workers = executor, workers
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """The results in the order of the tasks."""
+        """Returns the results in the order of the tasks."""
         try:
             yield from self._executor.map(function, tasks)
         except BrokenProcessPool as error:
             raise TableError(
                 "Every worker finishes its part",
                 "one that the system ended, most likely for want of memory",
-                "Lower --memory, which asks for smaller parts, or --workers",
+                "Lower memory, which asks for smaller parts, or workers "
+                "(on the command line: --memory, --workers)",
             ) from error
 
 
@@ -67,7 +68,11 @@ class Pool:
 def local_runner(workers: int) -> Iterator[Runner]:
     """This process for one worker, else a pool that ends with the block."""
     if workers < 1:
-        raise SettingError("--workers is at least 1", str(workers), "Pass 1 or more")
+        raise SettingError(
+            "Work has at least one worker",
+            f"workers={workers}",
+            "Pass 1 or more (on the command line: --workers)",
+        )
     if workers == 1:
         yield Here()
         return

@@ -1,4 +1,4 @@
-"""Tables of interactions -> prepared data: coded, split, sorted by user, memory-mapped.
+"""This module turns tables of interactions into prepared data: coded, split, sorted by user, memory-mapped.
 
     read    a task per file: check the cells, rows to partitions by a hash of the user     (reading.py)
     code    the sorted distinct ids of users and items, joined with what is known of them
@@ -13,22 +13,20 @@ are ranks of ids, rows are ordered by their codes, and a row's side depends on t
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 
-from butaca.data import fractal
 from butaca.data.columns import Role
-from butaca.data.folders import read_manifest, sha256, writing
-from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS, quoted, session
-from butaca.errors import SettingError, SplitError, TableError
+from butaca.data.folders import sha256, writing
+from butaca.data.formats import quoted, session
+from butaca.errors import SplitError, TableError
 from butaca.scale.coding import write_ids
 from butaca.scale.partition import (
     BUCKETS,
@@ -36,14 +34,14 @@ from butaca.scale.partition import (
     SIDES,
     PartTask,
     Rule,
-    SplitName,
     count,
     moments,
     sort,
     with_cut,
 )
 from butaca.scale.placing import Stripe, place, stripes
-from butaca.scale.pool import Runner, Told, local_runner
+from butaca.scale.pool import Runner, StageProgress, local_runner
+from butaca.scale.prepare_settings import MOST_PARTITIONS, Preparing, bytes_of, files_of, partitions_for
 from butaca.scale.prepared import FORMAT, KIND, Prepared
 from butaca.scale.reading import Budget, Read, ReadTask, read
 from butaca.types import Ints
@@ -51,68 +49,6 @@ from butaca.types import Ints
 T = TypeVar("T")
 
 FOR_DUCKDB, FOR_ROWS = 0.45, 0.35  # shares of a worker's memory
-ROW_BYTES = 130  # what sorting takes, a row
-MOST_PARTITIONS = 1024
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".dat")
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
-
-
-@dataclass(frozen=True)
-class Preparing:
-    """How to prepare.
-
-    Attributes:
-        split: "random" (each interaction by a hash of its user, item and the seed), "temporal" (all before
-            a moment trains, all from it on tests) or "none".
-        test: the share that is held out.
-        seed: of the random split.
-        workers: tasks at the same time.
-        memory: that all workers together should keep to, such as "3GB"; less makes smaller partitions
-            and spills to the disk.
-        partitions: of the users; 0: as many as the memory asks for.
-        user_column, item_column, value_column, time_column: found by name if not given; an empty name
-            for value or time means: none.
-        items, users: tables of features; grown data bring their own.
-    """
-
-    split: SplitName = "random"
-    test: float = 0.2
-    seed: int = 42
-    workers: int = 2
-    memory: str = "3GB"
-    partitions: int = 0
-    user_column: str | None = None
-    item_column: str | None = None
-    value_column: str | None = None
-    time_column: str | None = None
-    items: str | None = None
-    users: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.split not in get_args(SplitName):
-            raise SettingError("--split is random, temporal or none", repr(self.split), "Pass one of them")
-        if not 0 < self.test < 1:
-            raise SplitError("The test share lies between 0 and 1", f"test={self.test}", "Try test=0.2")
-        if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
-            raise SettingError(
-                f"--workers is at least 1, --seed at least 0, --partitions 0 to {MOST_PARTITIONS:,}",
-                f"{self.workers}, {self.seed} and {self.partitions}",
-                "Correct them",
-            )
-        bytes_of(self.memory)
-
-
-def bytes_of(memory: str) -> int:
-    """A size in words.
-
-    >>> bytes_of("3GB"), bytes_of("512 MiB")
-    (3000000000, 536870912)
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", memory)
-    size = int(float(found[1]) * UNITS.get(found[2].upper(), 0)) if found else 0
-    if size < 200_000_000:
-        raise SettingError("--memory is a size from 200MB on, such as 3GB", repr(memory), "Pass such a size")
-    return size
 
 
 def prepare(
@@ -121,7 +57,7 @@ def prepare(
     settings: Preparing | None = None,
     *,
     runner: Runner | None = None,
-    told: Told | None = None,
+    progress: StageProgress | None = None,
 ) -> Prepared:
     """Prepares a table, a folder of tables or grown data, and opens the result.
 
@@ -130,20 +66,20 @@ def prepare(
         out: a new folder, or one of prepared data.
         settings: the settings.
         runner: runs the tasks; processes of this machine if not given.
-        told: called after each task.
+        progress: called after each task.
 
     Raises:
         TableError: a file or cell that breaks the rules, or an `out` that holds something else.
         SplitError: a side of the split that would be empty, or a temporal one without times.
     """
     settings = settings or Preparing()
-    files, settings = _files(Path(source), settings)
+    files, settings = files_of(Path(source), settings)
     with writing(Path(out), KIND) as draft:
         if runner is None:
             with local_runner(min(settings.workers, MOST_PARTITIONS)) as local:
-                draft.facts.update(_write(files, draft.path, settings, local, told, draft.checksums))
+                draft.facts.update(_write(files, draft.path, settings, local, progress, draft.checksums))
         else:
-            draft.facts.update(_write(files, draft.path, settings, runner, told, draft.checksums))
+            draft.facts.update(_write(files, draft.path, settings, runner, progress, draft.checksums))
     return Prepared.open(out)
 
 
@@ -152,15 +88,15 @@ def _write(
     out: Path,
     settings: Preparing,
     runner: Runner,
-    told: Told | None,
+    progress: StageProgress | None,
     checksums: dict[str, str],
 ) -> dict[str, Any]:
-    """All the stages; returns the facts of the manifest."""
+    """Runs all the stages; returns the facts of the manifest."""
     work = out / "work"
     for name in ("read", "sorted", "spill"):
         (work / name).mkdir(parents=True)
     each = bytes_of(settings.memory) // runner.workers
-    partitions = settings.partitions or _partitions(files, int(each * FOR_ROWS), runner.workers)
+    partitions = settings.partitions or partitions_for(files, int(each * FOR_ROWS), workers=runner.workers)
     budget = Budget(int(each * FOR_DUCKDB), 1, work / "spill")
     wide = replace(budget, threads=max(runner.workers // len(files), 1) if runner.one_machine else 1)
     asked: dict[Role, str | None] = {
@@ -172,12 +108,21 @@ def _write(
     if not runner.one_machine:  # whose processes stand in other folders
         files = [path.absolute() for path in files]
     tasks = [ReadTask(str(path), n, asked, partitions, work, wide) for n, path in enumerate(files)]
-    reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), told))
+    reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), progress))
     first = _alike(reads, settings)
     tables: dict[Role, str | None] = {"user": settings.users, "item": settings.items}
     for role, table in tables.items():
         met = [one.folder / f"{role}s.parquet" for one in reads]
-        write_ids(role, first.names[role], first.is_text[role], met, work, out, table, budget)
+        write_ids(
+            role,
+            first.names[role],
+            is_text=first.is_text[role],
+            met=met,
+            work=work,
+            out=out,
+            table=table,
+            budget=budget,
+        )
     sizes = {side: _length(work / f"{side}.parquet") for side in ("users", "items")}
     names = tuple(name for name in ("value", "time") if name in first.names)
     with_times = [r for r in reads if r.times]
@@ -185,11 +130,13 @@ def _write(
         min((r.earliest for r in with_times), default=0),
         max((r.latest for r in with_times), default=0),
     )
-    rule = Rule(settings.split, settings.test, settings.seed)
+    rule = Rule(settings.split, settings.test_share, settings.seed)
     rows_of = [tuple(f for one in reads for f in one.parts.get(n, ())) for n in range(partitions)]
     parts = [PartTask(n, work, names, rule, span, budget, rows_of[n]) for n in range(partitions)]
     found = []
-    for part, one in zip(parts, _counted(runner.map(sort, parts), "sorting", partitions, told), strict=True):
+    for part, one in zip(
+        parts, _counted(runner.map(sort, parts), "sorting", partitions, progress), strict=True
+    ):
         found.append(one)
         for path in part.files:
             path.unlink()
@@ -202,10 +149,10 @@ def _write(
             "Check that all workers see the same folder, and prepare again",
         )
     if settings.split == "temporal":
-        cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test)
+        cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test_share)
         parts = [with_cut(part, cut) for part in parts]
     counts: Ints = np.zeros((2, sizes["users"]), dtype=np.int64)
-    for counted in _counted(runner.map(count, parts), "counting", partitions, told):
+    for counted in _counted(runner.map(count, parts), "counting", partitions, progress):
         counts[:, counted.users] = counted.counts
     n_train, n_test = counts.sum(axis=1).tolist()
     if not n_train or (not n_test and settings.split != "none"):
@@ -227,18 +174,18 @@ def _write(
         for side, n in zip(SIDES, (n_train, n_test), strict=True)
         for first, last in stripes(n, partitions)
     ]
-    list(_counted(runner.map(place, placed), "placing", len(placed), told))
+    list(_counted(runner.map(place, placed), "placing", len(placed), progress))
     shutil.rmtree(work)
     paths = sorted(p for p in out.rglob("*") if p.is_file())
-    sums = _counted(runner.map(sha256, paths), "checksums", len(paths), told)
+    sums = _counted(runner.map(sha256, paths), "checksums", len(paths), progress)
     checksums.update(zip((p.relative_to(out).as_posix() for p in paths), sums, strict=True))
     return {
         "format": FORMAT,
         "names": dict(first.names),
         "is_text": dict(first.is_text),
         "split": {
-            "kind": settings.split,
-            "test": settings.test,
+            "split": settings.split,
+            "test_share": settings.test_share,
             "seed": settings.seed,
             "cut": parts[0].rule.cut,
         },
@@ -250,50 +197,8 @@ def _write(
     }
 
 
-def _files(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
-    """The files of interactions, and the settings with the tables that grown data bring."""
-    source = source.expanduser()
-    if not source.is_dir():
-        return [source], settings
-    if (source / "interactions").is_dir():
-        read_manifest(source, fractal.KIND, "butaca data grow ml-100k --users 160 --items 32 --out big")
-        settings = replace(
-            settings,
-            items=settings.items or str(source / "items.parquet"),
-            users=settings.users or str(source / "users.parquet"),
-        )
-        source = source / "interactions"
-    known = (*PARQUET_ENDINGS, *JSON_ENDINGS, *TEXT_ENDINGS)
-    found = sorted(
-        p
-        for p in source.iterdir()
-        if p.is_file() and not p.name.startswith((".", "_")) and p.name.removesuffix(".gz").endswith(known)
-    )
-    if not found:
-        raise TableError(
-            "A folder of interactions holds tables", f"{source}, which has none of {', '.join(known)}", ""
-        )
-    return found, settings
-
-
-def _partitions(files: Sequence[Path], room: int, workers: int) -> int:
-    """As many as make a partition's rows fit `room` bytes, and enough for every worker."""
-    rows = 0.0
-    with session() as con:
-        for path in files:
-            if path.suffix.lower() in PARQUET_ENDINGS:
-                sql = f"FROM parquet_file_metadata({quoted(str(path))}) SELECT num_rows"
-                try:
-                    rows += con.execute(sql).fetchall()[0][0]
-                except Exception:  # noqa: S112  (reading it says what is wrong with it)
-                    continue
-            elif path.is_file():
-                rows += path.stat().st_size / (4 if path.suffix == ".gz" else 16)
-    return min(max(-(-int(rows) * ROW_BYTES // room), workers), MOST_PARTITIONS)
-
-
 def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
-    """The first file, if all the others have its columns.
+    """Returns the first file, if all the others have its columns.
 
     Raises:
         TableError: one has others; or there is nothing to recommend.
@@ -310,19 +215,21 @@ def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
                 raise TableError(
                     "All files of a folder are written alike",
                     f"{other.path} with the {what} {its}, and {first.path} with {mine}",
-                    "Name the columns with --user-column and so on, or write the files alike",
+                    "Name the columns with user_column= and so on (on the command line: --user-column), or "
+                    "write the files alike",
                 )
     if settings.split == "temporal" and "time" not in first.names:
         raise SplitError(
             "A split by time needs a time for every interaction",
             f"{first.path}, which has no time column",
-            "Name one with --time-column, or pass --split random",
+            "Name one with time_column=, or pass split='random' "
+            "(on the command line: --time-column, --split)",
         )
     return first
 
 
 def _cut(runner: Runner, parts: Sequence[PartTask], histogram: Ints, test: float) -> int:
-    """The moment that leaves as near to the share after it as whole moments allow: `temporal_split`'s.
+    """Returns the moment of `temporal_split`: as near to the share after it as whole moments allow.
 
     The buckets tell between which moments it lies, and only these are counted one by one.
     """
@@ -343,7 +250,7 @@ def _cut(runner: Runner, parts: Sequence[PartTask], histogram: Ints, test: float
         raise SplitError(
             "A split by time needs at least two different times",
             "interactions that are all of one moment",
-            "Pass --split random",
+            "Pass split='random' (on the command line: --split random)",
         )
     return best[1]
 
@@ -354,8 +261,8 @@ def _length(path: Path) -> int:
     return n
 
 
-def _counted(results: Iterator[T], stage: str, total: int, told: Told | None) -> Iterator[T]:
-    tell = None if told is None else partial(told, stage)
+def _counted(results: Iterator[T], stage: str, total: int, progress: StageProgress | None) -> Iterator[T]:
+    tell = None if progress is None else partial(progress, stage)
     for done, result in enumerate(results, 1):
         if tell is not None:
             tell(done, total)

@@ -1,4 +1,4 @@
-"""Prepared data, read from the disk as they are needed."""
+"""This module reads prepared data from the disk as they are needed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLOCK = 1 << 18  # interactions
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The interactions that train, or that test, sorted by user and item: memory-mapped, read-only.
+    """Holds the interactions that train, or that test, sorted by user and item: memory-mapped, read-only.
 
     Attributes:
         start: int64 [n_users + 1]; user u's rows are start[u] to start[u + 1].
@@ -46,7 +46,7 @@ class Side:
         return len(self.item)
 
     def blocks(self, interactions: int = BLOCK, order: Ints | None = None) -> Iterator[tuple[int, Histories]]:
-        """Users a block at a time: the first user's code and the block's histories, in memory.
+        """Yields users a block at a time: the first user's code and the block's histories, in memory.
 
         A block is as many whole users as have that many interactions, and at least one.
 
@@ -61,7 +61,7 @@ class Side:
             yield int(cuts[number]), self.users(int(cuts[number]), int(cuts[number + 1]))
 
     def cuts(self, interactions: int = BLOCK) -> Ints:
-        """Where blocks begin and end, as user codes."""
+        """Returns where blocks begin and end, as user codes."""
         cuts, n_users = [0], len(self.start) - 1
         while cuts[-1] < n_users:
             most = self.start[cuts[-1]] + interactions
@@ -69,7 +69,7 @@ class Side:
         return np.array(cuts, dtype=np.int64)
 
     def users(self, first: int, last: int) -> Histories:
-        """The histories of users first to last (exclusive), copied to memory."""
+        """Returns the histories of users first to last (exclusive), copied to memory."""
         here = slice(int(self.start[first]), int(self.start[last]))
         return Histories(
             np.array(self.item[here]),
@@ -81,7 +81,7 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A folder that `butaca data prepare` wrote.
+    """A Prepared is a folder that `butaca data prepare` wrote.
 
     Attributes:
         folder: where.
@@ -106,7 +106,7 @@ class Prepared:
             TableError: it is no such folder, or it is damaged.
         """
         path = Path(folder)
-        manifest = read_manifest(path, KIND, f"butaca data prepare SOURCE --out {path}")
+        manifest = read_manifest(path, KIND, made_by=f"butaca data prepare SOURCE --out {path}")
         if manifest["format"] > FORMAT:
             raise TableError(
                 f"This version reads prepared data of format {FORMAT}",
@@ -134,31 +134,31 @@ class Prepared:
 
     @property
     def n_users(self) -> int:
-        """Users, with interactions or known from a table."""
+        """Returns the number of users, with interactions or known from a table."""
         return int(self.manifest["n_users"])
 
     @property
     def n_items(self) -> int:
-        """Items, with interactions or known from a table."""
+        """Returns the number of items, with interactions or known from a table."""
         return int(self.manifest["n_items"])
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the manifest, checksums of all files included: equal digest, equal data."""
+        """Returns the SHA-256 of the manifest, checksums of all files included: equal digest, equal data."""
         return hashlib.sha256(json.dumps(self.manifest, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def users(self) -> Entities:
-        """The users: vocabulary and features, in memory."""
+        """Returns the users: vocabulary and features, in memory."""
         return self._entities("user")
 
     @cached_property
     def items(self) -> Entities:
-        """The items: vocabulary and features, in memory."""
+        """Returns the items: vocabulary and features, in memory."""
         return self._entities("item")
 
     def dataset(self, name: str = "train") -> Dataset:
-        """A side as a Dataset whose columns stay on the disk, but for the users' codes, 4 bytes each.
+        """Returns a side as a Dataset whose columns stay on the disk, but for the users' codes, 4 bytes each.
 
         What reads it a batch of users at a time, as training does, needs memory for a batch.
         """
@@ -178,4 +178,6 @@ class Prepared:
 
     def _entities(self, role: Role) -> Entities:
         path = self.folder / f"{role}s.parquet"
-        return read_entities(path, role, self.manifest["names"][role], self.manifest["is_text"][role])
+        return read_entities(
+            path, role, key=self.manifest["names"][role], is_text=self.manifest["is_text"][role]
+        )

@@ -1,4 +1,4 @@
-"""Pure functions of a partition as tasks of a Ray cluster; a task whose worker dies runs again elsewhere."""
+"""This module runs functions of a partition on Ray; a task whose worker dies runs again elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RayRunner:
         self.workers, self.patience = workers, patience
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """The results in the order of the tasks; after the first error, which is raised, none begins.
+        """Returns the results in the order of the tasks; after the first error, which is raised, none begins.
 
         Raises:
             ClusterError: a task whose worker died each time, or a cluster without workers.
@@ -62,7 +62,7 @@ class RayRunner:
                 ray.wait(list(running), num_returns=len(running), timeout=min(LEAVES_WITHIN, self.patience))
 
     def _finished(self, refs: list[Any]) -> list[Any]:
-        """Tasks that have ended, at least one."""
+        """Returns the tasks that have ended, at least one."""
         import ray
 
         seen = time.monotonic()
@@ -92,12 +92,13 @@ def _result(ref: Any) -> Any:
         raise ClusterError(
             "Every task finishes, if need be on another worker",
             f"one that failed {RETRIES + 1} times: {str(error).strip().splitlines()[0]}",
-            "If workers run out of memory, lower --memory or --workers; see the logs that Ray keeps",
+            "If workers run out of memory, lower memory or workers (--memory, --workers); "
+            "see the logs that Ray keeps",
         ) from error
 
 
 @contextmanager
 def ray_runner(address: str | None, workers: int) -> Iterator[RayRunner]:
-    """Tasks on a cluster, see `cluster`."""
+    """Gives a runner of tasks on a cluster, see `cluster`."""
     with cluster(address, workers) as joined:
         yield RayRunner(joined.workers)

@@ -1,4 +1,4 @@
-"""Training on a Ray cluster: as many processes as workers, one mesh, the step of a single machine.
+"""This module trains on a Ray cluster: a process a worker, one mesh, the step of a single machine.
 
 The catalogue is split over the processes, and what they send each other per step is as large as a batch
 (train/step.py). A worker or a machine that is lost ends the attempt: what is left of it is killed, and all
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from butaca.errors import ButacaError, ClusterError, SettingError
 from butaca.scale.cluster import cluster
 from butaca.scale.prepared import Prepared
-from butaca.scale.ray_worker import Job, PeerLostError, Place, Worker
+from butaca.scale.ray_worker import Job, PeerLostError, Worker, WorkerPlace
 
 if TYPE_CHECKING:
     from butaca.recipes import Recipe
@@ -36,8 +36,8 @@ REASONS_WITHIN = 3.0  # seconds for the others to fail too, once one has
 
 
 @dataclass(frozen=True)
-class Event:
-    """What happens to a job, as it happens.
+class JobEvent:
+    """A JobEvent says what happens to a job, as it happens.
 
     Attributes:
         kind: "started", with the workers' places; "saved", a checkpoint; "lost", a worker; "trained".
@@ -48,16 +48,16 @@ class Event:
 
     kind: str
     position: tuple[int, int] | None = None
-    places: tuple[Place, ...] = ()
+    places: tuple[WorkerPlace, ...] = ()
     reason: str = ""
 
 
-Told = Callable[[Event], None]
+JobProgress = Callable[[JobEvent], None]
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a job waits, and how often it begins anew.
+    """Says how long a job waits, and how often it begins anew.
 
     Attributes:
         start_within: seconds in which all workers must have started, at first and after one was lost.
@@ -72,22 +72,23 @@ class Patience:
 
 
 class _LostError(Exception):
-    """This attempt is over; another may succeed."""
+    """A _LostError says that this attempt is over; another may succeed."""
 
 
 def fit_on_ray(
     folder: str | PathLike[str],
     recipe: Recipe,
+    *,
     workers: int,
     checkpoint: str | PathLike[str],
     address: str | None = None,
     every_steps: int = 0,
     resume: bool = False,
     patience: Patience | None = None,
-    told: Told | None = None,
+    progress: JobProgress | None = None,
     worker: type[Worker] = Worker,
 ) -> tuple[TwoTower, FitHistory]:
-    """A recipe trained on the training side of prepared data by several processes.
+    """Trains a recipe on the training side of prepared data by several processes.
 
     Args:
         folder: that `butaca data prepare` wrote, under the same path on every machine.
@@ -98,7 +99,7 @@ def fit_on_ray(
         every_steps: batches between checkpoints; 0: after each epoch.
         resume: continue from `checkpoint`.
         patience: with workers that do not start, or are lost.
-        told: is called with what happens.
+        progress: is called with what happens.
         worker: the actor.
 
     Returns:
@@ -115,7 +116,7 @@ def fit_on_ray(
         raise SettingError(
             "On a cluster the catalogue is split over all workers",
             f"devices={recipe.model.devices}",
-            "Leave devices out, and name --workers",
+            "Leave devices out, and name workers= (on the command line: --workers)",
         )
     with cluster(address, workers) as joined:
         job = Job(
@@ -123,13 +124,13 @@ def fit_on_ray(
         )
         if not resume:
             (at / FILE).unlink(missing_ok=True)
-        run(job, patience or Patience(), told or (lambda _: None), worker)
+        run(job, patience or Patience(), progress=progress or (lambda _: None), worker=worker)
     # Trained to the end, the checkpoint has nothing left to do: the model is read from it, by the same code.
-    return recipe.fit(prepared.dataset(), [Checkpoint(at, every_steps)], at)
+    return recipe.fit(prepared.dataset(), [Checkpoint(at, every_steps)], resume=at)
 
 
-def run(job: Job, patience: Patience, told: Told, worker: type[Worker] = Worker) -> None:
-    """Attempts until one comes to the end, on the cluster that this process has joined.
+def run(job: Job, patience: Patience, *, progress: JobProgress, worker: type[Worker] = Worker) -> None:
+    """Makes attempts until one comes to the end, on the cluster that this process has joined.
 
     Raises:
         ClusterError: see `fit_on_ray`.
@@ -140,25 +141,26 @@ def run(job: Job, patience: Patience, told: Told, worker: type[Worker] = Worker)
     while True:
         before = position(folder)
         try:
-            _attempt(job, before is not None, patience, told, worker)
+            _attempt(job, before is not None, patience, progress, worker)
         except _LostError as error:
             now = position(folder)
             lost = lost + 1 if now == before else 0
-            told(Event("lost", now, reason=str(error)))
+            progress(JobEvent("lost", now, reason=str(error)))
             if lost >= patience.attempts:
                 raise ClusterError(
                     "A job that loses a worker goes on from its last checkpoint",
                     f"{lost} attempts in a row that ended without a new one, the last with: {error}",
-                    "See the workers' logs on their machines; if memory ran out, ask for more --workers",
+                    "See the workers' logs on their machines; if memory ran out, ask for more workers "
+                    "(on the command line: --workers)",
                 ) from error
             time.sleep(patience.pause * 2 ** (lost - 2) if lost > 1 else 0.0)
         else:
-            told(Event("trained", position(folder)))
+            progress(JobEvent("trained", position(folder)))
             return
 
 
-def _attempt(job: Job, resume: bool, patience: Patience, told: Told, worker: type[Worker]) -> None:
-    """Start all workers, let them train, and end them, whatever happens."""
+def _attempt(job: Job, resume: bool, patience: Patience, progress: JobProgress, worker: type[Worker]) -> None:
+    """Starts all workers, lets them train, and ends them, whatever happens."""
     import ray
 
     from butaca.train.checkpoints import position
@@ -169,7 +171,7 @@ def _attempt(job: Job, resume: bool, patience: Patience, told: Told, worker: typ
     actors = [actor.remote(job) for _ in range(job.workers)]
     try:
         places = _started(actors, patience.start_within)
-        told(Event("started", position(Path(job.checkpoint)), tuple(places)))
+        progress(JobEvent("started", position(Path(job.checkpoint)), tuple(places)))
         coordinator = f"{places[0].host}:{places[0].port}"
         running = [a.train.remote(rank, coordinator, resume) for rank, a in enumerate(actors)]
         last = position(Path(job.checkpoint))
@@ -177,15 +179,15 @@ def _attempt(job: Job, resume: bool, patience: Patience, told: Told, worker: typ
             done, running = ray.wait(running, timeout=LOOKS_EVERY)
             if (now := position(Path(job.checkpoint))) != last:
                 last = now
-                told(Event("saved", now))
+                progress(JobEvent("saved", now))
             _raise_for(done, running)
     finally:
         for each in reversed(actors):  # the first keeps the others' list of members
             ray.kill(each)
 
 
-def _started(actors: Sequence[Any], within: float) -> list[Place]:
-    """Where all actors run, once they do."""
+def _started(actors: Sequence[Any], within: float) -> list[WorkerPlace]:
+    """Returns where all actors run, once they do."""
     import ray
 
     refs = [a.place.remote() for a in actors]
@@ -200,14 +202,15 @@ def _started(actors: Sequence[Any], within: float) -> list[Place]:
             "Every worker of a training job runs at the same time, on a core of its own",
             f"{len(refs) - len(left)} of {len(refs)} that started within {within:.0f} seconds, "
             f"on a cluster of {cores} cores on {len(machines)} machines",
-            "Add machines with `ray start --address` or lower --workers, and go on with --resume",
+            "Add machines with `ray start --address` or lower workers, and go on with resume=True "
+            "(on the command line: --workers, --resume)",
         )
-    places: list[Place] = ray.get(refs)
+    places: list[WorkerPlace] = ray.get(refs)
     return places
 
 
 def _raise_for(done: list[Any], others: list[Any]) -> None:
-    """Look at tasks that have ended: an error of ours is raised as it is, a lost worker as _LostError."""
+    """Looks at ended tasks: an error of ours is raised as it is, a lost worker as _LostError."""
     import ray
 
     failed = [error for ref in done if (error := _error(ref)) is not None]
@@ -225,7 +228,7 @@ def _raise_for(done: list[Any], others: list[Any]) -> None:
 
 
 def _error(ref: Any) -> Exception | None:
-    """What went wrong in a task that has ended, None if nothing did."""
+    """Returns what went wrong in a task that has ended, None if nothing did."""
     import ray
     from ray.exceptions import RayError, RayTaskError
 

@@ -1,4 +1,4 @@
-"""One process of a training mesh: an actor that joins the others itself, and trains as `Recipe.fit` does.
+"""This module is one process of a training mesh: an actor that joins the others and trains as `Recipe.fit`.
 
 Ray's own JAX trainer lets workers on CPUs train apart without a word. Here each process calls
 `jax.distributed.initialize`, and refuses to train unless JAX then counts as many processes as were asked for.
@@ -26,7 +26,7 @@ JOIN_WITHIN, SILENT_FOR = 120, 20
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker is told.
+    """Holds what every worker is told.
 
     Attributes:
         folder: prepared data, under this path on every machine.
@@ -45,8 +45,8 @@ class Job:
     workers: int
 
 
-class Place(NamedTuple):
-    """Where a worker runs: its machine's address, a port that was free there, its process, Ray's node id."""
+class WorkerPlace(NamedTuple):
+    """Says where a worker runs: its machine's address, a free port there, its process, Ray's node id."""
 
     host: str
     port: int
@@ -55,27 +55,27 @@ class Place(NamedTuple):
 
 
 class PeerLostError(RuntimeError):
-    """A collective operation failed: another worker is gone."""
+    """A PeerLostError says that a collective operation failed: another worker is gone."""
 
 
 class Worker:
-    """An actor; each method is called once, in this order."""
+    """A Worker is an actor; each method is called once, in this order."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
 
-    def place(self) -> Place:
-        """Where it runs."""
+    def place(self) -> WorkerPlace:
+        """Returns where the worker runs."""
         import ray
 
         host = str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         with closing(socket.socket()) as free:
             free.bind((host, 0))
             port = int(free.getsockname()[1])
-        return Place(host, port, os.getpid(), ray.get_runtime_context().get_node_id())
+        return WorkerPlace(host, port, os.getpid(), ray.get_runtime_context().get_node_id())
 
     def join(self, rank: int, coordinator: str) -> None:
-        """Become process `rank` of the mesh; `coordinator` is HOST:PORT of process 0."""
+        """Becomes process `rank` of the mesh; `coordinator` is HOST:PORT of process 0."""
         import jax
 
         jax.config.update("jax_cpu_collectives_implementation", "gloo")  # type: ignore[no-untyped-call]
@@ -89,7 +89,7 @@ class Worker:
         )
 
     def train(self, rank: int, coordinator: str, resume: bool) -> int:
-        """Train to the end, or from the checkpoint on; the number of epochs that the history then holds.
+        """Trains to the end, or from the checkpoint on; returns the number of epochs in the history.
 
         Raises:
             ClusterError: the mesh is not the one that was asked for.
@@ -132,5 +132,5 @@ class Worker:
 
         folder = Path(self.job.checkpoint)
         saving = [Checkpoint(folder, self.job.every_steps)]
-        _, history = self.job.recipe.fit(train, saving, folder if resume else None)
+        _, history = self.job.recipe.fit(train, saving, resume=folder if resume else None)
         return len(history.epoch)

@@ -1,4 +1,4 @@
-"""A file of interactions -> its rows by partition of the users, and the ids it holds.
+"""This module reads a file of interactions to rows by partition of the users, and the ids it holds.
 
 The first pure function of preparing: one task a file. Columns are found, and cells checked, as in
 `data.tables`, in a DuckDB that spills to the work folder when it has less memory than it wants.
@@ -27,7 +27,7 @@ SMALLEST = 100_000_000  # bytes that a DuckDB gets at least
 
 @dataclass(frozen=True)
 class Budget:
-    """What a task may use: bytes of DuckDB's memory, threads, and where it spills."""
+    """Holds what a task may use: bytes of DuckDB's memory, threads, and where it spills."""
 
     memory: int
     threads: int
@@ -36,7 +36,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class ReadTask:
-    """One file, by number, and where its rows go."""
+    """A ReadTask is one file, by number, and where its rows go."""
 
     path: str
     number: int
@@ -48,7 +48,7 @@ class ReadTask:
 
 @dataclass(frozen=True)
 class Read:
-    """What a file held.
+    """Holds what a file held.
 
     Attributes:
         path: the file.
@@ -74,7 +74,7 @@ class Read:
 
 @contextmanager
 def spilling(budget: Budget) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB that keeps to a budget, and spills to a folder of its own: machines may share the budget's."""
+    """Gives a DuckDB that keeps to a budget, and spills to a folder of its own: machines may share it."""
     spill = own_folder(budget.spill, "")
     try:
         with session() as con:
@@ -87,7 +87,7 @@ def spilling(budget: Budget) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def own_folder(parent: Path, prefix: str) -> Path:
-    """A new folder that no other task, attempt or machine has."""
+    """Returns a new folder that no other task, attempt or machine has."""
     return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
@@ -101,11 +101,15 @@ def read(task: ReadTask) -> Read:
     """
     folder = own_folder(task.work / "read", f"{task.number:06d}-")
     with spilling(task.budget) as con:
-        opened = open_table(con, task.path, "interactions", [n for n in task.asked.values() if n])
-        choice = choose(opened.fields, opened.label, task.asked, None, opened.has_names)
+        opened = open_table(
+            con, task.path, table="interactions", wanted=[n for n in task.asked.values() if n]
+        )
+        choice = choose(
+            opened.fields, opened.label, asked=task.asked, preferred=None, has_names=opened.has_names
+        )
         rows = opened.load(list(choice.fields.values()))
-        user = ids(opened, choice.fields["user"], "Every interaction has a user")
-        item = ids(opened, choice.fields["item"], "Every interaction has an item")
+        user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
+        item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
         if "value" in choice.fields:
             selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
@@ -144,38 +148,38 @@ def read(task: ReadTask) -> Read:
 
 
 def _value(opened: Opened, field: Field) -> str:
-    """SQL of a value; refuses what is no finite number."""
+    """Returns the SQL of a value; refuses what is no finite number."""
     is_text = opened.text is not None or field.kind == "text"
     sql = number(field.sql) if is_text else f"{field.sql}::DOUBLE"
     refuse(
         opened,
         field,
-        f"(abs({sql}) <= {LARGEST!r}) IS NOT TRUE",
-        "Every interaction has a value, a finite number",
-        "{value}",
-        "Correct it, remove the row, or prepare without values: --value-column ''",
+        bad=f"(abs({sql}) <= {LARGEST!r}) IS NOT TRUE",
+        rule="Every interaction has a value, a finite number",
+        what="{value}",
+        cure="Correct it, remove the row, or prepare without values: value_column='' or --value-column ''",
     )
     return sql
 
 
 def _seconds(opened: Opened, field: Field) -> tuple[str, str]:
-    """SQL of a time as whole seconds since 1970 UTC, and how it was written; as `data.cells.seconds`."""
+    """Returns the SQL of a time in seconds since 1970 UTC, and how it was written, as `data.cells` does."""
     cell, is_text = field.sql, opened.text is not None or field.kind == "text"
     rule = "Every interaction has a time: a number of seconds since 1970, or an ISO date and time"
     cure = (
         "Write it as 1717180200 or 2024-05-31T18:30:00Z, remove the row, or prepare without times: "
-        "--time-column ''"
+        "time_column='' or --time-column ''"
     )
     if not is_text and field.kind == "time":
-        refuse(opened, field, f"isfinite({cell}) IS NOT TRUE", rule, "{value}", cure)
+        refuse(opened, field, bad=f"isfinite({cell}) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
         return _floor(f"epoch_us({cell})", 10**6), "dates and times"
     sql = number(cell) if is_text else cell
     moment = f"epoch_us(TRY_CAST({cell} AS TIMESTAMPTZ))"
     n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({sql})")
     if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
-        refuse(opened, field, f"{moment} IS NULL", rule, "{value}", cure)
+        refuse(opened, field, bad=f"{moment} IS NULL", rule=rule, what="{value}", cure=cure)
         return _floor(moment, 10**6), "dates and times"
-    refuse(opened, field, f"(abs({sql}) < 9e18) IS NOT TRUE", rule, "{value}", cure)
+    refuse(opened, field, bad=f"(abs({sql}) < 9e18) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
     least, most, largest = opened.one(f"FROM {opened.table} SELECT min({sql}), max({sql}), max(abs({sql}))")
     day = f"epoch_us(try_strptime({cell}::VARCHAR, '%Y%m%d'))"
     if (
@@ -190,6 +194,6 @@ def _seconds(opened: Opened, field: Field) -> tuple[str, str]:
 
 
 def _floor(sql: str, scale: int) -> str:
-    """Division towards the past, exact for whole numbers."""
+    """Returns SQL that divides towards the past, exact for whole numbers."""
     whole = f"({sql})::BIGINT"
     return whole if scale == 1 else f"({whole} // {scale} - ({whole} % {scale} < 0)::BIGINT)"

@@ -1,4 +1,4 @@
-"""What training processes send each other: counted where it leaves, and read from the compiled step."""
+"""This module counts what training processes send each other, as it leaves and by the compiled step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHAPE = re.compile(r"\b(pred|[a-z]+(\d+))\[([\d,]*)\]")
 
 
 def bytes_sent() -> int:
-    """Bytes that this process has sent through all its open TCP connections, retransmissions included.
+    """Returns the bytes that this process has sent through its open TCP connections, repeats included.
 
     Linux counts them for each connection, so that nobody else's traffic is in the sum. Ray's own connections
     are: a few kilobytes a second.
@@ -36,7 +36,7 @@ def bytes_sent() -> int:
 
 
 def collective_bytes(program: str) -> int:
-    """Bytes of the results of all collective operations in a compiled program's text, each counted once.
+    """Returns the bytes of all collective operations' results in a compiled program's text, each once.
 
     A process sends about twice as many in a ring of many processes, whatever their number.
 

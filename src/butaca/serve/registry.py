@@ -16,7 +16,7 @@ from typing import Any
 from butaca.errors import BundleError, SettingError, UnknownEntityError
 from butaca.events.split import arm_of
 from butaca.index.kinds import IndexKind
-from butaca.recommend.folder.bundle import load_bundle, read_manifest, version_of
+from butaca.recommend.folder.bundle import read_manifest, version_of
 from butaca.recommend.recommender import Recommender
 from butaca.serve.serving import Loaded, Serving
 
@@ -156,7 +156,7 @@ class Registry:
 
 
 def _load(name: str, folder: Path, index: IndexKind) -> Loaded:
-    recommender = load_bundle(folder, index)
+    recommender = Recommender.load(folder, index)
     loaded = Loaded(name, recommender.version, recommender, folder)
     loaded.showcase.warm()
     return loaded
@@ -216,7 +216,7 @@ def _entry(
 def _second_stage_in_memory(recommender: Recommender) -> dict[str, Any] | None:
     if recommender.ranker is None:
         return None
-    from butaca.rank.told import second_about
+    from butaca.rank.about import second_about
 
     return second_about(recommender.ranker)
 
@@ -224,7 +224,7 @@ def _second_stage_in_memory(recommender: Recommender) -> dict[str, Any] | None:
 def _second_stage_on_disk(manifest: dict[str, Any]) -> dict[str, Any] | None:
     if manifest.get("ranker") is None:
         return None
-    from butaca.rank.told import kept_about
+    from butaca.rank.about import kept_about
 
     return kept_about(manifest["ranker"])
 

@@ -1,1 +1,1 @@
-"""Batches, the compiled step over a mesh, the loop, its callbacks and checkpoints."""
+"""This room trains: batches, the compiled step over a mesh, the loop, its callbacks and checkpoints."""

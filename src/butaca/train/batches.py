@@ -1,4 +1,4 @@
-"""Batches of unique rows, built in numpy ahead of the compiled step.
+"""This module builds batches of unique rows in numpy, ahead of the compiled step.
 
 Every array's shape depends on the data and the settings alone, never on what training did before, so
 a run compiles once and a resumed run computes the same bits.
@@ -21,7 +21,7 @@ Shuffle: TypeAlias = Literal["once", "epoch"]
 
 
 class HistoryRows(NamedTuple):
-    """The histories of a batch's queries, H entries.
+    """Holds the histories of a batch's queries, H entries.
 
     query int32 [H]: row into the queries, ascending; item int32 [H]: catalogue row, out of range where
     padded; weight float32 [H], 0 where padded; bins int32 [H] of the rating and age float32 [H] in days,
@@ -36,7 +36,7 @@ class HistoryRows(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One step's input; Q queries, L candidates over all shards, P positives, M known pairs.
+    """Holds one step's input; Q queries, L candidates over all shards, P positives, M known pairs.
 
     query_rows int32 [Q]: unique users, padded with the unknown user.
     candidate_rows int32 [L]: catalogue rows by slot, or None where slot = row (full catalogue).
@@ -62,7 +62,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How interactions become batches.
+    """A BatchPlan says how interactions become batches.
 
     Attributes:
         size: pairs per batch; the last one holds the rest.
@@ -95,12 +95,12 @@ class BatchPlan:
 
     @property
     def tells_known(self) -> bool:
-        """Whether a batch lists known pairs: those of whole users are its positives."""
+        """Says whether a batch lists known pairs: those of whole users are its positives."""
         return self.mask == "known" and self.by == "pair"
 
 
 class Batches:
-    """The batches of one training set, for a catalogue laid out over shards.
+    """Makes the batches of one training set, for a catalogue laid out over shards.
 
     Args:
         user, item: int32 [n] codes of the training pairs.
@@ -116,6 +116,7 @@ class Batches:
         self,
         user: Codes,
         item: Codes,
+        *,
         n_users: int,
         n_items: int,
         plan: BatchPlan,
@@ -142,19 +143,19 @@ class Batches:
         self._n_queries, self._slots, self._n_known = self._capacities(counts)
 
     def __len__(self) -> int:
-        """Batches per epoch."""
+        """Returns the number of batches per epoch."""
         if self.plan.by == "user":
             return -(-len(self._active) // self._users_per_batch)
         return -(-len(self.user) // self.plan.size)
 
     @property
     def repeats(self) -> bool:
-        """Whether every epoch has the same batches, so that they are built once."""
+        """Says whether every epoch has the same batches, so that they are built once."""
         whole = self.plan.by == "user" and len(self) == 1
         return (self.plan.shuffle == "once" or whole) and self.plan.candidates != "sampled"
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch from step `start` on; the same numbers give the same batches."""
+        """Returns the batches of one epoch from step `start` on; the same numbers give the same batches."""
         if self.repeats:
             if self._cached is None:
                 self._cached = [self._build(rows, 0, step) for step, rows in enumerate(self._rows(0))]
@@ -174,12 +175,12 @@ class Batches:
         return [order[at : at + self.plan.size] for at in range(0, len(order), self.plan.size)]
 
     def _rows_of(self, users: Codes | Ints) -> Ints:
-        """Rows of all interactions of some users, user after user."""
+        """Returns the rows of all interactions of some users, user after user."""
         at = spans(self._known_start[users], self._known_start[users + 1])
         return at if self._by_user is None else self._by_user[at]
 
     def _capacities(self, counts: Ints) -> tuple[int, Room, int]:
-        """Room in any batch: for queries, for a shard's slots, for known pairs."""
+        """Returns the room in any batch: for queries, for a shard's slots, for known pairs."""
         plan = self.plan
         degree = np.diff(self._known_start)
         if plan.by == "user":
@@ -205,7 +206,7 @@ class Batches:
         return n_queries, Room(n_slots, n_slots, 16), n_known
 
     def _room_of_draws(self) -> Room:
-        """Room for the different items that a shard draws in a step: six deviations above what it expects."""
+        """Returns the room for a shard's different draws in a step: six deviations above what it expects."""
         m = self.plan.samples
         drawn = -np.expm1(m * np.log1p(-np.minimum(self._proposal, 1 - 1e-12)))  # chance of each item
         expected = float(np.add.reduceat(drawn, np.arange(0, self.n_items, self.rows_per_shard)).max())
@@ -245,7 +246,7 @@ class Batches:
         )
 
     def _candidates(self, epoch: int, step: int) -> tuple[Codes | None, Floats]:
-        """Rows by slot and log-weights of the catalogue, or of a step's draws."""
+        """Returns the rows by slot, and log-weights, of the catalogue or of a step's draws."""
         if self.plan.candidates == "full":
             log_weight = np.full(self.n_shards * self.rows_per_shard, -np.inf, dtype=np.float32)
             log_weight[: self.n_items] = 0.0
@@ -257,7 +258,7 @@ class Batches:
         return self._placed(codes.astype(np.int32), np.log(times / expected))
 
     def _placed(self, codes: Codes, weight: Floats, slot_of: Codes | None = None) -> tuple[Codes, Floats]:
-        """Ascending codes in slots of their shards: rows and log-weights by slot; fills slot_of, by code."""
+        """Puts ascending codes in their shards' slots: rows, log-weights by slot; fills slot_of, by code."""
         shard = codes.astype(np.int64) // self.rows_per_shard
         n_slots = self._slots.for_(int(np.bincount(shard).max()))
         slots = shard * n_slots + np.arange(len(codes)) - np.searchsorted(shard, shard)
@@ -270,7 +271,7 @@ class Batches:
         return rows, log_weight
 
     def _known(self, queries: Codes, slot_of: Codes, beyond: int) -> tuple[Codes, Codes]:
-        """All known pairs of the batch's users, as (query, slot); slot `beyond` is padding."""
+        """Returns all known pairs of the batch's users, as (query, slot); slot `beyond` is padding."""
         start, end = self._known_start[queries], self._known_start[queries + 1]
         query = np.repeat(np.arange(len(queries), dtype=np.int32), end - start)
         slot = slot_of[self._known_items[spans(start, end)]]
@@ -278,7 +279,7 @@ class Batches:
         return _fill(query, self._n_known, 0), _fill(slot, self._n_known, beyond)
 
     def _history(self, queries: Codes) -> HistoryRows | None:
-        """The histories of the batch's users, padded with items out of range at weight 0."""
+        """Returns the histories of the batch's users, padded with items out of range at weight 0."""
         rows = self.histories
         if rows is None:
             return None
@@ -303,7 +304,7 @@ class Batches:
 
 
 def by_user_and_item(user: Codes, item: Codes) -> tuple[Codes, Codes]:
-    """Pairs in ascending order; those that are in order already, as prepared data are, only pass.
+    """Sorts pairs in ascending order; those in order already, as prepared data are, only pass.
 
     >>> by_user_and_item(np.array([1, 0, 0]), np.array([5, 7, 2]))
     (array([0, 0, 1]), array([2, 7, 5]))
@@ -316,7 +317,7 @@ def by_user_and_item(user: Codes, item: Codes) -> tuple[Codes, Codes]:
 
 
 def runs(codes: Codes) -> tuple[Codes, Ints]:
-    """Unique ones of codes in ascending order, and each one's place among them.
+    """Returns the unique ones of codes, ascending, and each code's place among them.
 
     >>> runs(np.array([3, 3, 7]))
     (array([3, 7]), array([0, 0, 1]))
@@ -326,7 +327,7 @@ def runs(codes: Codes) -> tuple[Codes, Ints]:
 
 
 class Room(NamedTuple):
-    """Rows that batches of users take: one size for nearly all of them, so that few shapes are compiled.
+    """Holds the rows that batches of users take: one size for nearly all, so that few shapes are compiled.
 
     Where histories differ much in length, the longest that could meet in one batch take several times what
     a batch drawn at random does: room for that each time would be padding that every step computes.
@@ -338,7 +339,7 @@ class Room(NamedTuple):
 
     @classmethod
     def of(cls, lengths: Ints, n_queries: int, multiple: int = 1) -> Room:
-        """Room for any n_queries users of these lengths.
+        """Returns the room for any n_queries users of these lengths.
 
         Args:
             lengths: rows of each user.
@@ -352,7 +353,7 @@ class Room(NamedTuple):
         return cls(min(most, -(-int(1.06 * mean) // grain) * grain), most, grain)
 
     def for_(self, rows: int) -> int:
-        """The size for so many rows.
+        """Returns the size for so many rows.
 
         >>> room = Room(usual=2048, most=6000, grain=1024)
         >>> room.for_(100), room.for_(2049), room.for_(6000)
@@ -362,7 +363,7 @@ class Room(NamedTuple):
 
 
 class UserRows(NamedTuple):
-    """Histories as the step reads them.
+    """Holds histories as the step reads them.
 
     items int32 [total] by user, start int64 [U + 1]; for each item its rating's bin int32 [total] and its
     age in days float32 [total], or None.
@@ -375,7 +376,7 @@ class UserRows(NamedTuple):
 
 
 def spans(start: Ints, end: Ints) -> Ints:
-    """start[0], ..., end[0] - 1, start[1], ...: the positions of several stretches, one after another.
+    """Returns the positions of stretches, one after another: start[0], ..., end[0] - 1, start[1], ...
 
     >>> spans(np.array([5, 0]), np.array([7, 1])).tolist()
     [5, 6, 0]
@@ -392,7 +393,7 @@ def _sixteens(n: int) -> int:
 
 
 def _fill(codes: Ints | Codes, size: int, fill: int) -> Codes:
-    """Codes as int32, padded to `size` with `fill`."""
+    """Returns codes as int32, padded to `size` with `fill`."""
     out = np.full(size, fill, dtype=np.int32)
     out[: len(codes)] = codes
     return out

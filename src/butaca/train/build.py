@@ -1,4 +1,4 @@
-"""From settings and data to what training starts from: towers, encoded features, histories."""
+"""This module makes, of settings and data, what training starts from: towers, features, histories."""
 
 from __future__ import annotations
 
@@ -23,15 +23,22 @@ from butaca.types import Floats
 
 
 def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
-    """The decomposition that the start and the closed-form tower share, if either is wanted."""
+    """Returns the decomposition that the start and the closed-form tower share, if either is wanted."""
     spectral = settings.spectral or SpectralSettings(dim=0)
     dim = max(settings.dim if settings.start == "spectral" else 0, spectral.dim)
     if not dim:
         return None
 
     def found() -> Spectrum:
-        columns = train.user, train.item, train.timestamp
-        return decompose(*columns, len(train.items), dim, spectral, settings.seed)
+        return decompose(
+            train.user,
+            train.item,
+            time=train.timestamp,
+            n_items=len(train.items),
+            dim=dim,
+            settings=spectral,
+            seed=settings.seed,
+        )
 
     return Spectrum(*first_says(found))
 
@@ -39,17 +46,18 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
 def build_towers(
     train: Dataset,
     settings: TwoTowerSettings,
+    *,
     n_rows: int,
     spectrum: Spectrum | None,
     bins: RatingBins | None,
 ) -> tuple[Towers, Features]:
-    """Towers and encoded features, item rows padded to n_rows (a multiple of the devices)."""
+    """Builds towers and encoded features, item rows padded to n_rows (a multiple of the devices)."""
     users, items = train.users, train.items
     rng = np.random.default_rng([settings.seed, 2])
     plain = [f for f in settings.query if not isinstance(f, History)]
     query, candidate = fit_encoders(plain, users), fit_encoders(settings.candidate, items)
-    q = init_tower(query, settings.dim, settings.hidden, rng)
-    c = init_tower(candidate, settings.dim, settings.hidden, rng)
+    q = init_tower(query, settings.dim, hidden=settings.hidden, rng=rng)
+    c = init_tower(candidate, settings.dim, hidden=settings.hidden, rng=rng)
     start = None
     if spectrum is not None and settings.start == "spectral":
         start = start_vectors(spectrum, settings.dim)
@@ -69,7 +77,7 @@ def build_towers(
             None if bins is None else jnp.zeros(len(bins)),
             jnp.zeros(()) if settings.history.by_recency and train.timestamp is not None else None,
         )
-    bias = item_prior(train, settings.prior, settings.prior_power, settings.prior_half_life)
+    bias = item_prior(train, settings.prior, power=settings.prior_power, half_life=settings.prior_half_life)
     towers = Towers(
         as_tower(q, history),
         as_tower(c),
@@ -81,8 +89,8 @@ def build_towers(
     )
 
 
-def history_rows(seen: Histories, history: History, bins: RatingBins | None) -> UserRows:
-    """What the step reads of each user's history."""
+def history_rows(seen: Histories, history: History, *, bins: RatingBins | None) -> UserRows:
+    """Returns what the step reads of each user's history."""
     age = None
     if history.by_recency and seen.time is not None:
         age = ages(np.repeat(np.arange(len(seen)), seen.lengths), seen.time, len(seen))
@@ -91,14 +99,14 @@ def history_rows(seen: Histories, history: History, bins: RatingBins | None) -> 
 
 
 def fit_encoders(features: Sequence[Feature], entities: Entities) -> dict[str, Encoder]:
-    """Column -> encoder, each fitted on the table."""
+    """Returns an encoder for each column, fitted on the table."""
     return {feature.column: feature.fit(entities) for feature in features}
 
 
 def item_prior(
-    train: Dataset, prior: Prior, power: float, half_life: float = HALF_LIFE_SHARE
+    train: Dataset, prior: Prior, *, power: float, half_life: float = HALF_LIFE_SHARE
 ) -> Floats | None:
-    """The log of each item's share of the interactions, in parts of an even share, times `power`, [N].
+    """Returns the log of each item's share of the interactions, over an even share, times `power`, [N].
 
     "recent" halves an interaction's weight for each `half_life` before the data's end, in parts of the
     time that they span.

@@ -1,4 +1,4 @@
-"""What watches training: the callbacks of Keras's `fit`, with its method names.
+"""This module holds what watches training: the callbacks of Keras's `fit`, with its method names.
 
 A callback sees the run through `self.run` (see `Run`), set before `on_train_begin`. Logs hold floats
 at the end of an epoch; at the end of a batch they hold values that are still being computed, and
@@ -20,62 +20,62 @@ Logs = Mapping[str, Any]
 
 
 class Run(Protocol):
-    """What a callback may ask of the training run."""
+    """A Run says what a callback may ask of the training run."""
 
     epochs: int
     steps_per_epoch: int
     stop_training: bool
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """Every parameter by name, such as "query/tables/user_id", as numpy arrays."""
+        """Returns every parameter by name, such as "query/tables/user_id", as numpy arrays."""
         ...
 
     def restore(self, parameters: Mapping[str, np.ndarray]) -> None:
-        """Put parameters back."""
+        """Puts parameters back."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write all that a resumed run needs; see checkpoints.py."""
+        """Writes all that a resumed run needs; see checkpoints.py."""
         ...
 
 
 class Callback:
-    """Base class: every method does nothing. Override what you need."""
+    """A Callback watches training; every method of this base class does nothing. Override what you need."""
 
     run: Run
 
     def set_run(self, run: Run) -> None:
-        """Called once before training."""
+        """Takes the run that is about to begin; called once before training."""
         self.run = run
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Before the first epoch, or before the first epoch that is resumed."""
+        """Runs before the first epoch, or before the first epoch that is resumed."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Before an epoch's first batch; epochs count from 0."""
+        """Runs before an epoch's first batch; epochs count from 0."""
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """After a batch was handed to the devices."""
+        """Runs after a batch was handed to the devices."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """After an epoch, with its loss and validation metrics."""
+        """Runs after an epoch, with its loss and validation metrics."""
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """After the last epoch, also when training stopped early."""
+        """Runs after the last epoch, also when training stopped early."""
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        """After `evaluate`, with its metrics."""
+        """Runs after `evaluate`, with its metrics."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What a checkpoint keeps of this callback: JSON values and arrays."""
+        """Returns what a checkpoint keeps of this callback: JSON values and arrays."""
         return {}, {}
 
     def load_state(self, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take back what `state` gave, when training resumes."""
+        """Takes back what `state` gave, when training resumes."""
 
 
 class FitHistory(Callback):
-    """The record that `fit` returns.
+    """A FitHistory is the record that `fit` returns.
 
     Attributes:
         epoch: the epochs that ran, from 0.
@@ -87,17 +87,17 @@ class FitHistory(Callback):
         self.history: dict[str, list[float]] = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Append the epoch's logs."""
+        """Appends the epoch's logs."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """The record so far."""
+        """Returns the record so far."""
         return {"epoch": self.epoch, "history": self.history}, {}
 
     def load_state(self, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Continue a record."""
+        """Continues a record."""
         self.epoch = list(values["epoch"])
         self.history = {name: list(row) for name, row in values["history"].items()}
 
@@ -107,7 +107,7 @@ class FitHistory(Callback):
 
 
 class TensorBoard(Callback):
-    """Scalars and histograms for TensorBoard, written without TensorFlow (notebook's cell 105).
+    """Writes scalars and histograms for TensorBoard, without TensorFlow (notebook's cell 105).
 
     Scalars go to `<log_dir>/train` as epoch_<name>, validation's and `evaluate`'s to
     `<log_dir>/validation`, where Keras puts them.
@@ -132,7 +132,7 @@ class TensorBoard(Callback):
         return self._writers[kind]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Write the epoch's scalars, and histograms when due."""
+        """Writes the epoch's scalars, and histograms when due."""
         self._epoch = epoch
         for name, value in (logs or {}).items():
             kind, plain = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
@@ -143,13 +143,13 @@ class TensorBoard(Callback):
         self._flush()
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        """Write what `evaluate` measured."""
+        """Writes what `evaluate` measured."""
         for name, value in (logs or {}).items():
             self._writer("validation").add_scalar(f"evaluation_{name}", float(value), self._epoch)
         self._flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Flush; the writers stay open for `evaluate`."""
+        """Flushes the writers, which stay open for `evaluate`."""
         self._flush()
 
     def _flush(self) -> None:
@@ -157,14 +157,14 @@ class TensorBoard(Callback):
             writer.flush()
 
     def close(self) -> None:
-        """Close the files."""
+        """Closes the files."""
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
 
 
 class EarlyStopping(Callback):
-    """Stop when a metric no longer improves, and keep the best parameters.
+    """Stops training when a metric no longer improves, and keeps the best parameters.
 
     Args:
         monitor: name in the epoch's logs; validation metrics start with "val_".
@@ -178,6 +178,7 @@ class EarlyStopping(Callback):
         self,
         monitor: str = "val_factorized_top_k/top_10_categorical_accuracy",
         patience: int = 3,
+        *,
         min_delta: float = 0.0,
         mode: Literal["auto", "min", "max"] = "auto",
         restore_best: bool = True,
@@ -190,7 +191,7 @@ class EarlyStopping(Callback):
         self._best_parameters: dict[str, np.ndarray] = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Compare with the best epoch so far."""
+        """Compares with the best epoch so far."""
         logs = logs or {}
         if self.monitor not in logs:
             raise SettingError(
@@ -209,18 +210,18 @@ class EarlyStopping(Callback):
             self.run.stop_training = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Put the best parameters back."""
+        """Puts the best parameters back."""
         if self._best_parameters:
             self.run.restore(self._best_parameters)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Best value, epoch, wait and parameters."""
+        """Returns the best value, its epoch, the wait and the best parameters."""
         best = None if math.isinf(self.best) else self.best
         values = {"best": best, "best_epoch": self.best_epoch, "wait": self.wait}
         return values, self._best_parameters
 
     def load_state(self, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Take them back."""
+        """Takes back what `state` gave."""
         self.best = -math.inf if values["best"] is None else float(values["best"])
         self.best_epoch, self.wait = int(values["best_epoch"]), int(values["wait"])
         self._best_parameters = dict(arrays)
@@ -228,7 +229,7 @@ class EarlyStopping(Callback):
 
 
 class Checkpoint(Callback):
-    """Save the whole state of training, so that a killed run resumes to the same bits.
+    """Saves the whole state of training, so that a killed run resumes to the same bits.
 
     `fit(..., resume=folder)` continues from it.
 
@@ -243,18 +244,18 @@ class Checkpoint(Callback):
         self.folder, self.every_steps = Path(folder), every_steps
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Save when due; an epoch's last batch waits for `on_epoch_end`."""
+        """Saves when due; an epoch's last batch waits for `on_epoch_end`."""
         last = batch + 1 == self.run.steps_per_epoch
         if self.every_steps and (batch + 1) % self.every_steps == 0 and not last:
             self.run.save(self.folder)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Save; callbacks listed before this one have had their say."""
+        """Saves; callbacks listed before this one have had their say."""
         self.run.save(self.folder)
 
 
 class Progress(Callback):
-    """A bar over all batches with the last epoch's loss, drawn with rich."""
+    """Draws a bar over all batches with the last epoch's loss, by means of rich."""
 
     def __init__(self, console: Any = None) -> None:
         self.console = console
@@ -262,7 +263,7 @@ class Progress(Callback):
         self._task: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Draw the bar."""
+        """Draws the bar."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         self._bar = Progress(
@@ -278,18 +279,18 @@ class Progress(Callback):
         self._task = self._bar.add_task("", total=total, epoch=0, epochs=self.run.epochs, loss="...")
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Show the epoch."""
+        """Shows the epoch."""
         done = epoch * self.run.steps_per_epoch
         self._bar.update(self._task, epoch=epoch + 1, completed=done)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Advance."""
+        """Advances the bar."""
         self._bar.advance(self._task)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Show the loss."""
+        """Shows the loss."""
         self._bar.update(self._task, loss=f"{float((logs or {}).get('loss', math.nan)):,.0f}")
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Leave the finished bar on the screen."""
+        """Leaves the finished bar on the screen."""
         self._bar.stop()

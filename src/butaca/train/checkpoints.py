@@ -1,4 +1,4 @@
-"""The state of training in one file: parameters, optimizer, position, callbacks.
+"""This module keeps the state of training in one file: parameters, optimizer, position, callbacks.
 
 Written beside the old one and moved over it, so a kill at any moment leaves a whole checkpoint. The
 random streams are functions of (seed, epoch, step), so the position is all there is to keep of them.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from butaca.errors import CheckpointError
+from butaca.files import replace_file
 
 FILE = "training.safetensors"
 VERSION = 1
@@ -26,7 +26,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint read back.
+    """Holds a checkpoint that was read back.
 
     Attributes:
         arrays: parameters under "towers/", optimizer state under "optimizer/", callbacks' under
@@ -44,7 +44,7 @@ class Saved:
 
 
 def write_checkpoint(folder: Path, saved: Saved) -> None:
-    """Write atomically to `folder`; on any failure the earlier checkpoint is untouched."""
+    """Writes a checkpoint to `folder`, whole; on any failure the earlier one is untouched."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.asarray(array, order="C") for name, array in saved.arrays.items()}
     meta = {
@@ -55,20 +55,15 @@ def write_checkpoint(folder: Path, saved: Saved) -> None:
         "run": saved.run,
         "sha256": _digest(arrays),
     }
-    temporary = folder / f".{FILE}.{os.getpid()}"
     try:
-        with temporary.open("wb") as file:
-            file.write(save(arrays, metadata={"butaca": json.dumps(meta)}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / FILE)
+        replace_file(folder / FILE, save(arrays, metadata={"butaca": json.dumps(meta)}))
     finally:
-        for left in folder.glob(f".{FILE}.*"):  # ours, or of a writer that was killed
+        for left in folder.glob(f".{FILE}.*"):  # of a writer that was killed
             left.unlink(missing_ok=True)
 
 
 def read_checkpoint(folder: Path) -> Saved:
-    """Read and verify a checkpoint.
+    """Reads and verifies a checkpoint.
 
     Raises:
         CheckpointError: none is there, or it is damaged or of a newer version.
@@ -102,7 +97,7 @@ def read_checkpoint(folder: Path) -> Saved:
 
 
 def position(folder: Path) -> tuple[int, int] | None:
-    """Epoch and step of the next batch by the checkpoint there, None without one; its arrays are not read."""
+    """Returns the next batch's epoch and step by the checkpoint there, or None; its arrays are not read."""
     try:
         with safe_open(folder / FILE, framework="numpy") as file:
             meta = json.loads((file.metadata() or {})["butaca"])
@@ -111,8 +106,8 @@ def position(folder: Path) -> tuple[int, int] | None:
     return int(meta["epoch"]), int(meta["step"])
 
 
-def check_same_run(saved: Saved, run: Mapping[str, Any], folder: Path) -> None:
-    """Refuse to continue another run.
+def check_same_run(saved: Saved, run: Mapping[str, Any], *, folder: Path) -> None:
+    """Refuses to continue another run.
 
     Raises:
         CheckpointError: names the settings that differ.

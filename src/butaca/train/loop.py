@@ -1,4 +1,4 @@
-"""The training loop: batches through the compiled step, callbacks around it, resume at any step."""
+"""This module is the training loop: batches through the compiled step, callbacks, resume at any step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Validate = Callable[[Towers], Mapping[str, float]]
 
 
 class TrainingRun:
-    """One call of fit: holds the state that callbacks see, save and restore.
+    """Holds the state of one call of fit, which callbacks see, save and restore.
 
     Args:
         towers, features: on the mesh.
@@ -45,6 +45,7 @@ class TrainingRun:
         self,
         towers: Towers,
         features: Features,
+        *,
         batches: Batches,
         settings: LossSettings,
         mesh: Mesh,
@@ -54,8 +55,8 @@ class TrainingRun:
     ) -> None:
         self.towers, self.features, self.batches, self.mesh = towers, features, batches, mesh
         self.settings, self.validate, self.description = settings, validate, dict(description or {})
-        self.optimizer_state = make_init(optimizer, mesh, settings.key)(towers)
-        self._step = make_step(settings, mesh, optimizer)
+        self.optimizer_state = make_init(optimizer, mesh, key=settings.key)(towers)
+        self._step = make_step(settings, mesh, optimizer=optimizer)
         self._seen_batches: dict[int, tuple[Batch, Batch]] = {}
         self.history = FitHistory()
         self.callbacks: list[Callback] = [self.history]
@@ -67,7 +68,7 @@ class TrainingRun:
     def fit(
         self, epochs: int, callbacks: Sequence[Callback] = (), resume: str | Path | None = None
     ) -> FitHistory:
-        """Train up to `epochs` epochs in all; with `resume`, from that folder's checkpoint on."""
+        """Trains up to `epochs` epochs in all; with `resume`, from that folder's checkpoint on."""
         self.epochs = epochs
         self.callbacks = [self.history, *callbacks]
         for callback in self.callbacks:
@@ -104,7 +105,7 @@ class TrainingRun:
         return logs
 
     def _on_devices(self, batches: Iterable[Batch]) -> Iterable[Batch]:
-        """Batches that repeat (fixed for all epochs) are sent to the devices once."""
+        """Yields batches on the devices; those that repeat (fixed for all epochs) are sent there once."""
         for batch in batches:
             held = self._seen_batches.get(id(batch))
             if held is None:
@@ -115,7 +116,7 @@ class TrainingRun:
 
     def _placed(self, batch: Batch) -> Batch:
         if self.mesh.is_multi_process:
-            return place_batch(batch, self.batches, self.mesh)
+            return place_batch(batch, self.batches, mesh=self.mesh)
         return cast(Batch, jax.tree.map(jnp.asarray, batch))
 
     def _tell(self, event: Callable[[Callback], None]) -> None:
@@ -125,15 +126,15 @@ class TrainingRun:
     # What callbacks ask for.
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """Every parameter by name, such as "query/tables/user_id"."""
+        """Returns every parameter by name, such as "query/tables/user_id"."""
         return named_leaves(self.towers)
 
     def restore(self, parameters: Mapping[str, np.ndarray]) -> None:
-        """Put parameters back, on the mesh."""
+        """Puts parameters back, on the mesh."""
         self.towers = with_leaves(self.towers, parameters, self.batches.n_items + 1)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint of everything: of several processes all call this, and the first one writes."""
+        """Writes a checkpoint of everything: of several processes all call this, and the first one writes."""
         arrays = {f"towers/{n}": a for n, a in named_leaves(self.towers).items()}
         arrays |= {f"optimizer/{n}": a for n, a in named_leaves(self.optimizer_state).items()}
         states = []
@@ -149,7 +150,7 @@ class TrainingRun:
 
     def _load(self, folder: Path) -> None:
         saved = read_checkpoint(folder)
-        check_same_run(saved, self.description, folder)
+        check_same_run(saved, self.description, folder=folder)
         kinds = [state["kind"] for state in saved.callbacks]
         mine = [type(c).__name__ for c in self.callbacks]
         if [k for k in kinds if k != "Progress"] != [m for m in mine if m != "Progress"]:
@@ -170,19 +171,19 @@ class TrainingRun:
 
 
 def loss_logs(losses: StepLoss) -> dict[str, float]:
-    """The three losses under the notebook's names; each is a batch's sum (the last batch's)."""
+    """Returns the three losses under the notebook's names; each is a batch's sum (the last batch's)."""
     loss, regularization = float(losses.loss), float(losses.regularization)
     return {"loss": loss, "regularization_loss": regularization, "total_loss": loss + regularization}
 
 
 def named_leaves(tree: Any) -> dict[str, np.ndarray]:
-    """The arrays of a tree by path: "query/tables/user_id"."""
+    """Returns the arrays of a tree by path: "query/tables/user_id"."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {"/".join(map(_plain, path)): whole(leaf) for path, leaf in leaves}
 
 
 def with_leaves(tree: Any, arrays: Mapping[str, np.ndarray], n_rows: int) -> Any:
-    """The tree with its arrays replaced by name, each where the old one lies.
+    """Returns the tree with its arrays replaced by name, each where the old one lies.
 
     Args:
         tree: of arrays on a mesh.
@@ -211,7 +212,7 @@ def with_leaves(tree: Any, arrays: Mapping[str, np.ndarray], n_rows: int) -> Any
 
 
 def _but_for_padding(new: tuple[int, ...], old: tuple[int, ...], n_rows: int) -> bool:
-    """Whether two shapes differ in rows beyond n_rows alone."""
+    """Says whether two shapes differ in rows beyond n_rows alone."""
     return new != old and new[1:] == old[1:] and min(new[:1] + old[:1]) >= n_rows
 
 

@@ -1,4 +1,4 @@
-"""A mesh over several processes: what one process holds of its arrays, and what all must agree on.
+"""This module serves a mesh of several processes: what each holds of its arrays, what all agree on.
 
 Every process runs the same program on the same data. What is computed outside the compiled step, such as
 the spectral start or a validation metric, may differ between machines in its last digits; where a decision
@@ -19,12 +19,12 @@ from butaca.types import AnyArray
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes, or the only one."""
+    """Says whether this is the process that writes, or the only one."""
     return jax.process_index() == 0
 
 
 def put(x: AnyArray, sharding: Sharding) -> jax.Array:
-    """An array that every process holds whole, on the mesh's devices; nothing is sent between processes."""
+    """Returns an array that every process holds, on the mesh's devices; nothing is sent between them."""
     if sharding.is_fully_addressable:
         placed: jax.Array = jax.device_put(x, sharding)
         return placed
@@ -33,7 +33,7 @@ def put(x: AnyArray, sharding: Sharding) -> jax.Array:
 
 
 def whole(x: Any) -> np.ndarray:
-    """An array with all its rows, those of other processes too: every process calls this at the same time."""
+    """Returns an array with all its rows, other processes' too: every process calls this at once."""
     if not isinstance(x, jax.Array) or x.is_fully_addressable or x.is_fully_replicated:
         return np.asarray(x)
     from jax.experimental.multihost_utils import process_allgather
@@ -42,7 +42,7 @@ def whole(x: Any) -> np.ndarray:
 
 
 def gathered(tree: Any) -> Any:
-    """The tree itself where this process has all of it, else a copy with whole arrays for this process."""
+    """Returns the tree where this process has all of it, else a copy with whole arrays for this process."""
     leaves = jax.tree.leaves(tree)
     if all(x.is_fully_addressable for x in leaves if isinstance(x, jax.Array)):
         return tree
@@ -50,7 +50,7 @@ def gathered(tree: Any) -> Any:
 
 
 def first_says(make: Callable[[], Sequence[AnyArray]]) -> list[np.ndarray]:
-    """Arrays as the first process makes them, on every process; the others do not call `make`.
+    """Gives every process the arrays as the first one makes them; the others do not call `make`.
 
     Arrays have at most 4 dimensions, and there are at most 8 of them.
     """

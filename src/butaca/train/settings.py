@@ -1,4 +1,4 @@
-"""What a TwoTower is: its settings, checked when they are stated."""
+"""This module says what a TwoTower is: its settings, checked when they are stated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Start: TypeAlias = Literal["uniform", "spectral"]
 
 @dataclass(frozen=True)
 class TwoTowerSettings:
-    """What a TwoTower is; each field is documented here and nowhere else.
+    """Says what a TwoTower is; each field is documented here and nowhere else.
 
     Attributes:
         query: features of the query tower: columns of the users' table, and `History` for the items that
@@ -144,17 +144,17 @@ class TwoTowerSettings:
 
     @property
     def history(self) -> History | None:
-        """The history that the query tower reads."""
+        """Returns the history that the query tower reads."""
         return next((f for f in self.query if isinstance(f, History)), None)
 
     def softmax_for(self, n_items: int) -> Candidates:
-        """The softmax that "auto" means for a catalogue of this size."""
+        """Returns the softmax that "auto" means for a catalogue of this size."""
         if self.softmax != "auto":
             return self.softmax
         return "full" if n_items <= FULL_SOFTMAX_ITEMS else "sampled"
 
     def mask_for(self, softmax: Candidates) -> Mask:
-        """The mask that "auto" means for a softmax."""
+        """Returns the mask that "auto" means for a softmax."""
         if self.mask != "auto":
             return self.mask
         return "none" if softmax == "full" else "known"

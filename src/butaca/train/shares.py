@@ -1,4 +1,4 @@
-"""Batches of which each process reads its share of the users: the second axis, `data`, of several processes.
+"""This module makes batches of which each process reads its share of the users (the second axis, `data`).
 
 Both axes lie over the same processes. Each holds its rows of the catalogue for the step, and reads its run
 of the batch's users, cut to an equal number of interactions, for the input; the compiled step begins by
@@ -21,20 +21,20 @@ from butaca.types import Codes, Ints
 
 
 class SharedBatches(Batches):
-    """Whole users against the catalogue or draws; item codes are this process's share, all else is whole.
+    """Makes batches whose item codes are this process's share, of whole users; all else is whole.
 
     Args:
-        whole: those of `Batches`.
+        whole, named: those of `Batches`.
         process, n_processes: whose share this is.
     """
 
-    def __init__(self, *whole: Any, process: int, n_processes: int) -> None:
-        super().__init__(*whole)
+    def __init__(self, *whole: Any, process: int, n_processes: int, **named: Any) -> None:
+        super().__init__(*whole, **named)
         self.process, self.n_processes = process, n_processes
 
     @staticmethod
     def can(plan: BatchPlan, item: Codes, histories: Codes) -> bool:
-        """Whether batches of this plan can be shared: their positives are the histories as they lie.
+        """Says whether batches of this plan can be shared: their positives are the histories as they lie.
 
         Args:
             plan: how to batch.
@@ -46,7 +46,7 @@ class SharedBatches(Batches):
         return as_they_lie and whole
 
     def share(self, rows: Ints, size: int, fill: int) -> Codes:
-        """Items of this process's part of `size` rows, where those beyond len(rows) are `fill`."""
+        """Returns items of this process's part of `size` rows, where those beyond len(rows) are `fill`."""
         each = size // self.n_processes
         own = rows[self.process * each : (self.process + 1) * each]
         out = np.full(each, fill, dtype=np.int32)
@@ -82,8 +82,8 @@ class SharedBatches(Batches):
         return -(-size // self.n_processes) * self.n_processes
 
 
-def place_batch(batch: Batch, batches: Batches, mesh: Mesh) -> Batch:
-    """A batch on a mesh of several processes: whole as `step.batch_specs` says, or shares where they are."""
+def place_batch(batch: Batch, batches: Batches, *, mesh: Mesh) -> Batch:
+    """Puts a batch on a mesh of several processes: whole as `step.batch_specs` says, or by shares."""
     if not isinstance(batches, SharedBatches) or batch.history is None:
         placed: Batch = place(batch, batch_specs(batch), mesh)
         return placed

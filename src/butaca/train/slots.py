@@ -1,4 +1,4 @@
-"""Where a sampled softmax's candidates lie: the draws first, then what is only a positive.
+"""This module says where a sampled softmax's candidates lie: draws first, then what is only a positive.
 
 A positive has to have a vector, and needs no column. Which items a batch's positives are, no process may
 know (train/shares.py), so their slots are found in the compiled step, once the item codes are there: each
@@ -17,7 +17,7 @@ from butaca.types import AnyArray
 
 
 class Slots(NamedTuple):
-    """Of one device. -1 stands for what has no slot here.
+    """Holds the slots of one device's candidates; -1 stands for what has no slot here.
 
     rows [L + R]: its catalogue rows by slot, 0 where padded; positive [P]: the slots of the positives'
     items; known [M]: those of the known pairs' items, draws alone; or None.
@@ -28,8 +28,8 @@ class Slots(NamedTuple):
     known: Array | None
 
 
-def slots_of(drawn: Array, counts: Array, positive: Array, known: Array | None, n_rows: int) -> Slots:
-    """Give each draw its own slot, and each other positive one after them.
+def slots_of(drawn: Array, counts: Array, *, positive: Array, known: Array | None, n_rows: int) -> Slots:
+    """Gives each draw its own slot, and each other positive one after them.
 
     Args:
         drawn: this device's rows of the draws [L].
@@ -54,16 +54,18 @@ def slots_of(drawn: Array, counts: Array, positive: Array, known: Array | None, 
 
 
 def knowing(batch: Batch) -> Batch:
-    """A batch of whole users with its positives as known pairs; slot -1 is padding."""
+    """Returns a batch of whole users with its positives as known pairs; slot -1 is padding."""
     slot = jnp.where(batch.positive_weight > 0, batch.positive_slot, -1)
     return batch._replace(known_query=batch.positive_query, known_slot=slot)
 
 
-def with_slots(batch: Batch, first: AnyArray, n_rows: int, axis: str | None) -> Batch:
-    """A sampled batch, whose positives and known pairs name catalogue rows, with slots in their place."""
+def with_slots(batch: Batch, first: AnyArray, *, n_rows: int, axis: str | None) -> Batch:
+    """Returns a sampled batch with slots where its positives and known pairs name catalogue rows."""
     known = None if batch.known_slot is None else batch.known_slot - first
     drawn = batch.candidate_rows - first
-    found = slots_of(drawn, batch.log_weight > -jnp.inf, batch.positive_slot - first, known, n_rows)
+    found = slots_of(
+        drawn, batch.log_weight > -jnp.inf, positive=batch.positive_slot - first, known=known, n_rows=n_rows
+    )
     start = 0 if axis is None else lax.axis_index(axis) * len(found.rows)
     here: list[Any] = [None if s is None else jnp.where(s < 0, -1, s + start) for s in found[1:]]
     return batch._replace(candidate_rows=found.rows + first, positive_slot=here[0], known_slot=here[1])

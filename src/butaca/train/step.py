@@ -1,4 +1,4 @@
-"""One training step over a mesh whose axis `items` splits the catalogue (DESIGN.md's second idea).
+"""This module makes a step over a mesh whose axis `items` splits the catalogue (docs/architecture.md).
 
 Each device holds its own rows of the candidate id table and of the encoded item features. It computes
 the vectors of the candidates it owns, its part of the logits, and [Q]- and [P]-shaped partial sums
@@ -41,7 +41,7 @@ WHOLE: Any = PartitionSpec()  # type: ignore[no-untyped-call]
 
 
 class Towers(NamedTuple):
-    """What training changes: the query and the candidate tower, and a term of each item alone [rows]."""
+    """Holds what training changes: the query and candidate towers, and a term of each item alone [rows]."""
 
     query: Tower
     candidate: Tower
@@ -49,7 +49,7 @@ class Towers(NamedTuple):
 
 
 class Features(NamedTuple):
-    """What training reads and never changes: encoded rows of all users and all items."""
+    """Holds what training reads and never changes: encoded rows of all users and all items."""
 
     query: Inputs
     candidate: Inputs
@@ -57,7 +57,7 @@ class Features(NamedTuple):
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Which softmax: see losses.softmax_loss; `key` names the table that is split by catalogue row.
+    """Says which softmax (losses.softmax_loss); `key` names the table that is split by catalogue row.
 
     `sampled`: candidates are draws, and a batch's slots are catalogue rows (see Batch). `unit` gives both
     towers' vectors length 1, `scale` multiplies their product (1 / temperature), `dropout` is the share of
@@ -74,20 +74,20 @@ class LossSettings:
 
 
 class StepLoss(NamedTuple):
-    """Summed over the batch: the softmax loss and the L2 term."""
+    """Holds the softmax loss and the L2 term, each summed over the batch."""
 
     loss: AnyArray
     regularization: AnyArray
 
 
 def item_mesh(n_devices: int | None = None) -> Mesh:
-    """A mesh with the one axis `items` over all devices, those of other processes too, or the first n."""
+    """Returns a mesh with one axis `items` over all devices, other processes' too, or the first n."""
     devices = jax.devices()[:n_devices]
     return Mesh(np.array(devices), (AXIS,))
 
 
 def tower_specs(towers: Towers, key: str | None) -> Towers:
-    """How each parameter lies on the mesh: what has a row per catalogue item is split, the rest whole."""
+    """Says how each parameter lies on the mesh: what has a row per item is split, the rest whole."""
     query = jax.tree.map(lambda _: WHOLE, towers.query)
     candidate = jax.tree.map(lambda _: WHOLE, towers.candidate)
     if key is not None:
@@ -98,19 +98,20 @@ def tower_specs(towers: Towers, key: str | None) -> Towers:
 
 
 def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
-    """Arrays on the mesh's devices by their specs."""
+    """Puts arrays on the mesh's devices by their specs."""
     return jax.tree.map(lambda x, spec: put(x, NamedSharding(mesh, spec)), tree, specs)
 
 
 def batch_loss(
     settings: LossSettings,
     mesh: Mesh,
+    *,
     towers: Towers,
     features: Features,
     batch: Batch,
     count: AnyArray = 0,
 ) -> StepLoss:
-    """Loss of one batch, both terms scalars, differentiable in the towers; `count` numbers the step."""
+    """Returns one batch's loss, two scalars, differentiable in the towers; `count` numbers the step."""
     on_axis = AXIS if mesh.size > 1 else None
 
     def local(towers: Towers, features: Features, batch: Batch, count: AnyArray) -> StepLoss:
@@ -121,14 +122,20 @@ def batch_loss(
         history = None
         if batch.history is not None and towers.query.history is not None:
             history = summed_histories(
-                towers.query.history, batch.history, rows.shape[0], settings.dropout, count, first, on_axis
+                towers.query.history,
+                batch.history,
+                n_queries=rows.shape[0],
+                dropout=settings.dropout,
+                count=count,
+                first=first,
+                axis=on_axis,
             )
         queries = towers.query(_take(features.query, rows), history)  # [Q, d]
         bias = towers.bias
         if settings.mask == "known" and batch.known_query is None:
             batch = knowing(batch)
         if settings.sampled:
-            batch = with_slots(batch, first, n_rows, on_axis)
+            batch = with_slots(batch, first, n_rows=n_rows, axis=on_axis)
         if batch.candidate_rows is None:
             candidates = towers.candidate(_own_codes(items, settings.key))
         else:
@@ -157,7 +164,7 @@ def batch_loss(
         )
         penalty = jnp.zeros_like(loss)
         if settings.l2:
-            penalty = settings.l2 * l2_penalty(queries, candidates, positives, on_axis)
+            penalty = settings.l2 * l2_penalty(queries, candidates, positives=positives, axis=on_axis)
         return StepLoss(loss, penalty)
 
     count = jnp.asarray(count, dtype=jnp.uint32)
@@ -177,13 +184,14 @@ def batch_loss(
 def summed_histories(
     weights: HistoryTable,
     entries: HistoryRows,
+    *,
     n_queries: int,
     dropout: float,
     count: Array,
     first: AnyArray,
     axis: str | None,
 ) -> Array:
-    """Each query's sum_i w_i h_i / sqrt(sum_i w_i), [Q, d], with a share of the entries left out.
+    """Returns each query's sum_i w_i h_i / sqrt(sum_i w_i), [Q, d], with a share of entries left out.
 
     This device adds the items that it owns, catalogue rows `first` on, as one product of a [Q, rows] matrix
     with its table: on CPUs a gather and a segment sum take six times as long at MovieLens 100K's size. Where
@@ -219,13 +227,13 @@ def summed_histories(
 
 
 def feature_specs(features: Features) -> Features:
-    """User features whole on every device, item features split by row."""
+    """Says how features lie: the users' whole on every device, the items' split by row."""
     query = jax.tree.map(lambda _: WHOLE, features.query)
     return Features(query, jax.tree.map(lambda _: SPLIT, features.candidate))
 
 
 def batch_specs(batch: Batch) -> Batch:
-    """Candidate slots split, everything else whole."""
+    """Says how a batch lies: candidate slots split, everything else whole."""
     whole = jax.tree.map(lambda _: WHOLE, batch)
     rows = None if batch.candidate_rows is None else SPLIT
     replaced: Batch = whole._replace(candidate_rows=rows, log_weight=SPLIT)
@@ -234,15 +242,15 @@ def batch_specs(batch: Batch) -> Batch:
 
 @functools.lru_cache(maxsize=32)
 def make_step(
-    settings: LossSettings, mesh: Mesh, optimizer: optax.GradientTransformation
+    settings: LossSettings, mesh: Mesh, *, optimizer: optax.GradientTransformation
 ) -> Callable[[Towers, Any, Features, Batch, Any], tuple[Towers, Any, StepLoss]]:
-    """The compiled step: (towers, optimizer state, features, batch, its number) -> updated two and the loss.
+    """Returns the compiled step: (towers, optimizer state, features, batch, its number) -> both and the loss.
 
     Kept by its arguments, so that a second fit with the same optimizer object compiles nothing.
     """
 
     def objective(towers: Towers, features: Features, batch: Batch, count: Array) -> tuple[Array, StepLoss]:
-        parts = batch_loss(settings, mesh, towers, features, batch, count)
+        parts = batch_loss(settings, mesh, towers=towers, features=features, batch=batch, count=count)
         return parts.loss + parts.regularization, parts
 
     def step(
@@ -259,9 +267,9 @@ def make_step(
 
 @functools.lru_cache(maxsize=32)
 def make_init(
-    optimizer: optax.GradientTransformation, mesh: Mesh, key: str | None
+    optimizer: optax.GradientTransformation, mesh: Mesh, *, key: str | None
 ) -> Callable[[Towers], Any]:
-    """The compiled start of an optimizer's state, kept by optimizer; `key` as in LossSettings."""
+    """Returns the compiled start of an optimizer's state, kept by optimizer; `key` as in LossSettings."""
 
     def init(towers: Towers) -> Any:
         return _lying(optimizer, mesh, key, towers, optimizer.init(towers))[1]
@@ -269,15 +277,15 @@ def make_init(
     return jax.jit(init)
 
 
-def state_specs(optimizer: optax.GradientTransformation, state: Any, specs: Towers) -> Any:
-    """How an optimizer's state lies on the mesh: what belongs to a parameter as that does, the rest whole."""
+def state_specs(optimizer: optax.GradientTransformation, state: Any, *, specs: Towers) -> Any:
+    """Says how an optimizer's state lies: what belongs to a parameter as that does, the rest whole."""
     return optax.tree_map_params(
         optimizer, lambda _, spec: spec, state, specs, transform_non_params=lambda _: WHOLE
     )
 
 
 def _gathered(mesh: Mesh, batch: Batch) -> Batch:
-    """The batch with item codes whole on every device, where they came as shares (train/shares.py)."""
+    """Returns the batch with item codes whole on every device, where they came as shares (shares.py)."""
     if mesh.size == 1:
         return batch
     keep: Any = functools.partial(lax.with_sharding_constraint, shardings=NamedSharding(mesh, WHOLE))
@@ -290,11 +298,11 @@ def _gathered(mesh: Mesh, batch: Batch) -> Batch:
 def _lying(
     optimizer: optax.GradientTransformation, mesh: Mesh, key: str | None, towers: Towers, state: Any
 ) -> tuple[Towers, Any]:
-    """Towers and optimizer state kept where their specs say, not where XLA would rather have them."""
+    """Keeps towers and optimizer state where their specs say, not where XLA would rather have them."""
     if mesh.size == 1:
         return towers, state
     specs = tower_specs(towers, key)
-    kept = (towers, state), (specs, state_specs(optimizer, state, specs))
+    kept = (towers, state), (specs, state_specs(optimizer, state, specs=specs))
     constrain: Any = lax.with_sharding_constraint
     lying: tuple[Towers, Any] = jax.tree.map(lambda x, spec: constrain(x, NamedSharding(mesh, spec)), *kept)
     return lying
@@ -312,5 +320,5 @@ def _take(inputs: Rows, rows: Array) -> Inputs:
 
 
 def _own_codes(inputs: Inputs, key: str | None) -> Rows:
-    """Item features with the split table's rows in their own order: a row per item of this device."""
+    """Returns item features with the split table's rows in their order: a row per item of this device."""
     return inputs if key is None else dict(inputs) | {key: (None, inputs[key][1])}

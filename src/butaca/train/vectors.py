@@ -1,4 +1,4 @@
-"""A trained model as numpy arrays: what answers, for its own users and for any histories."""
+"""This module holds a trained model as numpy arrays, which answer for its users and any histories."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPREAD_USERS = 1000
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """A fitted model as numpy arrays: what answers.
+    """Holds a fitted model as numpy arrays, which answer.
 
     Attributes:
         tower: makes query vectors.
@@ -45,8 +45,8 @@ class Vectors:
 
 
 @dataclass(frozen=True, eq=False)
-class Answering:
-    """A fitted TwoTower as a Scorer of given histories.
+class HistoryScorer:
+    """A HistoryScorer is a fitted TwoTower as a Scorer of given histories.
 
     Attributes:
         vectors: the model.
@@ -60,11 +60,11 @@ class Answering:
 
     @property
     def n_items(self) -> int:
-        """Size N of the catalogue."""
+        """Returns the size N of the catalogue."""
         return len(self.vectors.items)
 
     def score(self, users: Codes) -> Floats:
-        """User codes [B] -> scores [B, N]; a code outside the histories has none."""
+        """Scores the catalogue: user codes [B] -> [B, N]; a code outside the histories has no history."""
         unknown = len(self.vectors.users) - 1
         codes = np.append(self.known_as, unknown)
         known_as = codes[np.where((users < 0) | (users >= len(self.seen)), len(self.seen), users)]
@@ -73,8 +73,8 @@ class Answering:
         return scores if self.vectors.bias is None else scores + self.vectors.bias
 
 
-def learned_features(features: Features, seen: Histories, key: str) -> Features:
-    """The features in which the id of a user without training interactions is an unknown one.
+def learned_features(features: Features, seen: Histories, *, key: str) -> Features:
+    """Returns features where the id of a user without training interactions is an unknown one.
 
     Args:
         features: the users' ids, if the query tower reads them, under `key`.
@@ -92,13 +92,14 @@ def learned_features(features: Features, seen: Histories, key: str) -> Features:
 def answering_vectors(
     settings: TwoTowerSettings,
     towers: Towers,
+    *,
     features: Features,
     seen: Histories,
     n_items: int,
     bins: RatingBins | None = None,
     spectrum: Spectrum | None = None,
 ) -> Vectors:
-    """The towers as numpy arrays, the closed-form one beside them.
+    """Returns the towers as numpy arrays, the closed-form one beside them.
 
     Args:
         settings: of the model.
@@ -149,9 +150,9 @@ def answering_vectors(
 
 
 def cold_items(
-    features: Sequence[Feature], vectors: Vectors, items: Entities, count: Ints, seen: Histories
+    features: Sequence[Feature], vectors: Vectors, *, items: Entities, count: Ints, seen: Histories
 ) -> ColdItems | None:
-    """What features say of items, learned from those that have interactions; None without features.
+    """Returns what features say of items, by those that have interactions; None without features.
 
     Args:
         features: columns of the items' table.
@@ -165,11 +166,11 @@ def cold_items(
         None if history is None else history.table, vectors.tower.head, vectors.items, vectors.bias
     )
     sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS]
-    return fit_cold(features, items, count, rows, vectors.users[sample])
+    return fit_cold(features, items, count=count, rows=rows, queries=vectors.users[sample])
 
 
-def with_cold(vectors: Vectors, cold: ColdItems, items: Entities, count: Ints, seen: Histories) -> Vectors:
-    """The same with the rows of items without training interactions from their features.
+def with_cold(vectors: Vectors, cold: ColdItems, *, items: Entities, count: Ints, seen: Histories) -> Vectors:
+    """Returns the vectors with the rows of items without training interactions from their features.
 
     Every other row stays as it is, to the bit, and so do users who had none of those items.
     """
@@ -195,14 +196,14 @@ def with_cold(vectors: Vectors, cold: ColdItems, items: Entities, count: Ints, s
 
 
 def _put(table: Floats, at: Ints | Codes, rows: Floats) -> Floats:
-    """A copy with some rows replaced."""
+    """Returns a copy with some rows replaced."""
     out = table.copy()
     out[at] = rows
     return out
 
 
 def _spread(scores: Floats) -> float:
-    """Mean over users of the standard deviation of their scores."""
+    """Returns the mean over users of the standard deviation of their scores."""
     return float(scores.std(axis=1).mean()) if len(scores) else 0.0
 
 
@@ -210,7 +211,7 @@ def _spread(scores: Floats) -> float:
 def _both_towers(
     of_unit_length: bool, towers: Towers, features: Features
 ) -> tuple[jax.Array | None, jax.Array]:
-    """Summed embeddings of all users [U + 1, d], None without user features, and candidate vectors."""
+    """Returns all users' summed embeddings [U + 1, d] (None without features) and candidate vectors."""
     candidates = towers.candidate(features.candidate)
     if of_unit_length:
         candidates = unit(candidates)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from butaca.evaluate.judged import nullable
+from butaca.model.features import Feature
 
 if TYPE_CHECKING:
     from butaca.recipes import Recipe
@@ -20,42 +21,42 @@ SOFTMAX = {
 
 
 def describe(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as JSON values."""
-    model = recipe.model
-    return {
-        "query": [repr(f) for f in model.query],
-        "candidate": [repr(f) for f in model.candidate],
-        "dim": model.dim,
-        "hidden": list(model.hidden),
-        "softmax": model.softmax,
-        "mask": model.mask,
-        "logq": model.logq,
-        "l2": model.l2,
-        "unit": model.unit,
-        "temperature": model.temperature,
-        "prior": model.prior,
-        "prior_power": model.prior_power,
-        "prior_half_life": model.prior_half_life,
-        "start": model.start,
-        # A span of whole histories is infinite, which JSON lacks: null.
-        "spectral": None
-        if model.spectral is None
-        else {name: nullable(value) for name, value in asdict(model.spectral).items()},
-        "trusted_from": model.trusted_from,
-        "trust_power": model.trust_power,
-        "cold_features": [repr(f) for f in model.cold_features],
-        "shuffle": model.shuffle,
-        "seed": model.seed,
-        "optimizer": recipe.optimizer,
-        "learning_rate": recipe.learning_rate,
-        "batch_size": recipe.batch_size,
-        "epochs": recipe.epochs,
-    }
+    """Returns every setting of a recipe and of its model as JSON values, by the names of their fields.
+
+    The model's settings and the recipe's stand side by side; "model" and "name", which would hold them again,
+    are left out. An infinite number, which JSON lacks, is null.
+    """
+    of_recipe = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in {"name", "model"}}
+    of_model = {f.name: getattr(recipe.model, f.name) for f in fields(recipe.model)}
+    return {name: _as_json(value) for name, value in {**of_model, **of_recipe}.items()}
+
+
+def _as_json(value: Any) -> Any:
+    """Returns a setting as a JSON value: a feature as its repr, a record as an object, a tuple as a list."""
+    if isinstance(value, Feature):
+        return repr(value)
+    if isinstance(value, tuple):
+        return [_as_json(one) for one in value]
+    if is_dataclass(value):
+        return {f.name: _as_json(getattr(value, f.name)) for f in fields(value)}
+    return nullable(value) if isinstance(value, float) else value
+
+
+def split_record(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns how the interactions of a model or of prepared data were split: "split", "test_share", "seed".
+
+    Folders of earlier versions have "how" or "kind" for "split", and "test" for "test_share".
+
+    >>> split_record({"split": {"how": "random", "test": 0.2, "seed": 42}})
+    {'split': 'random', 'test_share': 0.2, 'seed': 42}
+    """
+    names = {"how": "split", "kind": "split", "test": "test_share"}
+    return {names.get(name, name): value for name, value in about.get("split", {}).items()}
 
 
 def protocol(about: Mapping[str, Any]) -> list[str]:
     """What a reader must know of how a model was trained and judged, a line each."""
-    of_split, softmax = about.get("split", {}), str(about.get("softmax", ""))
+    of_split, softmax = split_record(about), str(about.get("softmax", ""))
     notes = [SOFTMAX[softmax]] if softmax in SOFTMAX else []
     if "judged_users" in of_split:
         notes.append(

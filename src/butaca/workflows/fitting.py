@@ -18,7 +18,7 @@ from butaca.evaluate.judged import Judged, nullable
 from butaca.recommend.recommender import Recommender
 from butaca.workflows.about import describe, protocol
 from butaca.workflows.judging import joined, judge, judge_stages, judged_on
-from butaca.workflows.loading import Sides, Split, split
+from butaca.workflows.loading import Sides, Split, split_by
 
 if TYPE_CHECKING:  # these load JAX, or a database
     from butaca.rank.judge import RankVerdict
@@ -56,7 +56,8 @@ class Fitted:
 def fit(
     data: Dataset,
     recipe: Recipe,
-    how: Split = "random",
+    *,
+    split: Split = "random",
     test_share: float = 0.2,
     seed: int = 42,
     callbacks: Sequence[Callback] = (),
@@ -80,18 +81,18 @@ def fit(
     A `trainer` trains the recipe somewhere else, on a cluster, and looks after checkpoints itself.
     """
     if sides is None:
-        train, test = split(data, how, test_share, seed)
+        train, test = split_by(data, split, test_share=test_share, seed=seed)
         n_interactions = len(data)
     else:
-        how, test_share, seed = sides.how, sides.share, sides.seed
+        split, test_share, seed = sides.split, sides.test_share, sides.seed
         train, test = sides.train, sides.test
         n_interactions = len(train) + (0 if test is None else len(test))
     given = None
-    if how == "user" and test is not None:
+    if split == "user" and test is not None:
         given, test = stratified_split(test, 1 - GIVEN, seed, by="user")
-    of_split: dict[str, Any] = {"how": "none"}
+    of_split: dict[str, Any] = {"split": "none"}
     if test is not None:
-        of_split = {"how": how, "test": test_share, "seed": seed}
+        of_split = {"split": split, "test_share": test_share, "seed": seed}
         n_users = len(np.unique(test.user))
         test = judged_on(test, seed)
         if (drawn := len(np.unique(test.user))) < n_users:
@@ -103,21 +104,23 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
-    recipe = recipe.for_data(train, future=how in {"temporal", "last"})
-    if how == "user" and not any(f.column != data.users.key for f in recipe.model.query):
+    recipe = recipe.for_data(train, future=split in {"temporal", "last"})
+    if split == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
             "--split user with a query tower of user ids",
             "Use --recipe default, which reads histories, or --split random or temporal",
         )
-    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume)
+    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume=resume)
     recommender = Recommender.build(model, train if given is None else joined(train, given), test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
-    judged = None if test is None else judge(recommender, train, test, how=how, given=given)
+    judged = None if test is None else judge(recommender, train, test, split=split, given=given)
     ranking = None
     if rank:
-        recommender = replace(recommender, ranker=second_stage(recipe, model, train, how, target))
+        recommender = replace(
+            recommender, ranker=second_stage(recipe, model, train, split=split, target=target)
+        )
         ranking = None if test is None else judge_stages(recommender, test)
     if given is not None:
         of_split["given"] = GIVEN
@@ -144,20 +147,20 @@ def fit(
             recommender = replace(recommender, ranker=None)
             notes.append(f"The second stage was left out. {ranking.notice}")
     if recommender.ranker is not None:
-        from butaca.rank.told import second_about
+        from butaca.rank.about import second_about
 
         about["ranker"] = second_about(recommender.ranker)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
 
 
 def second_stage(
-    recipe: Recipe, model: TwoTower, train: Dataset, how: Split, target: Target = "watched"
+    recipe: Recipe, model: TwoTower, train: Dataset, *, split: Split, target: Target = "watched"
 ) -> Ranker:
     """A ranker for a fitted model; it learns from first stages that did not train on what it learns."""
     from butaca.rank.fit import fit_ranker
     from butaca.rank.settings import RankSettings
 
-    folds: Literal["time", "random"] = "time" if how in {"temporal", "last"} else "random"
+    folds: Literal["time", "random"] = "time" if split in {"temporal", "last"} else "random"
     if folds == "time" and train.timestamp is None:
         folds = "random"
     settings = RankSettings(target=target, folds=folds, seed=recipe.model.seed)

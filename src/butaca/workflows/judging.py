@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,8 +26,10 @@ from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import MEASURES, verdict
+from butaca.rank.first_stage import answering, vectors_of
 from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
+from butaca.workflows.about import split_record
 
 if TYPE_CHECKING:
     from butaca.rank.judge import RankVerdict
@@ -74,8 +76,9 @@ def judge(
     scorer: Scorer,
     train: Dataset,
     test: Dataset,
+    *,
     loss_batch: int = 4096,
-    how: str = "given",
+    split: str = "given",
     given: Dataset | None = None,
 ) -> Judged:
     """The model beside the baselines, all on the same pairs, and what follows.
@@ -85,17 +88,17 @@ def judge(
         train: what it was fitted on, and the baselines are; its items are left out as seen.
         test: pairs to find.
         loss_batch: pairs of the batch whose loss is reported, as Keras does.
-        how: name of the split, for the warning about random ones.
+        split: name of the split, for the warning about random ones.
         given: further interactions that all scorers answer from (`answering`) and none is fitted on,
             such as histories of people that training never saw; seen too.
     """
-    return _judge(scorer, train, test, fit_panel(train), loss_batch, how, given)
+    return _judge(scorer, train, test, fit_panel(train), loss_batch=loss_batch, split=split, given=given)
 
 
 def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged:
     """Judge a saved model on its own held-out pairs, or on a test set in its codes."""
     users, items, seen = recommender.users, recommender.items, recommender.seen
-    how = "given"
+    split = "given"
     if test is None:
         if recommender.test is None:
             raise SettingError(
@@ -104,7 +107,7 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
                 "Pass --test FILE with interactions of your own",
             )
         test = Dataset(users, items, *recommender.test)
-        how = str(recommender.about.get("split", {}).get("how", how))
+        split = str(split_record(recommender.about).get("split", split))
     rows = np.repeat(np.arange(len(users), dtype=np.int32), seen.lengths)
     train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time), None
     if recommender.test is not None and "given" in recommender.about.get("split", {}):
@@ -112,7 +115,7 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
         train, given = train.take(np.flatnonzero(~held_out)), train.take(np.flatnonzero(held_out))
     panel = fit_panel(train)
     panel.scorers["popularity"] = _Counts(recommender.popularity)
-    return _judge(recommender, train, test, panel, 4096, how, given)
+    return _judge(recommender, train, test, panel, loss_batch=4096, split=split, given=given)
 
 
 def _judge(
@@ -120,31 +123,32 @@ def _judge(
     train: Dataset,
     test: Dataset,
     panel: Panel,
+    *,
     loss_batch: int,
-    how: str,
+    split: str,
     given: Dataset | None = None,
 ) -> Judged:
     seen = Histories.of(train if given is None else joined(train, given))
     scorers = panel.scorers
     if given is not None:
-        scorer = _answering(scorer, seen)
-        scorers = {name: _answering(baseline, seen) for name, baseline in scorers.items()}
-    kept = evaluate_scorer(scorer, test, None, loss_batch)
-    ours = evaluate_scorer(scorer, test, seen, lists=LISTS)
-    baselines = {name: evaluate_scorer(b, test, seen, lists=10) for name, b in scorers.items()}
+        scorer = answering(scorer, seen)
+        scorers = {name: answering(baseline, seen) for name, baseline in scorers.items()}
+    kept = evaluate_scorer(scorer, test, seen=None, loss_batch=loss_batch)
+    ours = evaluate_scorer(scorer, test, seen=seen, lists=LISTS)
+    baselines = {name: evaluate_scorer(b, test, seen=seen, lists=10) for name, b in scorers.items()}
     left = {"seen left out": ours, **baselines}
     beyond, columns = {}, user_columns(seen, ours.n_items)
     for name, row in left.items():
         assert row.lists is not None
-        beyond[name] = beyond_accuracy(row.lists, row.users, seen, row.n_items, columns=columns)
+        beyond[name] = beyond_accuracy(row.lists, row.users, seen=seen, n_items=row.n_items, columns=columns)
     assert ours.lists is not None
     notices = (
-        random_split_of_timed_data(how, train.timestamp is not None),
+        random_split_of_timed_data(split, train.timestamp is not None),
         users_without_history(test.user, seen),
         repeats_of_training(test.user, test.item, seen),
-        duplicate_candidates(item_titles(train.items), seen, getattr(scorer, "item_vectors", None)),
+        duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
-        collapse(ours.lists, ours.users, seen, ours.n_items),
+        collapse(ours.lists, ours.users, seen=seen, n_items=ours.n_items),
     )
     return Judged(
         {"seen kept": kept, **left},
@@ -155,12 +159,6 @@ def _judge(
         beyond,
         panel.left_out,
     )
-
-
-def _answering(scorer: Scorer, seen: Histories) -> Scorer:
-    """The scorer over these histories; itself if it reads none, or was built on them."""
-    answering = getattr(scorer, "answering", None)
-    return scorer if answering is None else cast(Scorer, answering(seen))
 
 
 def joined(one: Dataset, other: Dataset) -> Dataset:

@@ -13,6 +13,7 @@ from butaca.data.dataset import Dataset
 from butaca.data.folders import kind_of
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
 from butaca.errors import StoreError, TableError
+from butaca.workflows.about import split_record
 
 if TYPE_CHECKING:  # a database
     from butaca.events.interactions import Interactions
@@ -29,13 +30,13 @@ class Sides:
 
     Attributes:
         train, test: the sides; test is None where nothing is held out.
-        how, share, seed: how they were split.
+        split, test_share, seed: how they were split.
     """
 
     train: Dataset
     test: Dataset | None
-    how: Split
-    share: float
+    split: Split
+    test_share: float
     seed: int
 
 
@@ -81,9 +82,9 @@ def prepared(source: str) -> Sides | None:
     if kind_of(folder) != KIND:
         return None
     found = Prepared.open(folder)
-    of_split = found.manifest["split"]
     test = found.dataset("test") if len(found.test) else None
-    return Sides(found.dataset("train"), test, of_split["kind"], of_split["test"], of_split["seed"])
+    record = split_record(found.manifest)
+    return Sides(found.dataset("train"), test, record["split"], record["test_share"], record["seed"])
 
 
 def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset:
@@ -118,7 +119,7 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
         means = {item: known.known(item) for item in dict.fromkeys(events.item.tolist())}
         ids = {item: item if code is None else known.ids[code] for item, code in means.items()}
         items = [ids[item] for item in events.item.tolist()]  # a title stands for its item
-        return with_interactions(left, events.user, items, events.value, events.time)
+        return with_interactions(left, events.user, items, value=events.value, timestamp=events.time)
     if not len(events):
         raise TableError("A model learns from events that are there", f"{address}, which has none", "Wait")
     from butaca.data.tables import read_table
@@ -135,14 +136,14 @@ def _people(data: Dataset | None, events: Interactions) -> list[str]:
     return [*known, *dict.fromkeys(events.user.tolist())]
 
 
-def split(data: Dataset, how: Split, test: float, seed: int) -> tuple[Dataset, Dataset | None]:
+def split_by(data: Dataset, split: Split, *, test_share: float, seed: int) -> tuple[Dataset, Dataset | None]:
     """Train and test by the name of the split; "none" trains on everything."""
-    if how == "none":
+    if split == "none":
         return data, None
-    if how == "random":
-        return random_split(data, test, seed)
-    if how == "temporal":
-        return temporal_split(data, test)
-    if how == "user":
-        return user_split(data, test, seed)
+    if split == "random":
+        return random_split(data, test_share, seed)
+    if split == "temporal":
+        return temporal_split(data, test_share)
+    if split == "user":
+        return user_split(data, test_share, seed)
     return leave_last_out(data)

@@ -1,4 +1,4 @@
-"""A small vocabulary for writing machine code with LLVM: loops, vectors of floats, the exponential."""
+"""This module is a vocabulary for writing machine code with LLVM: loops, vectors, the exponential."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROUNDING = 1.5 * 2**23 + 127
 
 @dataclass
 class Turn:
-    """One turn of a loop: its number, what it was handed, and in `next` what it hands on."""
+    """A Turn of a loop holds its number, what it was handed, and in `next` what it hands on."""
 
     index: Value
     carried: list[Value]
@@ -53,7 +53,7 @@ class Emitter:
 
     @contextmanager
     def loop(self, count: Count, carried: Sequence[Value] = ()) -> Iterator[Turn]:
-        """Turns 0 to count - 1. Once it has ended, `carried` is what the last turn handed on."""
+        """Loops over turns 0 to count - 1. Once it has ended, `carried` is what the last turn handed on."""
         b, before = self.b, self.b.block
         head, body, after = (b.append_basic_block(name) for name in ("head", "body", "after"))
         b.branch(head)
@@ -74,13 +74,13 @@ class Emitter:
         b.position_at_end(after)
 
     def room(self, count: int) -> Value:
-        """Room for floats, for as long as the function runs."""
+        """Makes room for floats, for as long as the function runs."""
         array = self.b.alloca(POINTER, I64((count + 1) // 2))  # two floats take a pointer's room
         array.align = 64
         return array
 
     def at(self, floats: Value, *terms: tuple[Count, Count]) -> Value:
-        """The address of the float at the sum of the terms' products."""
+        """Returns the address of the float at the sum of the terms' products."""
         fixed = sum(count * size for count, size in terms if isinstance(count, int) and isinstance(size, int))
         place: Value = I64(fixed)
         for count, size in terms:
@@ -89,33 +89,33 @@ class Emitter:
         return self.b.gep(floats, [place], source_etype=F32)
 
     def load(self, floats: Value) -> Value:
-        """A vector of the floats from an address on."""
+        """Loads a vector of the floats from an address on."""
         return self.b.load(floats, typ=self.vector, align=4)
 
     def store(self, value: Value, floats: Value) -> None:
-        """A vector, or one float, to an address."""
+        """Stores a vector, or one float, at an address."""
         self.b.store(value, floats, align=4)
 
     def spread(self, floats: Value) -> Value:
-        """The one float at an address, in all lanes."""
+        """Returns the one float at an address, in all lanes."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.b.insert_element(undefined, self.b.load(floats, typ=F32, align=4), I32(0))
         return self.b.shuffle_vector(first, undefined, ir.Constant(self._integers, [0] * self.lanes))
 
     def constant(self, value: float) -> Value:
-        """A number in all lanes."""
+        """Returns a number in all lanes."""
         return ir.Constant(self.vector, [value] * self.lanes)
 
     def fma(self, x: Value, y: Value, z: Value) -> Value:
-        """The sum x y + z, rounded once."""
+        """Returns the sum x y + z, rounded once."""
         return self.b.call(self._fma, [x, y, z])
 
     def larger(self, x: Value, y: Value) -> Value:
-        """The larger of two, lane by lane; y where either is NaN."""
+        """Returns the larger of two, lane by lane; y where either is NaN."""
         return self.b.select(self.b.fcmp_ordered(">", x, y), x, y)
 
     def exp2(self, x: Value) -> Value:
-        """2**x for x below 127; 0 below -126, where a float has no exponent left; NaN of NaN.
+        """Returns 2**x for x below 127; 0 below -126, where a float has no exponent left; NaN of NaN.
 
         x is a whole number n and a rest of at most a half; 2**n has n in its exponent's bits alone.
         """
@@ -130,7 +130,7 @@ class Emitter:
         return b.select(b.fcmp_unordered(">=", x, self.constant(-126.0)), raised, self.constant(0.0))
 
     def total(self, x: Value) -> Value:
-        """The sum of a vector's lanes: its halves, their halves, and so on."""
+        """Returns the sum of a vector's lanes: its halves, their halves, and so on."""
         width = self.lanes
         while width > 1:
             width //= 2
@@ -140,11 +140,11 @@ class Emitter:
 
 
 def whole(value: Count) -> Value:
-    """A count, as a value if it is known now."""
+    """Returns a count, as a value if it is known now."""
     return I64(value) if isinstance(value, int) else value
 
 
 def declared(module: ir.Module, name: str, result: ir.Type, arguments: list[ir.Type]) -> ir.Function:
-    """A function that is defined elsewhere."""
+    """Declares a function that is defined elsewhere."""
     known = module.globals.get(name)
     return known if known is not None else ir.Function(module, ir.FunctionType(result, arguments), name)

@@ -1,4 +1,4 @@
-"""A pass as XLA calls it: the buffers read from the call, the parts shared out among threads.
+"""This module makes a pass as XLA calls it: it reads the call's buffers, and threads share the parts.
 
 The offsets are those of the structs of XLA's foreign function interface (xla/ffi/api/c_api.h, version 0.3).
 A handler says which version it is written to, and XLA refuses those that it doesn't support.
@@ -24,7 +24,7 @@ DATA, SHAPE = 24, 40
 
 
 def build(tiles: Tiles, dim: int, threads: int) -> ir.Module:
-    """A module with the handlers `sums`, `grads` and `rows`.
+    """Builds a module with the handlers `sums`, `grads` and `rows`.
 
     Args:
         tiles: what fits the processor's registers.
@@ -47,7 +47,7 @@ def _handler(
     n_buffers: tuple[int, int],
     counted: tuple[int, int],
 ) -> None:
-    """The handler `name`: it returns null, no error, when all parts are done.
+    """Writes the handler `name`: it returns null, no error, when all parts are done.
 
     `n_buffers` are those given and those taken; of the given ones `counted`, the first extent is the count
     and the number of rows that a part's function is told.
@@ -71,21 +71,21 @@ def _handler(
     data = [b.ptrtoint(_pointer(b, buffer, DATA), I64) for buffer in given + taken]
     counts = [b.load(_pointer(b, given[i], SHAPE), typ=I64, align=8) for i in counted]
 
-    # What each thread is told: the buffers, both counts, its number.
-    told = [b.alloca(POINTER, I64(len(data) + 3)) for _ in range(threads)]
-    for number, room in enumerate(told):
+    # What each thread is handed: the buffers, both counts, its number.
+    handed = [b.alloca(POINTER, I64(len(data) + 3)) for _ in range(threads)]
+    for number, room in enumerate(handed):
         for i, value in enumerate([*data, *counts, I64(number)]):
             b.store(value, b.gep(room, [I64(i)], source_etype=I64), align=8)
     create = declared(module, "pthread_create", I32, [POINTER] * 4)
     join = declared(module, "pthread_join", I32, [POINTER] * 2)
     started: list[tuple[Value, Value]] = []
-    for room in told[1:]:
+    for room in handed[1:]:
         thread = b.alloca(POINTER)
         failed = b.icmp_signed("!=", b.call(create, [thread, NULL, share, room]), I32(0))
         with b.if_then(failed):
             b.call(share, [room])
         started.append((thread, failed))
-    b.call(share, [told[0]])
+    b.call(share, [handed[0]])
     for thread, failed in started:
         with b.if_then(b.not_(failed)):
             b.call(join, [b.load(thread, typ=POINTER, align=8), NULL])
@@ -93,14 +93,14 @@ def _handler(
 
 
 def _share(module: ir.Module, name: str, n_buffers: int, part: ir.Function, threads: int) -> ir.Function:
-    """What a thread does: the part of its number, and every `threads`-th part after it."""
+    """Writes what a thread does: the part of its number, and every `threads`-th part after it."""
     function = ir.Function(module, ir.FunctionType(POINTER, [POINTER]), f"{name}_share")
     function.linkage = "internal"
     e = Emitter(ir.IRBuilder(function.append_basic_block("entry")), 4)
     b = e.b
-    told = [b.gep(function.args[0], [I64(i)], source_etype=I64) for i in range(n_buffers + 3)]
-    data = [b.load(place, typ=POINTER, align=8) for place in told[:n_buffers]]
-    count, rows, thread = (b.load(place, typ=I64, align=8) for place in told[n_buffers:])
+    handed = [b.gep(function.args[0], [I64(i)], source_etype=I64) for i in range(n_buffers + 3)]
+    data = [b.load(place, typ=POINTER, align=8) for place in handed[:n_buffers]]
+    count, rows, thread = (b.load(place, typ=I64, align=8) for place in handed[n_buffers:])
     with e.loop(b.sdiv(b.sub(I64(PARTS + threads - 1), thread), I64(threads))) as turn:
         b.call(part, [*data, count, rows, b.add(thread, b.mul(turn.index, I64(threads)))])
     b.ret(NULL)

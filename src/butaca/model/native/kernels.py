@@ -1,13 +1,9 @@
-"""Machine code compiled for this processor, once a process and size, and called from JAX."""
+"""This module compiles machine code for this processor, once a process and size, and calls it from JAX."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import platform
-import sys
-import threading
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,42 +21,9 @@ if TYPE_CHECKING:
 LOG2_E = float(np.log2(np.e))
 LOG_2 = float(np.log(2.0))
 
-#: XLA takes a name once: two threads that both compiled would be refused.
-_one_at_a_time = threading.Lock()
-
-
-def native_kernels(dim: int) -> NativeKernels | None:
-    """The code for vectors of `dim` floats; None where it can't run, which is no error.
-
-    It needs llvmlite (extra `native`), an x86-64 processor with AVX-512 or AVX2, Linux or macOS, and JAX's
-    default device to be the CPU.
-    """
-    if jax.default_backend() != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
-        return None
-    if sys.platform not in ("linux", "darwin"):
-        return None
-    with _one_at_a_time:
-        return _for_this_machine(dim)
-
-
-@functools.cache
-def _for_this_machine(dim: int) -> NativeKernels | None:
-    try:
-        tiles = fitting()
-        if tiles is None:
-            return None
-        kernels = compiled(dim, tiles)
-        kernels.check()
-    except ImportError:
-        return None
-    except Exception as error:  # a later XLA or LLVM that differs: slower, not wrong
-        warnings.warn(f"Training runs without machine code of its own: {error}", RuntimeWarning, stacklevel=3)
-        return None
-    return kernels
-
 
 def fitting() -> Tiles | None:
-    """The tiles for this processor; None where it has neither AVX-512 nor AVX2."""
+    """Returns the tiles for this processor; None where it has neither AVX-512 nor AVX2."""
     from llvmlite import binding
 
     from butaca.model.native.passes import NARROW, WIDE
@@ -73,7 +36,7 @@ def fitting() -> Tiles | None:
 
 @dataclass(frozen=True)
 class NativeKernels:
-    """What is compiled, as functions of arrays on the CPU; float32 alone.
+    """Holds what is compiled, as functions of arrays on the CPU; float32 alone.
 
     Attributes:
         name: what XLA knows them by.
@@ -89,7 +52,7 @@ class NativeKernels:
     parts: int
 
     def sums(self, queries: Array, candidates: Array, added: Array) -> tuple[Array, Array]:
-        """Each query's largest logit and its sum of exponentials relative to it, [Q] each.
+        """Returns each query's largest logit and its sum of exponentials relative to it, [Q] each.
 
         Args:
             queries: [Q, d].
@@ -108,7 +71,7 @@ class NativeKernels:
     def grads(
         self, queries: Array, candidates: Array, added: Array, shift: Array
     ) -> tuple[Array, Array, Array]:
-        """With p = exp(logit + shift): p times candidates [Q, d], p^T times queries [C, d], p's sums [C].
+        """Returns p times candidates [Q, d], p^T times queries [C, d], p's sums [C]; p = exp(logit + shift).
 
         Args:
             queries: [Q, d].
@@ -128,7 +91,7 @@ class NativeKernels:
         return of_queries[:n, : self.dim], d_candidates[:, : self.dim], d_added
 
     def add_rows(self, rows: Array, to: Array, source: Array, weight: Array, table: Array) -> Array:
-        """The rows, with weight[p] table[source[p]] added to row to[p] for each p in order, [n, d].
+        """Returns the rows, weight[p] table[source[p]] added to row to[p] for each p in order, [n, d].
 
         Args:
             rows: [n, d], where d is a multiple of what a vector holds: `padded` equals `dim`.
@@ -142,7 +105,7 @@ class NativeKernels:
         return self._call("rows", [rows.shape], given, {0: 0})[0]
 
     def check(self) -> None:
-        """Call all of it on numbers enough for whole tiles and rests, outside of whatever JAX is tracing.
+        """Calls every function on numbers enough for whole tiles and rests, outside of what JAX is tracing.
 
         Raises:
             RuntimeError: what they return is wrong.
@@ -177,7 +140,7 @@ class NativeKernels:
         return jnp.pad(vectors, ((0, 0), (0, beyond))) if beyond else vectors
 
     def _panels(self, queries: Array) -> tuple[Array, Array]:
-        """To base 2 by panel [panels, d, panel], and as they are [panels x panel, d], padded with zeros."""
+        """Returns queries to base 2 [panels, d, panel], and as they are [panels x panel, d], zeros beyond."""
         n_panels = -(-queries.shape[0] // self.panel)
         padded = jnp.pad(self._wide(queries), ((0, n_panels * self.panel - queries.shape[0]), (0, 0)))
         across = (padded * LOG2_E).reshape(n_panels, self.panel, self.padded).transpose(0, 2, 1)
@@ -209,7 +172,7 @@ class NativeKernels:
 
 
 def _run(f: Any, *arrays: Any) -> list[Any]:
-    """Call f on arrays, compiled ahead, so that an outer trace doesn't see it."""
+    """Calls f on arrays, compiled ahead, so that an outer trace doesn't see it."""
     done = jax.jit(f).lower(*arrays).compile()(*arrays)
     return [np.asarray(array) for array in done]
 
@@ -219,7 +182,7 @@ _engines: list[Any] = []
 
 
 def compiled(dim: int, tiles: Tiles, threads: int | None = None) -> NativeKernels:
-    """The code for vectors of `dim` floats in such tiles, for `threads` or as many as there are cores."""
+    """Compiles code for vectors of `dim` floats in such tiles, for `threads` or as many as cores."""
     from butaca.model.native.passes import PARTS
 
     padded = -(-dim // tiles.lanes) * tiles.lanes
@@ -228,7 +191,7 @@ def compiled(dim: int, tiles: Tiles, threads: int | None = None) -> NativeKernel
 
 @functools.cache
 def _registered(dim: int, tiles: Tiles, threads: int) -> str:
-    """What XLA knows the compiled code by."""
+    """Compiles the code, and returns the name that XLA knows it by."""
     from llvmlite import binding
 
     from butaca.model.native.handler import build

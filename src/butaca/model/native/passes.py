@@ -1,4 +1,4 @@
-"""The two passes over a part of the catalogue, tile by tile within the registers.
+"""This module writes the two passes over a part of the catalogue, tile by tile within the registers.
 
 A tile of logits is computed, becomes exponentials and is used up without leaving the processor: it lies
 in registers in the first pass, and in 9 KB of the first-level cache in the second. So the products run at
@@ -25,7 +25,7 @@ BLOCK = 48
 
 @dataclass(frozen=True)
 class Tiles:
-    """What a processor's registers hold.
+    """Says what a processor's registers hold.
 
     A vector has `lanes` floats. A tile of logits is `logit_rows` candidates by `panel` vectors of queries; a
     tile of a gradient is `rows` of its rows by `columns` vectors.
@@ -39,7 +39,7 @@ class Tiles:
 
     @property
     def queries(self) -> int:
-        """Queries of a panel."""
+        """Returns the number of queries of a panel."""
         return self.lanes * self.panel
 
 
@@ -48,7 +48,7 @@ NARROW = Tiles(lanes=8, logit_rows=4, panel=3, rows=6, columns=2)  # for 16 regi
 
 
 def sums_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
-    """Each query's largest logit among a part's candidates, and its sum of exponentials relative to that.
+    """Writes the pass that finds each query's largest logit in a part, and its sum of exponentials.
 
     Buffers: queries by panel [panels, dim, 48], candidates [C, dim], terms [C]; the largest and the sums
     [PARTS, panels x 48], of which the part has a row.
@@ -91,7 +91,7 @@ def sums_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
 
 
 def grads_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
-    """What a part's probabilities p[c, q] = 2**(logit + shift of q) add to the gradients.
+    """Writes the pass that adds a part's p[c, q] = 2**(logit + shift of q) to the gradients.
 
     Buffers: queries by panel [panels, dim, 48], queries [panels x 48, dim], candidates [C, dim], terms [C],
     shifts [panels x 48]; the gradients of queries [PARTS, panels x 48, dim], of which the part has a row, of
@@ -147,7 +147,7 @@ def grads_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
 def start(
     module: ir.Module, name: str, n_buffers: int, tiles: Tiles
 ) -> tuple[Emitter, list[Value], Value, Value, Value, Value]:
-    """A function of the buffers, a count, the rows that are cut into parts, and a part.
+    """Starts a function of the buffers, a count, the rows that are cut into parts, and a part.
 
     Returns:
         What writes it, the buffers, the count, the part, its first row and the one after its last.
@@ -165,7 +165,7 @@ def start(
 
 
 def end(e: Emitter) -> ir.Function:
-    """The function, finished."""
+    """Finishes the function."""
     e.b.ret_void()
     return e.b.function
 
@@ -178,7 +178,7 @@ def _zero(e: Emitter, floats: Value, n_vectors: Value) -> None:
 def _logits(
     e: Emitter, tiles: Tiles, dim: int, panel: Value, candidates: Value, start: list[list[Value]]
 ) -> list[list[Value]]:
-    """start[r][v] and the products of a candidate with the queries of a vector, for each of both."""
+    """Writes start[r][v] plus the products of a candidate with the queries of a vector, for each of both."""
     rows, n = len(start), tiles.panel
     with e.loop(dim, [value for row in start for value in row]) as turn:
         queries = [e.load(e.at(panel, (turn.index, tiles.queries), (v, e.lanes))) for v in range(n)]
@@ -189,7 +189,7 @@ def _logits(
 
 
 def _by(e: Emitter, n: Value, size: int, tile: Callable[[int, Value], None]) -> None:
-    """tile(size, row) for each whole tile of n rows, then tile(1, row) for each row that is left."""
+    """Writes tile(size, row) for each whole tile of n rows, then tile(1, row) for each row that is left."""
     n_tiles = e.b.sdiv(n, I64(size))
     with e.loop(n_tiles) as turn:
         tile(size, e.b.mul(turn.index, I64(size)))
@@ -209,7 +209,7 @@ def _add_products(
     strides: tuple[int, int],
     vectors: Value,
 ) -> None:
-    """Row r of `out`, of n_rows, += sum over k < n_terms of factors[r, k] vectors[k].
+    """Adds, in row r of `out`, of n_rows, the sum over k < n_terms of factors[r, k] vectors[k].
 
     `strides` are those of the factors.
     """

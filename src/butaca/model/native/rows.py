@@ -1,4 +1,4 @@
-"""Sums of rows of a table: what histories, and the positives of a softmax, add to vectors and gradients."""
+"""This module writes the sums of rows of a table that histories and a softmax's positives need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from butaca.model.native.passes import Tiles, end, start
 
 
 def rows_part(module: ir.Module, tiles: Tiles, dim: int) -> ir.Function:
-    """Add weight[p] table[source[p]] to row to[p] of a part's rows, for each p in order.
+    """Writes what adds weight[p] table[source[p]] to row to[p] of a part's rows, for each p in order.
 
     A row belongs to one part, so its sum is that of the pairs in their order, whatever the threads.
 

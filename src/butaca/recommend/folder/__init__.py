@@ -1,1 +1,1 @@
-"""The model folder on the disk, written and read."""
+"""This room writes and reads the model folder on the disk."""

@@ -1,4 +1,4 @@
-"""The model folder: everything that answers, in files that are checked and never executed.
+"""This module writes and reads the model folder: files that are checked and never executed.
 
     manifest.json               what is here: version, checksums, configuration, metrics, data
     arrays-<digest>.safetensors vectors, query tower, seen items, popularity, held-out pairs
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -27,7 +26,7 @@ from safetensors.numpy import save as to_bytes
 
 from butaca.data.histories import Histories
 from butaca.errors import BundleError
-from butaca.index.kinds import IndexKind
+from butaca.files import replace_file
 from butaca.recommend.folder.contents import (
     as_arrays,
     cold_as_json,
@@ -37,7 +36,7 @@ from butaca.recommend.folder.contents import (
     tower_from,
     tower_numbers,
 )
-from butaca.recommend.recommender import Recommender
+from butaca.recommend.parts import ModelParts
 
 if TYPE_CHECKING:
     from butaca.rank.ranker import Ranker
@@ -50,34 +49,32 @@ MANIFEST = "manifest.json"
 ROLES = ("arrays", "entities", "ranker", "trees", "ratings")
 
 
-def save_bundle(recommender: Recommender, folder: Path) -> Path:
-    """Write a model folder, replacing the one that is there in one move.
+def save_bundle(parts: ModelParts, folder: Path) -> Path:
+    """Writes a model folder, replacing the one that is there in one move.
 
     Raises:
         BundleError: the folder holds something that is not a model, or can't be written.
     """
     check_free(folder)
     files: dict[str, tuple[str, bytes]] = {
-        "arrays": ("safetensors", to_bytes(as_arrays(recommender))),
+        "arrays": ("safetensors", to_bytes(as_arrays(parts))),
         "entities": (
             "json",
-            _json(
-                {"users": entities_as_json(recommender.users), "items": entities_as_json(recommender.items)}
-            ),
+            canonical({"users": entities_as_json(parts.users), "items": entities_as_json(parts.items)}),
         ),
     }
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "butaca": installed("butaca"),
-        "about": dict(recommender.about),
-        "query_tower": tower_numbers(recommender.query_tower),
-        "user_features": list(recommender.user_features),
-        "cold": cold_as_json(recommender.cold),
+        "about": dict(parts.about),
+        "query_tower": tower_numbers(parts.query_tower),
+        "user_features": list(parts.user_features),
+        "cold": cold_as_json(parts.cold),
         "files": {},
     }
-    if recommender.ranker is not None:
-        arrays, numbers, texts = recommender.ranker.as_parts()
+    if parts.ranker is not None:
+        arrays, numbers, texts = parts.ranker.as_parts()
         manifest["ranker"] = numbers
         files["ranker"] = ("safetensors", to_bytes(arrays))
         files |= {name: ("txt", text.encode()) for name, text in texts.items()}
@@ -85,13 +82,14 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
         digest = hashlib.sha256(content).hexdigest()
         name = f"{role}-{digest[:12]}.{suffix}"
         manifest["files"][role] = {"name": name, "sha256": digest, "bytes": len(content)}
-    seal = hashlib.sha256(_json(manifest)).hexdigest()
-    sealed = _json({"manifest": manifest, "sha256": seal}, indent=1)  # before a file is written: it may fail
+    seal = hashlib.sha256(canonical(manifest)).hexdigest()
+    # made before a file is written, since it may fail
+    sealed = canonical({"manifest": manifest, "sha256": seal}, indent=1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for role, (_, content) in files.items():
-            _write(folder / manifest["files"][role]["name"], content)
-        _write(folder / MANIFEST, sealed)
+            replace_file(folder / manifest["files"][role]["name"], content)
+        replace_file(folder / MANIFEST, sealed)
         kept = {MANIFEST} | {entry["name"] for entry in manifest["files"].values()}
         for path in folder.iterdir():
             if path.name not in kept and path.name.startswith(
@@ -106,7 +104,7 @@ def save_bundle(recommender: Recommender, folder: Path) -> Path:
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder that a model may not be written to, before any work is done for it.
+    """Refuses a folder that a model may not be written to, before any work is done for it.
 
     Raises:
         BundleError: it holds something that is not a model.
@@ -115,12 +113,12 @@ def check_free(folder: Path) -> None:
         raise BundleError(
             "A model is written to a new folder, or over another model",
             f"{folder}, which holds something else",
-            "Choose another --out",
+            "Choose another folder",
         )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The verified manifest of a model folder.
+    """Returns the verified manifest of a model folder.
 
     Raises:
         BundleError: no model is there, or its manifest is damaged or too new.
@@ -130,15 +128,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(
             "A model folder holds a manifest.json",
             f"{folder}, which {'has none' if folder.is_dir() else 'is not a folder'}",
-            "Make one with `butaca fit ... --out " + str(folder) + "`",
+            f"Make one with Recommender.save, or `butaca fit ... --out {folder}`",
         )
     try:
         sealed = json.loads(path.read_bytes())
         manifest: dict[str, Any] = sealed["manifest"]
-        seal, found = sealed["sha256"], hashlib.sha256(_json(manifest)).hexdigest()
+        seal, found = sealed["sha256"], hashlib.sha256(canonical(manifest)).hexdigest()
         kind, number = manifest["format"], manifest["version"]
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise _damaged(path, f"it can't be read ({error})") from error
+        raise damaged(path, f"it can't be read ({error})") from error
     if kind != FORMAT:
         raise BundleError("A model folder is one that butaca wrote", f"{path} of format {kind!r}")
     if not isinstance(number, int) or number > VERSION:
@@ -148,7 +146,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "Upgrade butaca, or fit again with this one",
         )
     if seal != found:
-        raise _damaged(path, "its contents do not match its checksum")
+        raise damaged(path, "its contents do not match its checksum")
     lacking = _lacking(manifest)
     if lacking:
         raise BundleError(
@@ -160,7 +158,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _lacking(manifest: Mapping[str, Any]) -> list[str]:
-    """What every version of butaca writes into a manifest, and this one does not have."""
+    """Returns what every version of butaca writes into a manifest, and this one does not have."""
     kinds = {"butaca": str, "about": dict, "files": dict}
     lacking = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
     if "files" not in lacking:
@@ -175,12 +173,12 @@ def _lacking(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def version_of(manifest: Mapping[str, Any]) -> str:
-    """What tells a model folder from others: 12 digits of the checksum of its manifest."""
-    return hashlib.sha256(_json(manifest)).hexdigest()[:12]
+    """Returns what tells a model folder from others: 12 digits of the checksum of its manifest."""
+    return hashlib.sha256(canonical(manifest)).hexdigest()[:12]
 
 
-def load_bundle(folder: Path, index: IndexKind = "exact") -> Recommender:
-    """Read and verify a model folder, with numpy alone.
+def load_bundle(folder: Path) -> ModelParts:
+    """Reads and verifies a model folder, with numpy alone.
 
     Raises:
         BundleError: a file is missing, truncated, changed or too new; says which.
@@ -194,7 +192,7 @@ def load_bundle(folder: Path, index: IndexKind = "exact") -> Recommender:
         test = None
         if "test_user" in arrays:
             test = (arrays["test_user"], arrays["test_item"])
-        return Recommender(
+        return ModelParts(
             users=users,
             items=items,
             user_vectors=arrays["user_vectors"],
@@ -214,14 +212,13 @@ def load_bundle(folder: Path, index: IndexKind = "exact") -> Recommender:
             cold=cold_from(manifest.get("cold"), arrays),
             ranker=_ranker_from(manifest.get("ranker"), content),
             version=version_of(manifest),
-            index=index,
         )
     except (SafetensorError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise _damaged(folder, f"its parts do not fit together ({error})") from error
+        raise damaged(folder, f"its parts do not fit together ({error})") from error
 
 
 def _ranker_from(numbers: Mapping[str, Any] | None, content: Mapping[str, bytes]) -> Ranker | None:
-    """The second stage, or None where the model has none."""
+    """Returns the second stage, or None where the model has none."""
     if numbers is None:
         return None
     from butaca.rank.ranker import Ranker
@@ -230,38 +227,21 @@ def _ranker_from(numbers: Mapping[str, Any] | None, content: Mapping[str, bytes]
     return Ranker.from_parts(parse_tensors(content["ranker"]), numbers, texts)
 
 
-def _json(value: Any, indent: int | None = None) -> bytes:
+def canonical(value: Any, indent: int | None = None) -> bytes:
+    """Returns a JSON value as the bytes that its checksum is of: keys sorted, UTF-8, no infinities."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=indent, allow_nan=False)
     return text.encode("utf-8", "surrogatepass")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside and move into place, synced to the disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _verified(folder: Path, entry: Mapping[str, Any]) -> bytes:
     path = folder / str(entry["name"])
     if path.parent != folder or not path.is_file():
-        raise _damaged(path, "it is missing")
+        raise damaged(path, "it is missing")
     content = path.read_bytes()
     if len(content) != entry["bytes"]:
-        raise _damaged(path, f"it holds {len(content):,} of {entry['bytes']:,} bytes")
+        raise damaged(path, f"it holds {len(content):,} of {entry['bytes']:,} bytes")
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise _damaged(path, "its contents do not match its checksum")
+        raise damaged(path, "its contents do not match its checksum")
     return content
 
 
@@ -272,7 +252,8 @@ def _is_bundle(folder: Path) -> bool:
         return False
 
 
-def _damaged(path: Path, reason: str) -> BundleError:
+def damaged(path: Path, reason: str) -> BundleError:
+    """Returns the error of a folder or file of it that can't be used, and why."""
     return BundleError(
         "A model folder is read only if every file is whole",
         f"{path}: {reason}",

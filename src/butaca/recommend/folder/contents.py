@@ -1,4 +1,4 @@
-"""What a model folder's files hold: a Recommender as arrays and JSON values, and back."""
+"""This module turns a model's parts into the arrays and JSON values of its folder, and back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from butaca.data.vocabulary import Vocabulary
 from butaca.model.cold import ColdItems
 from butaca.model.features import Bag, Buckets, Category, Encoder, Feature, Id, Number, Text
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
-from butaca.recommend.recommender import Recommender
+from butaca.recommend.parts import ModelParts
 
 #: Features that a folder may name.
 FEATURES: Mapping[str, type[Feature]] = {
@@ -23,26 +23,26 @@ FEATURES: Mapping[str, type[Feature]] = {
 }
 
 
-def as_arrays(recommender: Recommender) -> dict[str, np.ndarray]:
-    """Vectors, seen items, popularity, held-out pairs and the query tower, by name."""
+def as_arrays(parts: ModelParts) -> dict[str, np.ndarray]:
+    """Returns vectors, seen items, popularity, held-out pairs and the query tower, by name."""
     arrays: dict[str, np.ndarray] = {
-        "user_vectors": recommender.user_vectors,
-        "item_vectors": recommender.item_vectors,
-        "seen_items": recommender.seen.items,
-        "seen_start": recommender.seen.start,
-        "popularity": recommender.popularity,
+        "user_vectors": parts.user_vectors,
+        "item_vectors": parts.item_vectors,
+        "seen_items": parts.seen.items,
+        "seen_start": parts.seen.start,
+        "popularity": parts.popularity,
     }
     optional = {
-        "item_bias": recommender.item_bias,
-        "seen_value": recommender.seen.value,
-        "seen_time": recommender.seen.time,
+        "item_bias": parts.item_bias,
+        "seen_value": parts.seen.value,
+        "seen_time": parts.seen.time,
     }
     arrays |= {name: array for name, array in optional.items() if array is not None}
-    if recommender.test is not None:
-        arrays["test_user"], arrays["test_item"] = recommender.test
-    arrays |= _tower_arrays(recommender.query_tower)
-    if recommender.cold is not None:
-        arrays |= {"cold_weights": recommender.cold.weights, "cold_intercept": recommender.cold.intercept}
+    if parts.test is not None:
+        arrays["test_user"], arrays["test_item"] = parts.test
+    arrays |= _tower_arrays(parts.query_tower)
+    if parts.cold is not None:
+        arrays |= {"cold_weights": parts.cold.weights, "cold_intercept": parts.cold.intercept}
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
@@ -63,7 +63,7 @@ def _tower_arrays(tower: QueryTower | None) -> dict[str, np.ndarray]:
 
 
 def tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
-    """What of a query tower is no array."""
+    """Returns the numbers of a query tower, all of it that is no array."""
     if tower is None:
         return None
     return {
@@ -78,7 +78,7 @@ def tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
 
 
 def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> QueryTower | None:
-    """A query tower from both; None where the model reads no history."""
+    """Returns a query tower of its numbers and arrays; None where the model reads no history."""
     if numbers is None:  # the model reads no history, or the folder is older than those that do
         return None
     history = None
@@ -103,7 +103,7 @@ def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarra
 
 
 def cold_as_json(cold: ColdItems | None) -> dict[str, Any] | None:
-    """What of the map from features is no array."""
+    """Returns the map from features as JSON values, all of it that is no array."""
     if cold is None:
         return None
     return {
@@ -125,7 +125,7 @@ def cold_as_json(cold: ColdItems | None) -> dict[str, Any] | None:
 
 
 def cold_from(stored: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> ColdItems | None:
-    """The map, read; None where the model has none."""
+    """Returns the map from features; None where the model has none."""
     if stored is None:
         return None
     encoders = []
@@ -140,7 +140,7 @@ def cold_from(stored: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]
 
 
 def entities_as_json(entities: Entities) -> dict[str, Any]:
-    """A vocabulary and its table."""
+    """Returns a vocabulary and its table."""
     columns = {}
     for name, column in entities.columns.items():
         if isinstance(column, Bags):
@@ -160,7 +160,7 @@ def entities_as_json(entities: Entities) -> dict[str, Any]:
 
 
 def entities_from(stored: Mapping[str, Any]) -> Entities:
-    """The same, read."""
+    """Returns the entities that `entities_as_json` gave the values of."""
     columns: dict[str, Column] = {}
     for name, column in stored["columns"].items():
         if "bags" in column:

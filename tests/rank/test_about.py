@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from butaca.rank.about import kept_about, second_about
+from butaca.rank.features import KINDS, RatingFeatures, kind_of
 from butaca.rank.ranker import Ranker
-from butaca.rank.told import kept_about, second_about
 from butaca.serve.registry import Registry
 from tests.serve.test_page_ranked import two_stages
 
@@ -37,3 +38,12 @@ def test_a_folder_of_before_some_settings_loads_and_tells(model):
     ranker = Ranker.from_parts(arrays, kept, texts)
     assert (ranker.settings.threads, ranker.settings.patience) == (1, 25)
     assert kept_about(kept) == second_about(ranker) == second_about(model.ranker)
+
+
+def test_a_saved_feature_keeps_its_name(model):
+    _, numbers, _ = model.ranker.as_parts()
+    stored = {one["kind"] for one in numbers["features"]}
+    assert {"Retrieval", "Popular"} <= stored
+    assert stored <= set(KINDS)
+    assert kind_of(RatingFeatures()) == "Ratings"
+    assert {kind_of(kind.__new__(kind)) for kind in KINDS.values()} == set(KINDS)

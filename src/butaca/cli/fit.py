@@ -1,0 +1,154 @@
+"""This module holds `butaca fit`: its options become a FitPlan, which `workflows` carries out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from butaca.cli import options, screen
+from butaca.errors import SettingError
+from butaca.workflows.loading import Columns
+
+if TYPE_CHECKING:  # these load JAX
+    from butaca.scale.ray_training import JobEvent
+    from butaca.workflows.fitting import Fitted
+    from butaca.workflows.plans import Cluster
+
+out = Console()
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to butaca's."""
+    app.command()(fit)
+
+
+def fit(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small), a CSV, Parquet or JSON lines file, or a "
+            "folder of `butaca data prepare`, which comes split. May be left out with --from-events.",
+            metavar="SOURCE",
+            show_default=False,
+        ),
+    ] = None,
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the model.")] = Path("model"),
+    from_events: Annotated[
+        str | None,
+        typer.Option(
+            help="The service's events, added to SOURCE: a file (SQLite) or a postgresql:// address.",
+            metavar="PATH_OR_URL",
+        ),
+    ] = None,
+    recipe: Annotated[Literal["default", "notebook"], typer.Option(help="What to train.")] = "default",
+    split: options.SplitName = "random",
+    test_share: options.TestShare = 0.2,
+    seed: options.Seed = 42,
+    rank: Annotated[
+        bool, typer.Option("--rank", help="Train a second stage that orders what the towers retrieve.")
+    ] = False,
+    rank_target: Annotated[
+        Literal["watched", "graded"] | None,
+        typer.Option(
+            help="With --rank, what is learned: watched, or graded, where a liked item is worth more.",
+            show_default="watched",
+        ),
+    ] = None,
+    items: options.ItemTable = None,
+    users: options.UserTable = None,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    value_column: options.ValueColumn = None,
+    time_column: options.TimeColumn = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    dim: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    softmax: Annotated[
+        Literal["full", "sampled", "in_batch"] | None,
+        typer.Option(help="What a positive competes with, instead of the recipe's."),
+    ] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard logs to this folder.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Keep a checkpoint in this folder.")] = None,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=0, help="Steps between checkpoints; 0: each epoch.")
+    ] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from --checkpoint.")] = False,
+    settings: Annotated[Path | None, typer.Option(help="What `butaca tune` found, as JSON.")] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Where prepared data train: in this process, or by workers of a Ray cluster."),
+    ] = "local",
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Processes that train together on Ray, a core each; 0: all cores of the cluster."
+        ),
+    ] = 0,
+    address: options.Address = None,
+) -> None:
+    """Train on a table of who had what, say how good it is, and save it."""
+    from butaca.train.callbacks import Progress
+    from butaca.workflows.plans import FitPlan, Keeping, RecipeChoice, Watching, carry_out
+
+    if rank_target is not None and not rank:
+        raise SettingError("--rank-target is of a second stage", "no --rank", "Add --rank")
+    plan = FitPlan(
+        source,
+        out_folder,
+        from_events=from_events,
+        columns=Columns(user_column, item_column, value_column, time_column, items, users),
+        recipe=RecipeChoice(recipe, settings, seed, epochs, batch_size, dim, softmax),
+        split=split,
+        test_share=test_share,
+        seed=seed,
+        rank=(rank_target or "watched") if rank else None,
+        keeping=Keeping(checkpoint, checkpoint_every, resume, tensorboard),
+        ray=_cluster(engine, workers, address),
+    )
+    watching = Watching(
+        data=lambda data: screen.data_summary(out, data),
+        cluster=lambda event: _print_event(event, plan.cluster_checkpoint),
+        callbacks=[Progress(out)],
+    )
+    _print_fitted(carry_out(plan, watching), recipe, out_folder)
+
+
+def _cluster(engine: str, workers: int, address: str | None) -> Cluster | None:
+    """Returns the cluster that the options name, or None for this process."""
+    from butaca.workflows.plans import Cluster
+
+    if engine == "ray":
+        return Cluster(workers, address)
+    if address is not None or workers:
+        raise SettingError(
+            "--address and --workers are of a Ray cluster", "--engine local", "Add --engine ray"
+        )
+    return None
+
+
+def _print_event(event: JobEvent, checkpoint: Path) -> None:
+    """Prints what happens on a cluster, where it is news."""
+    at = "the beginning" if event.position is None else "epoch {}, step {}".format(*event.position)
+    if event.kind == "started":
+        text = f"{len(event.places)} workers train from {at}; checkpoints go to {checkpoint}"
+    elif event.kind == "lost":
+        text = f"A worker was lost, and all begin again from {at}. {event.reason}"
+    else:
+        return
+    out.print(text, highlight=False, markup=False)
+
+
+def _print_fitted(fitted: Fitted, recipe: str, folder: Path) -> None:
+    """Prints the verdict on a fitted model, and what to do next."""
+    for note in fitted.notes:
+        out.print(note, highlight=False, markup=False)
+    if fitted.judged is None:
+        out.print("Trained on everything; nothing was held out to judge it by.")
+    else:
+        screen.print_judged(out, fitted.judged, recipe)
+        if fitted.ranking is not None:
+            out.print(screen.ranking_table(fitted.ranking))
+    out.print(f"Saved to [bold]{folder}[/]. Next: butaca recommend {folder} --user ID -k 3")

@@ -1,0 +1,123 @@
+"""This module holds the commands that judge: `butaca evaluate`, `butaca report` and `butaca tune`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from butaca.cli import options, screen
+from butaca.data.dataset import Dataset
+from butaca.evaluate.protocol import NOTEBOOK_K
+from butaca.recommend.recommender import Recommender
+from butaca.workflows import about, judging, loading
+
+out = Console()
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to butaca's."""
+    for command in (tune, evaluate, report):
+        app.command()(command)
+
+
+def tune(
+    source: Annotated[str, typer.Argument(help="As for fit.", metavar="SOURCE")],
+    out_file: Annotated[Path, typer.Option("--out", help="Where the settings go, as JSON.")] = Path(
+        "settings.json"
+    ),
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try at most.")] = 60,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Budget of time.")] = None,
+    split: options.SplitName = "random",
+    test_share: options.TestShare = 0.2,
+    seed: options.Seed = 42,
+    slices: Annotated[int, typer.Option(min=1, help="Validation slices that a trial is judged on.")] = 4,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    value_column: options.ValueColumn = None,
+    time_column: options.TimeColumn = None,
+) -> None:
+    """Search the default recipe's settings on validation slices of the training data.
+
+    What the split holds out, as for fit, is never read.
+    """
+    from rich.progress import Progress
+
+    from butaca.tune import Trial
+    from butaca.workflows.tuning import TunePlan, carry_out
+
+    plan = TunePlan(
+        source,
+        out_file,
+        columns=loading.Columns(user_column, item_column, value_column, time_column),
+        split=split,
+        test_share=test_share,
+        seed=seed,
+        trials=trials,
+        seconds=seconds,
+        slices=slices,
+    )
+    with Progress(console=out) as bar:
+        task = bar.add_task("trials", total=trials)
+
+        def progress(trial: Trial, best: float) -> None:
+            """Moves the bar by a trial."""
+            bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
+
+        found = carry_out(plan, progress)
+    out.print(
+        f"NDCG@20 {found.best.value:.4f}, where the recipe had {found.trials[0].value:.4f}. "
+        f"Next: butaca fit {source} --settings {out_file}",
+        highlight=False,
+    )
+
+
+def evaluate(
+    model: options.Model,
+    test: Annotated[
+        str | None, typer.Option(help="A table of test interactions; else the pairs held out by fit.")
+    ] = None,
+    user_column: Annotated[str | None, typer.Option(help="Of --test; found by name if not given.")] = None,
+    item_column: Annotated[str | None, typer.Option(help="Of --test.")] = None,
+    k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Repeat for several.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Rank every test pair exactly, beside the baselines: who beats whom, by slice, and beyond accuracy."""
+    recommender = Recommender.load(model)
+    given = None
+    if test is not None:
+        from butaca.data.tables import read_test
+
+        given = read_test(
+            test, recommender.users, recommender.items, user_column=user_column, item_column=item_column
+        )
+        if not as_json:
+            screen.data_summary(out, given)
+    elif not as_json:
+        for note in about.protocol(recommender.about):
+            out.print(note, highlight=False, markup=False)
+    judged = judging.judge_saved(recommender, given)
+    pairs = given
+    if pairs is None and recommender.test is not None:
+        pairs = Dataset(recommender.users, recommender.items, *recommender.test)
+    ranking = None if pairs is None else judging.judge_stages(recommender, pairs)
+    ks = tuple(k) if k else NOTEBOOK_K
+    if as_json:
+        screen.print_json(judged.as_json(ks) | ({} if ranking is None else {"ranking": ranking.as_json()}))
+        return
+    screen.print_judged(out, judged, str(recommender.about.get("recipe", "model")), k=ks, details=True)
+    if ranking is not None:
+        out.print(screen.ranking_table(ranking))
+
+
+def report(
+    model: options.Model,
+    out_file: Annotated[Path, typer.Option("--out", help="The file to write.")] = Path("report.html"),
+    language: Annotated[Literal["en", "es"], typer.Option(help="English or Spanish.")] = "en",
+) -> None:
+    """Write one HTML page to look at: the verdict, learning, slices, what is popular, a map, neighbours."""
+    from butaca.report.page import write_report
+
+    out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language=language)))}[/]")

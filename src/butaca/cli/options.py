@@ -1,0 +1,52 @@
+"""This module declares the options that several commands share, each once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from butaca.workflows.loading import Split
+
+Model = Annotated[
+    Path, typer.Argument(help="A model folder, as `butaca fit --out` wrote it.", metavar="MODEL")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ListLength = Annotated[int, typer.Option("-k", min=1, help="Items per list.")]
+IncludeSeen = Annotated[bool, typer.Option("--include-seen", help="Keep what the users already had.")]
+
+UserColumn = Annotated[str | None, typer.Option(help="Column of the user; found by name if not given.")]
+ItemColumn = Annotated[str | None, typer.Option(help="Column of the item; found by name if not given.")]
+ValueColumn = Annotated[str | None, typer.Option(help="Column of the rating; an empty name: none.")]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of the time; an empty name: none.")]
+ItemTable = Annotated[str | None, typer.Option("--items", help="A table of item features.")]
+UserTable = Annotated[str | None, typer.Option("--users", help="A table of user features.")]
+
+SplitName = Annotated[
+    Split,
+    typer.Option(
+        "--split",
+        help="random share, temporal, last of each user, by user, or none: train on everything.",
+    ),
+]
+TestShare = Annotated[float, typer.Option("--test-share", help="Share of the interactions that is held out.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the split, of training and of searches.")]
+
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="Who works: processes of this machine, or a Ray cluster. The result is the same."),
+]
+Workers = Annotated[
+    int, typer.Option(min=0, help="Tasks at the same time; 0: one for each core. The result is the same.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="HOST:PORT of a Ray cluster that this machine is part of; else one is started here."),
+]
+Events = Annotated[
+    str,
+    typer.Option(
+        "--events", help="A file (SQLite), or postgresql://user@host/database.", metavar="PATH_OR_URL"
+    ),
+]

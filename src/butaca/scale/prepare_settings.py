@@ -1,0 +1,134 @@
+"""This module says what is to be prepared: the settings, the files, and how many partitions fit in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+from butaca.data import fractal
+from butaca.data.folders import read_manifest
+from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS, quoted, session
+from butaca.errors import SettingError, SplitError, TableError
+from butaca.scale.partition import SplitName
+
+ROW_BYTES = 130  # what sorting takes, a row
+MOST_PARTITIONS = 1024
+TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".dat")
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """Says how to prepare.
+
+    Attributes:
+        split: "random" (each interaction by a hash of its user, item and the seed), "temporal" (all before
+            a moment trains, all from it on tests) or "none".
+        test_share: the share that is held out.
+        seed: of the random split.
+        workers: tasks at the same time.
+        memory: that all workers together should keep to, such as "3GB"; less makes smaller partitions
+            and spills to the disk.
+        partitions: of the users; 0: as many as the memory asks for.
+        user_column, item_column, value_column, time_column: found by name if not given; an empty name
+            for value or time means: none.
+        items, users: tables of features; grown data bring their own.
+    """
+
+    split: SplitName = "random"
+    test_share: float = 0.2
+    seed: int = 42
+    workers: int = 2
+    memory: str = "3GB"
+    partitions: int = 0
+    user_column: str | None = None
+    item_column: str | None = None
+    value_column: str | None = None
+    time_column: str | None = None
+    items: str | None = None
+    users: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.split not in get_args(SplitName):
+            raise SettingError(
+                "A split is random, temporal or none",
+                f"split={self.split!r}",
+                "Pass one of them (on the command line: --split)",
+            )
+        if not 0 < self.test_share < 1:
+            raise SplitError(
+                "The test share lies between 0 and 1", f"test_share={self.test_share}", "Try test_share=0.2"
+            )
+        if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
+            raise SettingError(
+                f"Workers are at least 1, a seed at least 0, partitions 0 to {MOST_PARTITIONS:,}",
+                f"workers={self.workers}, seed={self.seed} and partitions={self.partitions}",
+                "Correct them (on the command line: --workers, --seed, --partitions)",
+            )
+        bytes_of(self.memory)
+
+
+def bytes_of(memory: str) -> int:
+    """Returns the bytes of a size in words.
+
+    >>> bytes_of("3GB"), bytes_of("512 MiB")
+    (3000000000, 536870912)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", memory)
+    size = int(float(found[1]) * UNITS.get(found[2].upper(), 0)) if found else 0
+    if size < 200_000_000:
+        raise SettingError(
+            "Memory is a size from 200MB on, such as 3GB",
+            f"memory={memory!r}",
+            "Pass such a size (on the command line: --memory)",
+        )
+    return size
+
+
+def files_of(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
+    """Returns the files of interactions, and the settings with the tables that grown data bring."""
+    source = source.expanduser()
+    if not source.is_dir():
+        return [source], settings
+    if (source / "interactions").is_dir():
+        read_manifest(
+            source,
+            fractal.KIND,
+            made_by="butaca data grow ml-100k --user-copies 160 --item-copies 32 --out big",
+        )
+        settings = replace(
+            settings,
+            items=settings.items or str(source / "items.parquet"),
+            users=settings.users or str(source / "users.parquet"),
+        )
+        source = source / "interactions"
+    known = (*PARQUET_ENDINGS, *JSON_ENDINGS, *TEXT_ENDINGS)
+    found = sorted(
+        p
+        for p in source.iterdir()
+        if p.is_file() and not p.name.startswith((".", "_")) and p.name.removesuffix(".gz").endswith(known)
+    )
+    if not found:
+        raise TableError(
+            "A folder of interactions holds tables", f"{source}, which has none of {', '.join(known)}", ""
+        )
+    return found, settings
+
+
+def partitions_for(files: Sequence[Path], room: int, *, workers: int) -> int:
+    """As many as make a partition's rows fit `room` bytes, and enough for every worker."""
+    rows = 0.0
+    with session() as con:
+        for path in files:
+            if path.suffix.lower() in PARQUET_ENDINGS:
+                sql = f"FROM parquet_file_metadata({quoted(str(path))}) SELECT num_rows"
+                try:
+                    rows += con.execute(sql).fetchall()[0][0]
+                except Exception:  # noqa: S112  (reading it says what is wrong with it)
+                    continue
+            elif path.is_file():
+                rows += path.stat().st_size / (4 if path.suffix == ".gz" else 16)
+    return min(max(-(-int(rows) * ROW_BYTES // room), workers), MOST_PARTITIONS)

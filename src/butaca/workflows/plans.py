@@ -1,0 +1,284 @@
+"""This module holds what a fit decides before it reads anything, a FitPlan, and does it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from butaca.data.dataset import Dataset
+from butaca.errors import SettingError
+from butaca.extras import needed
+from butaca.recommend.folder.bundle import check_free
+from butaca.workflows.fitting import Fitted, Target, fit
+from butaca.workflows.loading import Columns, Sides, Split, load, prepared, with_events
+
+if TYPE_CHECKING:  # these load JAX
+    from butaca.recipes import Recipe
+    from butaca.scale.ray_training import JobEvent
+    from butaca.train.callbacks import Callback
+    from butaca.workflows.fitting import Trainer
+
+SoftmaxName: TypeAlias = Literal["full", "sampled", "in_batch"]
+
+
+@dataclass(frozen=True)
+class RecipeChoice:
+    """A RecipeChoice says which recipe trains, and what replaces its own settings; None leaves them.
+
+    Attributes:
+        name: of the recipe.
+        settings: a file that `butaca tune` wrote.
+        seed: of training.
+        epochs, batch_size, dim, softmax: instead of the recipe's.
+    """
+
+    name: str = "default"
+    settings: Path | None = None
+    seed: int = 42
+    epochs: int | None = None
+    batch_size: int | None = None
+    dim: int | None = None
+    softmax: SoftmaxName | None = None
+
+    def recipe(self) -> Recipe:
+        """Returns the recipe with these settings.
+
+        Raises:
+            SettingError: no recipe has the name, or the file of settings can't be read.
+        """
+        from butaca import recipes
+
+        chosen = recipes.recipe(self.name)
+        if self.settings is not None:
+            from butaca.tune import load_settings
+
+            chosen = load_settings(self.settings, chosen)
+        model = chosen.model
+        return replace(
+            chosen,
+            model=replace(
+                model, seed=self.seed, dim=self.dim or model.dim, softmax=self.softmax or model.softmax
+            ),
+            epochs=self.epochs or chosen.epochs,
+            steps=0 if self.epochs else chosen.steps,
+            batch_size=self.batch_size or chosen.batch_size,
+        )
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """A Keeping says what training writes besides the model.
+
+    Attributes:
+        checkpoint: folder of a checkpoint, or None.
+        every_steps: steps between two of them; 0: each epoch.
+        resume: continue from it.
+        tensorboard: folder of TensorBoard logs, or None.
+    """
+
+    checkpoint: Path | None = None
+    every_steps: int = 0
+    resume: bool = False
+    tensorboard: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that what is continued has a folder."""
+        if self.resume and self.checkpoint is None:
+            raise SettingError("--resume continues a checkpoint", "no --checkpoint", "Name its folder")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Cluster says where training runs on Ray.
+
+    Attributes:
+        workers: processes that train together, a core each; 0: all cores of the cluster.
+        address: HOST:PORT of the cluster; None starts one here.
+    """
+
+    workers: int = 0
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """A FitPlan holds every decision of a fit: `butaca fit` makes one of its options, and Python can too.
+
+    Attributes:
+        source: a MovieLens set by name, a table, or a folder of `butaca data prepare`; None with from_events.
+        out: folder for the model.
+        from_events: address of the service's events, which are added.
+        columns: of the source, and tables of features.
+        recipe: what to train.
+        split, test_share, seed: how to hold out what judges; prepared data come split.
+        rank: train a second stage too, and for which target.
+        keeping: checkpoints and logs.
+        ray: train on a cluster; None trains in this process.
+
+    Raises:
+        SettingError: two decisions exclude each other.
+    """
+
+    source: str | None = None
+    out: Path = Path("model")
+    from_events: str | None = None
+    columns: Columns = field(default_factory=Columns)
+    recipe: RecipeChoice = field(default_factory=RecipeChoice)
+    split: Split = "random"
+    test_share: float = 0.2
+    seed: int = 42
+    rank: Target | None = None
+    keeping: Keeping = field(default_factory=Keeping)
+    ray: Cluster | None = None
+
+    def __post_init__(self) -> None:
+        """Checks what can be known before the data are read."""
+        if self.source is None and self.from_events is None:
+            raise SettingError("fit learns from a table", "none", "Name a SOURCE, or pass --from-events")
+        if self.ray is not None and self.keeping.tensorboard is not None:
+            raise ray_needs_prepared()
+
+    def check_sides(self, sides: Sides | None) -> None:
+        """Checks the plan against whether the source came prepared (its sides) or not (None).
+
+        Raises:
+            SettingError: it asks for what such a source does not allow.
+        """
+        if sides is not None and (self.rank is not None or self.from_events is not None):
+            raise SettingError(
+                "Prepared data train the towers alone, from the disk",
+                "--rank or --from-events with a folder of `butaca data prepare`",
+                "Leave it out, or pass the table itself",
+            )
+        if sides is None and self.ray is not None:
+            raise ray_needs_prepared()
+
+    @property
+    def cluster_checkpoint(self) -> Path:
+        """Names the folder of checkpoints on a cluster: beside the model if the plan names none."""
+        return self.keeping.checkpoint or self.out.absolute().parent / f".{self.out.name}.checkpoint"
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A Watching names who is told while a plan is carried out; None: nobody.
+
+    Attributes:
+        data: called once the data are read.
+        cluster: called with what happens on a cluster.
+        callbacks: of training, such as Progress.
+    """
+
+    data: Callable[[Dataset], None] | None = None
+    cluster: Callable[[JobEvent], None] | None = None
+    callbacks: Sequence[Callback] = ()
+
+
+def carry_out(plan: FitPlan, watching: Watching | None = None) -> Fitted:
+    """Does what the plan says: reads, splits, trains, judges, and saves the model at `plan.out`.
+
+    >>> from butaca.workflows.plans import FitPlan, RecipeChoice, carry_out
+    >>> carry_out(FitPlan("nowhere.csv"))
+    Traceback (most recent call last):
+        ...
+    butaca.errors.TableError: ...
+
+    Args:
+        plan: what to do.
+        watching: who is told on the way.
+
+    Raises:
+        ButacaError: a source that can't be read, a setting out of range, a folder that holds something else.
+    """
+    watching = watching or Watching()
+    check_free(plan.out)
+    _check_extras(plan)
+    recipe = plan.recipe.recipe()
+    sides = None if plan.source is None else prepared(plan.source)
+    plan.check_sides(sides)
+    data = _read(plan, sides)
+    if watching.data is not None:
+        watching.data(data)
+    fitted = fit(
+        data,
+        recipe,
+        split=plan.split,
+        test_share=plan.test_share,
+        seed=plan.seed,
+        callbacks=_callbacks(plan, watching),
+        resume=plan.keeping.checkpoint if plan.keeping.resume else None,
+        rank=plan.rank is not None,
+        target=plan.rank or "watched",
+        sides=sides,
+        trainer=_trainer(plan, watching),
+    )
+    fitted.recommender.save(plan.out)
+    if plan.ray is not None and plan.keeping.checkpoint is None:
+        shutil.rmtree(plan.cluster_checkpoint)
+    return fitted
+
+
+def ray_needs_prepared() -> SettingError:
+    """Returns the error of a cluster that is asked for what it doesn't do."""
+    return SettingError(
+        "Ray trains the towers on prepared data, and writes no TensorBoard logs",
+        "--engine ray with a table or --tensorboard",
+        "Run `butaca data prepare SOURCE --out FOLDER` first and pass FOLDER, or use --engine local",
+    )
+
+
+def _check_extras(plan: FitPlan) -> None:
+    """Checks before anything is read that the libraries are there which the plan will need."""
+    if plan.rank is not None:
+        from butaca.rank.boosting import lightgbm
+
+        lightgbm()
+    if plan.from_events is not None:
+        with needed("fit --from-events"):
+            import butaca.events.store  # noqa: F401
+
+
+def _read(plan: FitPlan, sides: Sides | None) -> Dataset:
+    """Reads what the plan learns from: prepared data's training side, or a table, events or both."""
+    if sides is not None:
+        return sides.train
+    data = None if plan.source is None else load(plan.source, plan.columns)
+    if plan.from_events is None:
+        assert data is not None
+        return data
+    with needed("fit --from-events"):
+        return with_events(data, plan.from_events, plan.columns)
+
+
+def _callbacks(plan: FitPlan, watching: Watching) -> list[Callback]:
+    """Lists the callbacks of training in this process."""
+    from butaca.train.callbacks import Checkpoint, TensorBoard
+
+    callbacks = list(watching.callbacks)
+    if plan.keeping.tensorboard is not None:
+        callbacks.append(TensorBoard(plan.keeping.tensorboard))
+    if plan.keeping.checkpoint is not None:
+        callbacks.append(Checkpoint(plan.keeping.checkpoint, plan.keeping.every_steps))
+    return callbacks
+
+
+def _trainer(plan: FitPlan, watching: Watching) -> Trainer | None:
+    """Returns what trains on a cluster, or None for this process."""
+    if plan.ray is None:
+        return None
+    with needed("fit --engine ray"):
+        from butaca.scale.ray_training import fit_on_ray
+    return partial(
+        fit_on_ray,
+        str(plan.source),
+        workers=plan.ray.workers,
+        checkpoint=plan.cluster_checkpoint,
+        address=plan.ray.address,
+        every_steps=plan.keeping.every_steps,
+        resume=plan.keeping.resume,
+        progress=watching.cluster,
+    )

@@ -1,0 +1,62 @@
+"""This module holds what a search of settings decides before it reads anything, and does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from butaca.workflows.loading import Columns, Split, load, split_by
+
+if TYPE_CHECKING:  # these load JAX
+    from butaca.tune import Trial, Tuned
+
+
+@dataclass(frozen=True)
+class TunePlan:
+    """A TunePlan holds every decision of a search: `butaca tune` makes one of its options.
+
+    Attributes:
+        source: a MovieLens set by name, or a table.
+        out: file for the settings that are found.
+        columns: of the source.
+        split, test_share, seed: what `fit` would hold out, which is never read; the seed is the search's too.
+        trials: settings to try at most.
+        seconds: budget of time; None is no limit.
+        slices: validation slices that a trial is judged on.
+    """
+
+    source: str
+    out: Path = Path("settings.json")
+    columns: Columns = field(default_factory=Columns)
+    split: Split = "random"
+    test_share: float = 0.2
+    seed: int = 42
+    trials: int = 60
+    seconds: float | None = None
+    slices: int = 4
+
+
+def carry_out(plan: TunePlan, progress: Callable[[Trial, float], None] | None = None) -> Tuned:
+    """Searches the default recipe's settings, and writes them to `plan.out`.
+
+    Args:
+        plan: what to search.
+        progress: called after each trial with it and the best value so far.
+
+    Raises:
+        ButacaError: a source that can't be read, or Optuna is not installed.
+    """
+    from butaca import recipes
+    from butaca.tune import save_settings, tune, validation_slices
+
+    data = load(plan.source, plan.columns)
+    train, _ = split_by(data, plan.split, test_share=plan.test_share, seed=plan.seed)
+    slices = validation_slices(train, plan.slices)
+    found = tune(
+        recipes.DEFAULT, slices, trials=plan.trials, seconds=plan.seconds, seed=plan.seed, progress=progress
+    )
+    held_out = {"split": plan.split, "test_share": plan.test_share, "seed": plan.seed}
+    save_settings(found, plan.out, about={"source": plan.source, **held_out})
+    return found

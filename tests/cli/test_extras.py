@@ -1,0 +1,66 @@
+"""Without an extra, each command that needs one says which to install: one message, and no traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from butaca.errors import SettingError
+from butaca.extras import EXTRAS, needed
+
+HIDING = "import sys; sys.modules.update(dict.fromkeys({hidden!r})); from butaca.cli.app import main; main()"
+ROWS = "user_id,item_id\n" + "".join(f"u{u},i{i}\n" for u in range(8) for i in range(5) if (u + i) % 3)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "arguments", "extra"),
+    [
+        (["fastapi", "starlette"], ["serve", "model"], "serve"),
+        (["sqlalchemy"], ["serve", "model"], "serve"),
+        (["uvicorn"], ["serve", "model"], "serve"),
+        (["sqlalchemy"], ["keys", "list"], "serve"),
+        (["alembic"], ["keys", "add", "me"], "serve"),
+        (["sqlalchemy"], ["fit", "--from-events", "events.db"], "serve"),
+        (["psycopg"], ["keys", "list", "--events", "postgresql://u@127.0.0.1/d"], "postgres"),
+        (["lightgbm"], ["fit", "rows.csv", "--rank"], "rank"),
+        (["optuna"], ["tune", "rows.csv", "--trials", "1"], "tune"),
+        (["ray"], ["data", "prepare", "rows.csv", "--out", "p", "--engine", "ray"], "ray"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    tmp_path: Path, hidden: list[str], arguments: list[str], extra: str
+) -> None:
+    (tmp_path / "rows.csv").write_text(ROWS)
+    (tmp_path / "events.db").touch()
+    before = sorted(p.name for p in tmp_path.iterdir())
+    run = subprocess.run(
+        [sys.executable, "-c", HIDING.format(hidden=hidden), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    text = " ".join(run.stderr.split())
+    assert run.returncode == 1, text
+    assert f"pip install 'butaca[{extra}]'" in text
+    assert "Traceback" not in text
+    assert "epoch" not in run.stdout  # said before anything is trained
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_the_extras_are_those_of_pyproject() -> None:
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert set(EXTRAS) == set(declared) - {"build", "dev"}
+
+
+def test_what_is_missing_for_another_reason_stays_as_it_is() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"), needed("A command"):
+        import no_such_module  # type: ignore[import-not-found]  # noqa: F401
+    with pytest.raises(SettingError, match="A command needs the extra rank"), needed("A command"):
+        raise ModuleNotFoundError("No module named 'lightgbm'", name="lightgbm")
