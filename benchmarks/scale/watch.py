@@ -99,7 +99,6 @@ class Watch(Callback):
         self.own = judge.own()
         self.curve = Curve([], [])
         self.steps: list[float] = []
-        self.epochs: list[int] = []
         self._epoch = 0
         self.began = time.perf_counter()
         self._paused = 0.0
