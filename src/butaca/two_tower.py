@@ -158,8 +158,8 @@ class TwoTower:
         towers, features = build_towers(
             train, settings, n_rows=rows_per_shard * mesh.size, spectrum=spectrum, bins=bins
         )
-        towers = place(towers, tower_specs(towers, loss.key), mesh)
-        features = place(features, feature_specs(features), mesh)
+        towers = place(towers, tower_specs(towers, loss.key), mesh=mesh)
+        features = place(features, feature_specs(features), mesh=mesh)
         plan = BatchPlan(
             batch_size,
             softmax,
@@ -172,7 +172,7 @@ class TwoTower:
             "user" if settings.history else "pair",
         )
         make: Callable[..., Batches] = Batches
-        if mesh.is_multi_process and SharedBatches.can(plan, train.item, seen.items):
+        if mesh.is_multi_process and SharedBatches.can(plan, train.item, histories=seen.items):
             processes = {"process": jax.process_index(), "n_processes": jax.process_count()}
             make = functools.partial(SharedBatches, **processes)
         batches = make(
@@ -199,7 +199,7 @@ class TwoTower:
         self._fitted = fitted = _Fitted(users, items, seen, run, softmax, spectrum, bins)
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
-        history = run.fit(epochs, callbacks, resume)
+        history = run.fit(epochs, callbacks, resume=resume)
         if validation_data is not None:
             self._warn_of_collapse(validation_data)
         jax.block_until_ready(run.towers)  # type: ignore[no-untyped-call]
@@ -301,7 +301,7 @@ class TwoTower:
         rows = np.arange(len(histories), dtype=np.int32)
         tower = self._vectors().tower
         known = np.full(len(rows), len(self.users), dtype=np.int32) if users is None else users
-        return tower(rows, histories, known)
+        return tower(rows, histories, known_as=known)
 
     def remember(self, data: Dataset) -> None:
         """Count these interactions, instead of the training ones, as what users have had.

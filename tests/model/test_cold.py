@@ -105,7 +105,7 @@ def test_leave_one_out_is_what_leaving_out_gives():
     from butaca.model import cold
 
     best = min(cold.RIDGES, key=by_hand)
-    found = least_left_out(x @ turn, values, y - y.mean(axis=0), np.full(n, 1 / n))
+    found = least_left_out(x @ turn, values, y=y - y.mean(axis=0), lever=np.full(n, 1 / n))
     assert found == best < max(cold.RIDGES)
 
 

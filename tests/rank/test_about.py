@@ -35,7 +35,7 @@ def test_a_folder_of_before_some_settings_loads_and_tells(model):
     kept = json.loads(json.dumps(numbers))
     del kept["settings"]["used"]
     kept["settings"] |= {"threads": 1, "patience": 25}
-    ranker = Ranker.from_parts(arrays, kept, texts)
+    ranker = Ranker.from_parts(arrays, kept, texts=texts)
     assert (ranker.settings.threads, ranker.settings.patience) == (1, 25)
     assert kept_about(kept) == second_about(ranker) == second_about(model.ranker)
 

@@ -77,7 +77,7 @@ def grow(
         grown = fractal.grow(
             original,
             out_folder,
-            growth,
+            growth=growth,
             progress=lambda done, total: bar.update(task, completed=done, total=max(done, total)),
         )
     name = plain(str(out_folder))
@@ -138,7 +138,7 @@ def prepare(
         users=users,
     )
     with _runner(engine, workers, address) as runner, _stages() as told:
-        prepared = run(source, out_folder, settings, runner=runner, progress=told)
+        prepared = run(source, out_folder, settings=settings, runner=runner, progress=told)
     repeats = prepared.manifest["repeats"]
     more = f" {repeats:,} repeated pairs dropped, the latest of each kept." if repeats else ""
     out.print(
@@ -166,7 +166,7 @@ def batch(
     check_free(out_folder, KIND)
     asked = ListSettings(k, not include_seen, not first_stage)
     with _runner(engine, workers, address) as runner, _stages() as told:
-        done = write_lists(model, out_folder, asked, runner=runner, progress=told)
+        done = write_lists(model, out_folder, settings=asked, runner=runner, progress=told)
     out.print(
         f"{done['n_rows']:,} rows for {done['n_users']:,} users in [bold]{plain(str(out_folder))}[/].",
         highlight=False,

@@ -130,7 +130,7 @@ def entities(
     return Entities(name, ids_, MappingProxyType(columns)), notes
 
 
-def distinct(con: duckdb.DuckDBPyConnection, table: str, parts: Iterable[str]) -> Vocabulary:
+def distinct(con: duckdb.DuckDBPyConnection, table: str, *, parts: Iterable[str]) -> Vocabulary:
     """Returns the sorted distinct ids of queries of a column `v`, as a DuckDB table and a Vocabulary."""
     union = " UNION ".join(f"({part})" for part in parts)
     con.execute(

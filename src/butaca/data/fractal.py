@@ -138,7 +138,7 @@ class _Patterns:
 
 
 def grow(
-    data: Dataset, out: str | PathLike[str], growth: Growth, *, progress: RowProgress | None = None
+    data: Dataset, out: str | PathLike[str], *, growth: Growth, progress: RowProgress | None = None
 ) -> Grown:
     """Writes the grown data: interactions/part-00000.parquet and on, users.parquet, items.parquet.
 

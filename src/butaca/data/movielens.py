@@ -279,6 +279,6 @@ def _encode(met: Codes, numbers: Ints, copy: Copy, ratings: Table, listed: Table
     if out.min() < 0:
         row = int(np.argmax(out < 0))
         rule = f"Each id in {ratings.name} is listed in {listed.name}"
-        line, name = line_of(copy, ratings, row), ratings.columns[column]
+        line, name = line_of(copy, ratings, row=row), ratings.columns[column]
         raise ratings.fault(copy, line, column=name, found=f"{met[row]}, which is not,", rule=rule)
     return out

@@ -17,7 +17,7 @@ from butaca.errors import SplitError
 from butaca.types import Bools, Ints, Times
 
 
-def random_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
     """Holds out a seeded random share of the interactions, as the notebook's cell 78.
 
     The rows of `numpy.random.default_rng(seed).permutation(n)`: the first n - round(test_share n) train,
@@ -34,7 +34,7 @@ def random_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tupl
 
 
 def stratified_split(
-    data: Dataset, test_share: float = 0.25, seed: int = 42, by: Literal["item", "user"] = "item"
+    data: Dataset, test_share: float = 0.25, *, seed: int = 42, by: Literal["item", "user"] = "item"
 ) -> tuple[Dataset, Dataset]:
     """Holds out a seeded random share of the interactions of every item, or of every user.
 
@@ -104,7 +104,7 @@ def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
     return _by_mask(data, mask)
 
 
-def user_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
     """Holds out all interactions of a seeded share of the users: strong generalisation, nobody in both.
 
     The share is of the users that have interactions; at least one stays on each side.

@@ -103,9 +103,9 @@ def read_table(
 
 def read_test(
     source: Source,
+    *,
     users: Entities,
     items: Entities,
-    *,
     user_column: str | None = None,
     item_column: str | None = None,
     value_column: str | None = None,
@@ -168,7 +168,7 @@ def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Ent
         table = open_table(con, source, table=f"{role}_table", wanted=[key])
         field = load_keys(table, role, name=key, is_text=is_text)
         coded = f"{role}_ids"
-        vocabulary = distinct(con, coded, [f"FROM {table.table} SELECT {field[1].sql} AS v"])
+        vocabulary = distinct(con, coded, parts=[f"FROM {table.table} SELECT {field[1].sql} AS v"])
         found, _ = entities(
             table, role, name=key, vocabulary=(coded, vocabulary), key=field, known=len(vocabulary)
         )
@@ -211,11 +211,11 @@ def _side(
     key, coded = rows.choice.fields[role].name, f"{role}_ids"
     parts = [f"FROM {rows.opened.table} SELECT {found.sql} AS v"]
     if source is None:
-        vocabulary = distinct(con, coded, parts)
+        vocabulary = distinct(con, coded, parts=parts)
         return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
     table = open_table(con, source, table=f"{role}_table", wanted=[key])
     key_field = load_keys(table, role, name=key, is_text=found.is_text)
-    vocabulary = distinct(con, coded, [*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
+    vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
     codes = _codes(con, rows.opened, found.sql, coded)
     known = len(np.unique(codes))
     entity, notes = entities(

@@ -140,7 +140,7 @@ def fit_cold(
     u = a @ turn
     first = y.shape[1] - rows.items.shape[1] - (rows.bias is not None)
     scored = b[:, first:] @ in_scores(queries, rows.bias is not None).T
-    ridge = least_left_out(u, values, scored, weight / len(warm))
+    ridge = least_left_out(u, values, y=scored, lever=weight / len(warm))
     w = np.zeros((x.shape[1], y.shape[1]))
     w[kept] = scale[:, None] * (turn @ ((u.T @ b) / (values + ridge)[:, None]))
     intercept = middle - mean @ w
@@ -157,7 +157,7 @@ def fit_cold(
     )
 
 
-def least_left_out(u: Doubles, values: Doubles, y: Doubles, lever: Doubles) -> float:
+def least_left_out(u: Doubles, values: Doubles, *, y: Doubles, lever: Doubles) -> float:
     """Returns the ridge whose leave-one-out error is least.
 
     Args:

@@ -21,6 +21,7 @@ BLOCK = 16
 def matrix(
     features: Sequence[RankFeature],
     facts: TrainFacts,
+    *,
     people: People,
     candidates: Codes,
     scores: Floats,
@@ -60,7 +61,7 @@ def matrix(
     return out
 
 
-def candidates_of(scores: Floats, hidden: Sequence[Codes] | None, n: int) -> tuple[Codes, Floats]:
+def candidates_of(scores: Floats, hidden: Sequence[Codes] | None, *, n: int) -> tuple[Codes, Floats]:
     """Returns the n best of each row of scores [B, N], less what is hidden: codes, scores [B, C], best first.
 
     Equal scores stand by code. -1 and -inf fill where fewer are left.

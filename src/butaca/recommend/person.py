@@ -89,7 +89,7 @@ def read(
     return found, tuple(unknown)
 
 
-def extended(seen: Histories, user: int, added: Mapping[int, Given]) -> Histories:
+def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histories:
     """Returns the stored history of a user with further items, one row; of these alone for someone new.
 
     What is stored of an item that was given again is kept. Where the stored ones have values or times, so

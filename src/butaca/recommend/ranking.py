@@ -32,6 +32,7 @@ class Ordered(NamedTuple):
 def ordered(
     ranker: Ranker,
     items: Codes,
+    *,
     scores: Floats,
     user: int,
     histories: Histories,
@@ -52,9 +53,9 @@ def ordered(
         explained: of the first so many, say what moved them.
     """
     known = items < ranker.n_items
-    people = person(ranker, user, histories, row)
+    people = person(ranker, user, histories=histories, row=row)
     candidates, given = items[known][None], scores[known][None]
-    rows = ranker.matrix(people, candidates, given)
+    rows = ranker.matrix(people, candidates, scores=given)
     points = ranker.scores(rows)
     order = np.argsort(-points, kind="stable")
     place = np.arange(len(items))
@@ -76,8 +77,8 @@ def ordered(
 def listed(
     found: Ordered,
     chosen: Ints,
-    catalogue: Catalogue,
     *,
+    catalogue: Catalogue,
     reasons: Sequence[tuple[Reason, ...]] | None,
     beyond: Iterable[tuple[int, float]],
     after: int,
@@ -114,7 +115,7 @@ def listed(
 
 
 def placed(
-    items: Sequence[Item], codes: Codes, popularity: Floats, excluded: Codes, allowed: Bools | None
+    items: Sequence[Item], codes: Codes, *, popularity: Floats, excluded: Codes, allowed: Bools | None
 ) -> tuple[Item, ...]:
     """Returns items with the places that popularity gives them: what someone unknown gets unranked.
 
@@ -135,7 +136,7 @@ def placed(
     return tuple(out)
 
 
-def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
+def person(ranker: Ranker, user: int, *, histories: Histories, row: int) -> People:
     """Returns the person as the ranker reads one; items that it does not know are left out of the history."""
     one = np.array([row], dtype=np.int32)
     _, at = histories.rows(one)
@@ -150,7 +151,7 @@ def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
             time=None if histories.time is None else histories.time[keep],
         )
         one = np.zeros(1, dtype=np.int32)
-    return ranker.people(one, histories, np.array([user], dtype=np.int32))
+    return ranker.people(one, histories, known_as=np.array([user], dtype=np.int32))
 
 
 def filled(scores: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def shares_of(
     if tower.layers:
         return None
     one = np.zeros(1, dtype=np.int32)
-    _, items, value, age = entries(one, histories, tower.reads_age)
+    _, items, value, age = entries(one, histories, with_age=tower.reads_age)
     d = tower.base.shape[1]
     trained, beside = vectors[:, :d], vectors[:, d:]
     base = tower.base[known_as if 0 <= known_as < len(tower.base) - 1 else -1]
@@ -64,7 +64,7 @@ def shares_of(
     whole = base
     parts = np.zeros((len(items), d), dtype=np.float32)
     if tower.history is not None and len(items):
-        weight = tower.history.weights(value, age, len(items))
+        weight = tower.history.weights(value, age, n=len(items))
         parts = tower.history.table[items] * (weight / np.sqrt(max(weight.sum(), 1e-12)))[:, None]
         whole = base + parts.sum(axis=0)
     trust = tower.trust(len(items))

@@ -71,6 +71,7 @@ class Recommender(ModelParts):
         cls,
         model: FittedTowers,
         train: Dataset,
+        *,
         test: Dataset | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> Self:
@@ -152,7 +153,7 @@ class Recommender(ModelParts):
             left_out += [person.own, person.given]
         left_out.append(person.less)
         allowed = self.catalogue.allowed(where, allow)
-        source, query = rung(self, person, bool(given))
+        source, query = rung(self, person, given=bool(given))
         excluded = np.concatenate(left_out)
         titles = tuple(self.catalogue.titles[i] for i in given)
         if self.ranker is not None and rank and not freshness:
@@ -194,20 +195,34 @@ class Recommender(ModelParts):
         codes, scores = found.items[0][real], found.scores[0][real]
         histories, row = (self.seen, person.code) if person.histories is None else (person.histories, 0)
         explained = (LEAST if variety else k) if explain else 0
-        best_first = ordered(ranker, codes[:n], scores[:n], person.code, histories, row, explained)
+        best_first = ordered(
+            ranker,
+            codes[:n],
+            scores=scores[:n],
+            user=person.code,
+            histories=histories,
+            row=row,
+            explained=explained,
+        )
         chosen = np.arange(min(k, len(best_first.items)))
         if variety:
-            chosen = varied(best_first.items.astype(np.int64), best_first.scores, self._units, k, variety)
+            chosen = varied(
+                best_first.items.astype(np.int64),
+                best_first.scores,
+                vectors=self._units,
+                k=k,
+                variety=variety,
+            )
         reasons = self._reasons(person, best_first.items[chosen]) if explain else None
         beyond = zip(codes[n:k].tolist(), scores[n:k].tolist(), strict=True)
-        items = listed(best_first, chosen, self.catalogue, reasons=reasons, beyond=beyond, after=n)
+        items = listed(best_first, chosen, catalogue=self.catalogue, reasons=reasons, beyond=beyond, after=n)
         return items, found.approximate
 
     def _placed(self, items: tuple[Item, ...], excluded: Codes, allowed: Bools | None) -> tuple[Item, ...]:
         from butaca.recommend.ranking import placed
 
         codes = np.array([self.items.ids.code(item.id) for item in items], dtype=np.int32)
-        return placed(items, codes, self.popularity, excluded, allowed)
+        return placed(items, codes, popularity=self.popularity, excluded=excluded, allowed=allowed)
 
     def two_stage(self) -> Scorer:
         """Returns both stages as a Scorer; this model itself where it has no second one."""
@@ -228,7 +243,7 @@ class Recommender(ModelParts):
         """
         person, _, _ = self._person(user, history, (), (), False)
         codes = np.array([self.find_item(item) for item in items], dtype=np.int64)
-        return shares_in(self, person, codes)
+        return shares_in(self, person, codes=codes)
 
     def _person(
         self,
@@ -249,13 +264,13 @@ class Recommender(ModelParts):
         since, _ = read(later, self.catalogue.known)
         against, not_there = read(as_given(less), of)
         added = {**since, **given}
-        histories = extended(self.seen, code, added) if added else None
+        histories = extended(self.seen, code, added=added) if added else None
         person = Person(code, own, histories, distinct(list(added)), distinct(list(against)))
         return person, list(given), unknown + not_there
 
     def _reasons(self, person: Person, items: Codes) -> list[tuple[Reason, ...]] | None:
         """Returns for each item the largest positive shares."""
-        shares = shares_in(self, person, items[items >= 0].astype(np.int64))
+        shares = shares_in(self, person, codes=items[items >= 0].astype(np.int64))
         if shares is None or not len(shares.items):
             return None
         ids, titles, of = self.catalogue.ids, self.catalogue.titles, shares.items.tolist()
@@ -282,17 +297,17 @@ class Recommender(ModelParts):
         items, values = best(scores, min(pool, len(scores)))
         items, values = items[values > -np.inf], values[values > -np.inf]
         if variety:
-            order = varied(items, values, self._units, k, variety)
+            order = varied(items, values, vectors=self._units, k=k, variety=variety)
             items, values = items[order], values[order]
         return TopK(items[None].astype(np.int32), values[None])
 
-    def top_k(self, users: Codes, k: int = 10, exclude_seen: bool = True) -> TopK:
+    def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool = True) -> TopK:
         """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
         exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
         return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
 
     def recommend_many(
-        self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True
+        self, users: Sequence[Any], k: int = 10, *, exclude_seen: bool = True
     ) -> Iterator[Recommendation]:
         """Yields the lists of `recommend` for any number of users, in order, in blocks that bound memory."""
         if self.ranker is not None:  # it orders one person's candidates at a time
@@ -303,7 +318,7 @@ class Recommender(ModelParts):
             block = list(users[at : at + BLOCK])
             codes = self.users.ids.encode(block)
             known = np.flatnonzero([len(self.seen[int(c)]) > 0 for c in codes])
-            top = self.top_k(codes[known], k, exclude_seen)
+            top = self.top_k(codes[known], k, exclude_seen=exclude_seen)
             row_of = {int(i): row for row, i in enumerate(known)}
             for i, user in enumerate(block):
                 if i in row_of:
@@ -311,7 +326,7 @@ class Recommender(ModelParts):
                 else:
                     yield self.recommend(user, k, exclude_seen=exclude_seen)
 
-    def similar(self, item: str, k: int = 10, where: Where | None = None) -> Recommendation:
+    def similar(self, item: str, k: int = 10, *, where: Where | None = None) -> Recommendation:
         """Returns the items whose vectors point most nearly the same way (cosine), the item itself left out.
 
         Args:

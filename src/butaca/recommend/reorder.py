@@ -49,7 +49,7 @@ def fresh(filters: Filters) -> Floats:
     return out
 
 
-def varied(codes: Ints, scores: Floats, vectors: Floats, k: int, variety: float) -> Ints:
+def varied(codes: Ints, scores: Floats, *, vectors: Floats, k: int, variety: float) -> Ints:
     """Returns positions of k candidates by maximal marginal relevance (Carbonell and Goldstein 1998).
 
     Each next item is the one with the highest (1 - variety) * relevance - variety * likeness, relevance

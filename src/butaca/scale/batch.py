@@ -96,8 +96,8 @@ class Listed:
 def write_lists(
     model: str | PathLike[str],
     out: str | PathLike[str],
-    settings: ListSettings | None = None,
     *,
+    settings: ListSettings | None = None,
     runner: Runner | None = None,
     progress: StageProgress | None = None,
 ) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def _at_once(recommender: Recommender, users: Codes, settings: ListSettings) -> 
     of_known = users[known]
     for at in range(0, len(of_known), BLOCK):
         block = of_known[at : at + BLOCK]
-        top = recommender.top_k(block, settings.k, settings.exclude_seen)
+        top = recommender.top_k(block, settings.k, exclude_seen=settings.exclude_seen)
         row, column = np.nonzero(top.items >= 0)
         parts.append((block[row], column, top.items[row, column], top.scores[row, column]))
     if not known.all():

@@ -54,8 +54,8 @@ FOR_DUCKDB, FOR_ROWS = 0.45, 0.35  # shares of a worker's memory
 def prepare(
     source: str | PathLike[str],
     out: str | PathLike[str],
-    settings: Preparing | None = None,
     *,
+    settings: Preparing | None = None,
     runner: Runner | None = None,
     progress: StageProgress | None = None,
 ) -> Prepared:

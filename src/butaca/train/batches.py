@@ -192,7 +192,7 @@ class Batches:
             n_queries = min(size, len(self._active))
         size = self._positives.most
         if self.histories is not None:
-            self._histories = Room.of(np.diff(self.histories.start)[self._active], n_queries, 1024)
+            self._histories = Room.of(np.diff(self.histories.start)[self._active], n_queries, multiple=1024)
         n_known = int(np.sort(degree)[::-1][:n_queries].sum()) if plan.tells_known else 0
         if plan.candidates == "sampled":
             return n_queries, self._room_of_draws(), n_known
@@ -338,7 +338,7 @@ class Room(NamedTuple):
     grain: int
 
     @classmethod
-    def of(cls, lengths: Ints, n_queries: int, multiple: int = 1) -> Room:
+    def of(cls, lengths: Ints, n_queries: int, *, multiple: int = 1) -> Room:
         """Returns the room for any n_queries users of these lengths.
 
         Args:

@@ -93,7 +93,7 @@ def history_rows(seen: Histories, history: History, *, bins: RatingBins | None) 
     """Returns what the step reads of each user's history."""
     age = None
     if history.by_recency and seen.time is not None:
-        age = ages(np.repeat(np.arange(len(seen)), seen.lengths), seen.time, len(seen))
+        age = ages(np.repeat(np.arange(len(seen)), seen.lengths), seen.time, n_rows=len(seen))
     of_rating = None if bins is None or seen.value is None else bins(seen.value)
     return UserRows(seen.items, seen.start, of_rating, age)
 

@@ -97,7 +97,7 @@ def tower_specs(towers: Towers, key: str | None) -> Towers:
     return Towers(query, candidate, None if towers.bias is None else SPLIT)
 
 
-def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
+def place(tree: Any, specs: Any, *, mesh: Mesh) -> Any:
     """Puts arrays on the mesh's devices by their specs."""
     return jax.tree.map(lambda x, spec: put(x, NamedSharding(mesh, spec)), tree, specs)
 
@@ -154,9 +154,9 @@ def batch_loss(
         loss = softmax_loss(
             queries,
             candidates,
-            batch.log_weight,
-            positives,
-            known,
+            log_weight=batch.log_weight,
+            positives=positives,
+            known=known,
             bias=bias,
             mask=settings.mask,
             add_positive=settings.sampled and settings.mask == "none",
@@ -197,7 +197,7 @@ def summed_histories(
     with its table: on CPUs a gather and a segment sum take six times as long at MovieLens 100K's size. Where
     that matrix would be nearly empty (100,000 items, say, or a million) they take less time, and memory.
     """
-    weight = weights.weights(entries.weight, entries.bins, entries.age)
+    weight = weights.weights(entries.weight, entries.bins, age=entries.age)
     if dropout:
         key = jax.random.fold_in(jax.random.key(0), count)
         weight = weight * jax.random.bernoulli(key, 1.0 - dropout, weight.shape)
@@ -219,7 +219,7 @@ def summed_histories(
             where = jnp.where(mine, own[at], 0)
             return add_rows(start, entries.query[at], where, jnp.where(mine, weight[at], 0.0), weights.table)
 
-        summed = over_own(add, inside, axis)
+        summed = over_own(add, inside, axis=axis)
     if axis is not None:
         summed = lax.psum(summed, axis)  # type: ignore[no-untyped-call]
     mean: Array = summed * lax.rsqrt(jnp.maximum(total, 1e-12))[:, None]

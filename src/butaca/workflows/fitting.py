@@ -89,7 +89,7 @@ def fit(
         n_interactions = len(train) + (0 if test is None else len(test))
     given = None
     if split == "user" and test is not None:
-        given, test = stratified_split(test, 1 - GIVEN, seed, by="user")
+        given, test = stratified_split(test, 1 - GIVEN, seed=seed, by="user")
     of_split: dict[str, Any] = {"split": "none"}
     if test is not None:
         of_split = {"split": split, "test_share": test_share, "seed": seed}
@@ -112,14 +112,14 @@ def fit(
             "Use --recipe default, which reads histories, or --split random or temporal",
         )
     model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume)
-    recommender = Recommender.build(model, train if given is None else joined(train, given), test)
+    recommender = Recommender.build(model, train if given is None else joined(train, given), test=test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
-    judged = None if test is None else judge(recommender, train, test, split=split, given=given)
+    judged = None if test is None else judge(recommender, train=train, test=test, split=split, given=given)
     ranking = None
     if rank:
         recommender = replace(
-            recommender, ranker=second_stage(recipe, model, train, split=split, target=target)
+            recommender, ranker=second_stage(recipe, model, train=train, split=split, target=target)
         )
         ranking = None if test is None else judge_stages(recommender, test)
     if given is not None:
@@ -154,7 +154,7 @@ def fit(
 
 
 def second_stage(
-    recipe: Recipe, model: TwoTower, train: Dataset, *, split: Split, target: Target = "watched"
+    recipe: Recipe, model: TwoTower, *, train: Dataset, split: Split, target: Target = "watched"
 ) -> Ranker:
     """A ranker for a fitted model; it learns from first stages that did not train on what it learns."""
     from butaca.rank.fit import fit_ranker
@@ -164,4 +164,4 @@ def second_stage(
     if folds == "time" and train.timestamp is None:
         folds = "random"
     settings = RankSettings(target=target, folds=folds, seed=recipe.model.seed)
-    return fit_ranker(train, lambda part: recipe.fit(part)[0], model, settings)
+    return fit_ranker(train, lambda part: recipe.fit(part)[0], first=model, settings=settings)

@@ -74,9 +74,9 @@ def judge_stages(recommender: Recommender, test: Dataset) -> RankVerdict | None:
 
 def judge(
     scorer: Scorer,
+    *,
     train: Dataset,
     test: Dataset,
-    *,
     loss_batch: int = 4096,
     split: str = "given",
     given: Dataset | None = None,
@@ -145,7 +145,7 @@ def _judge(
     notices = (
         random_split_of_timed_data(split, train.timestamp is not None),
         users_without_history(test.user, seen),
-        repeats_of_training(test.user, test.item, seen),
+        repeats_of_training(test.user, test.item, seen=seen),
         duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
         collapse(ours.lists, ours.users, seen=seen, n_items=ours.n_items),

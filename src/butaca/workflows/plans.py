@@ -251,7 +251,7 @@ def _read(plan: FitPlan, sides: Sides | None) -> Dataset:
         assert data is not None
         return data
     with needed("fit --from-events"):
-        return with_events(data, plan.from_events, plan.columns)
+        return with_events(data, plan.from_events, columns=plan.columns)
 
 
 def _callbacks(plan: FitPlan, watching: Watching) -> list[Callback]:
