@@ -25,14 +25,16 @@ from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
 from butaca.model.query import QueryTower, RatingBins
 from butaca.model.spectral import Spectrum
-from butaca.train.batches import Batches, BatchPlan, Candidates
+from butaca.train.batch import BatchPlan, Candidates
+from butaca.train.batches import Batches
 from butaca.train.build import build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
+from butaca.train.layout import Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.loop import TrainingRun
 from butaca.train.processes import gathered
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.shares import SharedBatches
-from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
+from butaca.train.step import LossSettings
 from butaca.train.vectors import (
     HistoryScorer,
     Vectors,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.merge import latest_of_each, with_interactions, without_users
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import StoreError

@@ -22,7 +22,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.tables import read_table, read_test
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import ButacaError, SettingError, TableError

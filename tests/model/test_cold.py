@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import butaca
-from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError
 from butaca.model.cold import (

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from butaca.rank.about import kept_about, second_about
-from butaca.rank.features import KINDS, RatingFeatures, kind_of
+from butaca.rank.features import RatingFeatures
+from butaca.rank.kinds import KINDS, kind_of
 from butaca.rank.ranker import Ranker
 from butaca.serve.registry import Registry
 from tests.serve.test_page_ranked import two_stages

@@ -12,9 +12,9 @@ from butaca.baselines.item_knn import ItemKNN
 from butaca.data.dataset import Entities
 from butaca.rank.fact_check import check_facts, sampled
 from butaca.rank.facts import Neighbours, TrainFacts
-from butaca.rank.features import default_features
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
+from butaca.rank.kinds import default_features
 from butaca.rank.leaks import LeakError, check_when
 from butaca.rank.learn import FactSettings, learn_facts
 from butaca.rank.settings import RankSettings

@@ -22,10 +22,11 @@ from butaca.errors import SettingError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.verdict import Comparison
 from butaca.rank.facts import Neighbours, TrainFacts
-from butaca.rank.features import Neighbourhood, default_features, names_of
+from butaca.rank.features import Neighbourhood
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
 from butaca.rank.judge import judge_ranking, ranking_hurts
+from butaca.rank.kinds import default_features, names_of
 from butaca.rank.leaks import LeakError
 from butaca.rank.learn import learn_facts
 from butaca.rank.matrix import candidates_of, matrix

@@ -13,7 +13,8 @@ from butaca import Category, History, Id, Recommender, TwoTower
 from butaca.catalogue.filters import Filters
 from butaca.catalogue.items import Catalogue
 from butaca.catalogue.titles import Titles
-from butaca.data.dataset import Bags, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError, UnknownEntityError
@@ -327,7 +328,7 @@ def test_less_of_an_item_moves_away_from_it_and_leaves_it_out(rec):
     was = {i.id: i.score for i in before.items}
     trained_part = sum(was[i.id] - i.score for i in after.items)
     assert trained_part > 0
-    person, _, _ = rec._person("u1", None, (), ["m007"], False)
+    person, _, _ = rec._person("u1", less=["m007"])
     shares = shares_in(rec, person, codes=np.array([int(i[1:]) for i in ids(after)]))
     np.testing.assert_allclose(shares.total(), [i.score for i in after.items], rtol=2e-4, atol=2e-4)
 

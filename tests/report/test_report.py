@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from butaca.catalogue.genres import find_genres
-from butaca.data.dataset import Bags, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import BundleError, SettingError

@@ -17,7 +17,7 @@ from butaca.recommend.recommender import Recommender
 from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
-from butaca.train.batches import Room
+from butaca.train.room import Room
 from butaca.two_tower import TwoTower
 from butaca.workflows import fitting, judging, loading
 

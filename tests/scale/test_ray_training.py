@@ -27,7 +27,8 @@ from butaca.scale.prepared import Prepared
 from butaca.scale.ray_training import JobEvent, Patience, fit_on_ray, run
 from butaca.scale.ray_worker import Job, Worker, WorkerPlace
 from butaca.scale.traffic import bytes_sent, collective_bytes
-from butaca.train.batches import Batches, BatchPlan, UserRows
+from butaca.train.batch import BatchPlan, UserRows
+from butaca.train.batches import Batches
 from butaca.train.checkpoints import position
 from butaca.train.shares import SharedBatches
 from tests.support.boards import checkerboard

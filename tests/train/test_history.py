@@ -22,7 +22,8 @@ from butaca.model.query import HistoryWeights, QueryTower, RatingBins, ages, wei
 from butaca.model.spectral import SpectralSettings
 from butaca.model.towers import HistoryTable, unit
 from butaca.train import step
-from butaca.train.batches import Batches, BatchPlan, HistoryRows, UserRows
+from butaca.train.batch import BatchPlan, HistoryRows, UserRows
+from butaca.train.batches import Batches
 from butaca.train.build import item_prior
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.slots import knowing

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Column, Dataset, Entities, join_columns, take_column
+from butaca.data.bags import Bags, Column, join_columns, take_column
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.types import Bools, Codes, Floats, Times, Values
 

@@ -20,8 +20,9 @@ from types import MappingProxyType
 import numpy as np
 
 from butaca.data import sources
+from butaca.data.bags import Bags, Column
 from butaca.data.copies import Copy
-from butaca.data.dataset import Bags, Column, Dataset, Entities
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.movielens_codes import (
     AGES,
     FLAGS,

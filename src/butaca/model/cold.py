@@ -24,19 +24,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.data.dataset import Bags, Column, Entities, take_column
+from butaca.data.bags import Bags, Column, take_column
+from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary
-from butaca.model.features import (
-    Bag,
-    Buckets,
-    Category,
-    Encoded,
-    Encoder,
-    Feature,
-    Number,
-    Text,
-    unknown_row,
-)
+from butaca.model.encoded import Encoded
+from butaca.model.features import Bag, Buckets, Category, Encoder, Feature, Number, Text, unknown_row
 from butaca.types import Floats, Ints
 
 Doubles = NDArray[np.float64]

@@ -11,9 +11,10 @@ from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
 from butaca.rank import boosting
 from butaca.rank.facts import Doubles, TrainFacts
-from butaca.rank.features import RankFeature, default_features, names_of
+from butaca.rank.features import RankFeature
 from butaca.rank.first_stage import FirstStage, FitFirst, vectors_of
 from butaca.rank.folds import Examples, examples_of, folds_of, joined
+from butaca.rank.kinds import default_features, names_of
 from butaca.rank.learn import learn_facts
 from butaca.rank.ranker import Ranker, base_rating
 from butaca.rank.settings import RankSettings

@@ -9,7 +9,8 @@ import numpy as np
 
 from butaca.cores import cores
 from butaca.rank.facts import TrainFacts
-from butaca.rank.features import RankFeature, names_of
+from butaca.rank.features import RankFeature
+from butaca.rank.kinds import names_of
 from butaca.rank.people import People
 from butaca.rank.scene import Scene
 from butaca.types import Bools, Codes, Floats, Ints

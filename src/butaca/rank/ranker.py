@@ -14,7 +14,8 @@ from butaca.cores import cores
 from butaca.errors import SettingError
 from butaca.rank.boosting import booster
 from butaca.rank.facts import Doubles, TrainFacts
-from butaca.rank.features import KINDS, RankFeature, kind_of, names_of
+from butaca.rank.features import RankFeature
+from butaca.rank.kinds import KINDS, kind_of, names_of
 from butaca.rank.learn import FactSettings
 from butaca.rank.matrix import matrix
 from butaca.rank.people import People

@@ -15,9 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
 from butaca.model.query import QueryTower, entries
+from butaca.recommend.answers import Reason
 from butaca.types import Codes, Floats
+
+#: Reasons named with an item.
+REASONS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +80,19 @@ def shares_of(
         rows = tower.head[items]
         shares += (rows @ beside.T) * np.float32(trust * tower.head_scale / _length(rows.sum(axis=0)))
     return Shares(items, shares, rest.astype(np.float32))
+
+
+def largest(shares: Shares | None, catalogue: Catalogue) -> list[tuple[Reason, ...]] | None:
+    """Returns for each item its largest positive shares, by id and title; None without any history."""
+    if shares is None or not len(shares.items):
+        return None
+    ids, titles, of = catalogue.ids, catalogue.titles, shares.items.tolist()
+    top = np.argsort(-shares.shares, axis=0, kind="stable")[:REASONS].T  # [k, REASONS]
+    values = np.take_along_axis(shares.shares.T, top, axis=1)
+    return [
+        tuple(Reason(ids[of[i]], titles[of[i]], v) for i, v in zip(row, points, strict=True) if v > 0)
+        for row, points in zip(top.tolist(), values.tolist(), strict=True)
+    ]
 
 
 def _length(x: Floats) -> float:

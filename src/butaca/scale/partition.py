@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from butaca.data.formats import quoted
+from butaca.data.opened import quoted
 from butaca.scale.reading import Budget, own_folder, spilling
 from butaca.types import Bools, Codes, Ints, Times, Values
 

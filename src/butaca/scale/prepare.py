@@ -25,7 +25,7 @@ import numpy as np
 
 from butaca.data.columns import Role
 from butaca.data.folders import sha256, writing
-from butaca.data.formats import quoted, session
+from butaca.data.opened import quoted, session
 from butaca.errors import SplitError, TableError
 from butaca.scale.coding import write_ids
 from butaca.scale.partition import (

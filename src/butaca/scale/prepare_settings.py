@@ -10,7 +10,8 @@ from typing import get_args
 
 from butaca.data import fractal
 from butaca.data.folders import read_manifest
-from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS, quoted, session
+from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS
+from butaca.data.opened import quoted, session
 from butaca.errors import SettingError, SplitError, TableError
 from butaca.scale.partition import SplitName
 

@@ -11,14 +11,15 @@ import numpy as np
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
-from butaca.model.features import Encoded, Encoder, Feature, History, encode_with_unknown, pad_rows
+from butaca.model.encoded import Encoded, pad_rows
+from butaca.model.features import Encoder, Feature, History, encode_with_unknown
 from butaca.model.query import RatingBins, ages
 from butaca.model.spectral import SpectralSettings, Spectrum, decompose, start_vectors
 from butaca.model.towers import HistoryTable, as_tower, init_tower
-from butaca.train.batches import UserRows
+from butaca.train.batch import UserRows
+from butaca.train.layout import Features, Towers
 from butaca.train.processes import first_says
 from butaca.train.settings import Prior, TwoTowerSettings
-from butaca.train.step import Features, Towers
 from butaca.types import Floats
 
 

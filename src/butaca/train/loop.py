@@ -13,19 +13,14 @@ import optax
 from jax.sharding import Mesh
 
 from butaca.errors import CheckpointError
-from butaca.train.batches import Batch, Batches
+from butaca.train.batch import Batch
+from butaca.train.batches import Batches
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.checkpoints import Saved, check_same_run, read_checkpoint, write_checkpoint
+from butaca.train.layout import Features, Towers
 from butaca.train.processes import first_says, is_first, put, whole
 from butaca.train.shares import place_batch
-from butaca.train.step import (
-    Features,
-    LossSettings,
-    StepLoss,
-    Towers,
-    make_init,
-    make_step,
-)
+from butaca.train.step import LossSettings, StepLoss, make_init, make_step
 
 Validate = Callable[[Towers], Mapping[str, float]]
 

@@ -15,8 +15,9 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from butaca.train.batches import Batch, Batches, BatchPlan, HistoryRows, runs
-from butaca.train.step import SPLIT, batch_specs, place
+from butaca.train.batch import Batch, BatchPlan, HistoryRows
+from butaca.train.batches import Batches, runs
+from butaca.train.layout import SPLIT, batch_specs, place
 from butaca.types import Codes, Ints
 
 

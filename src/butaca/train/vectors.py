@@ -16,8 +16,8 @@ from butaca.model.features import Feature
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import Spectrum, closed_form
 from butaca.model.towers import unit
+from butaca.train.layout import Features, Towers
 from butaca.train.settings import TwoTowerSettings
-from butaca.train.step import Features, Towers
 from butaca.types import Codes, Floats, Ints
 
 #: Users whose scores set the closed-form tower's scale.
