@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.scale.traffic import bytes_sent, collective_bytes
 from typer.testing import CliRunner
 
 import butaca
@@ -26,7 +27,6 @@ from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 from butaca.scale.ray_training import JobEvent, Patience, fit_on_ray, run
 from butaca.scale.ray_worker import Job, Worker, WorkerPlace
-from butaca.scale.traffic import bytes_sent, collective_bytes
 from butaca.train.batch import BatchPlan, UserRows
 from butaca.train.batches import Batches
 from butaca.train.checkpoints import position

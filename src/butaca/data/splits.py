@@ -141,7 +141,8 @@ def _times(data: Dataset, split: str) -> Times:
         raise SplitError(
             f"{split} needs a time for every interaction",
             f"{data.name!r}, which has no time column",
-            "Name one with --time-column, or use random_split or user_split",
+            "Name one with time_column= (on the command line: --time-column), or use random_split or "
+            "user_split",
         )
     return data.timestamp
 

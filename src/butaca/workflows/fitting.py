@@ -108,8 +108,9 @@ def fit(
     if split == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
-            "--split user with a query tower of user ids",
-            "Use --recipe default, which reads histories, or --split random or temporal",
+            "split='user' with a query tower of user ids",
+            "Use recipe('default'), which reads histories, or split='random' or 'temporal' (on the command "
+            "line: --recipe default, --split random)",
         )
     model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume)
     recommender = Recommender.build(model, train if given is None else joined(train, given), test=test)

@@ -103,8 +103,8 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
         if recommender.test is None:
             raise SettingError(
                 "A model is judged on interactions that it was not trained on",
-                "a model fitted with --split none",
-                "Pass --test FILE with interactions of your own",
+                "a model fitted with split='none' (--split none)",
+                "Pass test= with interactions of your own (on the command line: --test FILE)",
             )
         test = Dataset(users, items, *recommender.test)
         split = str(split_record(recommender.about).get("split", split))

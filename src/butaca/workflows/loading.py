@@ -101,7 +101,11 @@ def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Data
 
     path = address.removeprefix("sqlite:///")
     if "://" not in path and not Path(path).is_file():
-        raise StoreError("Events are read from a store that is there", path, "Check --from-events")
+        raise StoreError(
+            "Events are read from a store that is there",
+            path,
+            "Check its address (FitPlan.from_events; on the command line: --from-events)",
+        )
     store = EventStore.open(address)
     try:
         before = store.erased_among(_people(data, events_table(store)))
