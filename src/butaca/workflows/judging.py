@@ -67,9 +67,9 @@ def judge_stages(recommender: Recommender, test: Dataset) -> RankVerdict | None:
     from butaca.rank.two_stage import TwoStage
 
     verdict = judge_ranking(TwoStage(recommender, recommender.ranker, recommender.seen), test)
-    told = recommender.about.get("metrics", {}).get("ranking")
+    kept = recommender.about.get("metrics", {}).get("ranking")
     own = recommender.test is not None and test.user is recommender.test[0] and test.value is None
-    return with_kept(verdict, told) if told and own else verdict
+    return with_kept(verdict, kept) if kept and own else verdict
 
 
 def judge(
