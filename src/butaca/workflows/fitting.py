@@ -112,7 +112,7 @@ def fit(
             "Use recipe('default'), which reads histories, or split='random' or 'temporal' (on the command "
             "line: --recipe default, --split random)",
         )
-    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume)
+    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume=resume)
     recommender = Recommender.build(model, train if given is None else joined(train, given), test=test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
