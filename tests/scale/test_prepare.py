@@ -212,7 +212,7 @@ def test_little_memory_spills_rather_than_fails(tmp_path, monkeypatch):
 def test_killed_run_leaves_nothing_that_looks_whole(big, tmp_path):
     out = tmp_path / "p"
     command = "from butaca.scale.prepare import *; import sys, time\n"
-    command += "prepare(sys.argv[1], sys.argv[2], Preparing(workers=1), "
+    command += "prepare(sys.argv[1], sys.argv[2], settings=Preparing(workers=1), "
     command += "progress=lambda s, d, n: (print(s, flush=True), time.sleep(60)) if s == 'placing' else None)"
     with subprocess.Popen(
         [sys.executable, "-c", command, str(big), str(out)], stdout=subprocess.PIPE

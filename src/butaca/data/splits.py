@@ -41,7 +41,7 @@ def stratified_split(
     Of a group of n, the floor((1 - test_share) n) interactions with the lowest draws train and the others
     test, so an item with one interaction is never trained on. Draws are one uniform number per row from
     numpy's legacy generator, `RandomState(seed)`: on MovieLens 100K in the archive's order with movie ids as
-    items, `stratified_split(data, 0.25, 42)` gives the rows of Microsoft Recommenders'
+    items, `stratified_split(data, 0.25, seed=42)` gives the rows of Microsoft Recommenders'
     `python_stratified_split(data, ratio=0.75, filter_by="item", seed=42)`. Both sides keep the order of
     the data.
 
