@@ -145,7 +145,7 @@ def write_lists(
             n_users=n_users,
             n_rows=rows,
         )
-    return read_manifest(Path(out), KIND, made_by="butaca batch MODEL --out FOLDER")
+    return read_manifest(Path(out), KIND, made_by="write_lists, or `butaca batch MODEL --out FOLDER`")
 
 
 def _run(runner: Runner, tasks: list[ListTask], out: Path, progress: StageProgress | None) -> int:

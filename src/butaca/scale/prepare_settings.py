@@ -98,7 +98,7 @@ def files_of(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
         read_manifest(
             source,
             fractal.KIND,
-            made_by="butaca data grow ml-100k --user-copies 160 --item-copies 32 --out big",
+            made_by="grow, or `butaca data grow ml-100k --user-copies 160 --item-copies 32 --out big`",
         )
         settings = replace(
             settings,
