@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butaca.data.dataset import Bags, Dataset, Entities, take_column
+from butaca.data.bags import Bags, take_column
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, TableError
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 
 
