@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import butaca
+from tests.support.commands import loaded_after
 
 ROOT = Path(butaca.__file__).parent
 
@@ -92,12 +93,6 @@ def test_the_disk_has_one_door():
     moves = re.compile(r"\bos\.(replace|rename|fsync)\(|\bfcntl\b")
     found = [p.name for p in ROOT.rglob("*.py") if moves.search(p.read_text(encoding="utf-8"))]
     assert found == ["files.py"]
-
-
-def loaded_after(code: str) -> set[str]:
-    script = f"{code}\nimport sys\nprint(' '.join(m for m in sys.modules if '.' not in m))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(run.stdout.split())
 
 
 def test_import_butaca_loads_nothing_heavy():

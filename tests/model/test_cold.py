@@ -27,7 +27,7 @@ from butaca.model.features import Bag, Buckets, Category, History, Number, Text,
 from butaca.recipes import DEFAULT, NOTEBOOK
 from butaca.two_tower import TwoTower
 from butaca.workflows.about import describe
-from tests.house.test_rooms import loaded_after
+from tests.support.commands import loaded_after
 
 pytestmark = pytest.mark.usefixtures("compiled_quickly")
 

@@ -11,7 +11,7 @@ from butaca.rank.about import kept_about, second_about
 from butaca.rank.features import KINDS, RatingFeatures, kind_of
 from butaca.rank.ranker import Ranker
 from butaca.serve.registry import Registry
-from tests.serve.test_page_ranked import two_stages
+from tests.support.two_stages import two_stages
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The command as a person runs it, in a process of its own."""
+"""The command as a person runs it, and code that is run alone: each in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def butaca(*arguments, cwd, ok=True, **env):
     assert (run.returncode == 0) is ok, run.stdout + run.stderr
     assert "Traceback" not in run.stderr
     return run
+
+
+def loaded_after(code: str) -> set[str]:
+    """Returns the top-level modules that are loaded once a process of its own has run this."""
+    script = f"{code}\nimport sys\nprint(' '.join(m for m in sys.modules if '.' not in m))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
