@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +22,6 @@ from butaca.events.store import EventStore
 from tests.support.postgres import watch
 
 shared = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.mark.parametrize("name", ["records", "database", "keys", "split", "experiments"])
-def test_doctests(name):
-    assert doctest.testmod(importlib.import_module(f"butaca.events.{name}")).failed == 0
 
 
 def test_an_event_comes_back_as_it_came(store):
