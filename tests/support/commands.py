@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from typer import Typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 BUTACA = Path(sys.executable).with_name("butaca")
 
@@ -29,3 +35,12 @@ def loaded_after(code: str) -> set[str]:
     script = f"{code}\nimport sys\nprint(' '.join(m for m in sys.modules if '.' not in m))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(run.stdout.split())
+
+
+def commands_of(app: Typer, *names: str) -> Mapping[str, Any]:
+    """Returns the commands of an application by name, or those of a group in it, such as "data"."""
+    found: Any = get_command(app)
+    for name in names:
+        found = found.commands[name]
+    assert isinstance(found, TyperGroup)
+    return found.commands
