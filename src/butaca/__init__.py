@@ -1,4 +1,4 @@
-"""butaca: a two-tower recommender that its owner can defend.
+"""This package is butaca, a two-tower recommender that its owner can defend.
 
 Importing butaca imports neither JAX nor DuckDB; the names below load their room when first used.
 """
