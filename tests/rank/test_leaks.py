@@ -19,6 +19,7 @@ from butaca.rank.leaks import LeakError, check_when
 from butaca.rank.learn import FactSettings, learn_facts
 from butaca.rank.settings import RankSettings
 from tests.support.boards import checkerboard, rated_board
+from tests.support.narrow import some
 
 KEPT = FactSettings(neighbours=6, steps=8)
 
@@ -27,7 +28,7 @@ KEPT = FactSettings(neighbours=6, steps=8)
 def fold():
     """The one of three that hides the latest row of all."""
     folds = folds_of(rated_board(), n=3)
-    return max(folds, key=lambda one: one.label.timestamp.max())
+    return max(folds, key=lambda one: some(one.label.timestamp).max())
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,8 @@ def test_a_fold_in_time_asks_between_what_is_known_and_what_is_to_be_found(off):
     fold = folds_of(rated_board(), "time", n=3, label=0.2)[-1]
     check_when(fold.known, fold.label, fold.when)
     check_when(fold.known, fold.label, None)
-    moment = float(fold.known.timestamp.max()) if off < 0 else float(fold.label.timestamp.min()) + 1
+    known, label = some(fold.known.timestamp), some(fold.label.timestamp)
+    moment = float(known.max()) if off < 0 else float(label.min()) + 1
     facts = learn_facts(fold.known)
     with pytest.raises(LeakError, match="known on the wrong" if off < 0 else "to be found on the wrong"):
         examples_of(
