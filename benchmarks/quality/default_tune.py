@@ -32,11 +32,11 @@ def main() -> int:
     with Progress(console=console) as bar:
         task = bar.add_task("trials", total=args.trials)
 
-        def told(trial: Trial, best: float) -> None:
+        def progress(trial: Trial, best: float) -> None:
             bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
 
-        tuned = tune(DEFAULT, slices(), args.trials, seed=args.seed, told=told)
-    save_settings(tuned, args.out, {"slices": SLICES_ARE, "seed": args.seed})
+        tuned = tune(DEFAULT, slices(), trials=args.trials, seed=args.seed, progress=progress)
+    save_settings(tuned, args.out, about={"slices": SLICES_ARE, "seed": args.seed})
     console.print(f"NDCG@20 {tuned.best.value:.4f} at trial {tuned.best.number}; the start had", end=" ")
     console.print(f"{tuned.trials[0].value:.4f}. Settings in {args.out.name}.")
     for trial in tuned.trials:

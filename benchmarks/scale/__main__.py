@@ -134,7 +134,7 @@ def pages(found: Results, docs: Path) -> None:
     write_section(scale, "scale-commands", f"{told}\n\n{markdown(*rows(found))}\n\n{rate}")
     write_section(scale, "scale-training", markdown(*scale_training.table(t)))
     write_section(scale, "scale-growth", markdown(*scale_growth.table(found.growth)))
-    write_section(docs / "index.md", "index", scale_index.section(found.index))
+    write_section(docs / "large-catalogues.md", "index", scale_index.section(found.index))
 
 
 def show(console: Console, found: Results) -> None:

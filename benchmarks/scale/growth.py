@@ -78,7 +78,7 @@ def one(folder: Path) -> dict[str, float]:
     for _ in range(3):
         model = recipe.build()
         began = time.perf_counter()
-        model.fit(train, 1, recipe.batch_size, recipe.make_optimizer())
+        model.fit(train, 1, batch_size=recipe.batch_size, optimizer=recipe.make_optimizer())
         times.append(time.perf_counter() - began)
     able = np.flatnonzero(np.diff(data.test.start))
     users = np.random.default_rng(0).permutation(able)[:1000]

@@ -1,6 +1,6 @@
 """Lists over a million items: exact against one read of the vectors, approximate against exact.
 
-    python -m benchmarks.scale.index [--small] [--markdown docs/index.md]      --small: 200,000 items
+    python -m benchmarks.scale.index [--small] [--markdown docs/large-catalogues.md]    --small: 200,000 items
 
 Two catalogues of 64 dimensions:
 

@@ -67,7 +67,9 @@ def one(
     recipe = replace(recipe, model=replace(recipe.model, cold_features=(), **choice))
     model = recipe.build()
     watch = Epochs(judge, model, progress)
-    model.fit(train, epochs, recipe.batch_size, recipe.make_optimizer(), [watch])
+    model.fit(
+        train, epochs, batch_size=recipe.batch_size, optimizer=recipe.make_optimizer(), callbacks=[watch]
+    )
     start, *after = watch.curve.seconds
     return watch.curve.recall[0], Curve([round(s - start, 2) for s in after], watch.curve.recall[1:])
 

@@ -265,7 +265,13 @@ def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> 
     model = recipe.build()
     watch = Watch(judge, model, progress)
     watch.began = time.perf_counter()
-    model.fit(train, recipe.epochs, recipe.batch_size, recipe.make_optimizer(), [watch])
+    model.fit(
+        train,
+        recipe.epochs,
+        batch_size=recipe.batch_size,
+        optimizer=recipe.make_optimizer(),
+        callbacks=[watch],
+    )
     peak = max(peak, peak_rate())
     many = Judge.of(data, JUDGED)
     vectors = watch.vectors(many.own())

@@ -1,4 +1,4 @@
-"""Named, complete configurations: what `butaca fit --recipe` runs.
+"""This module names complete configurations: what `butaca fit --recipe` runs.
 
 `notebook` is the original's model, number for number. `default` is what to start from on data of
 your own: a history tower whose settings validation chose on MovieLens 100K (docs/tuning.md), adapted
@@ -46,7 +46,7 @@ WHOLE_HISTORIES = SpectralSettings(
 
 @dataclass(frozen=True)
 class Recipe:
-    """A model and how to train it.
+    """A Recipe is a model and how to train it.
 
     Attributes:
         name: what --recipe says.
@@ -78,11 +78,11 @@ class Recipe:
     held_out: int = 0
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """The optimizer; one object per name and rate, so that compiled steps are found again."""
+        """Returns the optimizer; one object per name and rate, so that compiled steps are found again."""
         return make_optimizer(self.optimizer, self.learning_rate)
 
     def for_data(self, data: Dataset, future: bool = False) -> Recipe:
-        """The recipe over the data's own id columns, and adapted to its size.
+        """Returns the recipe over the data's own id columns, and adapted to its size.
 
         Args:
             data: what it will be fitted on.
@@ -115,9 +115,9 @@ class Recipe:
         return replace(self, model=model, epochs=epochs, held_out=held_out)
 
     def fit(
-        self, train: Dataset, callbacks: Sequence[Callback] = (), resume: str | Path | None = None
+        self, train: Dataset, callbacks: Sequence[Callback] = (), *, resume: str | Path | None = None
     ) -> tuple[TwoTower, FitHistory]:
-        """A new model, trained; early stopping if the data call for it (see `held_out`).
+        """Trains a new model, with early stopping if the data call for it (see `held_out`).
 
         What was held out for that counts as had once training ends.
         """
@@ -145,13 +145,13 @@ class Recipe:
         return model, history
 
     def build(self) -> TwoTower:
-        """A new model, not yet fitted."""
+        """Returns a new model, not yet fitted."""
         return TwoTower.of(self.model)
 
 
 @functools.cache
 def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
-    """An optax optimizer by name.
+    """Returns an optax optimizer by name.
 
     Raises:
         SettingError: optax has none of that name that takes a learning rate alone.
@@ -197,11 +197,15 @@ RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}
 
 
 def recipe(name: str) -> Recipe:
-    """A recipe by name.
+    """Returns a recipe by name.
 
     Raises:
         SettingError: no recipe has that name.
     """
     if name not in RECIPES:
-        raise SettingError("A recipe is one of " + ", ".join(RECIPES), repr(name), "Correct --recipe")
+        raise SettingError(
+            "A recipe is one of " + ", ".join(RECIPES),
+            repr(name),
+            'Try recipe("default"), or --recipe default',
+        )
     return RECIPES[name]

@@ -1,4 +1,4 @@
-"""Settings chosen by validation: a budgeted search with Optuna (extra `tune`).
+"""This module chooses settings by validation: a budgeted search with Optuna (extra `tune`).
 
 The measure is NDCG@20 of validation slices of the training data: mean over a slice's users, what they had in
 the rest left out, mean over the slices. It is finer than top-10 accuracy (more places count, and higher
@@ -31,7 +31,7 @@ MEASURE, CUT = "ndcg", 20
 
 @dataclass(frozen=True)
 class Range:
-    """Values that a setting may take.
+    """A Range holds the values that a setting may take.
 
     Attributes:
         low, high: ends, both included.
@@ -66,7 +66,7 @@ SPACE: Mapping[str, Range] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting tried.
+    """A Trial is one choice of settings, fitted and judged.
 
     Attributes:
         number: from 0; the first is the recipe as it was.
@@ -83,7 +83,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The outcome of `tune`.
+    """Holds the outcome of `tune`.
 
     Attributes:
         recipe: with the best trial's settings.
@@ -97,13 +97,13 @@ class Tuned:
 
 
 def settings_of(recipe: Recipe) -> dict[str, float]:
-    """What SPACE names, as the recipe has it."""
+    """Returns the recipe's own values of the settings in SPACE."""
     model, spectral, history = recipe.model, recipe.model.spectral, recipe.model.history
     if spectral is None or history is None:
         raise SettingError(
             "tune searches the settings of a history tower with a closed-form one beside it",
             f"the recipe {recipe.name!r}",
-            "Use --recipe default",
+            'Start from recipe("default"), or --recipe default',
         )
     found: dict[str, float] = {
         "learning_rate": recipe.learning_rate,
@@ -116,7 +116,7 @@ def settings_of(recipe: Recipe) -> dict[str, float]:
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
-    """The recipe with settings by name, as in SPACE."""
+    """Returns the recipe with settings by name, as in SPACE."""
     model, history = recipe.model, recipe.model.history or History()
     of_spectral: dict[str, Any] = {
         n: v for n, v in settings.items() if n in SpectralSettings.__dataclass_fields__
@@ -138,8 +138,8 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
     )
 
 
-def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> float:
-    """Fit on train, judge on validation: the measure of this slice."""
+def measure(recipe: Recipe, train: Dataset, *, validation: Dataset) -> float:
+    """Fits on train and judges on validation: returns the measure of this slice."""
     model, _ = recipe.for_data(train).fit(train)
     return evaluate_scorer(model, validation, seen=Histories.of(train)).metric(MEASURE, CUT)
 
@@ -147,12 +147,13 @@ def measure(recipe: Recipe, train: Dataset, validation: Dataset) -> float:
 def tune(
     recipe: Recipe,
     slices: Sequence[tuple[Dataset, Dataset]],
+    *,
     trials: int = 60,
     seconds: float | None = None,
     seed: int = 0,
-    told: Callable[[Trial, float], None] | None = None,
+    progress: Callable[[Trial, float], None] | None = None,
 ) -> Tuned:
-    """Search, TPE (Bergstra et al. 2011), from the recipe's own settings on.
+    """Searches settings with TPE (Bergstra et al. 2011), from the recipe's own on.
 
     Args:
         recipe: where to start; settings outside SPACE stay.
@@ -160,7 +161,7 @@ def tune(
         trials: how many at most.
         seconds: budget of time; None is no limit. A search that it ends early does not reproduce.
         seed: of the search.
-        told: called after each trial with it and the best value so far.
+        progress: called after each trial with it and the best value so far.
 
     Raises:
         SettingError: Optuna is not installed, or the recipe has nothing to search.
@@ -187,10 +188,10 @@ def tune(
         settings = {name: _suggest(trial, name, of) for name, of in SPACE.items()}
         at = time.monotonic()
         tried = with_settings(recipe, settings)
-        value = fmean(measure(tried, train, validation) for train, validation in slices)
+        value = fmean(measure(tried, train, validation=validation) for train, validation in slices)
         made.append(Trial(trial.number, value, settings, time.monotonic() - at))
-        if told is not None:
-            told(made[-1], max(t.value for t in made))
+        if progress is not None:
+            progress(made[-1], max(t.value for t in made))
         if seconds is not None and time.monotonic() - begin > seconds:
             trial.study.stop()
         return value
@@ -201,13 +202,13 @@ def tune(
     return Tuned(tuned, best, tuple(made))
 
 
-def validation_slices(train: Dataset, n: int = 4, share: float = 0.1) -> list[tuple[Dataset, Dataset]]:
-    """The training data n times split at random, seeds 0 to n - 1: (to fit on, to judge on)."""
+def validation_slices(train: Dataset, n: int = 4, *, share: float = 0.1) -> list[tuple[Dataset, Dataset]]:
+    """Splits the training data n times at random, seeds 0 to n - 1: (to fit on, to judge on)."""
     return [random_split(train, share, seed) for seed in range(n)]
 
 
-def save_settings(tuned: Tuned, path: Path, about: Mapping[str, Any]) -> None:
-    """Write what was found as JSON that `load_settings` reads, replacing the file in one move."""
+def save_settings(tuned: Tuned, path: Path, *, about: Mapping[str, Any]) -> None:
+    """Writes what was found as JSON that `load_settings` reads, replacing the file in one move."""
     content = {
         "recipe": tuned.recipe.name,
         "measure": f"NDCG@{CUT}, mean over users with validation pairs and over slices, seen items left out",
@@ -222,7 +223,7 @@ def save_settings(tuned: Tuned, path: Path, about: Mapping[str, Any]) -> None:
 
 
 def load_settings(path: Path, recipe: Recipe) -> Recipe:
-    """The recipe with the settings that a search wrote.
+    """Returns the recipe with the settings that a search wrote.
 
     Raises:
         SettingError: the file can't be read, or names settings that are not in SPACE; or the recipe
@@ -235,7 +236,9 @@ def load_settings(path: Path, recipe: Recipe) -> Recipe:
         tuned_on = int(stored["tuned_on"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingError(
-            "A file of settings is one that `butaca tune` wrote", f"{path}: {error}", "Tune again"
+            "A file of settings is one that `butaca tune` wrote, or save_settings",
+            f"{path}: {error}",
+            "Tune again",
         ) from error
     unknown = sorted(set(settings) - set(SPACE))
     if unknown:

@@ -1,4 +1,4 @@
-"""TwoTower, the estimator: stores its settings, and reads as a Keras user expects.
+"""This module holds TwoTower, the estimator: it stores its settings, and reads as a Keras user expects.
 
 Construct stores, fit learns, refit forgets.
 """
@@ -10,12 +10,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 import optax
 
+from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import CollapseWarning, FeatureError, NotFittedError, SettingError
@@ -24,13 +24,13 @@ from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
 from butaca.model.query import QueryTower, RatingBins
-from butaca.model.spectral import Spectrum
-from butaca.train.batches import Batches, BatchPlan, Candidates
+from butaca.model.spectral import SpectralSettings, Spectrum
+from butaca.train.batches import Batches, BatchPlan, Candidates, Shuffle
 from butaca.train.build import build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.loop import TrainingRun
 from butaca.train.processes import gathered
-from butaca.train.settings import TwoTowerSettings
+from butaca.train.settings import MaskChoice, Prior, SoftmaxChoice, Start, TwoTowerSettings
 from butaca.train.shares import SharedBatches
 from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.vectors import (
@@ -49,7 +49,7 @@ COLLAPSE_USERS = 200
 
 @dataclass
 class _Fitted:
-    """What fit learned."""
+    """Holds what fit learned."""
 
     users: Entities
     items: Entities
@@ -63,12 +63,11 @@ class _Fitted:
 
 
 class TwoTower:
-    """A query tower and a candidate tower; the score of a pair is the product of their vectors.
+    """A TwoTower has a query and a candidate tower; the score of a pair is the product of their vectors.
 
     Args:
         query, candidate: features of each tower.
-        dim: dimension of the vectors.
-        settings: further fields of `TwoTowerSettings`.
+        dim, and all that follow: fields of `TwoTowerSettings`, which documents each.
 
     The notebook's model: `TwoTower([Id("user_id")], [Id("movie_title")], dim=32,
     softmax="in_batch", mask="none", shuffle="once")`.
@@ -78,15 +77,59 @@ class TwoTower:
         self,
         query: Sequence[Feature] = (Id("user_id"),),
         candidate: Sequence[Feature] = (Id("movie_title"),),
+        *,
         dim: int = 32,
-        **settings: Any,
+        hidden: tuple[int, ...] = (),
+        softmax: SoftmaxChoice = "auto",
+        mask: MaskChoice = "auto",
+        samples: int = 8192,
+        sampling_power: float = 0.5,
+        logq: bool = True,
+        unit: bool = False,
+        temperature: float = 1.0,
+        prior: Prior = "none",
+        prior_power: float = 1.0,
+        prior_half_life: float = HALF_LIFE_SHARE,
+        start: Start = "uniform",
+        spectral: SpectralSettings | None = None,
+        trusted_from: int = 0,
+        trust_power: float = 0.75,
+        cold_features: tuple[Feature, ...] = (),
+        l2: float = 0.0,
+        shuffle: Shuffle = "epoch",
+        seed: int = 42,
+        devices: int | None = None,
     ) -> None:
-        self.settings = TwoTowerSettings(tuple(query), tuple(candidate), dim, **settings)
+        self.settings = TwoTowerSettings(
+            query=tuple(query),
+            candidate=tuple(candidate),
+            dim=dim,
+            hidden=hidden,
+            softmax=softmax,
+            mask=mask,
+            samples=samples,
+            sampling_power=sampling_power,
+            logq=logq,
+            unit=unit,
+            temperature=temperature,
+            prior=prior,
+            prior_power=prior_power,
+            prior_half_life=prior_half_life,
+            start=start,
+            spectral=spectral,
+            trusted_from=trusted_from,
+            trust_power=trust_power,
+            cold_features=cold_features,
+            l2=l2,
+            shuffle=shuffle,
+            seed=seed,
+            devices=devices,
+        )
         self._fitted: _Fitted | None = None
 
     @classmethod
     def of(cls, settings: TwoTowerSettings) -> TwoTower:
-        """A model from settings."""
+        """Returns a model from settings."""
         model = cls()
         model.settings = settings
         return model
@@ -99,6 +142,7 @@ class TwoTower:
         self,
         train: Dataset,
         epochs: int = 10,
+        *,
         batch_size: int = 8192,
         optimizer: optax.GradientTransformation | None = None,
         callbacks: Sequence[Callback] = (),
@@ -106,7 +150,7 @@ class TwoTower:
         validation_k: Sequence[int] = (10, 100),
         resume: str | Path | None = None,
     ) -> FitHistory:
-        """Train from new parameters.
+        """Trains the model from new parameters.
 
         Args:
             train: interactions; every one is a positive.
@@ -209,11 +253,12 @@ class TwoTower:
         self,
         test: Dataset,
         k: Sequence[int] = NOTEBOOK_K,
+        *,
         batch_size: int = 4096,
         exclude_seen: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> dict[str, float]:
-        """Exact top-k accuracy of every test pair among all items, under the notebook's names.
+        """Measures the exact top-k accuracy of every test pair among all items, under the notebook's names.
 
         Args:
             test: pairs to find.
@@ -234,11 +279,11 @@ class TwoTower:
 
     @property
     def n_items(self) -> int:
-        """Size N of the catalogue."""
+        """Returns the size N of the catalogue."""
         return len(self._need().items)
 
     def score(self, users: Codes) -> Floats:
-        """User codes [B] -> scores [B, N]; an unknown code gets the tower's unknown user."""
+        """Returns scores [B, N] of user codes [B]; an unknown code gets the tower's unknown user."""
         vectors = self._vectors()
         queries = vectors.users[np.where((users < 0) | (users > len(self.users)), len(self.users), users)]
         scores: Floats = queries @ vectors.items.T
@@ -248,51 +293,51 @@ class TwoTower:
 
     @property
     def users(self) -> Entities:
-        """The users it was fitted on."""
+        """Returns the users that the model was fitted on."""
         return self._need().users
 
     @property
     def items(self) -> Entities:
-        """The candidates."""
+        """Returns the candidates."""
         return self._need().items
 
     @property
     def seen(self) -> Histories:
-        """What each user had in training."""
+        """Returns what each user had in training."""
         return self._need().seen
 
     @property
     def softmax(self) -> Candidates:
-        """The softmax that was used."""
+        """Returns the softmax that was used, never "auto"."""
         return self._need().softmax
 
     @property
     def user_vectors(self) -> Floats:
-        """Query vectors, [U + 1, d]; the last is the unknown user's."""
+        """Returns the query vectors, [U + 1, d]; the last is the unknown user's."""
         return self._vectors().users
 
     @property
     def item_vectors(self) -> Floats:
-        """Candidate vectors, [N, d]."""
+        """Returns the candidate vectors, [N, d]."""
         return self._vectors().items
 
     @property
     def item_bias(self) -> Floats | None:
-        """A term of each item alone, [N]; None if the model has no prior."""
+        """Returns a term of each item alone, [N]; None if the model has no prior."""
         return self._vectors().bias
 
     @property
     def cold(self) -> ColdItems | None:
-        """What makes vectors of items known by their features alone; None if the data have no features."""
+        """Returns what makes vectors of items known by their features alone; None without features."""
         return self._vectors().cold
 
     @property
     def query_tower(self) -> QueryTower:
-        """What turns users and histories, new ones too, into query vectors; numpy alone."""
+        """Returns what turns users and histories, new ones too, into query vectors; it needs numpy alone."""
         return self._vectors().tower
 
     def query_vectors(self, histories: Histories, users: Codes | None = None) -> Floats:
-        """Query vectors of any histories, [B, D]: of new users, or of known ones after one more item.
+        """Returns query vectors [B, D] of histories: of new users, or of known ones after one more item.
 
         Args:
             histories: item codes are the model's; one row per query.
@@ -304,7 +349,7 @@ class TwoTower:
         return tower(rows, histories, known)
 
     def remember(self, data: Dataset) -> None:
-        """Count these interactions, instead of the training ones, as what users have had.
+        """Counts these interactions, instead of the training ones, as what users have had.
 
         Nothing is trained: a tower that reads histories answers from them, and they are left out of
         evaluation and lists as seen.
@@ -314,7 +359,7 @@ class TwoTower:
         fitted.vectors = None
 
     def answering(self, seen: Histories) -> HistoryScorer:
-        """A scorer for other people, or longer histories, by their codes in `seen`; nothing is trained.
+        """Returns a scorer for other people, or longer histories, by their codes in `seen`; trains nothing.
 
         Where `seen` has as many rows as the model has users, they are these users, and features such as
         an occupation hold. Else they are unknown users.
@@ -338,7 +383,7 @@ class TwoTower:
         return self._fitted
 
     def _candidate_key(self, train: Dataset) -> str:
-        """The column that says what a candidate is."""
+        """Returns the column that says what a candidate is."""
         for feature in self.settings.candidate:
             if isinstance(feature, Id) and feature.column in train.items:
                 return feature.column
@@ -351,7 +396,7 @@ class TwoTower:
         return train.items.key
 
     def _warn_of_collapse(self, validation: Dataset) -> None:
-        """CollapseWarning if the validation users' lists are the same for everyone."""
+        """Warns with CollapseWarning if the validation users' lists are the same for everyone."""
         fitted = self._need()
         users = validation.recoded(fitted.users, fitted.items).user
         notice = collapse_of(self, users, seen=fitted.seen, n_users=COLLAPSE_USERS)
@@ -359,7 +404,7 @@ class TwoTower:
             warnings.warn(str(notice), CollapseWarning, stacklevel=3)
 
     def _answering(self, fitted: _Fitted, towers: Towers) -> Vectors:
-        """These towers as numpy arrays."""
+        """Returns the vectors of these towers as numpy arrays."""
         features = learned_features(gathered(fitted.run.features), fitted.seen, key=fitted.users.key)
         towers, n_items = gathered(towers), len(fitted.items)
         return answering_vectors(
@@ -373,7 +418,7 @@ class TwoTower:
         )
 
     def _with_cold(self, fitted: _Fitted, vectors: Vectors) -> Vectors:
-        """The rows of items without training interactions from their features, where there are some."""
+        """Gives items without training interactions the rows that their features suggest, if any."""
         features, items = self.settings.cold_features, fitted.items
         if not features:
             return vectors
@@ -403,5 +448,5 @@ class TwoTower:
 
 @functools.cache
 def default_optimizer() -> optax.GradientTransformation:
-    """Adagrad 0.5, the notebook's; one object, so that its compiled step is found again."""
+    """Returns Adagrad 0.5, the notebook's; one object, so that its compiled step is found again."""
     return optax.adagrad(0.5)

@@ -1,4 +1,4 @@
-"""Docs that can't drift: README blocks run, settings and options are documented, links resolve."""
+"""This module keeps docs from drifting: README blocks run, settings are documented, links and paths lead."""
 
 from __future__ import annotations
 
@@ -72,6 +72,19 @@ def test_links_lead_somewhere(path):
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         if not link.startswith("http"):
             assert (ROOT / path).parent.joinpath(link).exists(), link
+
+
+@pytest.mark.parametrize(
+    "path", sorted(p.relative_to(ROOT) for p in ROOT.glob("**/*.md") if ".venv" not in p.parts)
+)
+def test_files_and_commands_that_pages_name_exist(path):
+    """Files of Python by their path in the repository or in src/butaca, and what `python -m` is given."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    for name in re.findall(r"\b(?:[\w-]+/)+[\w-]+\.py\b", text):
+        assert (ROOT / name).exists() or (ROOT / "src" / "butaca" / name).exists(), name
+    for module in re.findall(r"(?:python -m |`)((?:benchmarks|docs)(?:\.[a-z_]+)+)", text):
+        place = ROOT.joinpath(*module.split("."))
+        assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), module
 
 
 @pytest.mark.parametrize("record", [TwoTowerSettings, BatchPlan, Recipe, SpectralSettings, History])

@@ -1,77 +1,36 @@
-"""The order of the rooms (DESIGN.md): a file imports only from rooms above its own."""
+"""This module holds the order of the rooms (docs/architecture.md): imports come only from rooms above."""
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from docs.rooms import DOORS, ROOMS, imports_of, room_of
 
 import butaca
 from tests.support.commands import loaded_after
 
 ROOT = Path(butaca.__file__).parent
 
-ROOMS = [
-    "types",
-    "errors",
-    "extras",
-    "cores",
-    "files",
-    "data",
-    "catalogue",
-    "model",
-    "index",
-    "evaluate",
-    "baselines",
-    "train",
-    "two_tower",
-    "recipes",
-    "tune",
-    "rank",
-    "recommend",
-    "events",
-    "serve",
-    "scale",
-    "workflows",
-    "report",
-    "cli",
-]
-
-
-def imports(path: Path) -> list[str]:
-    """Rooms of butaca that a file imports from, anywhere in it."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module] + [f"{node.module}.{a.name}" for a in node.names if node.module == "butaca"]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        found += [n.split(".")[1] for n in names if n.startswith("butaca.")]
-    return found
-
-
-def room_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+ORDER = list(ROOMS)
 
 
 def test_every_file_is_in_a_room():
-    rooms = {room_of(path) for path in ROOT.rglob("*.py")} - {"__init__", "__main__"}
-    assert rooms <= set(ROOMS)
+    assert {room_of(path) for path in ROOT.rglob("*.py")} - DOORS == set(ROOMS)
 
 
 def test_files_import_only_from_rooms_above():
     wrong = []
     for path in sorted(ROOT.rglob("*.py")):
         room = room_of(path)
-        if room in {"__init__", "__main__"}:  # the package's front door names every room, and loads none
+        if room in DOORS:
             continue
         wrong += [
             f"{path.relative_to(ROOT)} imports from {other}"
-            for other in imports(path)
-            if ROOMS.index(other) > ROOMS.index(room)
+            for other in imports_of(path)
+            if ORDER.index(other) > ORDER.index(room)
         ]
     assert wrong == []
 
@@ -79,7 +38,7 @@ def test_files_import_only_from_rooms_above():
 def test_the_check_can_fail(tmp_path):
     bad = tmp_path / "bad.py"
     bad.write_text("def f():\n    from butaca.cli.app import main\n", encoding="utf-8")
-    assert imports(bad) == ["cli"]
+    assert imports_of(bad) == ["cli"]
 
 
 def test_machine_code_has_one_door():

@@ -121,7 +121,7 @@ def test_the_verdict_and_its_json_tell_it(judged):
 def test_the_report_shows_it_below_the_plain_one(judged, language):
     two, _, _, verdict = judged
     words = Words(language)
-    ranking = of_verdict(verdict, two.seen, 10)
+    ranking = of_verdict(verdict, two.seen, candidates=10)
     found = Page(second_section(Second(False, 10, ranking), words)).words
     assert words("graded") in found
     assert words("graded note", worth=words.figure(2.0, 1)) in found

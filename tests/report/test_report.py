@@ -22,7 +22,8 @@ from butaca.errors import BundleError, SettingError
 from butaca.evaluate.verdict import MEASURES, Comparison, Verdict
 from butaca.recommend.projection import neighbours, principal, project, tsne
 from butaca.report import facts as facts_room
-from butaca.report.charts import curves, dumbbells, forest, ticks
+from butaca.report.charts import curves, dumbbells, forest
+from butaca.report.drawing import ticks
 from butaca.report.facts import gather
 from butaca.report.page import page, write_report
 from butaca.report.words import LANGUAGES, Words
@@ -362,7 +363,7 @@ def test_neighbours_leave_the_item_itself_out():
 def test_intervals_stand_where_the_axis_says():
     """Zero, low and high lie on one scale: (0 - low) / (high - low) of the way along the interval."""
     row = Comparison("ndcg", 10, 0.4, 0.3, 0.1, -0.1, 0.3, "ties")
-    drawn = forest("NDCG@10", [("EASE", row)], Words("en"))
+    drawn = forest("NDCG@10", [("EASE", row)], words=Words("en"))
     low, high = map(float, some(re.search(r'x1="([\d.]+)" y1="34" x2="([\d.]+)"', drawn)).groups())
     zero = float(some(re.search(r'x1="([\d.]+)"[^>]*class="zero"', drawn)).group(1))
     dot = float(some(re.search(r'<circle cx="([\d.]+)"', drawn)).group(1))
@@ -374,11 +375,15 @@ def test_figures_that_are_missing_are_dashes():
     words = Words("en")
     nan = float("nan")
     assert words.figure(nan) == words.figure(None) == words.percent(nan) == "–"
-    Page(forest("x", [("EASE", Comparison("ndcg", 10, nan, nan, 0.0, nan, nan, "ties"))], words))
-    drawn = dumbbells([("few", "1 to 2", 0.0, None), ("cold", "none", nan, nan)], ("the model", None), words)
+    Page(forest("x", [("EASE", Comparison("ndcg", 10, nan, nan, 0.0, nan, nan, "ties"))], words=words))
+    drawn = dumbbells(
+        [("few", "1 to 2", 0.0, None), ("cold", "none", nan, nan)], ("the model", None), words=words
+    )
     assert "nan" not in drawn
     Page(curves([("loss", [1.0])], words))
-    assert "nan" not in forest("x", [("E", Comparison("ndcg", 10, nan, nan, nan, nan, nan, "ties"))], words)
+    assert "nan" not in forest(
+        "x", [("E", Comparison("ndcg", 10, nan, nan, nan, nan, nan, "ties"))], words=words
+    )
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1e-9), (-5, 5), (49_000, 54_000), (0.1, 0.1), (-1e-4, 3)])

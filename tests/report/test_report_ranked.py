@@ -15,14 +15,14 @@ from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import Comparison
 from butaca.report.charts import forest
 from butaca.report.second_charts import calibration, reach
-from butaca.report.second_facts import Ranking, Second, _pairs_of_slices, gather_second, of_manifest
+from butaca.report.second_facts import Ranking, Second, gather_second, of_manifest, pairs_of_slices
 from butaca.report.second_stage import feature, second_section
 from butaca.report.words import Words
 from tests.support.boards import checkerboard
 from tests.support.reports import Page, made
 
 GAIN = {"first": 0.2, "both": 0.15, "gain": -0.05, "low": -0.08, "high": -0.02, "word": "loses"}
-TOLD: dict[str, Any] = {
+KEPT: dict[str, Any] = {
     "ceiling": {"recall@100": 0.6, "recall@300": 0.8},
     "gains": {"top-10": GAIN},
     "liked": GAIN,
@@ -30,21 +30,21 @@ TOLD: dict[str, Any] = {
     "notice": {"rule": "r", "received": "x", "cure": "c"},
 }
 MEASURED = {"top-10": 0.1, "top-100": 0.2, "NDCG@10": 0.3, "Recall@20": 0.4}
-TOLD["slices"]["users: cold"] |= {"first": MEASURED, "both": MEASURED}
+KEPT["slices"]["users: cold"] |= {"first": MEASURED, "both": MEASURED}
 
 
-def told_by(model, ranking):
+def gathered(model, ranking):
     return gather_second(replace(model, about={"metrics": {"ranking": ranking}}))
 
 
 def test_a_model_without_a_second_stage_has_no_section():
     assert gather_second(made(5, 9)) is None
-    assert told_by(made(5, 9), TOLD | {"notice": None}) is None
+    assert gathered(made(5, 9), KEPT | {"notice": None}) is None
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "ranking hurts"), ("es", "ordenar empeora")])
 def test_where_ranking_hurt_and_was_left_out_it_warns(language, said):
-    second = told_by(made(5, 9), TOLD)
+    second = gathered(made(5, 9), KEPT)
     assert second.left_out
     words = Words(language)
     found = Page(second_section(second, words))
@@ -56,10 +56,10 @@ def test_where_ranking_hurt_and_was_left_out_it_warns(language, said):
 
 
 def test_the_warning_lists_what_is_lost_and_does_not_say_twice_that_it_is():
-    both = TOLD | {"gains": {"top-10": GAIN, "NDCG@10": GAIN}, "graded": GAIN | {"worth": 1.5}}
+    both = KEPT | {"gains": {"top-10": GAIN, "NDCG@10": GAIN}, "graded": GAIN | {"worth": 1.5}}
     for language in ("en", "es"):
         words = Words(language)
-        found = second_section(told_by(made(5, 9), both), words)
+        found = second_section(gathered(made(5, 9), both), words)
         warning = found[found.index('role="alert"') :].partition("</p></div>")[0]
         assert warning.count(";") == 2  # three measures
         assert f"{words('graded')} {words.signed(-0.05, 4)} (" in warning
@@ -68,7 +68,7 @@ def test_the_warning_lists_what_is_lost_and_does_not_say_twice_that_it_is():
 
 
 def test_an_option_in_the_warning_is_not_broken_at_its_hyphens():
-    hurts = replace(of_manifest(TOLD), hurts=True)
+    hurts = replace(of_manifest(KEPT), hurts=True)
     for language in ("en", "es"):
         found = second_section(Second(False, 300, hurts), Words(language))
         assert '<code class="whole">--rank</code>' in found
@@ -81,7 +81,7 @@ def test_a_mark_at_the_edge_is_not_cut_and_ties_of_nothing_have_a_round_axis():
     assert 'x1="359"' in reach([("in the first 100", 1.0, 1.0, None)], Words("en"))
     assert 'x1="1"' in reach([("in the first 100", 0.0, 1.0, None)], Words("en"))
     tie = Comparison("recall", 20, 0.5, 0.5, 0.0, 0.0, 0.0, "ties")
-    drawn = forest("gain", [("users", tie)], Words("en"))
+    drawn = forest("gain", [("users", tie)], words=Words("en"))
     assert ">+0.010<" in drawn
     assert "0.00000" not in drawn
 
@@ -121,12 +121,12 @@ def test_pairs_of_slices_are_those_of_the_slices():
     board = checkerboard()
     seen = Histories.of(board)
     evaluation = evaluate_scorer(ItemKNN().fit(board), board, seen=None)
-    pairs = _pairs_of_slices(evaluation, seen)
+    pairs = pairs_of_slices(evaluation, seen)
     assert [int(p.sum()) for p in pairs] == [s.n_pairs for s in by_slice(evaluation, seen)]
 
 
 def test_the_manifest_gives_the_same_figures():
-    ranking = of_manifest(TOLD)
+    ranking = of_manifest(KEPT)
     assert ranking.ceiling == {100: 0.6, 300: 0.8}
     assert (ranking.gains[0].difference, ranking.gains[0].label) == (-0.05, "top-10")
     assert ranking.hurts

@@ -488,7 +488,7 @@ def test_masked_items_are_not_pushed_away_from_a_history(softmax):
 
 def fit_with(seed, dropout, epochs=3):
     model = TwoTower(
-        [History(dropout=dropout)], [butaca.Id("item_id")], 6, seed=seed, unit=True, temperature=0.25,
+        [History(dropout=dropout)], [butaca.Id("item_id")], dim=6, seed=seed, unit=True, temperature=0.25,
         start="spectral", prior="popularity",
     )  # fmt: skip
     model.fit(rated(), epochs=epochs, batch_size=1000, optimizer=GENTLE)
@@ -511,7 +511,7 @@ def test_without_dropout_a_single_batch_is_the_same_for_every_seed():
 
 
 def test_items_that_share_a_title_share_a_history_row():
-    model = TwoTower([History()], [butaca.Id("title")], 4)
+    model = TwoTower([History()], [butaca.Id("title")], dim=4)
     model.fit(rated(), epochs=2, batch_size=100)
     assert model.n_items == N_ITEMS // 2
     assert model.query_tower.history.table.shape == (N_ITEMS // 2, 4)
@@ -520,7 +520,7 @@ def test_items_that_share_a_title_share_a_history_row():
 
 
 def test_lazily_built_vectors_are_the_same_from_every_thread():
-    model = TwoTower([History()], [butaca.Id("item_id")], 6, spectral=CLOSED)
+    model = TwoTower([History()], [butaca.Id("item_id")], dim=6, spectral=CLOSED)
     model.fit(rated(), epochs=2, batch_size=100)
     users, answers = np.arange(N_USERS, dtype=np.int32), []
     threads = [threading.Thread(target=lambda: answers.append(model.score(users))) for _ in range(8)]
@@ -578,7 +578,7 @@ def test_prior_by_hand():
 
 def test_without_training_history_a_prior_starts_where_it_says():
     """A learning rate of 0 leaves the bias at its start."""
-    model = TwoTower([History()], [butaca.Id("item_id")], 4, prior="popularity", prior_power=0.5)
+    model = TwoTower([History()], [butaca.Id("item_id")], dim=4, prior="popularity", prior_power=0.5)
     model.fit(rated(), epochs=1, optimizer=optax.sgd(0.0))
     np.testing.assert_allclose(model.item_bias, item_prior(rated(), "popularity", power=0.5), rtol=1e-6)
 

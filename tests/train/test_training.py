@@ -459,7 +459,9 @@ def test_training_warns_when_everyone_gets_the_same(ml_split):
     """Vectors too short to matter: the item prior alone orders every list."""
     train, test = ml_split
     some, held = train.take(np.arange(20_000)), test.take(np.arange(2_000))
-    same = TwoTower([butaca.History()], [butaca.Id("movie_title")], 4, prior="popularity", temperature=1e6)
+    same = TwoTower(
+        [butaca.History()], [butaca.Id("movie_title")], dim=4, prior="popularity", temperature=1e6
+    )
     with pytest.warns(butaca.CollapseWarning, match="different people different lists"):
         same.fit(some, epochs=1, batch_size=20_000, optimizer=optax.sgd(0.0), validation_data=held)
 
@@ -468,5 +470,5 @@ def test_training_that_learned_people_does_not_warn(ml_split):
     train, test = ml_split
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = TwoTower([butaca.Id("user_id")], [butaca.Id("movie_title")], 16)
+        model = TwoTower([butaca.Id("user_id")], [butaca.Id("movie_title")], dim=16)
         model.fit(train, epochs=3, validation_data=test.take(np.arange(2_000)))

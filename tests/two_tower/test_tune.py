@@ -32,7 +32,9 @@ def few(ml_split):
 
 def test_the_first_trial_is_the_recipe_and_the_best_is_kept(few):
     seen = []
-    tuned = tune(DEFAULT, few, trials=3, seed=1, told=lambda trial, best: seen.append((trial.value, best)))
+    tuned = tune(
+        DEFAULT, few, trials=3, seed=1, progress=lambda trial, best: seen.append((trial.value, best))
+    )
     assert [t.number for t in tuned.trials] == [0, 1, 2]
     start = settings_of(DEFAULT)
     for name, of in SPACE.items():
@@ -55,7 +57,7 @@ def test_a_budget_of_time_ends_it(few):
 
 def test_settings_come_back_from_their_file(few, tmp_path):
     tuned = tune(DEFAULT, few[:1], trials=1)
-    save_settings(tuned, tmp_path / "found.json", {"data": "a tenth"})
+    save_settings(tuned, tmp_path / "found.json", about={"data": "a tenth"})
     assert json.loads((tmp_path / "found.json").read_text())["data"] == "a tenth"
     assert load_settings(tmp_path / "found.json", DEFAULT) == tuned.recipe
     assert [p.name for p in tmp_path.iterdir()] == ["found.json"]

@@ -120,4 +120,4 @@ def report(
     """Write one HTML page to look at: the verdict, learning, slices, what is popular, a map, neighbours."""
     from butaca.report.page import write_report
 
-    out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language)))}[/]")
+    out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language=language)))}[/]")

@@ -1,1 +1,1 @@
-"""One page to look at: a saved model, its verdict and its catalogue, in one HTML file that loads nothing."""
+"""This room makes one page to look at, an HTML file that loads nothing: a model, its verdict and items."""

@@ -1,4 +1,4 @@
-"""The map of the catalogue and the cards of neighbours, as HTML."""
+"""This module draws the map of the catalogue and the cards of neighbours, as HTML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LETTER, LINE = 5.9, 13.0
 
 
 def catalogue_map(facts: Facts, words: Words) -> str:
-    """Dots with titles, a legend that filters and a search field; page.js makes them answer."""
+    """Draws dots with titles, a legend that filters and a search field; page.js makes them answer."""
     drawn = facts.map
     if drawn is None:
         return f'<p class="hole">{words.html("map none")}</p>'
@@ -29,10 +29,10 @@ def catalogue_map(facts: Facts, words: Words) -> str:
         near = ",".join(str(int(n)) for n in drawn.near[i])
         count = words("map count", n=words.count(int(facts.recommender.popularity[code])))
         about = " · ".join([*_kind(facts, code), count])
-        told = " ".join(facts.titles[code].split()) + "\n" + about
+        tip = " ".join(facts.titles[code].split()) + "\n" + about
         dots.append(
             f'<circle cx="{x[i]:.1f}" cy="{y[i]:.1f}" r="{r[i]:.1f}" class="g{_colour(facts, code)}" '
-            f'data-n="{near}"><title>{escape(told)}</title></circle>'
+            f'data-n="{near}"><title>{escape(tip)}</title></circle>'
         )
     example = facts.titles[int(drawn.items[0])]
     return (
@@ -43,19 +43,19 @@ def catalogue_map(facts: Facts, words: Words) -> str:
         f'<div class="map-box" id="map-box" data-found="{words.html("map found", n="%")}" '
         f'data-nearest="{words.html("map nearest")}">'
         f'<svg class="map" viewBox="0 0 {WIDE} {HIGH}" tabindex="0" role="application" '
-        f'aria-describedby="map-told" '
+        f'aria-describedby="map-live" '
         f'aria-label="{words.html("map alt", drawn=words.count(len(drawn.items)))}">'
         f'<g class="links"></g><g class="dots">{"".join(dots)}</g>'
         f'<g class="names desk" aria-hidden="true">{_names(facts, drawn, x, y, r, LABELS, 1.0)}</g>'
         f'<g class="names phone" aria-hidden="true">{_names(facts, drawn, x, y, r, PHONE_LABELS, 2.0)}</g>'
         "</svg>"
         f'<div class="tip" hidden></div></div>'
-        f'<p class="told" id="map-told" aria-live="polite">{words.html("map hint")}</p>'
+        f'<p class="live" id="map-live" aria-live="polite">{words.html("map hint")}</p>'
     )
 
 
 def cards(facts: Facts, words: Words) -> str:
-    """Known items, each with those nearest to it."""
+    """Returns cards of known items as HTML, each with the items nearest to it."""
     if not facts.cards:
         return f'<p class="hole">{words.html("neighbours none")}</p>'
     out = []
@@ -82,13 +82,13 @@ def _places(drawn: Map, facts: Facts) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _kind(facts: Facts, code: int) -> list[str]:
-    """The item's genres as one phrase, if it has any."""
+    """Returns the item's genres as one phrase, if it has any."""
     own = facts.genres.words[code] if facts.genres is not None else []
     return [", ".join(own)] if own else []
 
 
 def _colour(facts: Facts, code: int) -> str:
-    """Number of a colour in page.css; "x" is the grey of what has none."""
+    """Returns the number of a colour in page.css; "x" is the grey of what has none."""
     if facts.genres is None:
         return "n"
     main = int(facts.genres.main[code])
@@ -114,7 +114,7 @@ def _legend(facts: Facts, drawn: Map, words: Words) -> str:
 def _names(
     facts: Facts, drawn: Map, x: np.ndarray, y: np.ndarray, r: np.ndarray, most: int, scale: float
 ) -> str:
-    """Titles of the most popular items, where they hide neither each other nor the edge."""
+    """Returns titles of the most popular items, where they hide neither each other nor the edge."""
     taken: list[tuple[float, float, float, float]] = []
     out: list[str] = []
     for i, code in enumerate(drawn.items[:150].tolist()):

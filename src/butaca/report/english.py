@@ -1,4 +1,4 @@
-"""Every sentence of the page, in English. `spanish.py` has the same keys."""
+"""This module holds every sentence of the page in English; `spanish.py` has the same keys."""
 
 ENGLISH: dict[str, str] = {
     "decimal": ".",

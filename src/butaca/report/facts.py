@@ -1,4 +1,4 @@
-"""What the page tells, as figures: from a saved model, its verdict and its lists. No words, no HTML."""
+"""This module gathers the page's figures from a saved model, its verdict and its lists: no words, no HTML."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Parts:
-    """The catalogue in equal parts, the most popular first, and what share of each kind falls in a part.
+    """Holds the share of each kind in each of the equal parts of the catalogue, the most popular first.
 
     Attributes:
         lists: of the places on lists, [parts].
@@ -57,7 +57,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Map:
-    """A drawn catalogue.
+    """A Map is a catalogue laid out in two dimensions.
 
     Attributes:
         how: "t-SNE" or "PCA".
@@ -76,7 +76,7 @@ class Map:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything on the page.
+    """Holds every figure on the page.
 
     Attributes:
         recommender: whose page it is.
@@ -114,12 +114,12 @@ class Facts:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What the manifest keeps."""
+        """Returns what the manifest keeps of the model."""
         return self.recommender.about
 
 
 def gather(recommender: Recommender, version: str = "") -> Facts:
-    """Judge a saved model anew, look into its lists, and draw its catalogue."""
+    """Judges a saved model anew, looks into its lists, and lays out its catalogue."""
     seen = recommender.seen
     judged = None if recommender.test is None else judge_saved(recommender)
     best: str | None = None
@@ -161,6 +161,7 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
 
 
 def _parts(ranked: Ints, lists: Codes, recommender: Recommender) -> Parts:
+    """Returns the shares of list places and of interactions in each tenth of the items by popularity."""
     groups = np.array_split(ranked, max(min(10, len(ranked)), 1))
 
     def shares(counts: Floats | Ints) -> Shares:
@@ -175,6 +176,7 @@ def _parts(ranked: Ints, lists: Codes, recommender: Recommender) -> Parts:
 
 
 def _map(ranked: Ints, recommender: Recommender) -> Map | None:
+    """Returns the map of the most popular items, or None for fewer than two."""
     watched = ranked[recommender.popularity[ranked] > 0]
     pool = watched if len(watched) > 1 else ranked
     items = pool[:DRAWN]
@@ -191,7 +193,7 @@ def _map(ranked: Ints, recommender: Recommender) -> Map | None:
 def _cards(
     ranked: Ints, genres: Genres | None, vectors: Floats
 ) -> tuple[tuple[int, tuple[tuple[int, float], ...]], ...]:
-    """The most popular item of each genre, then the most popular, with their neighbours in the catalogue."""
+    """Returns the most popular item of each genre, then the most popular, with their neighbours."""
     chosen: list[int] = []
     if genres is not None:
         main = genres.main[ranked]

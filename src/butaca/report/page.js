@@ -4,8 +4,8 @@
   const box = document.getElementById("map-box");
   if (!box) return;
   const svg = box.querySelector("svg"), tip = box.querySelector(".tip"), links = box.querySelector(".links");
-  const names = [...box.querySelectorAll(".names")], told = document.getElementById("map-told");
-  const search = document.getElementById("map-search"), hint = told.textContent;
+  const names = [...box.querySelectorAll(".names")], live = document.getElementById("map-live");
+  const search = document.getElementById("map-search"), hint = live.textContent;
   const chips = [...document.querySelectorAll(".chip")];
   const fold = (s) => s.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
   const dots = [...box.querySelectorAll(".dots circle")].map((node) => {
@@ -25,7 +25,7 @@
     links.replaceChildren();
     at = dot;
     tip.hidden = !dot;
-    if (!dot) { told.textContent = hint; return; }
+    if (!dot) { live.textContent = hint; return; }
     dot.node.classList.add("at");
     for (const n of dot.near) {
       dots[n].node.classList.add("near");
@@ -40,7 +40,7 @@
     tip.style.left = Math.min(Math.max(dot.x * scale, half), Math.max(svg.clientWidth - half, half)) + "px";
     tip.style.top = dot.y * scale + "px";
     tip.classList.toggle("below", dot.y * scale < tip.offsetHeight + 20);
-    told.textContent = dot.name + ". " + dot.more + ". " + box.dataset.nearest + " " + dot.near.map((n) => dots[n].name).join("; ");
+    live.textContent = dot.name + ". " + dot.more + ". " + box.dataset.nearest + " " + dot.near.map((n) => dots[n].name).join("; ");
   }
 
   function filter() {
@@ -58,7 +58,7 @@
     show(null);
     if (wanted !== "") {
       const first = dots.filter((d) => d.on).slice(0, 6).map((d) => d.name).join("; ");
-      told.textContent = box.dataset.found.replace("%", found) + (found ? ": " + first : "");
+      live.textContent = box.dataset.found.replace("%", found) + (found ? ": " + first : "");
     }
   }
 

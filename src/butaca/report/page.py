@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds its styles, its script and its charts, and loads nothing."""
+"""This module makes the page: one HTML file that holds its styles, script and charts, and loads nothing."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ MARK = (
 )
 
 
-def write_report(folder: str | Path, out: str | Path, language: Language = "en") -> Path:
-    """Write the page of a model folder, in one move: a reader finds the old page or the new one.
+def write_report(folder: str | Path, out: str | Path, *, language: Language = "en") -> Path:
+    """Writes the page of a model folder, in one move: a reader finds the old page or the new one.
 
     Raises:
         BundleError: the model folder is missing or damaged.
@@ -37,7 +37,7 @@ def write_report(folder: str | Path, out: str | Path, language: Language = "en")
     folder, out = Path(folder), Path(out)
     if out.is_dir() or not out.parent.is_dir():
         received = f"{out}, which is a folder" if out.is_dir() else f"{out}, whose folder does not exist"
-        raise SettingError("A report is written to a file", received, "Pass --out report.html")
+        raise SettingError("A report is written to a file", received, "Name a file, such as report.html")
     recommender = Recommender.load(folder)
     version = str(read_manifest(folder).get("butaca", ""))
     content = page(gather(recommender, version), language).encode("utf-8", "replace")
@@ -51,7 +51,7 @@ def write_report(folder: str | Path, out: str | Path, language: Language = "en")
 
 
 def page(facts: Facts, language: Language = "en") -> str:
-    """The page as text."""
+    """Returns the page as text."""
     words = Words(language)
     about = facts.about
     name = str(about.get("data", {}).get("name", words("a model")))
@@ -69,6 +69,7 @@ def page(facts: Facts, language: Language = "en") -> str:
 
 
 def _head(facts: Facts, name: str, recipe: str, words: Words) -> str:
+    """Returns the head of the page: the verdict, the four measures and the particulars."""
     judged = facts.judged
     said = words("no test") if judged is None else words.verdict(judged.verdict)
     return (
@@ -80,7 +81,7 @@ def _head(facts: Facts, name: str, recipe: str, words: Words) -> str:
 
 
 def _figures(facts: Facts, words: Words) -> str:
-    """The four measures, large, each with the best baseline's."""
+    """Returns the four measures, large, each with the best baseline's."""
     if facts.judged is None:
         return ""
     ours, others = facts.judged.rows["seen left out"], facts.judged.baselines
@@ -97,6 +98,7 @@ def _figures(facts: Facts, words: Words) -> str:
 
 
 def _particulars(facts: Facts, recipe: str, words: Words) -> str:
+    """Returns what the model was made of and judged on, as a list of terms."""
     about = facts.about
     data, model = (about.get(key, {}) for key in ("data", "model"))
     split = split_record(about)
@@ -110,23 +112,23 @@ def _particulars(facts: Facts, recipe: str, words: Words) -> str:
     rows.append((words("source data"), words("sizes", **{k: words.count(v) for k, v in sizes.items()})))
     if facts.judged is not None:
         n_users = len(facts.judged.rows["seen left out"].users)
-        told = words("pairs of users", pairs=words.count(facts.judged.n_test), users=words.count(n_users))
-        rows.append((words("test pairs"), told))
+        value = words("pairs of users", pairs=words.count(facts.judged.n_test), users=words.count(n_users))
+        rows.append((words("test pairs"), value))
     rows.append((words("split"), _split(split, words)))
     dim = [words("dimensions", dim=_value(model["dim"], words))] if "dim" in model else []
     rows.append((words("recipe"), ", ".join([recipe, *dim])))
     if model:
         for side in ("query", "candidate"):
-            told = ", ".join(_feature(str(f)) for f in model.get(side, [])) or "–"
-            rows.append((words(f"{side} tower"), told))
+            value = ", ".join(_feature(str(f)) for f in model.get(side, [])) or "–"
+            rows.append((words(f"{side} tower"), value))
         values = {"epochs": "epochs", "batch": "batch_size", "optimizer": "optimizer"}
-        told = words("training of", **{k: _value(model.get(v), words) for k, v in values.items()})
-        rows.append((words("training"), told))
+        value = words("training of", **{k: _value(model.get(v), words) for k, v in values.items()})
+        rows.append((words("training"), value))
     if "softmax" in about:
         rows.append((words("loss"), words.maybe(f"softmax {about['softmax']}")))
     versions = {"butaca": facts.version, **about.get("versions", {})}
-    told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    rows.append((words("versions"), told or words("unknown")))
+    value = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    rows.append((words("versions"), value or words("unknown")))
     rows.append((words("fingerprint"), str(data.get("fingerprint", words("unknown")))[:16]))
     return "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in rows)
 
@@ -145,7 +147,7 @@ def _value(value: Any, words: Words) -> str:
 
 
 def _mind(facts: Facts, words: Words) -> str:
-    """What makes these figures lie, as the evaluation says it: in English."""
+    """Returns the notices of what makes these figures lie, as the evaluation says it: in English."""
     notices = facts.judged.warnings if facts.judged is not None else ()
     if not notices:
         return ""
@@ -161,10 +163,10 @@ def _capital(text: str) -> str:
 
 
 def _unbroken(said: str) -> str:
-    """HTML in which no line ends at the hyphen of a name."""
+    """Returns HTML in which no line ends at the hyphen of a name."""
     return re.sub(r"\w+-\w+", r'<span class="whole">\g<0></span>', escape(said))
 
 
 def _feature(said: str) -> str:
-    """Such as Id(user_id) of "Id(column='user_id')"."""
+    """Shortens a feature's repr, such as "Id(column='user_id')" to Id(user_id)."""
     return re.sub(r"\bcolumn='([^']*)'", r"\1", said.replace("(column='', ", "("))

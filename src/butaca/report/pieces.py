@@ -1,4 +1,4 @@
-"""Pieces that every section is made of: HTML from text."""
+"""This module makes the pieces that every section is made of: HTML from text."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 
-def section(name: str, heading: str, said: Sequence[str], shown: str) -> str:
-    """What to look for, beside what there is to see."""
+def section(name: str, heading: str, *, said: Sequence[str], shown: str) -> str:
+    """Returns a section: what to look for, beside what there is to see."""
     text = "".join(f"<p>{escape(line)}</p>" for line in said)
     return (
         f'<section id="{name}" aria-labelledby="{name}-h"><div class="say">'
@@ -17,24 +17,29 @@ def section(name: str, heading: str, said: Sequence[str], shown: str) -> str:
 
 
 def hole(said: str) -> str:
-    """What stands where there is nothing to show."""
+    """Returns what stands where there is nothing to show."""
     return f'<p class="hole">{escape(said)}</p>'
 
 
 def figure(caption: str, drawn: str) -> str:
-    """A chart under its heading; both are HTML."""
+    """Returns a chart under its heading; both are HTML."""
     return f"<figure><figcaption>{caption}</figcaption>{drawn}</figure>"
 
 
 def folded(summary: str, content: str) -> str:
-    """Content that opens on demand, and in print."""
+    """Returns content that opens on demand, and in print."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
 def table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, own: int = -1, top: Sequence[int] = ()
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    caption: str,
+    own: int = -1,
+    top: Sequence[int] = (),
 ) -> str:
-    """A table of text; row `own` is the model's, and `top[c]` is the row with the best figure of column c."""
+    """Returns a table of text; row `own` is the model's, and row `top[c]` is the best of column c."""
     cells = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
     body = ""
     for r, row in enumerate(rows):
@@ -49,7 +54,7 @@ def table(
 
 
 def key(kinds: Sequence[tuple[str, str]]) -> str:
-    """What the marks of a chart mean: class of a mark, and label."""
+    """Returns what the marks of a chart mean: class of a mark, and label."""
     marks = "".join(f'<span><i class="k-{kind}"></i>{escape(label)}</span>' for kind, label in kinds)
     return f'<div class="key" aria-hidden="true">{marks}</div>'
 

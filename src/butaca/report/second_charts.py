@@ -1,4 +1,4 @@
-"""What the second stage reaches of its ceiling, and how its scores are calibrated, as drawings."""
+"""This module draws what the second stage reaches of its ceiling, and how its scores are calibrated."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from html import escape
 
 import numpy as np
 
-from butaca.report import charts
-from butaca.report.charts import WIDTH
+from butaca.report import drawing
+from butaca.report.drawing import WIDTH
 from butaca.report.words import Words
 
 
 def reach(rows: Sequence[tuple[str, float, float | None, float | None]], words: Words) -> str:
-    """Shares of the test pairs: a bar for both stages, a mark for the first, a ring for the best order.
+    """Draws shares of the test pairs: a bar for both stages, a mark for the first, a ring for the best order.
 
     Args:
         rows: name, the first stage's, both stages' (None: the ceiling itself), the best order's or None.
         words: of the page.
     """
-    parts, told = [], []
+    parts, spoken = [], []
     for place, (name, first, both, best) in enumerate(rows):
-        y = charts.ROW * place + 16.0
-        parts.append(charts.text(0, y, name, "label"))
+        y = drawing.ROW * place + 16.0
+        parts.append(drawing.text(0, y, name, kind="label"))
         if both is None:
             said = f'<tspan class="theirs">{escape(words.percent(first, 1))}</tspan>'
         else:
@@ -39,18 +39,18 @@ def reach(rows: Sequence[tuple[str, float, float | None, float | None]], words: 
             parts.append(f'<rect x="0" y="{y + 8:g}" width="{wide:.1f}" height="7" class="{kind}" rx="2"/>')
         if both is not None and np.isfinite(first):
             at = min(max(first * WIDTH, 1.0), WIDTH - 1.0)  # whole at either edge
-            parts.append(charts.line(at, y + 4.5, at, y + 18.5, "mark"))
+            parts.append(drawing.line(at, y + 4.5, at, y + 18.5, kind="mark"))
         if best is not None:
-            parts.append(charts.dot(min(best * WIDTH, WIDTH - 5), y + 11.5, "dot hollow", 4.5))
+            parts.append(drawing.dot(min(best * WIDTH, WIDTH - 5), y + 11.5, kind="dot hollow", r=4.5))
         values = [f"{words('first stage')} {words.percent(first, 1)}"]
         values += [f"{words('both stages')} {words.percent(both, 1)}"] if both is not None else []
         values += [f"{words('best order')} {words.percent(best, 1)}"] if best is not None else []
-        told.append(f"{name}: {', '.join(values)}")
-    return charts.svg(charts.ROW * len(rows), words("reach alt", rows="; ".join(told)), parts)
+        spoken.append(f"{name}: {', '.join(values)}")
+    return drawing.svg(drawing.ROW * len(rows), words("reach alt", rows="; ".join(spoken)), parts=parts)
 
 
 def calibration(rows: Sequence[tuple[float, float, int]], words: Words) -> str:
-    """The share watched by bin of the score, and the mean of all as a line."""
+    """Draws the share watched by bin of the score, and the mean of all as a line."""
     score = [row[0] for row in rows]
     share = [row[1] for row in rows]
     total = sum(row[2] for row in rows)
@@ -66,24 +66,34 @@ def calibration(rows: Sequence[tuple[float, float, int]], words: Words) -> str:
         return bottom - value / most * (bottom - top)
 
     parts = []
-    for mark in charts.ticks(0, most):
-        parts.append(charts.line(left - 6, y(mark), right + 8, y(mark), "grid" if mark else "axis"))
+    for mark in drawing.ticks(0, most):
+        parts.append(drawing.line(left - 6, y(mark), right + 8, y(mark), kind="grid" if mark else "axis"))
         parts.append(
-            charts.text(left - 10, y(mark) + 4, words.percent(mark, 0 if most > 0.04 else 1), "tick", "end")
+            drawing.text(
+                left - 10,
+                y(mark) + 4,
+                words.percent(mark, 0 if most > 0.04 else 1),
+                kind="tick",
+                anchor="end",
+            )
         )
     digits = 0 if high - low > 4 else 1
-    for mark in charts.ticks(low, high, 5):
-        parts += [charts.text(x(mark), bottom + 18, words.figure(mark, digits), "tick", "middle")]
-    parts.append(charts.line(left - 6, y(mean), right + 8, y(mean), "mean"))
+    for mark in drawing.ticks(low, high, n=5):
+        parts += [
+            drawing.text(x(mark), bottom + 18, words.figure(mark, digits), kind="tick", anchor="middle")
+        ]
+    parts.append(drawing.line(left - 6, y(mean), right + 8, y(mean), kind="mean"))
     parts.append(
-        charts.text(left - 2, y(mean) - 6, words("calibration mean", share=words.percent(mean, 1)), "tick")
+        drawing.text(
+            left - 2, y(mean) - 6, words("calibration mean", share=words.percent(mean, 1)), kind="tick"
+        )
     )
     path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(score, share, strict=True))
     parts.append(f'<polyline points="{path}" class="curve c0"/>')
-    parts += [charts.dot(x(a), y(b), "dot c0", 3.8) for a, b in zip(score, share, strict=True)]
-    parts.append(charts.text(right + 8, bottom + 36, words("score axis"), "tick", "end"))
-    told = "; ".join(
+    parts += [drawing.dot(x(a), y(b), kind="dot c0", r=3.8) for a, b in zip(score, share, strict=True)]
+    parts.append(drawing.text(right + 8, bottom + 36, words("score axis"), kind="tick", anchor="end"))
+    spoken = "; ".join(
         words("calibration row", score=words.figure(a, 2), share=words.percent(b, 1), n=words.count(n))
         for a, b, n in rows
     )
-    return charts.svg(bottom + 42, words("calibration alt", rows=told), parts)
+    return drawing.svg(bottom + 42, words("calibration alt", rows=spoken), parts=parts)

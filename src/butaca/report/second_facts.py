@@ -1,4 +1,4 @@
-"""What the page tells of a second stage, as figures: judged anew, or read from the manifest."""
+"""This module gathers the figures of a second stage: judged anew, or read from the manifest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_SLICES = ("recall", 20, "Recall@20")
 
 @dataclass(frozen=True)
 class Part:
-    """Both stages on some of the test pairs.
+    """A Part holds the figures of both stages on some of the test pairs.
 
     Attributes:
         name, what: of the slice; what is "" where only the manifest tells.
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Ranking:
-    """A verdict on the second stage, judged anew or read from the manifest.
+    """A Ranking is the verdict on a second stage, judged anew or read from the manifest.
 
     Attributes:
         ceiling: by k, the share of the test pairs among the first stage's best k.
@@ -72,7 +72,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Second:
-    """What the page tells of a second stage.
+    """Holds what the page says of a second stage.
 
     Attributes:
         left_out: whether it was trained, and the model goes without it.
@@ -94,12 +94,15 @@ class Second:
 
 
 def gather_second(recommender: Recommender) -> Second | None:
-    """Of a model with a second stage, or one that was trained with it; None of any other, at no cost."""
-    told = recommender.about.get("metrics", {}).get("ranking")
+    """Gathers the figures of a second stage, also one that was trained and left out.
+
+    A model without either gives None, at no cost.
+    """
+    kept = recommender.about.get("metrics", {}).get("ranking")
     ranker = recommender.ranker
     if ranker is None:
-        return None if not told or not told.get("notice") else Second(True, ranking=of_manifest(told))
-    ranking = of_manifest(told) if told else None
+        return None if not kept or not kept.get("notice") else Second(True, ranking=of_manifest(kept))
+    ranking = of_manifest(kept) if kept else None
     if recommender.test is not None and len(recommender.test[0]):
         test = Dataset(recommender.users, recommender.items, *recommender.test)
         try:
@@ -107,7 +110,7 @@ def gather_second(recommender: Recommender) -> Second | None:
         except SettingError:  # without LightGBM the manifest's figures stand
             verdict = None
         if verdict is not None:
-            ranking = of_verdict(verdict, recommender.seen, ranker.settings.candidates)
+            ranking = of_verdict(verdict, recommender.seen, candidates=ranker.settings.candidates)
     about = ranker.about
     bounds = about.get("rating_range")
     return Second(
@@ -121,11 +124,11 @@ def gather_second(recommender: Recommender) -> Second | None:
     )
 
 
-def of_verdict(verdict: RankVerdict, seen: Histories, candidates: int) -> Ranking:
-    """A verdict with gains by slice and what the best order would reach."""
+def of_verdict(verdict: RankVerdict, seen: Histories, *, candidates: int) -> Ranking:
+    """Returns a verdict's figures, with gains by slice and what the best order would reach."""
     first, both = verdict.first, verdict.both
     parts = []
-    for (a, b), pairs in zip(verdict.slices, _pairs_of_slices(first, seen), strict=True):
+    for (a, b), pairs in zip(verdict.slices, pairs_of_slices(first, seen), strict=True):
         if a.n_pairs:
             of = compare_many(both.only(pairs), {"": first.only(pairs)}, measures=[OF_SLICES[:2]])[""][0]
             parts.append(Part(a.name, a.what, a.n_pairs, a.metrics, b.metrics, of))
@@ -144,32 +147,33 @@ def of_verdict(verdict: RankVerdict, seen: Histories, candidates: int) -> Rankin
     )
 
 
-def of_manifest(told: Mapping[str, Any]) -> Ranking:
-    """The verdict as `RankVerdict.as_json` kept it."""
-    gains = told.get("gains", {})
-    liked, graded = told.get("liked"), told.get("graded")
+def of_manifest(kept: Mapping[str, Any]) -> Ranking:
+    """Returns the figures of a verdict that `RankVerdict.as_json` kept."""
+    gains = kept.get("gains", {})
+    liked, graded = kept.get("liked"), kept.get("graded")
     return Ranking(
-        {int(name.split("@")[-1]): _real(value) for name, value in told.get("ceiling", {}).items()},
+        {int(name.split("@")[-1]): nan_if_none(value) for name, value in kept.get("ceiling", {}).items()},
         {},
         tuple(kept_comparison(m, k, gains[label]) for m, k, label in MEASURES if label in gains),
         None if liked is None else kept_comparison("top_k_accuracy", 10, liked),
         tuple(
             Part(name, "", int(row["pairs"]), row["first"], row["both"], None)
-            for name, row in told.get("slices", {}).items()
+            for name, row in kept.get("slices", {}).items()
         ),
-        told.get("notice") is not None,
+        kept.get("notice") is not None,
         None if graded is None else kept_comparison("graded_ndcg", 10, graded),
         1.0 if graded is None else float(graded["worth"]),
-        str(told.get("target", "")),
+        str(kept.get("target", "")),
     )
 
 
-def _real(value: Any) -> float:
+def nan_if_none(value: Any) -> float:
+    """Returns a figure of the manifest as a float: JSON's null is not a number."""
     return float("nan") if value is None else float(value)
 
 
 class _Recorder:
-    """An evaluation that remembers which pairs it was asked for."""
+    """A _Recorder is an evaluation that remembers which pairs it was asked for."""
 
     def __init__(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
@@ -183,11 +187,8 @@ class _Recorder:
         return self._evaluation.only(pairs)
 
 
-def _pairs_of_slices(evaluation: Evaluation, seen: Histories) -> list[Bools]:
-    """Which pairs [P] each slice of `by_slice` holds, as it takes them."""
+def pairs_of_slices(evaluation: Evaluation, seen: Histories) -> list[Bools]:
+    """Returns which pairs [P] each slice of `by_slice` holds, as it takes them."""
     recorder = _Recorder(evaluation)
     by_slice(cast(Evaluation, recorder), seen)
     return recorder.asked
-
-
-# The section.

@@ -1,4 +1,4 @@
-"""The second stage: what retrieval allows, what ranking gains within it and for whom, and what moves it."""
+"""This module makes the section on the second stage: its ceiling, its gains and for whom, what moves it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from butaca.evaluate.verdict import MEASURES, Comparison
 from butaca.report import charts
 from butaca.report.pieces import figure, folded, hole, key, section, table
 from butaca.report.second_charts import calibration, reach
-from butaca.report.second_facts import OF_SLICES, Part, Ranking, Second, _real
+from butaca.report.second_facts import OF_SLICES, Part, Ranking, Second, nan_if_none
 from butaca.report.words import Words
 
 #: Features that are drawn; the table has all.
@@ -16,7 +16,7 @@ TOP = 12
 
 
 def second_section(second: Second, words: Words) -> str:
-    """All of it."""
+    """Returns the whole section on the second stage."""
     said = [words("second text"), words("second above")]
     if second.left_out:
         said[1] = words("second gone")
@@ -29,27 +29,28 @@ def second_section(second: Second, words: Words) -> str:
         shown += f"{_gains(second.ranking, words)}</div>"
         shown += _parts(second.ranking, words)
     shown += _inside(second, words)
-    return section("second", words("second"), said, shown)
+    return section("second", words("second"), said=said, shown=shown)
 
 
 def _warning(second: Second, ranking: Ranking, words: Words) -> str:
+    """Returns the warning that ranking hurts, with what is lost, or ""."""
     if not ranking.hurts:
         return ""
     measures = [c for _, c in _measures(ranking, words) if c is not ranking.liked]
-    lost = [_told(c, words) for c in measures if c.word == "loses" and c.k is not None and c.k <= 20]
-    told = words("hurts text", lost="; ".join(lost)) if lost else ""
+    lost = [_lost_row(c, words) for c in measures if c.word == "loses" and c.k is not None and c.k <= 20]
+    damage = words("hurts text", lost="; ".join(lost)) if lost else ""
     cure = words("hurts gone" if second.left_out else "hurts cure")
-    text = escape(" ".join([told, cure]).strip()).replace("--rank", '<code class="whole">--rank</code>')
+    text = escape(" ".join([damage, cure]).strip()).replace("--rank", '<code class="whole">--rank</code>')
     return f'<div class="mind" role="alert"><h3>{words.html("hurts")}</h3><p>{text}</p></div>'
 
 
-def _told(c: Comparison, words: Words) -> str:
+def _lost_row(c: Comparison, words: Words) -> str:
     ends = {"difference": c.difference, "low": c.low, "high": c.high}
     return words("lost row", name=_named(c, words), **{k: words.signed(v, 4) for k, v in ends.items()})
 
 
 def _reach(second: Second, ranking: Ranking, words: Words) -> str:
-    """What share of the test pairs stands in the first 10, 100, 300."""
+    """Draws what share of the test pairs stands in the first 10, 100, 300."""
     at = {c.k: c for c in ranking.gains if c.metric == "top_k_accuracy" and c.k is not None}
     rows: list[tuple[str, float, float | None, float | None]] = [
         (words("in the first", k=str(k)), c.theirs, c.ours, ranking.best.get(k))
@@ -75,7 +76,7 @@ def _reach(second: Second, ranking: Ranking, words: Words) -> str:
 
 def _gains(ranking: Ranking, words: Words) -> str:
     rows = _measures(ranking, words)
-    drawn = charts.forest(words("gains"), rows, words, "gain row", 4)
+    drawn = charts.forest(words("gains"), rows, words=words, row_key="gain row", places=4)
     notes = [words("liked note")] if ranking.liked is not None else []
     if ranking.graded is not None:
         notes.append(words("graded note", worth=words.figure(ranking.worth, 1)))
@@ -87,7 +88,7 @@ def _gains(ranking: Ranking, words: Words) -> str:
 
 
 def _measures(ranking: Ranking, words: Words) -> list[tuple[str, Comparison]]:
-    """Gains by name: the graded NDCG below the plain one, pairs that were liked last."""
+    """Returns gains by name: the graded NDCG below the plain one, pairs that were liked last."""
     rows = []
     for c in ranking.gains:
         rows.append((c.label, c))
@@ -105,6 +106,7 @@ def _named(c: Comparison, words: Words) -> str:
 
 
 def _parts(ranking: Ranking, words: Words) -> str:
+    """Draws the gain by slice, and lists every figure in tables."""
     panels, label = "", OF_SLICES[2]
     for kind, heading in (("users", words("by users")), ("items", words("by items"))):
         rows = [p for p in ranking.parts if p.name.startswith(kind)]
@@ -115,17 +117,17 @@ def _parts(ranking: Ranking, words: Words) -> str:
             drawn = charts.forest(
                 words("gain at", label=label),
                 [(_slice(p, words), p.gain) for p in rows if p.gain is not None],
-                words,
-                "gain row",
-                4,
+                words=words,
+                row_key="gain row",
+                places=4,
             )
         else:
             names = (words("both stages"), words("first stage"))
             soft = f'<span class="soft">{escape(label)}</span>'
             drawn = key([("ours", names[0]), ("theirs", names[1])]) + charts.dumbbells(
-                [(words.maybe(p.name), p.what, _real(p.both[label]), p.first[label]) for p in rows],
+                [(words.maybe(p.name), p.what, nan_if_none(p.both[label]), p.first[label]) for p in rows],
                 names,
-                words,
+                words=words,
             )
         panels += figure(escape(heading) + soft, drawn)
     if not panels:
@@ -154,8 +156,8 @@ def _parts(ranking: Ranking, words: Words) -> str:
         ]
         for p in ranking.parts
     ]
-    tables = table(head, whole, words("gains"))
-    tables += table([words("slice"), words("pairs"), *labels], cells, words("first then both"))
+    tables = table(head, whole, caption=words("gains"))
+    tables += table([words("slice"), words("pairs"), *labels], cells, caption=words("first then both"))
     return out + folded(words("as table"), tables)
 
 
@@ -168,13 +170,13 @@ def _ends(c: Comparison, words: Words) -> str:
 
 
 def _inside(second: Second, words: Words) -> str:
-    """What moves the order, whether its scores mean something, and ratings."""
+    """Draws what moves the order, whether its scores mean something, and ratings."""
     left, right = "", ""
     important = [(name, value) for name, value in (second.importance or {}).items() if value > 0]
     if important:
         rows = [(feature(name, words), value, "theirs") for name, value in important[:TOP]]
         soft = f'<span class="soft">{words.html("importance of")}</span>'
-        left = figure(words.html("importance") + soft, charts.bars(rows, "importance alt", words))
+        left = figure(words.html("importance") + soft, charts.bars(rows, "importance alt", words=words))
     if second.calibration:
         note = words(
             "calibration note",
@@ -205,7 +207,7 @@ def _inside(second: Second, words: Words) -> str:
     if important:
         cells = [[feature(name, words), name, words.percent(value, 1)] for name, value in important]
         tables += table(
-            [words("feature"), words("column"), words("importance of")], cells, words("importance")
+            [words("feature"), words("column"), words("importance of")], cells, caption=words("importance")
         )
     if second.calibration:
         cells = [
@@ -213,7 +215,7 @@ def _inside(second: Second, words: Words) -> str:
             for i, (score, share, n) in enumerate(second.calibration)
         ]
         head = [words("bin"), words("mean score"), words("share watched"), words("candidates")]
-        tables += table(head, cells, words("calibration"))
+        tables += table(head, cells, caption=words("calibration"))
     return out + (folded(words("as table"), tables) if tables else "")
 
 
@@ -225,7 +227,7 @@ def _short(value: float, words: Words) -> str:
 
 
 def feature(name: str, words: Words) -> str:
-    """A feature in words; the name itself where nobody wrote them.
+    """Returns a feature in words; the name itself where nobody wrote them.
 
     >>> feature("history", Words("en")), feature("movie_genres_had", Words("en")), feature("odd", Words("en"))
     ('length of the history', 'genres: how often the person has them', 'odd')
@@ -257,6 +259,3 @@ def _column(name: str, words: Words) -> str:
 def _written(key_: str, words: Words) -> str | None:
     said = words.maybe(key_)
     return None if said == key_ else said
-
-
-# Charts.

@@ -1,4 +1,4 @@
-"""The sections of the page, each from the facts to HTML."""
+"""This module makes the sections of the page, each from the facts to HTML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from butaca.report.words import Words
 
 
 def sections(facts: Facts, words: Words) -> str:
-    """All of them, in order."""
+    """Returns all sections, in order."""
     makers: tuple[Callable[[Facts, Words], str], ...] = (
         verdict_section,
         learning_section,
@@ -33,10 +33,10 @@ def sections(facts: Facts, words: Words) -> str:
 
 
 def verdict_section(facts: Facts, words: Words) -> str:
-    """The difference to every baseline with its interval, and all figures."""
+    """Shows the difference to every baseline with its interval, and all figures."""
     judged = facts.judged
     if judged is None:
-        return section("verdict", words("verdict"), [], hole(words("verdict none")))
+        return section("verdict", words("verdict"), said=[], shown=hole(words("verdict none")))
     against = judged.verdict.against
     panels = []
     for place, (_, _, label) in enumerate(MEASURES):
@@ -47,7 +47,7 @@ def verdict_section(facts: Facts, words: Words) -> str:
             else ""
         )
         if rows:
-            panels.append(figure(escape(label) + ours, charts.forest(label, rows, words)))
+            panels.append(figure(escape(label) + ours, charts.forest(label, rows, words=words)))
     shown = f'<div class="panels">{"".join(panels)}</div>' + _figures_table(judged, words)
     cells = [
         [words.maybe(name), *(_difference(words, c.difference, c.low, c.high, c.word) for c in row)]
@@ -55,15 +55,15 @@ def verdict_section(facts: Facts, words: Words) -> str:
     ]
     shown += folded(
         words("all differences"),
-        table([words("against"), *(label for *_, label in MEASURES)], cells, words("interval")),
+        table([words("against"), *(label for *_, label in MEASURES)], cells, caption=words("interval")),
     )
     for name, reason in judged.left_out.items():
         shown += f'<p class="after">{words.html("left out", name=words.maybe(name), reason=reason)}</p>'
-    return section("verdict", words("verdict"), [words("verdict text")], shown)
+    return section("verdict", words("verdict"), said=[words("verdict text")], shown=shown)
 
 
 def learning_section(facts: Facts, words: Words) -> str:
-    """Loss and validation by epoch."""
+    """Shows loss and validation by epoch."""
     history = {
         name: row
         for name, row in facts.about.get("history", {}).items()
@@ -74,7 +74,7 @@ def learning_section(facts: Facts, words: Words) -> str:
     if not any(history.get("regularization_loss", [])):
         history.pop("regularization_loss", None)
     if not history:
-        return section("learning", words("learning"), [], hole(words("learning none")))
+        return section("learning", words("learning"), said=[], shown=hole(words("learning none")))
     panels: list[tuple[str, list[str]]] = []
     for name in history:
         family = _family(name)
@@ -97,15 +97,15 @@ def learning_section(facts: Facts, words: Words) -> str:
         ]
         for e in range(longest)
     ]
-    values = table([words("epoch"), *history], cells, words("learning"))
+    values = table([words("epoch"), *history], cells, caption=words("learning"))
     shown = f'<div class="panels">{shown}</div>' + folded(words("as table"), values)
-    return section("learning", words("learning"), [words("learning text")], shown)
+    return section("learning", words("learning"), said=[words("learning text")], shown=shown)
 
 
 def slices_section(facts: Facts, words: Words) -> str:
-    """Ours beside the best baseline's, by users and by items."""
+    """Shows the model beside the best baseline, by users and by items."""
     if not facts.slices:
-        return section("slices", words("slices"), [], hole(words("slices none")))
+        return section("slices", words("slices"), said=[], shown=hole(words("slices none")))
     best = words.maybe(facts.best) if facts.best is not None else "–"
     marks = key([("ours", words("the model")), ("theirs", best)])
     panels = ""
@@ -117,7 +117,7 @@ def slices_section(facts: Facts, words: Words) -> str:
         ]
         if drawn:
             panels += figure(
-                escape(heading), marks + charts.dumbbells(drawn, (words("the model"), best), words)
+                escape(heading), marks + charts.dumbbells(drawn, (words("the model"), best), words=words)
             )
     labels = [label for *_, label in MEASURES]
     cells = [
@@ -135,25 +135,25 @@ def slices_section(facts: Facts, words: Words) -> str:
     ]
     head = [words("slice"), words("users"), words("pairs"), *labels]
     shown = f'<div class="panels">{panels}</div>'
-    shown += folded(words("as table"), table(head, cells, f"{words('the model')} / {best}"))
+    shown += folded(words("as table"), table(head, cells, caption=f"{words('the model')} / {best}"))
     empty = [words.maybe(s.name) for s, _ in facts.slices if not s.n_pairs]
     if empty:
         shown += f'<p class="after">{words.html("slices empty", names=words.listed(empty))}</p>'
-    return section("slices", words("slices"), [words("slices text", name=best)], shown)
+    return section("slices", words("slices"), said=[words("slices text", name=best)], shown=shown)
 
 
 def ranked_section(facts: Facts, words: Words) -> str:
-    """The second stage; nothing for a model that has none and never had."""
+    """Shows the second stage; returns nothing for a model that has none and never had."""
     return "" if facts.second is None else second_section(facts.second, words)
 
 
 def popular_section(facts: Facts, words: Words) -> str:
-    """What is recommended beside what is watched, and the collapse alarm."""
+    """Shows what is recommended beside what is watched, and the collapse alarm."""
     parts, alike = facts.parts, facts.alike
     kinds = [("lists", words("list places")), ("train", words("training share"))]
     kinds += [("theirs", words("test share"))] if parts.test is not None else []
     test = None if parts.test is None else parts.test.tolist()
-    drawn = charts.columns(parts.lists.tolist(), parts.train.tolist(), test, words)
+    drawn = charts.columns(parts.lists.tolist(), parts.train.tolist(), test=test, words=words)
     heading = words("deciles")
     soft = "" if len(parts.lists) == 10 else words("deciles short", n=str(len(parts.lists)))
     shown = figure(f'{escape(heading)}<span class="soft">{escape(soft)}</span>', key(kinds) + drawn)
@@ -162,7 +162,7 @@ def popular_section(facts: Facts, words: Words) -> str:
         for name, row in facts.beyond.items()
     ]
     rows.append((words("alike histories"), alike.history_overlap, "theirs"))
-    shown += figure(escape(words("alike")), charts.bars(rows, "alike alt", words))
+    shown += figure(escape(words("alike")), charts.bars(rows, "alike alt", words=words))
     shown = f'<div class="panels">{shown}</div>'
     values = {
         "overlap": words.percent(alike.overlap),
@@ -173,8 +173,8 @@ def popular_section(facts: Facts, words: Words) -> str:
         "users": words.count(alike.n_users),
     }
     if alike.collapsed:
-        told = f"<h3>{words.html('collapse')}</h3><p>{words.html('collapse text', **values)}</p>"
-        shown = f'<div class="mind" role="alert">{told}</div>{shown}'
+        alarm = f"<h3>{words.html('collapse')}</h3><p>{words.html('collapse text', **values)}</p>"
+        shown = f'<div class="mind" role="alert">{alarm}</div>{shown}'
     elif alike.n_users >= LEAST_USERS:
         shown += f'<p class="after">{words.html("no collapse", **values)}</p>'
     else:
@@ -185,14 +185,14 @@ def popular_section(facts: Facts, words: Words) -> str:
         [str(i + 1), *(words.percent(v, 1) for v in row if v is not None)] for i, row in enumerate(deciles)
     ]
     head = [words("part"), *(label for _, label in kinds)]
-    shown += folded(words("as table"), table(head, cells, heading))
+    shown += folded(words("as table"), table(head, cells, caption=heading))
     k = str(next(iter(facts.beyond.values())).k)
     said = [words("popular text"), words("popular of all", k=k, users=words.count(facts.n_users))]
-    return section("popular", words("popular"), said, shown)
+    return section("popular", words("popular"), said=said, shown=shown)
 
 
 def map_section(facts: Facts, words: Words) -> str:
-    """The catalogue in two dimensions."""
+    """Shows the catalogue in two dimensions."""
     drawn = facts.map
     said = []
     if drawn is not None:
@@ -204,13 +204,15 @@ def map_section(facts: Facts, words: Words) -> str:
         if len(drawn.items) < n:
             cap = "map cap" if drawn.left_out else "map unwatched"
             said.append(words(cap, drawn=words.count(len(drawn.items)), items=words.count(n)))
-    return section("map", words("map"), said, catalogue_map(facts, words))
+    return section("map", words("map"), said=said, shown=catalogue_map(facts, words))
 
 
 def neighbours_section(facts: Facts, words: Words) -> str:
-    """Cards of known items."""
+    """Shows cards of known items."""
     said = words("neighbours text" if facts.genres is not None else "neighbours text plain")
-    return section("neighbours", words("neighbours"), [said] if facts.cards else [], cards(facts, words))
+    return section(
+        "neighbours", words("neighbours"), said=[said] if facts.cards else [], shown=cards(facts, words)
+    )
 
 
 def _figures_table(judged: Judged, words: Words) -> str:
@@ -220,7 +222,7 @@ def _figures_table(judged: Judged, words: Words) -> str:
     cells = [
         [_row_name(name, words), *map(words.figure, row)] for name, row in zip(rows, values, strict=True)
     ]
-    return table(["", *(label for *_, label in COLUMNS)], cells, words("all figures"), 0, top)
+    return table(["", *(label for *_, label in COLUMNS)], cells, caption=words("all figures"), own=0, top=top)
 
 
 def _beyond_table(facts: Facts, words: Words) -> str:
@@ -239,7 +241,7 @@ def _beyond_table(facts: Facts, words: Words) -> str:
         for name, row in facts.beyond.items()
     ]
     own = words.percent(first.history_popularity_share, 1)
-    shown = table(["", *map(words, head)], cells, words("beyond", k=str(first.k)), 0)
+    shown = table(["", *map(words, head)], cells, caption=words("beyond", k=str(first.k)), own=0)
     return shown + f'<p class="after">{words.html("beyond help", own=own)}</p>'
 
 
@@ -257,23 +259,23 @@ def _metric(part: Slice | None, label: str) -> float | None:
 
 
 def _family(name: str) -> str:
-    """Panel of a curve: every loss alone, validation metrics of one name and several k together."""
+    """Returns the panel of a curve: a loss alone, validation metrics of one name and several k together."""
     return name.split("/")[0] if "/" in name else name
 
 
 def _short(name: str) -> str:
-    """Such as "top-10" of "val_factorized_top_k/top_10_categorical_accuracy"."""
+    """Shortens a metric's name, such as "val_factorized_top_k/top_10_categorical_accuracy" to "top-10"."""
     last = name.rsplit("/", 1)[-1].removesuffix("_categorical_accuracy")
     return last.replace("_", "-") if last.startswith("top_") else last
 
 
 def _curve(family: str, words: Words) -> str:
-    """What a panel is called."""
+    """Returns what a panel is called."""
     bare = family.removeprefix("val_")
     name = {"loss": words("loss curve"), "factorized_top_k": "top-k"}.get(bare, bare.replace("_", " "))
     return f"{words('validation')}: {name}" if bare != family else name
 
 
 def _places(row: Sequence[float | None]) -> int:
-    """Decimals for a column: four for shares, one for losses in the thousands."""
+    """Returns the decimals of a column: four for shares, one for losses in the thousands."""
     return 4 if max((abs(v) for v in row if v is not None), default=0) < 100 else 1

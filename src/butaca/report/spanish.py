@@ -1,4 +1,4 @@
-"""Every sentence of the page, in Spanish: the keys of `english.py`."""
+"""This module holds every sentence of the page in Spanish, under the keys of `english.py`."""
 
 SPANISH: dict[str, str] = {
     "decimal": ",",

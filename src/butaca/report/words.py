@@ -1,4 +1,4 @@
-"""Words and figures in the reader's language."""
+"""This module writes words and figures in the reader's language."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BOUNDS_ES = (
 
 
 class Words:
-    """Sentences by key, and figures as that language writes them. What comes back is plain text.
+    """A Words holds sentences by key, and writes figures as its language does; what comes back is plain text.
 
     >>> Words("en")("map count", n=Words("en").count(1234))
     '1,234 interactions'
@@ -43,19 +43,19 @@ class Words:
         self.language = language
 
     def __call__(self, key: str, **values: str) -> str:
-        """The sentence under a key, with its values in place."""
+        """Returns the sentence under a key, with its values in place."""
         return self._strings[key].format(**values)
 
     def maybe(self, key: str) -> str:
-        """The word under a key, or the key where nobody wrote one, such as a new baseline's name."""
+        """Returns the word under a key, or the key where nobody wrote one, such as a new baseline's name."""
         return self._strings.get(key, key)
 
     def html(self, key: str, **values: str) -> str:
-        """The same, escaped."""
+        """Returns the sentence under a key, with its values in place, escaped for HTML."""
         return escape(self(key, **values))
 
     def figure(self, value: float | None, digits: int = 4) -> str:
-        """A real number; a dash where there is none."""
+        """Returns a real number as text; a dash where there is none."""
         if value is None or not math.isfinite(value):
             return "–"
         text = f"{value:,.{digits}f}".replace("-", MINUS)
@@ -63,24 +63,24 @@ class Words:
         return "".join(swap.get(c, c) for c in text)
 
     def count(self, value: int) -> str:
-        """A whole number with its thousands apart."""
+        """Returns a whole number as text, its thousands apart."""
         return self.figure(float(value), 0)
 
     def signed(self, value: float, digits: int = 3) -> str:
-        """A difference with its sign; 0 has none."""
+        """Returns a difference as text, with its sign; 0 has none."""
         text = self.figure(value, digits)
         return text if value <= 0 or not math.isfinite(value) else f"+{text}"
 
     def percent(self, value: float, digits: int = 0) -> str:
-        """A share."""
+        """Returns a share as text, in hundredths."""
         return self.figure(value * 100, digits) + " %" if math.isfinite(value) else "–"
 
     def listed(self, names: Sequence[str]) -> str:
-        """Names in a row, "a, b and c"."""
+        """Joins names in a row, "a, b and c"."""
         return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {self('and')} {names[-1]}"
 
     def verdict(self, verdict: Verdict) -> str:
-        """`Verdict.sentence`, in this language."""
+        """Returns the sentence of a verdict, as `Verdict.sentence`, in this language."""
         parts = []
         for word in ("beats", "ties", "loses"):
             of = [name for name in verdict.against if verdict.word(name) == word]
@@ -101,11 +101,11 @@ class Words:
         return self("sentence tied", name=self._named(name), tied=self.listed(tied))
 
     def _named(self, baseline: str) -> str:
-        """A baseline within a sentence, with its article where the language has one."""
+        """Returns a baseline within a sentence, with its article where the language has one."""
         return self._strings.get(f"sentence {baseline}", self.maybe(baseline))
 
     def bounds(self, what: str) -> str:
-        """Where a slice ends, "1 to 31"."""
+        """Returns where a slice ends, "1 to 31", in this language."""
         if self.language == "es":
             for pattern, spanish in BOUNDS_ES:
                 if re.match(pattern, what):

@@ -126,7 +126,7 @@ def fit_on_ray(
             (at / FILE).unlink(missing_ok=True)
         run(job, patience or Patience(), progress=progress or (lambda _: None), worker=worker)
     # Trained to the end, the checkpoint has nothing left to do: the model is read from it, by the same code.
-    return recipe.fit(prepared.dataset(), [Checkpoint(at, every_steps)], at)
+    return recipe.fit(prepared.dataset(), [Checkpoint(at, every_steps)], resume=at)
 
 
 def run(job: Job, patience: Patience, *, progress: JobProgress, worker: type[Worker] = Worker) -> None:

@@ -132,5 +132,5 @@ class Worker:
 
         folder = Path(self.job.checkpoint)
         saving = [Checkpoint(folder, self.job.every_steps)]
-        _, history = self.job.recipe.fit(train, saving, folder if resume else None)
+        _, history = self.job.recipe.fit(train, saving, resume=folder if resume else None)
         return len(history.epoch)

@@ -111,7 +111,7 @@ def fit(
             "--split user with a query tower of user ids",
             "Use --recipe default, which reads histories, or --split random or temporal",
         )
-    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume)
+    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume=resume)
     recommender = Recommender.build(model, train if given is None else joined(train, given), test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)

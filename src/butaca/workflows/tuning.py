@@ -54,7 +54,9 @@ def carry_out(plan: TunePlan, progress: Callable[[Trial, float], None] | None = 
     data = load(plan.source, plan.columns)
     train, _ = split_by(data, plan.split, test_share=plan.test_share, seed=plan.seed)
     slices = validation_slices(train, plan.slices)
-    found = tune(recipes.DEFAULT, slices, plan.trials, plan.seconds, seed=plan.seed, told=progress)
+    found = tune(
+        recipes.DEFAULT, slices, trials=plan.trials, seconds=plan.seconds, seed=plan.seed, progress=progress
+    )
     held_out = {"split": plan.split, "test_share": plan.test_share, "seed": plan.seed}
-    save_settings(found, plan.out, {"source": plan.source, **held_out})
+    save_settings(found, plan.out, about={"source": plan.source, **held_out})
     return found
