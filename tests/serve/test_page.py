@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 import butaca.serve
 from butaca.serve.http.problems import Problem
 from tests.support.browser import DESKTOP, PHONE, Served, Visit, browser, served, visit  # noqa: F401
+from tests.support.narrow import some
 from tests.support.page import answer_with, check, rows
 
 FOLDER = Path(butaca.serve.__file__).parent / "page"
@@ -360,7 +361,7 @@ def test_seen_as_a_known_user_and_what_is_chosen_is_stored(visit: Visit, served:
     first = titles(page)[0]
     with page.expect_request("**/v1/events") as sent:
         rows(page).nth(0).get_by_role("button", name=re.compile("^Add")).click()
-    (event,) = sent.value.post_data_json["events"]
+    (event,) = some(sent.value.post_data_json)["events"]
     assert event["user"] == "21"
     assert event["request_id"]
     expect(page.locator("#stored")).to_have_text(f"Stored: user 21 watched {first}.")
@@ -438,7 +439,7 @@ def test_the_map_answers_the_keyboard(visit: Visit) -> None:
     seen = {first}
     for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
         page.keyboard.press(key)
-        seen.add(canvas.get_attribute("data-at"))
+        seen.add(some(canvas.get_attribute("data-at")))
     assert len(seen) >= 3
     expect(page.locator("#said")).not_to_be_empty()
     page.keyboard.press("Enter")

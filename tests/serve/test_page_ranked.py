@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.support.browser import DESKTOP, PHONE, Served, Visit, browser, serving, visit  # noqa: F401
+from tests.support.narrow import some
 from tests.support.page import answer_with, check, rows
 from tests.support.two_stages import two_stages
 
@@ -41,7 +42,7 @@ def lists(page: Page) -> tuple[Locator, Locator]:
 
 
 def films(half: Locator) -> list[str]:
-    return half.evaluate_all("(all) => all.map((film) => film.dataset.film)")
+    return list(half.evaluate_all("(all) => all.map((film) => film.dataset.film)"))
 
 
 def box(part: Locator) -> list[float]:
@@ -169,8 +170,8 @@ def test_a_screen_reader_hears_where_each_film_was(visit: Visit, served: Served)
     lost = page.locator("#compare .before li.out").first
     expect(lost.get_by_role("button")).to_have_accessible_description(re.compile("no longer in the list$"))
     expect(page.get_by_role("group", name="Stages of the list").get_by_role("button")).to_have_count(2)
-    for name in ("Before ranking", "After ranking"):
-        expect(page.get_by_role("region", name=name).get_by_role("listitem")).to_have_count(10)
+    for half in ("Before ranking", "After ranking"):
+        expect(page.get_by_role("region", name=half).get_by_role("listitem")).to_have_count(10)
     expect(page.locator("#said")).to_have_text(
         re.compile(r"A second stage reorders what the model finds: .*new\.$")
     )
@@ -228,7 +229,7 @@ def test_a_list_without_a_second_stage_has_no_switch(visit: Visit, served: Serve
     """As where an experiment gives this person a model of one stage."""
 
     def towers_alone(route: Route) -> None:
-        route.continue_(post_data=route.request.post_data_json | {"rank": False})
+        route.continue_(post_data=some(route.request.post_data_json) | {"rank": False})
 
     watched = visit(BOTH, before=lambda page: page.route("**/v1/recommend", towers_alone))
     assert rows(watched.page).count() == 10
