@@ -42,7 +42,8 @@ demo: $(VENV)/.run
 
 # The page is tested in a real browser, Debian's chromium; as root on Debian it is installed here.
 $(VENV)/.browser: | $(VENV)/.dev
-	@for b in chromium chromium-browser google-chrome; do command -v $$b >/dev/null && touch $@ && exit 0; done; \
+	@for b in chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do \
+		command -v "$$b" >/dev/null && touch $@ && exit 0; done; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 			chromium fonts-dejavu-core >/dev/null && touch $@; \

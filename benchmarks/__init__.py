@@ -1,1 +1,1 @@
-"""One command per claim: butaca and its peer side by side in one run, printed as ratios."""
+"""This package holds a command per claim: butaca and its peer in one run, printed as ratios."""

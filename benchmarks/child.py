@@ -1,12 +1,15 @@
-"""Children: each measurement runs in a process of its own and prints one line of JSON."""
+"""This module runs children: each measurement is a process of its own and prints one line of JSON."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from rich.console import Console
 
 from benchmarks.environment import BenchmarkError
 
@@ -19,7 +22,7 @@ SET = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEV
 
 
 def run_child(command: Sequence[str], name: str) -> dict[str, Any]:
-    """Run a command to its end and read the JSON object in its last line.
+    """Runs a command to its end and reads the JSON object in its last line.
 
     Raises:
         BenchmarkError: it failed (its stderr is in the message) or printed no JSON.
@@ -39,6 +42,15 @@ def run_child(command: Sequence[str], name: str) -> dict[str, Any]:
 
 
 def child_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment less UNSET, with SET."""
+    """Returns this process's environment less UNSET, with SET."""
     kept = {k: v for k, v in (os.environ if base is None else base).items() if k not in UNSET}
     return kept | SET
+
+
+def run_shown(command: Sequence[str], name: str, *, progress: Console) -> dict[str, Any]:
+    """Runs a child as `run_child` does, shows meanwhile that it runs, and prints how long that took."""
+    begin = time.perf_counter()
+    with progress.status(f"{name} ..."):
+        answer = run_child(command, name)
+    progress.print(f"{name}: {time.perf_counter() - begin:.0f} s in all", style="dim", markup=False)
+    return answer

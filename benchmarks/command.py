@@ -1,7 +1,8 @@
-"""How a benchmark runs as a command: progress on stderr, tables and one line of JSON on stdout."""
+"""This module runs a benchmark as a command: progress on stderr, tables and a line of JSON on stdout."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import sys
@@ -20,10 +21,11 @@ T = TypeVar("T")
 def run(
     measure: Callable[[Console], T],
     show: Callable[[Console, T], None],
+    *,
     as_json: Callable[[T], dict[str, Any]],
     out: Path | None = None,
 ) -> int:
-    """Measure, show, print the JSON, and write it to `out` if asked: the exit status.
+    """Measures, shows, prints the JSON, writes it to `out` if asked, and returns the exit status.
 
     Args:
         measure: does the work, told where progress goes.
@@ -50,3 +52,31 @@ def run(
         out.write_text(line + "\n", encoding="utf8")
     print(line, flush=True)
     return 0
+
+
+def seeded_parser(
+    doc: str | None, markdown: str = "write the section into this page"
+) -> argparse.ArgumentParser:
+    """Returns a parser of the options that the benchmarks over seeds share: `--seeds`, `--out`, `--markdown`.
+
+    Args:
+        doc: the module's docstring, which `--help` prints.
+        markdown: what `--help` says of `--markdown`.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=_at_least_one, default=5, help="(default 5)")
+    parser.add_argument("--out", type=Path, help="write JSON here")
+    parser.add_argument("--markdown", type=Path, help=markdown)
+    return parser
+
+
+def _at_least_one(text: str) -> int:
+    """Returns the number in a text.
+
+    Raises:
+        ArgumentTypeError: it is below 1.
+    """
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("is at least 1")
+    return number

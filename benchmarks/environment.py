@@ -1,4 +1,4 @@
-"""A peer's own environment, out of the repo: made on first use, from a file of hashes, and kept.
+"""This module makes a peer's own environment, out of the repo, on first use from a file of hashes.
 
 It lies in the user's cache folder under the hash of its requirements, so that other requirements are
 another environment. A marker is written last; a folder without it is half-made and is made anew.
@@ -22,12 +22,12 @@ MARKER = ".complete"
 
 
 class BenchmarkError(Exception):
-    """The benchmark can't go on; the message says why and what to do."""
+    """A BenchmarkError says why the benchmark can't go on, and what to do."""
 
 
 @dataclass(frozen=True)
 class PeerEnvironment:
-    """What a peer needs.
+    """A PeerEnvironment says what a peer needs to run.
 
     Attributes:
         name: short name, part of the folder's.
@@ -43,12 +43,12 @@ class PeerEnvironment:
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
+        """Returns where the environment lies."""
         digest = hashlib.sha256(self.requirements.read_bytes()).hexdigest()[:12]
         return cache_folder() / f"{self.name}-{digest}"
 
     def python(self, console: Console) -> Path:
-        """Its interpreter; makes the environment if it is not there.
+        """Returns the environment's interpreter; makes the environment if it is not there.
 
         Raises:
             BenchmarkError: no suitable Python, or pip failed.
@@ -81,7 +81,7 @@ class PeerEnvironment:
         return python
 
     def _base(self) -> Path:
-        """The running interpreter's own if the peer supports it, else the first that answers."""
+        """Returns the running interpreter's own if the peer supports it, else the first that answers."""
         own = Path(getattr(sys, "_base_executable", None) or sys.executable)
         candidates = [own, *(Path(p) for m in self.pythons if (p := shutil.which(f"python3.{m}")))]
         if p := shutil.which("python3"):
@@ -107,7 +107,7 @@ PEERS = PeerEnvironment("peers", HERE / "requirements-peers.txt", (13, 12, 11), 
 
 
 def cache_folder() -> Path:
-    """XDG_CACHE_HOME, or ~/.cache, then butaca/bench."""
+    """Returns the folder of environments: XDG_CACHE_HOME, or ~/.cache, then butaca/bench."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "butaca" / "bench"
 

@@ -1,1 +1,1 @@
-"""The notebook beside TensorFlow Recommenders."""
+"""This package runs the notebook beside TensorFlow Recommenders."""

@@ -1,4 +1,4 @@
-"""The notebook with butaca and with TensorFlow Recommenders, side by side: `python -m benchmarks.notebook`.
+"""This benchmark runs the notebook with butaca and with TFRS: `python -m benchmarks.notebook`.
 
 Each repeat runs, one after another and each in a process of its own: TFRS with metrics off while
 training, butaca, TFRS the notebook's way (metrics on), and the machine's arithmetic. So what else the
@@ -12,16 +12,14 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from benchmarks.child import run_child
+from benchmarks.child import run_shown
 from benchmarks.command import run
 from benchmarks.environment import HERE, TFRS
-from benchmarks.notebook.figures import Results, as_json
+from benchmarks.notebook.figures import NotebookResults, as_json
 from benchmarks.notebook.report import show
 from butaca import Dataset, load_movielens, random_split
 
@@ -36,11 +34,11 @@ def main() -> int:
     if args.repeats < 1:
         parser.error("--repeats is at least 1")
     repeats = 1 if args.quick else args.repeats
-    return run(lambda progress: measure(repeats, progress), show, as_json)
+    return run(lambda progress: measure(repeats, progress), show, as_json=as_json)
 
 
-def measure(repeats: int, progress: Console) -> Results:
-    """All of it, `repeats` times, TFRS and butaca in turn."""
+def measure(repeats: int, progress: Console) -> NotebookResults:
+    """Measures both sides `repeats` times, TFRS and butaca in turn."""
     load = os.getloadavg()[0]
     if load > 0.5:
         progress.print(
@@ -50,7 +48,7 @@ def measure(repeats: int, progress: Console) -> Results:
         )
     raw = load_movielens("100k")
     peer = TFRS.python(progress)
-    results = Results(load_average_before=load)
+    results = NotebookResults(load_average_before=load)
     with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
         hand_over(raw, Path(folder))
         script = str(HERE / "peers" / "tfrs_notebook.py")
@@ -59,42 +57,35 @@ def measure(repeats: int, progress: Console) -> Results:
         for n in range(repeats):
             turn, seed = f"{n + 1}/{repeats}", ["--seed", str(SEED + n)]
             results.tfrs_off.append(
-                told(progress, turn, "TFRS, metrics off while training", [*tfrs, *seed, "--metrics", "off"])
+                run_shown(
+                    [*tfrs, *seed, "--metrics", "off"],
+                    f"{turn}  TFRS, metrics off while training",
+                    progress=progress,
+                )
             )
             results.butaca.append(
-                told(progress, turn, "butaca", [*ours, "time", "--user", USER, "-k", str(K)])
+                run_shown([*ours, "time", "--user", USER, "-k", str(K)], f"{turn}  butaca", progress=progress)
             )
             results.tfrs_on.append(
-                told(
-                    progress,
-                    turn,
-                    "TFRS, the notebook's way, metrics on",
+                run_shown(
                     [*tfrs, *seed, "--metrics", "on", "--evaluations", "0", "--queries", "0"],
+                    f"{turn}  TFRS, the notebook's way, metrics on",
+                    progress=progress,
                 )
             )
             results.limits.append(
-                told(
-                    progress,
-                    turn,
-                    "this machine's arithmetic",
+                run_shown(
                     [sys.executable, "-m", "benchmarks.serving.limits"],
+                    f"{turn}  this machine's arithmetic",
+                    progress=progress,
                 )
             )
-        results.seeds = told(progress, "last", "butaca, seeds 0 to 4", [*ours, "seeds"])["rows"]
+        results.seeds = run_shown([*ours, "seeds"], "last  butaca, seeds 0 to 4", progress=progress)["rows"]
     return results
 
 
-def told(progress: Console, turn: str, name: str, command: list[str]) -> dict[str, Any]:
-    """Run a child, saying so."""
-    begin = time.perf_counter()
-    with progress.status(f"{turn}  {name} ..."):
-        answer = run_child(command, name)
-    progress.print(f"{turn}  {name}: {time.perf_counter() - begin:.0f} s in all", style="dim")
-    return answer
-
-
 def hand_over(raw: Dataset, folder: Path) -> None:
-    """Write what the peer reads: the rows of butaca's own split, and a title per movie."""
+    """Writes what the peer reads: the rows of butaca's own split, and a title per movie."""
     train, test = random_split(raw.keyed_by("movie_title"), test_share=0.2, seed=SEED)
     for name, part in (("train.tsv", train), ("test.tsv", test)):
         users, titles = part.users.ids.decode(part.user), part.items.ids.decode(part.item)

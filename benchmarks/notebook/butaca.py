@@ -1,4 +1,4 @@
-"""The butaca side of the notebook benchmark: a fresh process that times one thing after another.
+"""This is the butaca side of the notebook benchmark: a fresh process that times one thing after another.
 
 `python -m benchmarks.notebook.butaca time` measures; `... seeds` trains the recipe with seeds 0 to 4.
 Prints one line of JSON.
@@ -40,7 +40,11 @@ def main() -> None:
     train, test = random_split(load_movielens("100k").keyed_by("movie_title"), test_share=0.2, seed=42)
     recipe = NOTEBOOK.for_data(train)
     if args.what == "seeds":
-        print(json.dumps({"rows": [quality(recipe, seed, train, test) for seed in range(args.seeds)]}))
+        print(
+            json.dumps(
+                {"rows": [quality(recipe, seed, train=train, test=test) for seed in range(args.seeds)]}
+            )
+        )
         return
 
     model, cold = fit(recipe, train)
@@ -72,7 +76,7 @@ def main() -> None:
 
 
 def fit(recipe: Recipe, train: Dataset) -> tuple[TwoTower, float]:
-    """A new model of the recipe, fitted, and the seconds that `fit` took."""
+    """Returns a new model of the recipe, fitted, and the seconds that `fit` took."""
     model = recipe.build()
     _, elapsed = seconds(
         lambda: model.fit(
@@ -85,28 +89,28 @@ def fit(recipe: Recipe, train: Dataset) -> tuple[TwoTower, float]:
     return model, elapsed
 
 
-def quality(recipe: Recipe, seed: int, train: Dataset, test: Dataset) -> dict[str, float]:
-    """The notebook's metrics of one seed, seen titles kept in."""
+def quality(recipe: Recipe, seed: int, *, train: Dataset, test: Dataset) -> dict[str, float]:
+    """Returns the notebook's metrics of one seed, seen titles kept in."""
     model, _ = fit(replace(recipe, model=replace(recipe.model, seed=seed)), train)
     return {"seed": seed, **model.evaluate(test)}
 
 
 def seconds(call: Callable[[], Any]) -> tuple[Any, float]:
-    """What it returns and how long it took."""
+    """Returns what a call returns and how long it took."""
     begin = time.perf_counter()
     result = call()
     return result, time.perf_counter() - begin
 
 
 def median_seconds(call: Callable[[], Any], n: int) -> float:
-    """Median of n calls after n / 10 to warm up."""
+    """Returns the median seconds of n calls, after n / 10 to warm up."""
     for _ in range(max(n // 10, 1)):
         call()
     return float(np.median([seconds(call)[1] for _ in range(n)]))
 
 
 def blas_kernel() -> str | None:
-    """The kernel that numpy's BLAS chose, if threadpoolctl is there to ask."""
+    """Returns the kernel that numpy's BLAS chose, if threadpoolctl is there to ask."""
     try:
         threadpools = import_module("threadpoolctl").threadpool_info()
     except ImportError:

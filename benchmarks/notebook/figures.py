@@ -1,15 +1,14 @@
-"""The notebook benchmark's figures: the claims and their ratios, quality, and the JSON of it all."""
+"""This module holds the notebook benchmark's figures: speedups, quality, and the JSON of it all."""
 
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
+from benchmarks.machine import cpu
 from butaca.evaluate.protocol import NOTEBOOK_K
 from butaca.workflows.fitting import NOTEBOOK_PRINTED
 
@@ -20,8 +19,8 @@ TFRS_LOSS, LOSS_TOLERANCE, TOP_100 = 29_576, 0.01, (0.170, 0.200)
 
 
 @dataclass
-class Results:
-    """What the children answered, by repeat; `seeds` are butaca's quality rows."""
+class NotebookResults:
+    """A NotebookResults holds what the children answered, by repeat; `seeds` are butaca's quality rows."""
 
     load_average_before: float
     tfrs_off: list[Answer] = field(default_factory=list)
@@ -32,8 +31,8 @@ class Results:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One row: seconds of each repeat on both sides, and what the ratio should reach.
+class Speedup:
+    """A Speedup holds the seconds of each repeat on both sides, and what their ratio should reach.
 
     Attributes:
         key: name in the JSON, less "_ratio".
@@ -51,18 +50,18 @@ class Claim:
 
     @property
     def ratio(self) -> float:
-        """Median TFRS time over median butaca time."""
+        """Returns the median TFRS time over the median butaca time."""
         return median(self.tfrs) / median(self.butaca)
 
     @property
     def spread(self) -> tuple[float, float]:
-        """Least and greatest ratio within one repeat."""
+        """Returns the least and greatest ratio within one repeat."""
         each = [t / b for t, b in zip(self.tfrs, self.butaca, strict=True)]
         return min(each), max(each)
 
     @property
     def verdict(self) -> str:
-        """Where the ratio stands."""
+        """Says where the ratio stands."""
         if self.at_least is None or self.aim is None:
             return ""
         if self.ratio < self.at_least:
@@ -70,17 +69,17 @@ class Claim:
         return "[green]aim met[/]" if self.ratio >= self.aim else "[green]met[/]"
 
 
-def claims(results: Results) -> list[Claim]:
-    """The rows, first the five that have targets."""
+def speedups(results: NotebookResults) -> list[Speedup]:
+    """Returns the speedups, first the five that have targets."""
     off, on, ours = results.tfrs_off, results.tfrs_on, results.butaca
     cold, warm = [b["fit_cold"] for b in ours], [median(b["fit_warm"]) for b in ours]
     evaluate = [median(b["evaluate"]) for b in ours]
     query = [b["query"]["all titles"] for b in ours]
     return [
-        Claim("fit_warm", "fit, ten epochs, warm", [t["fit_warm"] for t in off], warm, 40, 70),
-        Claim("fit_cold", "fit, cold (compilation included)", [t["fit_cold"] for t in off], cold, 15, 25),
-        Claim("fit_notebook", "fit, notebook's way (metrics on)", [steady(t) for t in on], warm, 150, 300),
-        Claim(
+        Speedup("fit_warm", "fit, ten epochs, warm", [t["fit_warm"] for t in off], warm, 40, 70),
+        Speedup("fit_cold", "fit, cold (compilation included)", [t["fit_cold"] for t in off], cold, 15, 25),
+        Speedup("fit_notebook", "fit, notebook's way (metrics on)", [steady(t) for t in on], warm, 150, 300),
+        Speedup(
             "evaluate",
             "evaluate, 20,000 test pairs",
             [median(t["evaluate"]) for t in off],
@@ -88,27 +87,27 @@ def claims(results: Results) -> list[Claim]:
             20,
             40,
         ),
-        Claim("query", "one user, top 10", fastest_query(off), query, 5, 10),
-        Claim(
+        Speedup("query", "one user, top 10", fastest_query(off), query, 5, 10),
+        Speedup(
             "fit_cold_with_imports",
             "fit, cold, imports too",
             [t["imports"] + t["fit_cold"] for t in off],
             [b["imports"] + b["fit_cold"] for b in ours],
         ),
-        Claim("fit_notebook_cold", "fit, notebook's way, cold", [t["fit_cold"] for t in on], cold),
-        Claim(
+        Speedup("fit_notebook_cold", "fit, notebook's way, cold", [t["fit_cold"] for t in on], cold),
+        Speedup(
             "evaluate_cold",
             "evaluate, cold",
             [t["evaluate_cold"] for t in off],
             [b["evaluate_cold"] for b in ours],
         ),
-        Claim(
+        Speedup(
             "query_eager",
             "one user, TFRS as the notebook calls it",
             [t["query"]["eager"] for t in off],
             query,
         ),
-        Claim(
+        Speedup(
             "query_seen_left_out",
             "one user, butaca less seen titles",
             fastest_query(off),
@@ -118,18 +117,18 @@ def claims(results: Results) -> list[Claim]:
 
 
 def steady(answer: Answer) -> float:
-    """Ten epochs at the pace of all but the first, which also traces, shuffles and fills the cache."""
+    """Returns ten epochs at the pace of all but the first, which also traces and fills the cache."""
     epochs = answer["cold_epochs"]
     return float(len(epochs) * mean(epochs[1:]))
 
 
 def fastest_query(answers: Iterable[Answer]) -> list[float]:
-    """TFRS's quickest way of calling BruteForce, by repeat."""
+    """Returns the seconds of TFRS's quickest way of calling BruteForce, by repeat."""
     return [min(t["query"].values()) for t in answers]
 
 
-def best_limits(results: Results) -> Answer:
-    """Of each rate the best, of each time the shortest."""
+def best_limits(results: NotebookResults) -> Answer:
+    """Returns of each rate the best, of each time the shortest."""
     limits = results.limits
     out = dict(limits[0])
     for name in out:
@@ -141,15 +140,15 @@ def best_limits(results: Results) -> Answer:
 
 
 def accuracies(metrics: Answer) -> dict[Any, float]:
-    """The notebook's metric names -> {k: accuracy, "loss": loss of the last batch}."""
+    """Turns the notebook's metric names into {k: accuracy, "loss": loss of the last batch}."""
     by_k: dict[Any, float] = {
         k: metrics[f"factorized_top_k/top_{k}_categorical_accuracy"] for k in NOTEBOOK_K
     }
     return by_k | {"loss": metrics["loss"]}
 
 
-def quality_rows(results: Results) -> dict[str, dict[Any, float]]:
-    """Name of a row -> accuracies: the notebook, each TFRS run, butaca's seeds."""
+def quality_rows(results: NotebookResults) -> dict[str, dict[Any, float]]:
+    """Returns accuracies by the name of a row: the notebook, each TFRS run, butaca's seeds."""
     rows: dict[str, dict[Any, float]] = {"the notebook, as it printed it": dict(NOTEBOOK_PRINTED)}
     for way, answers in (("metrics off", results.tfrs_off), ("metrics on", results.tfrs_on)):
         for n, answer in enumerate(answers, start=1):
@@ -160,7 +159,7 @@ def quality_rows(results: Results) -> dict[str, dict[Any, float]]:
 
 
 def quality_verdict(seeds: Sequence[Answer]) -> tuple[bool, str]:
-    """Whether every seed lands where TFRS does, and the sentence that says so."""
+    """Returns whether every seed lands where TFRS does, and the sentence that says so."""
     losses, top = [r["loss"] for r in seeds], [accuracies(r)[100] for r in seeds]
     off = max(abs(loss / TFRS_LOSS - 1) for loss in losses)
     loss_ok, top_ok = off <= LOSS_TOLERANCE, all(TOP_100[0] <= t <= TOP_100[1] for t in top)
@@ -172,9 +171,9 @@ def quality_verdict(seeds: Sequence[Answer]) -> tuple[bool, str]:
     )
 
 
-def as_json(results: Results) -> Answer:
-    """Everything, for programs: ratios at the top level, seconds, quality, every repeat."""
-    rows = claims(results)
+def as_json(results: NotebookResults) -> Answer:
+    """Returns everything, for programs: ratios at the top level, seconds, quality, every repeat."""
+    rows = speedups(results)
     ok, _ = quality_verdict(results.seeds)
     return {
         "benchmark": "notebook",
@@ -202,13 +201,3 @@ def as_json(results: Results) -> Answer:
         "versions": {"tfrs": results.tfrs_off[0]["versions"], "butaca": results.butaca[0]["versions"]},
         "repeats": {"tfrs_off": results.tfrs_off, "tfrs_on": results.tfrs_on, "butaca": results.butaca},
     }
-
-
-def cpu() -> str:
-    """The processor's name, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""What the notebook benchmark prints: ratios beside their targets, the arithmetic, quality."""
+"""This module prints the notebook benchmark: ratios beside their targets, the arithmetic, quality."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import cpu
 from benchmarks.notebook.figures import (
     Answer,
-    Claim,
-    Results,
+    NotebookResults,
+    Speedup,
     best_limits,
-    claims,
-    cpu,
     quality_rows,
     quality_verdict,
+    speedups,
 )
 from butaca.cli.screen import accuracy_table
 
 
-def show(console: Console, results: Results) -> None:
-    """All tables."""
+def show(console: Console, results: NotebookResults) -> None:
+    """Prints all tables."""
     repeats = len(results.butaca)
     console.print()
-    console.print(claims_table(claims(results), repeats))
+    console.print(speedups_table(speedups(results), repeats))
     for line in notes(results):
         console.print(f"  {line}", style="dim", markup=False)
     console.print()
@@ -41,8 +41,8 @@ def show(console: Console, results: Results) -> None:
     console.print()
 
 
-def claims_table(rows: Sequence[Claim], repeats: int) -> Table:
-    """Times, ratios and targets."""
+def speedups_table(rows: Sequence[Speedup], repeats: int) -> Table:
+    """Makes the table of times, ratios and targets."""
     title = f"MovieLens 100K, the notebook's recipe: medians of {repeats} repeat{'s' * (repeats > 1)}"
     table = new_table(title, "TFRS", "butaca", "ratio", "by repeat", "target", "aim", "")
     for n, row in enumerate(rows):
@@ -62,7 +62,7 @@ def claims_table(rows: Sequence[Claim], repeats: int) -> Table:
 
 
 def new_table(title: str, *columns: str) -> Table:
-    """A table whose first column names the row and whose others hold figures."""
+    """Makes a table whose first column names the row and whose others hold figures."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
     table.add_column("")
     for name in columns:
@@ -70,8 +70,8 @@ def new_table(title: str, *columns: str) -> Table:
     return table
 
 
-def notes(results: Results) -> list[str]:
-    """What the words in the table mean, and where it ran."""
+def notes(results: NotebookResults) -> list[str]:
+    """Returns lines that say what the words in the table mean, and where it ran."""
     tfrs, ours = results.tfrs_off[0], results.butaca[0]
     queries = {way: median(t["query"][way] for t in results.tfrs_off) for way in tfrs["query"]}
     fits = len(ours["fit_warm"])
@@ -96,8 +96,8 @@ def notes(results: Results) -> list[str]:
     return out
 
 
-def show_limits(console: Console, results: Results) -> None:
-    """The warm fit beside what its arithmetic alone would take."""
+def show_limits(console: Console, results: NotebookResults) -> None:
+    """Prints the warm fit beside what its arithmetic alone would take."""
     limit = best_limits(results)
     warm = median(median(b["fit_warm"]) for b in results.butaca)
     table = new_table("Training against the arithmetic alone", "rate", "seconds", "butaca, warm / this")
@@ -121,7 +121,7 @@ def show_limits(console: Console, results: Results) -> None:
 
 
 def duration(seconds: float) -> str:
-    """A time with three digits and its unit."""
+    """Writes a time with three digits and its unit."""
     if seconds >= 0.1:
         return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:.0f} s"
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} µs"

@@ -1,4 +1,4 @@
-"""The peers of the quality benchmark: irspack's models and implicit's. Runs in their own environment.
+"""This program fits the peers of the quality benchmark, irspack's and implicit's, in their environment.
 
 Knows nothing of butaca: it reads pairs of codes from an .npz, and prints one line of JSON.
 
@@ -49,7 +49,7 @@ K = 20
 
 @dataclass(frozen=True)
 class Peer:
-    """A model of another library.
+    """A Peer is a model of another library.
 
     Attributes:
         fit: (interactions [U, N], settings, seed, threads) -> its scores.
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def tune(args: argparse.Namespace) -> dict[str, Any]:
-    """The best settings of `trials`: the mean over the validation slices decides."""
+    """Returns the best settings of `trials`: the mean over the validation slices decides."""
     data = np.load(args.data)
     peer, n_folds = PEERS[args.peer], sum(name.startswith("valid_user_") for name in data)
     folds = [
@@ -122,7 +122,7 @@ def tune(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def fit(args: argparse.Namespace) -> dict[str, Any]:
-    """Score files, and seconds of a fit, of every peer asked for."""
+    """Writes score files, and returns the seconds of a fit, of every peer asked for."""
     train = interactions(np.load(args.data))
     peers: dict[str, Any] = {}
     for name, settings in json.loads(args.jobs.read_text(encoding="utf8")).items():
@@ -141,7 +141,7 @@ def fit(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def interactions(data: Any, fold: int = 0) -> Any:
-    """Who had what: float32 [U, N] of zeros and ones."""
+    """Returns who had what: float32 [U, N] of zeros and ones."""
     users, items = (int(n) for n in data["shape"])
     user, item = data[f"user_{fold}"], data[f"item_{fold}"]
     ones = np.ones(len(user), dtype=np.float32)
@@ -152,7 +152,7 @@ def interactions(data: Any, fold: int = 0) -> Any:
 
 
 def ndcg(scores: Any, train: Any, user: Any, item: Any, k: int = K) -> float:
-    """NDCG@k, the mean over users with a pair to find; what they had in `train` is left out.
+    """Returns NDCG@k, the mean over users with a pair to find; what they had in `train` is left out.
 
     A user's distinct pairs are relevant, also one that `train` holds and that can't be hit. Ties count
     against the model.
@@ -173,8 +173,8 @@ def ndcg(scores: Any, train: Any, user: Any, item: Any, k: int = K) -> float:
     return float(np.mean(gain[judged] / ideal[np.minimum(relevant[judged], k)]))
 
 
-def irspack_model(kind: Any, seed_name: str | None = None, threaded: bool = True) -> Any:
-    """How to fit one of irspack's recommenders."""
+def irspack_model(kind: Any, seed_name: str | None = None, *, threaded: bool = True) -> Any:
+    """Returns how to fit one of irspack's recommenders."""
 
     def run(train: Any, settings: Settings, seed: int, threads: int) -> Scores:
         extra: Settings = {} if seed_name is None else {seed_name: seed}
@@ -188,7 +188,7 @@ def irspack_model(kind: Any, seed_name: str | None = None, threaded: bool = True
 
 
 def implicit_model(kind: Any, **fixed: Any) -> Any:
-    """How to fit one of implicit's models."""
+    """Returns how to fit one of implicit's models."""
 
     def run(train: Any, settings: Settings, seed: int, threads: int) -> Scores:
         model = kind(**settings, **{"num_threads": threads, **fixed}, random_state=seed)
@@ -199,7 +199,7 @@ def implicit_model(kind: Any, **fixed: Any) -> Any:
 
 
 def neighbours(trial: Any) -> Settings:
-    """Settings of both cosine neighbour models."""
+    """Draws settings of both cosine neighbour models."""
     settings: Settings = {
         "top_k": trial.suggest_int("top_k", 4, 1000, log=True),
         "shrinkage": trial.suggest_float("shrinkage", 0.0, 1000.0),

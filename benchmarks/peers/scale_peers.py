@@ -1,4 +1,4 @@
-"""implicit's ALS and irspack's iALS on prepared data, snapshot by snapshot. Runs in the peers' environment.
+"""This program fits implicit's ALS and irspack's iALS on prepared data, in the peers' environment.
 
     python scale_peers.py als PREPARED OUT      64 factors, 15 iterations, the library's own settings
     python scale_peers.py ials PREPARED OUT     64 components, 10 epochs, alpha0 and regularisation as given
@@ -22,14 +22,14 @@ FACTORS, THREADS = 64, 2
 
 
 def interactions(folder: Path) -> csr_matrix:
-    """The training side, [U, N], all ones."""
+    """Returns the training side, [U, N], all ones."""
     start, item = (np.load(folder / "train" / f"{name}.npy") for name in ("start", "item"))
     n_items = json.loads((folder / "manifest.json").read_text())["n_items"]
     return csr_matrix((np.ones(len(item), np.float32), item, start), shape=(len(start) - 1, n_items))
 
 
 class Snapshots:
-    """Writes factors beside the clock."""
+    """A Snapshots writes factors beside the clock."""
 
     def __init__(self, name: str, out: Path) -> None:
         self.name, self.out = name, out
@@ -37,7 +37,7 @@ class Snapshots:
         self._spent, self._since = 0.0, time.perf_counter()
 
     def __call__(self, user: Any, item: Any) -> None:
-        """One iteration has ended with these factors."""
+        """Writes the factors with which one iteration has ended."""
         self._spent += time.perf_counter() - self._since
         number = len(self.seconds)
         self.seconds.append(round(self._spent, 3))
@@ -47,7 +47,7 @@ class Snapshots:
 
 
 def als(x: csr_matrix, out: Path) -> list[float]:
-    """The one of implicit."""
+    """Fits implicit's ALS."""
     from implicit.cpu.als import AlternatingLeastSquares  # type: ignore[import-not-found]
 
     model = AlternatingLeastSquares(factors=FACTORS, iterations=15, num_threads=THREADS, random_state=0)
@@ -56,8 +56,8 @@ def als(x: csr_matrix, out: Path) -> list[float]:
     return kept.seconds
 
 
-def ials(x: csr_matrix, out: Path, alpha: float, reg: float) -> list[float]:
-    """The one of irspack, an epoch at a time."""
+def ials(x: csr_matrix, out: Path, *, alpha: float, reg: float) -> list[float]:
+    """Fits irspack's iALS, an epoch at a time."""
     from irspack.recommenders import IALSRecommender  # type: ignore[import-not-found]
 
     kept = Snapshots("ials", out)
@@ -81,7 +81,9 @@ def main() -> None:
     parser.add_argument("--reg", type=float, default=0.003)
     asked = parser.parse_args()
     x = interactions(asked.prepared)
-    seconds = als(x, asked.out) if asked.which == "als" else ials(x, asked.out, asked.alpha, asked.reg)
+    seconds = (
+        als(x, asked.out) if asked.which == "als" else ials(x, asked.out, alpha=asked.alpha, reg=asked.reg)
+    )
     print(json.dumps({"seconds": seconds}))
 
 

@@ -1,4 +1,4 @@
-"""The notebook's steps with TensorFlow Recommenders, timed. Runs in TFRS's own environment.
+"""This program times the notebook's steps with TensorFlow Recommenders, in an environment of its own.
 
 Knows nothing of butaca: reads train.tsv and test.tsv (user, title), movies.txt (a title per movie,
 repeats kept, as the notebook's `movies` has them) from a folder, and prints one line of JSON.
@@ -42,16 +42,16 @@ DIM, LEARNING_RATE = 32, 0.5
 
 
 class MovielensModel(tfrs.Model):  # type: ignore[misc]
-    """The notebook's cell 86; `metrics_in_training` False is TFRS's way to train faster."""
+    """A MovielensModel is the notebook's cell 86; `metrics_in_training` False trains faster."""
 
-    def __init__(self, user_model: Any, movie_model: Any, task: Any, metrics_in_training: bool) -> None:
+    def __init__(self, user_model: Any, movie_model: Any, *, task: Any, metrics_in_training: bool) -> None:
         super().__init__()
         self.movie_model, self.user_model, self.task = movie_model, user_model, task
         self.metrics_in_training = metrics_in_training
         self.traces = 0  # Python runs this code only while TensorFlow traces it
 
     def compute_loss(self, features: dict[str, Any], training: bool = False) -> Any:
-        """Loss of a batch; the task also updates the metrics."""
+        """Returns the loss of a batch; the task also updates the metrics."""
         self.traces += 1
         users = self.user_model(features["user_id"])
         positives = self.movie_model(features["movie_title"])
@@ -61,15 +61,15 @@ class MovielensModel(tfrs.Model):  # type: ignore[misc]
 
 
 class EpochTimes(tf.keras.callbacks.Callback):  # type: ignore[misc]
-    """When each epoch ended."""
+    """An EpochTimes notes when each epoch ended."""
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Start the clock."""
+        """Starts the clock."""
         self.at = time.perf_counter()
         self.seconds: list[float] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """One epoch."""
+        """Notes the seconds of one epoch."""
         now = time.perf_counter()
         self.seconds.append(now - self.at)
         self.at = now
@@ -99,18 +99,23 @@ def main() -> None:
     movie_model = tower(np.unique(np.array([t.encode() for t in titles])))
     metrics = tfrs.metrics.FactorizedTopK(candidates=movies.batch(128).map(movie_model))
     model = MovielensModel(
-        user_model, movie_model, tfrs.tasks.Retrieval(metrics=metrics), args.metrics == "on"
+        user_model,
+        movie_model,
+        task=tfrs.tasks.Retrieval(metrics=metrics),
+        metrics_in_training=args.metrics == "on",
     )
     model.compile(optimizer=tf.keras.optimizers.Adagrad(learning_rate=LEARNING_RATE))
 
     # The first fit also traces the graph, shuffles and fills the cache.
-    cold, cold_epochs, loss = fit(model, cached_train, args.epochs)
+    cold, cold_epochs, loss = fit(model, cached_train, epochs=args.epochs)
     out: dict[str, Any] = {"fit_cold": cold, "cold_epochs": cold_epochs, "train_loss": loss}
     if args.metrics == "off":
         # Warm: parameters and accumulators as before the first fit, the traced graph and the cache kept.
         traced = model.traces
         reset(model, args.seed)
-        out["fit_warm"], out["warm_epochs"], out["warm_train_loss"] = fit(model, cached_train, args.epochs)
+        out["fit_warm"], out["warm_epochs"], out["warm_train_loss"] = fit(
+            model, cached_train, epochs=args.epochs
+        )
         if model.traces != traced:
             raise SystemExit("The warm fit traced the graph again: it would not be a warm fit.")
 
@@ -124,7 +129,7 @@ def main() -> None:
     out["evaluate_cold"], out["evaluate"] = evaluate[0], evaluate[1:]
 
     if args.queries:
-        out["query"], out["titles"] = queries(model, movies, args.user, args.k, args.queries)
+        out["query"], out["titles"] = queries(model, movies, user=args.user, k=args.k, n=args.queries)
     out |= {
         "imports": IMPORT_SECONDS,
         "versions": {
@@ -137,7 +142,7 @@ def main() -> None:
 
 
 def interactions(path: Path) -> tuple[Any, Any]:
-    """A data set of {"user_id", "movie_title"} from a TSV, and its users."""
+    """Returns a data set of {"user_id", "movie_title"} from a TSV, and its users."""
     rows = [line.split("\t") for line in path.read_text(encoding="utf8").splitlines()]
     users = np.array([user.encode() for user, _ in rows])
     titles = np.array([title.encode() for _, title in rows])
@@ -145,13 +150,13 @@ def interactions(path: Path) -> tuple[Any, Any]:
 
 
 def tower(vocabulary: Any) -> Any:
-    """The notebook's cells 81 and 70."""
+    """Makes a tower as the notebook's cells 81 and 70 do."""
     lookup = tf.keras.layers.StringLookup(vocabulary=vocabulary, mask_token=None)
     return tf.keras.Sequential([lookup, tf.keras.layers.Embedding(len(vocabulary) + 1, DIM)])
 
 
-def fit(model: Any, data: Any, epochs: int) -> tuple[float, list[float], float]:
-    """Seconds, seconds of each epoch, and the loss that Keras printed last."""
+def fit(model: Any, data: Any, *, epochs: int) -> tuple[float, list[float], float]:
+    """Returns the seconds of a fit, those of each epoch, and the loss that Keras printed last."""
     times = EpochTimes()
     begin = time.perf_counter()
     history = model.fit(data, epochs=epochs, verbose=0, callbacks=[times])
@@ -160,7 +165,7 @@ def fit(model: Any, data: Any, epochs: int) -> tuple[float, list[float], float]:
 
 
 def reset(model: Any, seed: int) -> None:
-    """New embeddings from Keras's own initializer; Adagrad's accumulators and step count at their start."""
+    """Draws new embeddings as Keras's own initializer does, and sets Adagrad back to its start."""
     for number, embedding in enumerate((model.user_model.layers[-1], model.movie_model.layers[-1])):
         start = tf.keras.initializers.RandomUniform(-0.05, 0.05, seed=seed + number)
         embedding.embeddings.assign(start(embedding.embeddings.shape))
@@ -173,8 +178,8 @@ def reset(model: Any, seed: int) -> None:
         variable.assign(tf.fill(variable.shape, optimizer.initial_accumulator_value))
 
 
-def queries(model: Any, movies: Any, user: str, k: int, n: int) -> tuple[dict[str, float], list[str]]:
-    """Median seconds of one user's top k from BruteForce, called in three ways, and the titles."""
+def queries(model: Any, movies: Any, *, user: str, k: int, n: int) -> tuple[dict[str, float], list[str]]:
+    """Returns the median seconds of one user's top k from BruteForce, called three ways, and the titles."""
     index = tfrs.layers.factorized_top_k.BruteForce(model.user_model)
     index.index_from_dataset(
         tf.data.Dataset.zip((movies.batch(100), movies.batch(100).map(model.movie_model)))
@@ -191,7 +196,7 @@ def queries(model: Any, movies: Any, user: str, k: int, n: int) -> tuple[dict[st
 
 
 def median_seconds(call: Callable[[], Any], n: int) -> float:
-    """Median of n calls after n / 10 to warm up."""
+    """Returns the median seconds of n calls, after n / 10 to warm up."""
     for _ in range(max(n // 10, 1)):
         call()
     seconds = []

@@ -1,1 +1,1 @@
-"""The default recipe beside ten peers on MovieLens 100K."""
+"""This package puts the default recipe beside ten peers on MovieLens 100K."""

@@ -1,4 +1,4 @@
-"""The default recipe beside ten peers on MovieLens 100K: `python -m benchmarks.quality`.
+"""This benchmark puts the default recipe beside ten peers on MovieLens 100K: `python -m benchmarks.quality`.
 
 Five random 80/20 splits, seen titles left out, every model judged by the same code. Peers (irspack,
 implicit; in an environment of their own, made on first use) run with the settings that
@@ -9,11 +9,9 @@ takes part in any choice. The last line of output is one line of JSON.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, median
@@ -21,22 +19,18 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.child import run_child
+from benchmarks.child import run_shown
 from benchmarks.command import run
-from benchmarks.environment import HERE, PEERS, BenchmarkError
-from benchmarks.quality.data import SLICES, SPLITS, TUNED_ON, hand_over, parts, peer_settings
-from benchmarks.quality.figures import MEASURES, Results, Split, as_json
+from benchmarks.environment import PEERS, BenchmarkError
+from benchmarks.machine import two_cores
+from benchmarks.quality.children import butaca_scores, peer_scores
+from benchmarks.quality.data import SLICES, SPLITS, TUNED_ON, parts, peer_settings
+from benchmarks.quality.figures import MEASURES, QualityResults, Split, as_json
 from benchmarks.quality.report import show
-from benchmarks.quality.scores import OverSeeds, judge
 from benchmarks.quality.tune import NAMES, tune
-from butaca import Dataset, Histories, evaluate_scorer
+from butaca import Histories, evaluate_scorer
 from butaca.baselines.popularity import Popularity
 from butaca.evaluate.verdict import Verdict, compare_many
-
-SCRIPT = HERE / "peers" / "quality_peers.py"
-
-#: Both sides train on this many threads.
-THREADS = 2
 
 
 def main() -> int:
@@ -50,17 +44,19 @@ def main() -> int:
     if args.seeds < 1:
         parser.error("--seeds is at least 1")
     return run(
-        lambda progress: measure(args.splits, args.seeds, args.only, args.trials, progress),
+        lambda progress: measure(
+            args.splits, args.seeds, peers=args.only, trials=args.trials, progress=progress
+        ),
         show,
-        as_json,
-        args.out,
+        as_json=as_json,
+        out=args.out,
     )
 
 
 def measure(
-    splits: Sequence[int], seeds: int, peers: Sequence[str], trials: int | None, progress: Console
-) -> Results:
-    """All of it, split by split; times on the first."""
+    splits: Sequence[int], seeds: int, *, peers: Sequence[str], trials: int | None, progress: Console
+) -> QualityResults:
+    """Judges every model, split by split; times are of the first."""
     load = os.getloadavg()[0]
     if load > 0.5:
         progress.print(
@@ -70,7 +66,7 @@ def measure(
     PEERS.python(progress)
     with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
         if trials is not None:
-            tune(list(peers), trials, 0, Path(folder) / "settings.json", progress)
+            tune(list(peers), trials, seed=0, out=Path(folder) / "settings.json", progress=progress)
             known = peer_settings(Path(folder) / "settings.json")
         else:
             known = peer_settings()
@@ -80,40 +76,57 @@ def measure(
                 f"No settings are known for {', '.join(missing)}: run `python -m benchmarks.quality.tune`"
             )
         chosen = {name: known[name] for name in peers}
-        results = Results(chosen, seeds, load)
+        results = QualityResults(chosen, seeds, load)
         names = [f"slice-{seed}" for seed in SLICES]
-        judged = [butaca_scores(name, seeds, Path(folder), progress) for name in names]
+        judged = [butaca_scores(name, seeds, folder=Path(folder), progress=progress) for name in names]
         results.validation = fmean(one.metric("ndcg", 20) for one in judged)
         for number, seed in enumerate(splits):
-            results.splits.append(one_split(seed, seeds, chosen, Path(folder), progress, timing=number == 0))
-        fit_times(results, splits[0], chosen, Path(folder), progress)
+            results.splits.append(
+                one_split(
+                    seed, seeds, chosen=chosen, folder=Path(folder), progress=progress, timing=number == 0
+                )
+            )
+        fit_times(results, splits[0], chosen=chosen, folder=Path(folder), progress=progress)
     return results
 
 
-def fit_times(results: Results, seed: int, chosen: dict[str, Any], folder: Path, progress: Console) -> None:
-    """The model's fits and those of iALS in turn, three times, so that other work meets both alike."""
+def fit_times(
+    results: QualityResults, seed: int, *, chosen: dict[str, Any], folder: Path, progress: Console
+) -> None:
+    """Times the model's fits and those of iALS in turn, three times, so that other work meets both alike."""
     train, test = parts(str(seed))
     ours = [sys.executable, "-m", "benchmarks.quality.butaca", "time", str(seed)]
     ials = {name: found for name, found in chosen.items() if name == "iALS"}
     for n in range(3):
-        answer = told(progress, f"fit times, {n + 1} of 3: butaca", ours)
+        answer = run_shown(ours, f"fit times, {n + 1} of 3: butaca", progress=progress)
         results.fit_cold.append(answer["fit_cold"])
         results.fit_warm.append(median(answer["fit_warm"]))
         results.versions["butaca"] = answer["versions"]
         if ials:
             name = f"fit times, {n + 1} of 3"
-            _, answer = peer_scores(train, test, ials, 1, 5, folder, progress, name)
+            _, answer = peer_scores(
+                train, test, chosen=ials, seeds=1, warm=5, folder=folder, progress=progress, name=name
+            )
             results.ials_warm.append(answer["peers"]["iALS"]["fit_warm"])
 
 
 def one_split(
-    seed: int, seeds: int, chosen: dict[str, Any], folder: Path, progress: Console, timing: bool
+    seed: int, seeds: int, *, chosen: dict[str, Any], folder: Path, progress: Console, timing: bool
 ) -> Split:
-    """The model, every peer and popularity on one split, and the verdict."""
+    """Judges the model, every peer and popularity on one split, with the verdict."""
     name = f"split {seed}"
     train, test = parts(str(seed))
-    model = butaca_scores(str(seed), seeds, folder, progress)
-    peers, answer = peer_scores(train, test, chosen, seeds, 3 if timing else 0, folder, progress, name)
+    model = butaca_scores(str(seed), seeds, folder=folder, progress=progress)
+    peers, answer = peer_scores(
+        train,
+        test,
+        chosen=chosen,
+        seeds=seeds,
+        warm=3 if timing else 0,
+        folder=folder,
+        progress=progress,
+        name=name,
+    )
     return Split(
         seed=seed,
         tuned_on=seed == TUNED_ON,
@@ -124,63 +137,6 @@ def one_split(
         fit_warm={n: p["fit_warm"] for n, p in answer["peers"].items() if timing},
         versions=answer["versions"],
     )
-
-
-def butaca_scores(data: str, seeds: int, folder: Path, progress: Console, only: Any = None) -> OverSeeds:
-    """Fit the default recipe with every seed, and judge it."""
-    train, test = parts(data)
-    command = [sys.executable, "-m", "benchmarks.quality.butaca", "scores", data]
-    answer = told(progress, f"{data}: butaca", [*command, "--seeds", str(seeds), "--out", str(folder)])
-    return collect(folder, answer["files"], train, test, only)
-
-
-def peer_scores(
-    train: Dataset,
-    test: Dataset,
-    chosen: dict[str, Any],
-    seeds: int,
-    warm: int,
-    folder: Path,
-    progress: Console,
-    name: str,
-    only: Any = None,
-) -> tuple[dict[str, OverSeeds], dict[str, Any]]:
-    """Fit every peer with its settings, and judge it; and what the child said."""
-    hand_over(folder / "pairs.npz", (train, None))
-    jobs = {peer: found["settings"] for peer, found in chosen.items()}
-    (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf8")
-    command = [str(PEERS.python(progress)), "-I", str(SCRIPT), "fit", "--data", str(folder / "pairs.npz")]
-    command += ["--jobs", str(folder / "jobs.json"), "--out", str(folder)]
-    command += ["--seeds", str(seeds), "--warm", str(warm), "--threads", str(THREADS)]
-    answer = told(progress, f"{name}: {', '.join(jobs)}", command)
-    peers = {
-        peer: collect(folder, said["files"], train, test, only) for peer, said in answer["peers"].items()
-    }
-    return peers, answer
-
-
-def collect(folder: Path, files: Sequence[str], train: Dataset, test: Dataset, only: Any) -> OverSeeds:
-    """Judge score files and take them away."""
-    paths = [folder / file for file in files]
-    judged = judge(paths, train, test, only)
-    for path in paths:
-        path.unlink()
-    return judged
-
-
-def told(progress: Console, name: str, command: list[str]) -> dict[str, Any]:
-    """Run a child, saying so."""
-    begin = time.perf_counter()
-    with progress.status(f"{name} ..."):
-        answer = run_child(command, name)
-    progress.print(f"{name}: {time.perf_counter() - begin:.0f} s in all", style="dim", markup=False)
-    return answer
-
-
-def two_cores() -> None:
-    """Keep this process and its children on two cores, where the system lets one choose."""
-    if sys.platform == "linux":
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The butaca side of the quality benchmark: fits the default recipe in a process of its own.
+"""This is the butaca side of the quality benchmark: it fits the default recipe in a process of its own.
 
 `python -m benchmarks.quality.butaca time 42` times fits on a split; `... scores 42 --out DIR` fits with
 seeds 0, 1, ... and writes the scores of all users for all items, float32 [U, N], one .npy for each.
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def fit(train: Dataset, seed: int) -> tuple[TwoTower, float]:
-    """A new model of the default recipe, fitted, and the seconds that took."""
+    """Returns a new model of the default recipe, fitted, and the seconds that took."""
     begin = time.perf_counter()
     chosen = recipe("default").for_data(train)
     chosen = replace(chosen, model=replace(chosen.model, seed=seed))

@@ -1,4 +1,4 @@
-"""What the quality benchmark's children read: splits as pairs of codes, and the peers' settings."""
+"""This module holds what the quality benchmark's children read: splits as pairs of codes, and settings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from butaca.data.splits import stratified_split
 
 #: The peers' tuned settings, as `python -m benchmarks.quality.tune` wrote them.
 SETTINGS = HERE / "quality" / "settings.json"
+
+#: Runs in the peers' environment.
+PEERS_SCRIPT = HERE / "peers" / "quality_peers.py"
 
 #: Everything is tuned on the training data of this split alone.
 TUNED_ON = 42
@@ -33,23 +36,23 @@ MEASURE = "NDCG@20, mean over users with validation pairs and over slices, seen 
 
 
 def movielens() -> Dataset:
-    """MovieLens 100K with titles as items: 943 users, 1,664 titles."""
+    """Returns MovieLens 100K with titles as items: 943 users, 1,664 titles."""
     return load_movielens("100k").keyed_by("movie_title")
 
 
 def split(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
-    """A split of the benchmark."""
+    """Returns a split of the benchmark."""
     return random_split(data, TEST, seed)
 
 
 def slices() -> list[tuple[Dataset, Dataset]]:
-    """Where settings are chosen: a tenth of the training data held out, several times."""
+    """Returns where settings are chosen: a tenth of the training data held out, several times."""
     train, _ = split(movielens(), TUNED_ON)
     return [random_split(train, VALIDATION, seed) for seed in SLICES]
 
 
 def parts(name: str) -> tuple[Dataset, Dataset]:
-    """Train and test by name: a seed of `split`, "slice-0" and so on of `slices`, or "recommenders"."""
+    """Returns train and test by name: a seed of `split`, "slice-0" to "slice-3", or "recommenders"."""
     if name.startswith("slice-"):
         return slices()[int(name.removeprefix("slice-"))]
     if name == "recommenders":  # items are movie ids there
@@ -58,7 +61,7 @@ def parts(name: str) -> tuple[Dataset, Dataset]:
 
 
 def hand_over(file: Path, *folds: tuple[Dataset, Dataset | None]) -> None:
-    """Write the pairs that a peer reads: of each fold what it is fitted on, and what it is judged on."""
+    """Writes the pairs that a peer reads: of each fold what it is fitted on, and what it is judged on."""
     first, _ = folds[0]
     arrays: dict[str, Any] = {"shape": np.array([len(first.users), len(first.items)])}
     for i, (train, valid) in enumerate(folds):
@@ -69,6 +72,6 @@ def hand_over(file: Path, *folds: tuple[Dataset, Dataset | None]) -> None:
 
 
 def peer_settings(file: Path = SETTINGS) -> dict[str, Any]:
-    """Per peer: settings, validation, trials, seed."""
+    """Returns by peer its settings, validation, trials and seed."""
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))["peers"]
     return found

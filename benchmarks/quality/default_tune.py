@@ -1,4 +1,4 @@
-"""Chooses the default recipe's settings: `python -m benchmarks.quality.default_tune`, about ten minutes.
+"""This program chooses the default recipe's settings: `python -m benchmarks.quality.default_tune`.
 
 60 trials on the slices of MovieLens 100K's training data that the peers are tuned on, by the same measure.
 What it finds is benchmarks/quality/default_settings.json, which the recipe ships; a test holds

@@ -1,4 +1,4 @@
-"""The quality benchmark's figures, and the JSON of them all."""
+"""This module holds the quality benchmark's figures, and the JSON of them all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.quality.scores import OverSeeds
 from butaca import Evaluation
 from butaca.evaluate.verdict import MEASURES, Verdict
 
-__all__ = ["COLUMNS", "KEYS", "MEASURES", "TARGETS", "Results", "Split", "as_json"]
+__all__ = ["COLUMNS", "KEYS", "MEASURES", "TARGETS", "QualityResults", "Split", "as_json"]
 
 #: The measures of the verdict by their names in the JSON.
 KEYS = ("top_10", "top_100", "ndcg_10", "recall_20")
@@ -30,7 +30,7 @@ TARGETS: Mapping[str, tuple[float, float | None]] = {
 
 @dataclass(frozen=True)
 class Split:
-    """One split's outcome.
+    """A Split is the outcome of one split.
 
     Attributes:
         seed: of the split.
@@ -52,13 +52,13 @@ class Split:
     versions: Mapping[str, str]
 
     def best(self, metric: str, k: int) -> str:
-        """The peer that leads a measure."""
+        """Returns the peer that leads a measure."""
         return max(self.peers, key=lambda name: self.peers[name].metric(metric, k))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Something that the first split is to show.
+    """A Claim is something that the first split is to show.
 
     Attributes:
         key: its name in the JSON.
@@ -72,8 +72,8 @@ class Claim:
 
 
 @dataclass
-class Results:
-    """Everything measured.
+class QualityResults:
+    """A QualityResults holds everything measured.
 
     Attributes:
         settings: by peer, what `quality_tune` wrote.
@@ -96,18 +96,18 @@ class Results:
 
     @property
     def picked(self) -> str:
-        """The peer with the best validation."""
+        """Returns the peer with the best validation."""
         return max(self.settings, key=lambda name: float(self.settings[name]["validation"]))
 
     @property
     def ials_ratio(self) -> float | None:
-        """The model's warm fit over that of tuned iALS: median of the turns."""
+        """Returns the model's warm fit over that of tuned iALS: median of the turns."""
         if not self.ials_warm:
             return None
         return median(ours / ials for ours, ials in zip(self.fit_warm, self.ials_warm, strict=True))
 
     def claims(self) -> list[Claim]:
-        """What the first split is to show, and whether it does."""
+        """Returns what the first split is to show, and whether it does."""
         first = self.splits[0]
         out = []
         for key, (metric, k, label) in zip(KEYS, MEASURES, strict=True):
@@ -130,8 +130,8 @@ class Results:
         return out
 
 
-def as_json(results: Results) -> dict[str, Any]:
-    """One line's worth; the figures at the top are the first split's."""
+def as_json(results: QualityResults) -> dict[str, Any]:
+    """Returns one line's worth; the figures at the top are the first split's."""
     first = results.splits[0]
     out: dict[str, Any] = {"benchmark": "quality", "seeds": results.seeds}
     for key, (metric, k, _) in zip(KEYS, MEASURES, strict=True):
@@ -159,7 +159,7 @@ def as_json(results: Results) -> dict[str, Any]:
 
 
 def digits(value: float, n: int = 4) -> float:
-    """As many as mean something."""
+    """Rounds to as many digits as mean something."""
     return round(float(value), n)
 
 

@@ -1,4 +1,4 @@
-"""Microsoft Recommenders' protocol on MovieLens 100K: `python -m benchmarks.quality.recommenders`.
+"""This benchmark follows Microsoft Recommenders' protocol: `python -m benchmarks.quality.recommenders`.
 
 Split: per movie id 75/25, seed 42; the rows of their `python_stratified_split(filter_by="item")`.
 Lists: ten movies of those that training knows, less the user's own. The default recipe stands beside
@@ -34,8 +34,9 @@ from rich.table import Table
 
 from benchmarks.command import run
 from benchmarks.environment import PEERS
+from benchmarks.machine import two_cores
 from benchmarks.notebook.report import new_table
-from benchmarks.quality.__main__ import butaca_scores, peer_scores, two_cores
+from benchmarks.quality.children import butaca_scores, peer_scores
 from benchmarks.quality.data import parts, peer_settings
 from benchmarks.quality.figures import digits
 from benchmarks.quality.report import cell, short
@@ -59,8 +60,8 @@ TARGET, AIM = 0.47, 0.52
 
 
 @dataclass
-class Outcome:
-    """The model and every peer on the split."""
+class RecommendersResults:
+    """A RecommendersResults holds the model and every peer on the split."""
 
     model: OverSeeds
     peers: dict[str, OverSeeds]
@@ -74,21 +75,34 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(PEERS_HERE), metavar="PEER")
     parser.add_argument("--out", type=Path, help="also write the JSON here")
     args = parser.parse_args()
-    return run(lambda progress: measure(args.seeds, args.only, progress), show, as_json, args.out)
+    return run(
+        lambda progress: measure(args.seeds, args.only, progress=progress),
+        show,
+        as_json=as_json,
+        out=args.out,
+    )
 
 
-def measure(seeds: int, names: Sequence[str], progress: Console) -> Outcome:
-    """Fit and judge everything on the split."""
+def measure(seeds: int, names: Sequence[str], *, progress: Console) -> RecommendersResults:
+    """Fits and judges everything on the split."""
     two_cores()
     PEERS.python(progress)
     train, test = parts("recommenders")
     known = np.bincount(train.item, minlength=len(train.items)) > 0
     settings = peer_settings()
     with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
-        model = butaca_scores("recommenders", seeds, Path(folder), progress, known)
+        model = butaca_scores("recommenders", seeds, folder=Path(folder), progress=progress, only=known)
         chosen = {name: settings[name] for name in names}
         peers, _ = peer_scores(
-            train, test, chosen, seeds, 0, Path(folder), progress, "Recommenders' split", known
+            train,
+            test,
+            chosen=chosen,
+            seeds=seeds,
+            warm=0,
+            folder=Path(folder),
+            progress=progress,
+            name="Recommenders' split",
+            only=known,
         )
     facts = {
         "train": len(train),
@@ -98,11 +112,11 @@ def measure(seeds: int, names: Sequence[str], progress: Console) -> Outcome:
         "users": len(model.users),
         "users_without_training": len(np.setdiff1d(test.user, train.user)),
     }
-    return Outcome(model, peers, compare_many(model, peers, measures=COMPARED), facts)
+    return RecommendersResults(model, peers, compare_many(model, peers, measures=COMPARED), facts)
 
 
 def figures(evaluation: Evaluation) -> tuple[float, ...]:
-    """In the order of HEADINGS."""
+    """Returns the figures in the order of HEADINGS."""
     relevant = evaluation.hits_per_user(K)[1]  # R: movie ids repeat no pair
     cut = evaluation.per_user("map", K)
     by_all = cut * np.minimum(relevant, K) / relevant
@@ -115,8 +129,8 @@ def figures(evaluation: Evaluation) -> tuple[float, ...]:
     )
 
 
-def show(console: Console, outcome: Outcome) -> None:
-    """The table, the verdicts, the facts."""
+def show(console: Console, outcome: RecommendersResults) -> None:
+    """Prints the table, the verdicts, the facts."""
     console.print()
     console.print(accuracy(outcome))
     table = new_table(
@@ -142,8 +156,8 @@ def show(console: Console, outcome: Outcome) -> None:
     console.print(f"\n  {word}  nDCG@10 {value:.4f}: at least {TARGET:g}, aim {AIM:g}\n", style=style)
 
 
-def accuracy(outcome: Outcome) -> Table:
-    """The model, the peers run here, what was published."""
+def accuracy(outcome: RecommendersResults) -> Table:
+    """Makes the table of the model, the peers run here, and what was published."""
     table = new_table(
         "MovieLens 100K, Microsoft Recommenders' split: 75/25 of each movie, seed 42, seen left out",
         *HEADINGS,
@@ -161,8 +175,8 @@ def accuracy(outcome: Outcome) -> Table:
     return table
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    """One line's worth."""
+def as_json(outcome: RecommendersResults) -> dict[str, Any]:
+    """Returns one line's worth."""
     keys = ("ndcg_10", "map", "precision_10", "recall_10", "map_10")
     rows: dict[str, OverSeeds] = {"butaca": outcome.model, **outcome.peers}
     every = {

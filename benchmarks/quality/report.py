@@ -1,4 +1,4 @@
-"""What the quality benchmark prints: accuracy, times, and a verdict on each peer."""
+"""This module prints the quality benchmark: accuracy, times, and a verdict on each peer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from statistics import mean, median
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.notebook.figures import cpu
+from benchmarks.machine import cpu
 from benchmarks.notebook.report import duration, new_table
-from benchmarks.quality.figures import COLUMNS, MEASURES, Results, Split
+from benchmarks.quality.figures import COLUMNS, MEASURES, QualityResults, Split
 from benchmarks.quality.scores import OverSeeds
 from butaca import Evaluation
 from butaca.evaluate.intervals import mean_over_seeds
@@ -19,8 +19,8 @@ from butaca.evaluate.verdict import Comparison
 STYLE = {"beats": "green", "ties": "", "loses": "red"}
 
 
-def show(console: Console, results: Results) -> None:
-    """All tables."""
+def show(console: Console, results: QualityResults) -> None:
+    """Prints all tables."""
     for split in results.splits:
         console.print()
         console.print(accuracy(split, results))
@@ -39,8 +39,8 @@ def show(console: Console, results: Results) -> None:
     console.print()
 
 
-def accuracy(split: Split, results: Results) -> Table:
-    """Every model on one split; the best of a column in bold."""
+def accuracy(split: Split, results: QualityResults) -> Table:
+    """Makes the table of every model on one split; the best of a column is in bold."""
     title = f"MovieLens 100K, random split {split.seed}, seen titles left out"
     title += " (settings chosen on its training data)" if split.tuned_on else " (nothing chosen on it)"
     table = new_table(title, *(label for _, _, label in COLUMNS), "validation", "fit, warm")
@@ -56,7 +56,7 @@ def accuracy(split: Split, results: Results) -> Table:
     for name, evaluation, validation, seconds in rows:
         cells = []
         for metric, k, label in COLUMNS:
-            text = figure(evaluation, metric, k)
+            text = figure(evaluation, metric, k=k)
             cells.append(f"[bold]{text}[/]" if evaluation.metric(metric, k) == best[label] else text)
         marked = f"{name} *" if name == results.picked else name
         shown = seconds if results.splits[0] is split else None
@@ -70,8 +70,8 @@ def accuracy(split: Split, results: Results) -> Table:
     return table
 
 
-def figure(evaluation: Evaluation, metric: str, k: int) -> str:
-    """A figure, with its t interval where there are seeds."""
+def figure(evaluation: Evaluation, metric: str, *, k: int) -> str:
+    """Writes a figure, with its t interval where there are seeds."""
     value = evaluation.metric(metric, k)
     if not isinstance(evaluation, OverSeeds) or len(evaluation.seeds) < 2:
         return f"{short(value)}       "
@@ -80,12 +80,12 @@ def figure(evaluation: Evaluation, metric: str, k: int) -> str:
 
 
 def short(value: float, form: str = ".4f") -> str:
-    """Four digits, without the zero before the point."""
+    """Writes four digits, without the zero before the point."""
     return format(value, form).replace("0.", ".", 1)
 
 
 def verdicts(split: Split) -> Table:
-    """The model against every peer on one split."""
+    """Makes the table of the model against every peer on one split."""
     title = f"The model less each peer, split {split.seed}: paired, 95 % intervals from resampled users"
     table = new_table(title, *(label for _, _, label in MEASURES), "in a word")
     for name, row in split.verdict.against.items():
@@ -94,14 +94,14 @@ def verdicts(split: Split) -> Table:
 
 
 def cell(c: Comparison) -> str:
-    """A word and the difference, and under it the interval."""
+    """Writes a word and the difference, and under it the interval."""
     low, high = short(c.low, "+.4f"), short(c.high, "+.4f")
     text = f"{c.word} {short(c.difference, '+.4f')}\n{low} to {high}"
     return f"[{STYLE[c.word]}]{text}[/]" if STYLE[c.word] else text
 
 
-def across(results: Results) -> Table:
-    """Every split in one table: the mean difference, and how often which word."""
+def across(results: QualityResults) -> Table:
+    """Makes one table of every split: the mean difference, and how often which word."""
     n = len(results.splits)
     title = f"The model less each peer, mean of {n} splits: how often it beats / ties / loses"
     table = new_table(title, *(label for _, _, label in MEASURES))
@@ -118,8 +118,8 @@ def across(results: Results) -> Table:
     return table
 
 
-def notes(results: Results) -> list[str]:
-    """What the words in the tables mean, and where it ran."""
+def notes(results: QualityResults) -> list[str]:
+    """Returns lines that say what the words in the tables mean, and where it ran."""
     ratio = results.ials_ratio
     trials = sorted({found["trials"] for found in results.settings.values()})
     out = [

@@ -1,4 +1,4 @@
-"""Scores from files, judged: every model of the quality benchmark by the same code."""
+"""This module judges scores from files: every model of the quality benchmark by the same code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from butaca.types import Bools, Codes, Floats
 
 @dataclass(frozen=True, eq=False)
 class SavedScores:
-    """A scorer that reads what a child wrote.
+    """A SavedScores is a scorer that reads what a child wrote.
 
     Attributes:
         matrix: float32 [U, N].
@@ -25,18 +25,18 @@ class SavedScores:
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return int(self.matrix.shape[1])
 
     def score(self, users: Codes) -> Floats:
-        """Rows of the matrix."""
+        """Returns rows of the matrix."""
         rows: Floats = self.matrix[users]
         return rows
 
 
 @dataclass(frozen=True, eq=False)
 class OverSeeds(Evaluation):
-    """Several seeds of one model as one evaluation: each user's figure is the mean over the seeds.
+    """An OverSeeds takes several seeds of one model as one evaluation: a user's figure is the mean.
 
     What `compare_many` resamples are then users with that mean, so its interval is of the model that one
     expects from a seed, not of one lucky fit.
@@ -49,35 +49,35 @@ class OverSeeds(Evaluation):
 
     @classmethod
     def of(cls, seeds: Sequence[Evaluation]) -> OverSeeds:
-        """All fields but `seeds` are the first one's."""
+        """Makes an evaluation whose fields, but `seeds`, are the first one's."""
         e = seeds[0]
         return cls(e.ranks, e.n_items, e.seen_left_out, None, e.user, e.item, None, tuple(seeds))
 
     def top_k(self, k: int) -> float:
-        """Mean over seeds."""
+        """Returns the mean over seeds."""
         return float(np.mean([e.top_k(k) for e in self.seeds]))
 
     def per_user(self, name: str, k: int | None = 10) -> PerUser:
-        """Mean over seeds, [U']."""
+        """Returns the mean over seeds, [U']."""
         mean: PerUser = np.mean([e.per_user(name, k) for e in self.seeds], axis=0)
         return mean
 
     def hits_per_user(self, k: int) -> tuple[PerUser, PerUser]:
-        """Hits, their mean over seeds, and pairs, [U'] each."""
+        """Returns the hits, their mean over seeds, and pairs, [U'] each."""
         hits: PerUser = np.mean([e.hits_per_user(k)[0] for e in self.seeds], axis=0)
         return hits, self.seeds[0].hits_per_user(k)[1]
 
     def only(self, pairs: Bools) -> OverSeeds:
-        """Some of the pairs, of every seed."""
+        """Returns the evaluation of some of the pairs, of every seed."""
         return OverSeeds.of([e.only(pairs) for e in self.seeds])
 
     def each(self, name: str, k: int) -> list[float]:
-        """A metric of every seed."""
+        """Returns a metric of every seed."""
         return [e.metric(name, k) for e in self.seeds]
 
 
-def judge(files: Sequence[Path], train: Dataset, test: Dataset, only: Bools | None = None) -> OverSeeds:
-    """Evaluate score files, an .npy for each seed, on the test pairs; seen items are left out.
+def judge(files: Sequence[Path], train: Dataset, *, test: Dataset, only: Bools | None = None) -> OverSeeds:
+    """Evaluates score files, an .npy for each seed, on the test pairs; seen items are left out.
 
     Args:
         files: float32 [U, N] each.

@@ -1,4 +1,4 @@
-"""Chooses the peers' settings on validation: `python -m benchmarks.quality.tune`.
+"""This program chooses the peers' settings on validation: `python -m benchmarks.quality.tune`.
 
 Every peer gets the same number of trials (Optuna, TPE, one seed) on the same validation slices, four times a
 random tenth of the training data of the seed-42 split, and the same measure: NDCG@20, seen titles left
@@ -19,11 +19,9 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.child import run_child
-from benchmarks.environment import HERE, PEERS, BenchmarkError
-from benchmarks.quality.data import MEASURE, SETTINGS, SLICES_ARE, hand_over, slices
+from benchmarks.environment import PEERS, BenchmarkError
+from benchmarks.quality.data import MEASURE, PEERS_SCRIPT, SETTINGS, SLICES_ARE, hand_over, slices
 from butaca import ButacaError
-
-SCRIPT = HERE / "peers" / "quality_peers.py"
 
 #: Fastest first.
 NAMES = (
@@ -41,7 +39,7 @@ def main() -> int:
     args = parser.parse_args()
     progress = Console(stderr=True, highlight=False)
     try:
-        tune(args.only or NAMES, args.trials, args.seed, args.out, progress)
+        tune(args.only or NAMES, args.trials, seed=args.seed, out=args.out, progress=progress)
     except (BenchmarkError, ButacaError) as error:
         progress.print(f"The tuning stopped. {error}", style="red", markup=False)
         return 1
@@ -51,19 +49,19 @@ def main() -> int:
     return 0
 
 
-def tune(names: Sequence[str], trials: int, seed: int, out: Path, progress: Console) -> None:
-    """Tune each peer and keep what it found at once."""
+def tune(names: Sequence[str], trials: int, *, seed: int, out: Path, progress: Console) -> None:
+    """Tunes each peer and keeps what it found at once."""
     python = PEERS.python(progress)
     with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
         data = Path(folder) / "pairs.npz"
         hand_over(data, *slices())
         for name in names:
-            command = [str(python), "-I", str(SCRIPT), "tune", "--data", str(data), "--peer", name]
+            command = [str(python), "-I", str(PEERS_SCRIPT), "tune", "--data", str(data), "--peer", name]
             with progress.status(f"{name}: {trials} trials ..."):
                 found = run_child([*command, "--trials", str(trials), "--seed", str(seed)], name)
             seconds, best = found.pop("seconds"), found.pop("best_trial")
             versions = found.pop("versions")
-            keep(out, name, found, versions)
+            keep(out, name, found=found, versions=versions)
             progress.print(
                 f"{name}: NDCG@20 {found['validation']:.4f} at trial {best} of {found['trials']} "
                 f"({seconds:.0f} s): {json.dumps(found['settings'])}",
@@ -71,17 +69,17 @@ def tune(names: Sequence[str], trials: int, seed: int, out: Path, progress: Cons
             )
 
 
-def keep(out: Path, name: str, found: dict[str, Any], versions: dict[str, str]) -> None:
-    """Write one peer's outcome beside the others'."""
+def keep(out: Path, name: str, *, found: dict[str, Any], versions: dict[str, str]) -> None:
+    """Writes one peer's outcome beside the others'."""
     known = json.loads(out.read_text(encoding="utf8"))["peers"] if out.exists() else {}
     known[name] = found
-    told = {
+    content = {
         "measure": MEASURE,
         "slices": SLICES_ARE,
         "versions": versions,
         "peers": {n: known[n] for n in NAMES if n in known},
     }
-    out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf8")
+    out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")
 
 
 if __name__ == "__main__":

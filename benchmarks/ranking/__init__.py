@@ -1,1 +1,1 @@
-"""The second stage beside the first alone."""
+"""This package puts the second stage beside the first alone."""

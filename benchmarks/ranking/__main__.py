@@ -1,4 +1,4 @@
-"""The second stage beside the first alone: `python -m benchmarks.ranking`.
+"""This benchmark puts the second stage beside the first alone: `python -m benchmarks.ranking`.
 
 On the split of ANCHORS (random, seed 42) and on the last fifth in time of MovieLens 100K, seen titles left
 out; every seed fits its own first stage, folds and trees on the training data. Settings were chosen on
@@ -7,21 +7,21 @@ slices of it. `--markdown docs/ranking.md` writes the section.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from benchmarks.command import seeded_parser
+from benchmarks.machine import one_core
+from benchmarks.pages import finish, markdown, write_section
 from benchmarks.quality.data import TEST, TUNED_ON, movielens, split
 from benchmarks.quality.figures import MEASURES
 from benchmarks.quality.scores import OverSeeds
-from benchmarks.shapes.fits import cells, fit_seed, markdown, one_core, told, write, write_section
+from benchmarks.shapes.fits import cells, difference_text, fit_seed
 from butaca import Dataset, Histories, recipe, temporal_split
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.rank.fit import fit_ranker
@@ -33,8 +33,8 @@ from butaca.types import Scorer
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """One split over seeds."""
+class StageFigures:
+    """A StageFigures holds what one split says of both stages, over seeds."""
 
     verdict: RankVerdict
     train_seconds: tuple[float, ...]
@@ -45,34 +45,27 @@ class Measured:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="(default 5)")
+    parser = seeded_parser(__doc__)
     parser.add_argument("--only", choices=("random", "later"), help="one of the two splits")
-    parser.add_argument("--out", type=Path, help="write JSON here")
-    parser.add_argument("--markdown", type=Path, help="write the section into this page")
     args = parser.parse_args()
-    if args.seeds < 1:
-        parser.error("--seeds is at least 1")
     one_core()
     data, figures, text = movielens(), {}, []
     splits = {"random": split(data, TUNED_ON), "later": temporal_split(data, TEST)}
     for name, (train, test) in splits.items():
         if args.only in (None, name):
-            found = measure(train, test, args.seeds, later=name == "later")
+            found = measure(train, test, seeds=args.seeds, later=name == "later")
             figures[name] = as_figures(found)
             text.append(section(name, found))
             print(text[-1], flush=True)
-    line = json.dumps({"benchmark": "ranking", "seeds": args.seeds} | headline(figures) | figures)
     write_section(
-        args.markdown, "ranking" if args.only is None else f"ranking {args.only}", "\n\n".join(text)
+        args.markdown, "ranking" if args.only is None else f"ranking {args.only}", text="\n\n".join(text)
     )
-    write(args.out, line + "\n")
-    print(line)
+    finish({"benchmark": "ranking", "seeds": args.seeds} | headline(figures) | figures, args.out)
     return 0
 
 
-def measure(train: Dataset, test: Dataset, seeds: int, later: bool) -> Measured:
-    """Both stages, fitted and judged with each seed."""
+def measure(train: Dataset, test: Dataset, *, seeds: int, later: bool) -> StageFigures:
+    """Fits and judges both stages with each seed."""
     seen = Histories.of(train)
     firsts, boths, seconds, errors = [], [], [], []
     chosen = RankSettings(folds="time" if later else "random")
@@ -105,11 +98,11 @@ def measure(train: Dataset, test: Dataset, seeds: int, later: bool) -> Measured:
     verdict = compare_stages(OverSeeds.of(firsts), OverSeeds.of(boths), test, seen)
     one = compare_stages(firsts[0], boths[0], test, seen)  # a mean over seeds can't be cut into slices
     verdict = replace(verdict, slices=one.slices, liked=one.liked)
-    return Measured(verdict, tuple(seconds), one_ms, all_seconds, float(rmse), float(mae))
+    return StageFigures(verdict, tuple(seconds), one_ms, all_seconds, float(rmse), float(mae))
 
 
 def rating_errors(two: TwoStage, test: Dataset) -> tuple[float, float]:
-    """RMSE and MAE of the ratings predicted for the test pairs, beside their user's 300 candidates."""
+    """Returns RMSE and MAE of the ratings predicted for test pairs, beside their user's 300 candidates."""
     assert test.value is not None
     errors = []
     for user in np.unique(test.user):
@@ -127,7 +120,7 @@ def rating_errors(two: TwoStage, test: Dataset) -> tuple[float, float]:
 
 
 def speeds(two: TwoStage, n_users: int) -> tuple[float, float]:
-    """Milliseconds to featurise and order one person's candidates, and seconds to do so for everyone."""
+    """Returns milliseconds to featurise and order one person's candidates, and seconds for everyone's."""
     users = np.arange(n_users, dtype=np.int32)
     scores = two.first.score(users)
     candidates, values = two.candidates(users, scores)
@@ -143,7 +136,7 @@ def speeds(two: TwoStage, n_users: int) -> tuple[float, float]:
 
 
 def headline(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures that a goal names."""
+    """Returns the figures that a goal names."""
     out: dict[str, Any] = {}
     if "random" in figures:
         gains = figures["random"]["gains"]
@@ -159,19 +152,19 @@ def headline(figures: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def as_figures(found: Measured) -> dict[str, Any]:
-    """For JSON."""
-    told_by = {"train_s": median(found.train_seconds), "one_user_ms": found.one_ms}
-    told_by |= {"all_users_s": found.all_seconds, "rmse": found.rmse, "mae": found.mae}
-    return {**found.verdict.as_json(), **{name: round(value, 4) for name, value in told_by.items()}}
+def as_figures(found: StageFigures) -> dict[str, Any]:
+    """Returns a split's figures for the JSON."""
+    costs = {"train_s": median(found.train_seconds), "one_user_ms": found.one_ms}
+    costs |= {"all_users_s": found.all_seconds, "rmse": found.rmse, "mae": found.mae}
+    return {**found.verdict.as_json(), **{name: round(value, 4) for name, value in costs.items()}}
 
 
-def section(name: str, found: Measured) -> str:
-    """A split's tables."""
+def section(name: str, found: StageFigures) -> str:
+    """Returns a split's tables."""
     v = found.verdict
     heads = ["", *(label for _, _, label in MEASURES)]
     rows = [["first stage", *cells(v.first)], ["two stages", *cells(v.both)]]
-    rows.append(["gain", *(told(c) for c in v.gains)])
+    rows.append(["gain", *(difference_text(c) for c in v.gains)])
     what = "The split of ANCHORS (random, seed 42)" if name == "random" else "The last fifth in time"
     slices = [
         [
@@ -183,7 +176,9 @@ def section(name: str, found: Measured) -> str:
         if a.n_pairs
     ]
     ceiling = ", ".join(f"recall@{k} {value:.4f}" for k, value in v.ceiling.items())
-    liked = "" if v.liked is None else f" Pairs rated above the mean, top-10, seed 0: {told(v.liked)}."
+    liked = (
+        "" if v.liked is None else f" Pairs rated above the mean, top-10, seed 0: {difference_text(v.liked)}."
+    )
     warning = "" if v.notice is None else f" **{v.notice}**"
     return "\n\n".join(
         [

@@ -1,4 +1,4 @@
-"""What variety and freshness cost and give: `python -m benchmarks.ranking.reorder --markdown docs/lists.md`.
+"""This benchmark says what variety and freshness cost and give: `python -m benchmarks.ranking.reorder`.
 
 The default recipe on the ANCHORS split of MovieLens 100K, seen films left out, one seed: lists of ten for
 every test user at several settings of each, and what they hold.
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.pages import markdown, write_section
 from benchmarks.quality.data import movielens, split
-from benchmarks.shapes.fits import markdown, write_section
 from butaca import Recommender, recipe
 from butaca.data.dataset import Dataset
 from butaca.evaluate.beyond import beyond_accuracy
@@ -43,7 +43,7 @@ def main() -> int:
     rows, figures = [], {}
     for setting in SETTINGS:
         name = ", ".join(f"{key} {value:g}" for key, value in setting.items()) or "neither"
-        found = figures[name] = judged(recommender, test, setting)
+        found = figures[name] = judged(recommender, test, setting=setting)
         rows.append(
             [
                 name,
@@ -54,13 +54,13 @@ def main() -> int:
         print(*rows[-1], file=sys.stderr, flush=True)
     heads = ["", "top-10", "likeness within a list", "catalogue in some list", "mean year"]
     text = "One seed; likeness is the mean cosine of two films of a list by who had them."
-    write_section(args.markdown, "variety and freshness", f"{text}\n\n{markdown(heads, rows)}")
+    write_section(args.markdown, "variety and freshness", text=f"{text}\n\n{markdown(heads, rows)}")
     print(json.dumps(figures))
     return 0
 
 
-def judged(recommender: Recommender, test: Dataset, setting: dict[str, float]) -> dict[str, float]:
-    """Top-10 accuracy per test pair, and what the lists hold."""
+def judged(recommender: Recommender, test: Dataset, *, setting: dict[str, float]) -> dict[str, float]:
+    """Returns top-10 accuracy per test pair, and what the lists hold."""
     users = np.unique(test.user)
     lists: Codes = np.full((len(users), 10), -1, dtype=np.int32)
     code = {item: i for i, item in enumerate(recommender.catalogue.ids)}

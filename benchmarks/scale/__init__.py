@@ -1,1 +1,1 @@
-"""What size costs: millions of interactions and of items."""
+"""This package measures what size costs: millions of interactions and of items."""

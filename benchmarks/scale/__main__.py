@@ -1,4 +1,4 @@
-"""One machine, 25 million interactions: growing them, preparing them, training from the disk.
+"""This benchmark takes one machine and 25 million interactions: grown, prepared, and trained from the disk.
 
     make bench-scale            25 million, and 100 million prepared; SMALL=1: a tenth, and not these
 
@@ -26,13 +26,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.command import run
-from benchmarks.notebook.figures import cpu
+from benchmarks.machine import cpu
+from benchmarks.pages import markdown, write_section
 from benchmarks.scale import growth as scale_growth
 from benchmarks.scale import index as scale_index
 from benchmarks.scale import training as scale_training
-from benchmarks.scale.data import Measured, command, counts, facts, gini, original, plot
+from benchmarks.scale.data import CommandCost, command, counts, facts, gini, original, plot
 from benchmarks.scale.training import JUDGED
-from benchmarks.shapes.fits import markdown, write_section
 from butaca.data.movielens import load_movielens
 from butaca.scale.prepared import Prepared
 
@@ -41,22 +41,24 @@ FULL, SMALL, HUGE = (160, 32), (16, 32), (640, 32)
 
 
 @dataclass(frozen=True)
-class Results:
-    """What was measured, by command, and of what."""
+class ScaleResults:
+    """A ScaleResults holds what was measured, by command, and of what."""
 
     sizes: dict[str, int]
-    grow: Measured
-    prepare: Measured
-    less: Measured
+    grow: CommandCost
+    prepare: CommandCost
+    less: CommandCost
     blocks_per_s: float
     ginis: dict[str, tuple[float, float]]
-    training: scale_training.Results
-    index: scale_index.Results
+    training: scale_training.TrainingResults
+    index: scale_index.IndexResults
     growth: list[scale_growth.Point]
-    huge: Measured | None
+    huge: CommandCost | None
 
 
-def measure(progress: Console, times: tuple[int, int], picture: Path | None, folder: str | None) -> Results:
+def measure(
+    progress: Console, times: tuple[int, int], *, picture: Path | None, folder: str | None
+) -> ScaleResults:
     with tempfile.TemporaryDirectory(dir=folder, prefix="butaca-scale-") as temporary:
         big, out = Path(temporary) / "big", Path(temporary) / "prepared"
         users, items = map(str, times)
@@ -67,8 +69,8 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
         sizes = facts(big)
         by_item, by_user = original(load_movielens("100k"))
         curves = {
-            "Popularity of items": (by_item, counts(big, "movie_id", sizes["items"])),
-            "Length of histories": (by_user, counts(big, "user_id", sizes["users"])),
+            "Popularity of items": (by_item, counts(big, "movie_id", n=sizes["items"])),
+            "Length of histories": (by_user, counts(big, "user_id", n=sizes["users"])),
         }
         if picture is not None:
             plot(curves, picture)
@@ -82,7 +84,7 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
         rate = read / (time.perf_counter() - began)
         progress.print("training")
         command("data", "prepare", str(big), "--out", str(out), "--split", "random")
-        training = scale_training.measure(out, 3000, True, progress)
+        training = scale_training.measure(out, 3000, with_fit=True, progress=progress)
         progress.print("a million items")
         index = scale_index.in_a_child(picture is None)
         progress.print("how cost grows")
@@ -98,11 +100,11 @@ def measure(progress: Console, times: tuple[int, int], picture: Path | None, fol
             )
             huge = command(*asked, "--memory", "6GB")
     ginis = {name: (gini(before), gini(after)) for name, (before, after) in curves.items()}
-    return Results(sizes, grown, prepared, less, rate, ginis, training, index, growth, huge)
+    return ScaleResults(sizes, grown, prepared, less, rate, ginis, training, index, growth, huge)
 
 
-def rows(found: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Header and rows: what was run, and what it took."""
+def rows(found: ScaleResults) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Returns header and rows: what was run, and what it took."""
     title = "{interactions:,} interactions, {users:,} users, {items:,} items".format(**found.sizes)
     commands = (
         ("grow", found.grow),
@@ -121,9 +123,9 @@ def rows(found: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
     return (title, "seconds", "GB"), [*out, *((name, f"{took:.2f}", "") for name, took in parts)]
 
 
-def pages(found: Results, docs: Path) -> None:
-    """The tables, into the pages in this folder."""
-    told = f"{os.cpu_count()} cores of {cpu()}, load average {os.getloadavg()[0]:.1f} at the end."
+def pages(found: ScaleResults, docs: Path) -> None:
+    """Writes the tables into the pages in this folder."""
+    machine = f"{os.cpu_count()} cores of {cpu()}, load average {os.getloadavg()[0]:.1f} at the end."
     t = found.training
     rate = (
         f"A step's useful products: {t.rate / 1e9:.0f} GFLOP/s, **{100 * t.rate / t.peak:.0f} %** of the "
@@ -131,13 +133,13 @@ def pages(found: Results, docs: Path) -> None:
         f"side in blocks of users copies {found.blocks_per_s / 1e6:.0f} million interactions a second."
     )
     scale = docs / "scale.md"
-    write_section(scale, "scale-commands", f"{told}\n\n{markdown(*rows(found))}\n\n{rate}")
-    write_section(scale, "scale-training", markdown(*scale_training.table(t)))
-    write_section(scale, "scale-growth", markdown(*scale_growth.table(found.growth)))
-    write_section(docs / "large-catalogues.md", "index", scale_index.section(found.index))
+    write_section(scale, "scale-commands", text=f"{machine}\n\n{markdown(*rows(found))}\n\n{rate}")
+    write_section(scale, "scale-training", text=markdown(*scale_training.table(t)))
+    write_section(scale, "scale-growth", text=markdown(*scale_growth.table(found.growth)))
+    write_section(docs / "large-catalogues.md", "index", text=scale_index.section(found.index))
 
 
-def show(console: Console, found: Results) -> None:
+def show(console: Console, found: ScaleResults) -> None:
     header, lines = rows(found)
     table = Table(title=header[0])
     for column in ("", *header[1:]):
@@ -153,7 +155,7 @@ def show(console: Console, found: Results) -> None:
     scale_growth.show(console, found.growth)
 
 
-def as_json(found: Results) -> dict[str, Any]:
+def as_json(found: ScaleResults) -> dict[str, Any]:
     return {
         **found.sizes,
         "grow_s": round(found.grow.seconds, 2),
@@ -181,13 +183,13 @@ def main() -> int:
     asked = parser.parse_args()
     times, picture = (SMALL, None) if asked.small else (FULL, PLOT)
 
-    def measured(progress: Console) -> Results:
-        found = measure(progress, times, picture, asked.folder)
+    def measured(progress: Console) -> ScaleResults:
+        found = measure(progress, times, picture=picture, folder=asked.folder)
         if asked.markdown is not None:
             pages(found, asked.markdown)
         return found
 
-    return run(measured, show, as_json, asked.out)
+    return run(measured, show, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

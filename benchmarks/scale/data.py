@@ -1,4 +1,4 @@
-"""Growing and preparing, measured: wall time and the memory of the whole tree of processes."""
+"""This module measures growing and preparing: wall time and the memory of the whole tree of processes."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ EVERY = 0.05  # seconds between looks at the memory
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A command's wall time in seconds and peak memory in GB (10^9 bytes)."""
+class CommandCost:
+    """A CommandCost is a command's wall time in seconds and peak memory in GB (10^9 bytes)."""
 
     seconds: float
     gb: float
 
 
-def command(*words: str) -> Measured:
-    """Run a `butaca` command to its end.
+def command(*words: str) -> CommandCost:
+    """Runs a `butaca` command to its end.
 
     Memory is the proportional set size of the command and its children, added up, at its highest: pages
     that processes share count once.
@@ -50,7 +50,7 @@ def command(*words: str) -> Measured:
         watch.join()
     if process.returncode:
         raise BenchmarkError(f"butaca {' '.join(words[:2])} failed. It said:\n{said[-2000:]}")
-    return Measured(seconds, peak[0] / 1e9)
+    return CommandCost(seconds, peak[0] / 1e9)
 
 
 def _watch(pid: int, peak: list[int]) -> None:
@@ -84,13 +84,13 @@ def _bytes(pid: int) -> int:
 
 
 def facts(folder: Path) -> dict[str, int]:
-    """Counts of a grown folder."""
+    """Returns the counts of a grown folder."""
     manifest = json.loads((folder / "manifest.json").read_text())
     return {name: manifest[name] for name in ("users", "items", "interactions")}
 
 
-def counts(folder: Path, key: str, n: int) -> Ints:
-    """Interactions of each user or item of a grown folder, [n]."""
+def counts(folder: Path, key: str, *, n: int) -> Ints:
+    """Returns the interactions of each user or item of a grown folder, [n]."""
     pattern = str(folder / "interactions" / "*.parquet")
     with duckdb.connect() as con:
         con.execute(f"FROM '{pattern}' SELECT {key} - 1 AS code, count(*) AS n GROUP BY ALL")
@@ -101,13 +101,13 @@ def counts(folder: Path, key: str, n: int) -> Ints:
 
 
 def gini(of: Ints) -> float:
-    """0 where all have as much, 1 where one has all."""
+    """Returns 0 where all have as much, 1 where one has all."""
     x = np.sort(of)
     return float(1 + 1 / len(x) - 2 * (np.cumsum(x) / x.sum()).sum() / len(x))
 
 
 def plot(curves: dict[str, tuple[Ints, Ints]], path: Path) -> None:
-    """Each curve of the original beside the grown one's: rank as a share, count against the mean."""
+    """Draws each curve of the original beside the grown one's: rank as a share, count against the mean."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -127,7 +127,7 @@ def plot(curves: dict[str, tuple[Ints, Ints]], path: Path) -> None:
 
 
 def original(data: Dataset) -> tuple[Ints, Ints]:
-    """Interactions of each item and of each user."""
+    """Returns the interactions of each item and of each user."""
     return (
         np.bincount(data.item, minlength=len(data.items)).astype(np.int64),
         np.bincount(data.user, minlength=len(data.users)).astype(np.int64),

@@ -1,4 +1,4 @@
-"""How cost grows with users, items and interactions: `python -m benchmarks.scale.growth [--small]`.
+"""This benchmark says how cost grows with users, items and interactions: `python -m benchmarks.scale.growth`.
 
 Along each axis four sizes, each twice the last, the other two axes held or growing as they must: more users
 bring their interactions, more items share the same ones, more interactions of the same users and items are a
@@ -33,7 +33,7 @@ from rich.table import Table
 from benchmarks.child import child_environment
 from benchmarks.command import run
 from benchmarks.environment import BenchmarkError
-from benchmarks.shapes.fits import markdown, write_section
+from benchmarks.pages import markdown, write_section
 from butaca import Recommender
 from butaca.data.fractal import Growth, grow
 from butaca.data.histories import Histories
@@ -62,7 +62,7 @@ OTHER, COLD = 10**9, 60  # bytes read before a cold query, and how many of these
 
 @dataclass(frozen=True)
 class Point:
-    """One size and what it costs."""
+    """A Point is one size and what it costs."""
 
     axis: str
     size: int
@@ -70,7 +70,7 @@ class Point:
 
 
 def one(folder: Path) -> dict[str, float]:
-    """What the data in a folder cost."""
+    """Returns what the data in a folder cost."""
     data = Prepared.open(folder)
     train = data.dataset("train")
     recipe = replace(DEFAULT.for_data(train), epochs=1, held_out=0)
@@ -118,20 +118,20 @@ def one(folder: Path) -> dict[str, float]:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Returns how long a call takes."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
 def peak_bytes() -> int:
-    """This process's own peak memory: `ru_maxrss` would be the starting process's where that was larger."""
+    """Returns this process's own peak memory: `ru_maxrss` may be that of the process that started it."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
 
 
 def child(folder: Path) -> dict[str, float]:
-    """`one` in a process of its own."""
+    """Runs `one` in a process of its own."""
     line = [sys.executable, "-m", "benchmarks.scale.growth", "--one", str(folder)]
     done = subprocess.run(line, capture_output=True, text=True, env=child_environment())
     if done.returncode:
@@ -141,7 +141,7 @@ def child(folder: Path) -> dict[str, float]:
 
 
 def measure(progress: Console, small: bool) -> list[Point]:
-    """All points, axis by axis."""
+    """Returns all points, axis by axis."""
     ml = load_movielens("100k")
     settings = Preparing(test_share=0.1)
     points: list[Point] = []
@@ -175,7 +175,7 @@ def measure(progress: Console, small: bool) -> list[Point]:
 
 
 def exponents(points: Sequence[Point]) -> dict[str, dict[str, float]]:
-    """Slopes of log cost over log size, by axis and cost."""
+    """Returns slopes of log cost over log size, by axis and cost."""
     out: dict[str, dict[str, float]] = {}
     for axis in dict.fromkeys(p.axis for p in points):
         mine = [p for p in points if p.axis == axis]
@@ -188,13 +188,13 @@ def exponents(points: Sequence[Point]) -> dict[str, dict[str, float]]:
 
 
 def table(points: Sequence[Point]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Header and rows, the exponents after each axis."""
+    """Returns header and rows, the exponents after each axis."""
     rows: list[Sequence[str]] = []
     for axis, slopes in exponents(points).items():
         for p in points:
             if p.axis == axis:
-                told = (f"{p.costs[c]:.0f}" if c.endswith("_us") else f"{p.costs[c]:.2f}" for c in COSTS)
-                rows.append((axis, f"{p.size:,}", *told))
+                costs = (f"{p.costs[c]:.0f}" if c.endswith("_us") else f"{p.costs[c]:.2f}" for c in COSTS)
+                rows.append((axis, f"{p.size:,}", *costs))
         rows.append((axis, "exponent", *(f"{slopes[cost]:.2f}" for cost in COSTS)))
     return ("axis", "size", *COSTS.values()), rows
 
@@ -210,7 +210,7 @@ def show(console: Console, points: list[Point]) -> None:
 
 
 def plot(points: Sequence[Point], path: Path) -> None:
-    """A panel for each axis; costs in parts of that of the smallest size, linear growth dotted."""
+    """Draws a panel for each axis: costs in parts of the smallest size's, linear growth dotted."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -263,10 +263,10 @@ def main() -> int:
         if not asked.small:
             plot(points, PLOT)
         if asked.markdown is not None:
-            write_section(asked.markdown, "scale-growth", markdown(*table(points)))
+            write_section(asked.markdown, "scale-growth", text=markdown(*table(points)))
         return points
 
-    return run(measured, show, as_json, asked.out)
+    return run(measured, show, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Lists over a million items: exact against one read of the vectors, approximate against exact.
+"""This benchmark times lists over a million items: exact beside one read, approximate beside exact.
 
     python -m benchmarks.scale.index [--small] [--markdown docs/large-catalogues.md]    --small: 200,000 items
 
@@ -38,17 +38,16 @@ from rich.table import Table
 
 from benchmarks.child import UNSET, run_child
 from benchmarks.command import run
-from benchmarks.notebook.figures import cpu
-from benchmarks.shapes.fits import markdown, write_section
-from butaca import load_movielens, recipe
+from benchmarks.machine import cpu
+from benchmarks.pages import markdown, write_section
+from benchmarks.scale.vectors import DIMENSIONS, JUDGED, VectorSet, random, trained
 from butaca.index.approximate import ApproximateIndex
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index
-from butaca.recommend.recommender import Recommender
 from butaca.types import Floats
 
-N, SMALL, DIMENSIONS, K = 1_000_000, 200_000, 64, 100
-JUDGED, EXCLUDED, BATCH = 200, 300, 64
+N, SMALL, K = 1_000_000, 200_000, 100
+EXCLUDED, BATCH = 300, 64
 ROUNDS, SMALL_ROUNDS = 8, 4
 
 #: Seconds of each case in a turn, untimed and timed: after a product OpenBLAS's threads spin for tens of
@@ -57,17 +56,8 @@ UNTIMED, TIMED = 0.15, 0.3
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """Vectors [N, d], their bias [N] or None, and queries [Q, d]."""
-
-    vectors: Floats
-    bias: Floats | None
-    queries: Floats
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Of one catalogue.
+class IndexFigures:
+    """An IndexFigures holds what was measured of one catalogue.
 
     Attributes:
         ms: median milliseconds of a list of 100, by case; least: the least.
@@ -86,74 +76,45 @@ class Measured:
 
     @property
     def read_once(self) -> float:
-        """Milliseconds of the quickest plain read."""
+        """Returns milliseconds of the quickest plain read."""
         return min(value for name, value in self.ms.items() if name.startswith("read"))
 
     @property
     def read_once_ratio(self) -> float:
-        """Exact over the quickest plain read."""
+        """Returns exact over the quickest plain read."""
         return self.ms["exact"] / self.read_once
 
     @property
     def undisturbed_ratio(self) -> float:
-        """The same of the least times, which other work on the machine disturbs less."""
+        """Returns that ratio of the least times, which other work on the machine disturbs less."""
         return self.least["exact"] / min(v for name, v in self.least.items() if name.startswith("read"))
 
     @property
     def ann_time_ratio(self) -> float:
-        """Approximate over exact."""
+        """Returns approximate over exact."""
         return self.ms["approximate"] / self.ms["exact"]
 
 
 @dataclass(frozen=True)
-class Results:
-    """By catalogue; and how busy the machine was, runnable processes as the system counts them."""
+class IndexResults:
+    """An IndexResults holds the figures by catalogue, and how busy the machine was (load averages)."""
 
     n: int
     rounds: int
     load: tuple[float, float]
-    found: Mapping[str, Measured]
+    found: Mapping[str, IndexFigures]
 
 
-def trained(n: int, seed: int = 0) -> Catalogue:
-    """A small catalogue's vectors, grown."""
-    data = load_movielens("100k")
-    towers, _ = recipe("default").for_data(data).fit(data)
-    model = Recommender.build(towers, data)
-    leading = np.linalg.svd(model.item_vectors, full_matrices=False)[2][:DIMENSIONS].T
-    titles, users = model.item_vectors @ leading, model.user_vectors[:-1] @ leading
-    bias = np.zeros(len(titles), np.float32) if model.item_bias is None else model.item_bias
-    squares = np.sum(titles**2, axis=1)
-    apart = squares[:, None] + squares - 2 * titles @ titles.T
-    np.fill_diagonal(apart, np.inf)
-    nearest = np.sqrt(np.maximum(apart.min(axis=1), 0))
-    rng = np.random.default_rng(seed)
-    of = np.arange(n) % len(titles)
-    vectors = rng.standard_normal((n, titles.shape[1]), dtype=np.float32)
-    vectors *= (nearest[of] / np.sqrt(titles.shape[1])).astype(np.float32)[:, None]
-    vectors += titles[of]
-    grown = bias[of] + rng.standard_normal(n, dtype=np.float32) * np.float32(bias.std() / 10)
-    queries = users[rng.permutation(len(users))[:JUDGED]]
-    return Catalogue(vectors, grown.astype(np.float32), np.ascontiguousarray(queries, np.float32))
-
-
-def random(n: int, seed: int = 0) -> Catalogue:
-    """No structure."""
-    rng = np.random.default_rng(seed)
-    vectors = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
-    return Catalogue(vectors, None, rng.standard_normal((JUDGED, DIMENSIONS), dtype=np.float32))
-
-
-def measure(progress: Console, n: int, rounds: int) -> Results:
+def measure(progress: Console, n: int, *, rounds: int) -> IndexResults:
     before = os.getloadavg()[0]
     found = {}
     for name, make in (("trained", trained), ("random", random)):
         progress.print(f"{n:,} items, {name}")
         found[name] = measured(make(n), rounds)
-    return Results(n, rounds, (before, os.getloadavg()[0]), found)
+    return IndexResults(n, rounds, (before, os.getloadavg()[0]), found)
 
 
-def measured(data: Catalogue, rounds: int) -> Measured:
+def measured(data: VectorSet, rounds: int) -> IndexFigures:
     rng = np.random.default_rng(1)
     n, queries = len(data.vectors), data.queries
     exact = ExactIndex(data.vectors, data.bias)
@@ -194,7 +155,7 @@ def measured(data: Catalogue, rounds: int) -> Measured:
     scale = {name: 1000 / (BATCH if name.endswith("at once") else 1) for name in cases}
     ms = {name: scale[name] * float(np.median(taken)) for name, taken in times.items()}
     least = {name: scale[name] * min(taken) for name, taken in times.items()}
-    return Measured(ms, least, recall, worst, approximate, build_s)
+    return IndexFigures(ms, least, recall, worst, approximate, build_s)
 
 
 def _one(index: Index, queries: Floats, out: Any, allowed: Any, row: int) -> object:
@@ -208,7 +169,7 @@ def _many(index: Index, queries: Floats, _: int) -> object:
 
 
 def reads(flat: Floats, pool: ThreadPoolExecutor) -> dict[str, Callable[[int], object]]:
-    """Plain reads of all of these numbers."""
+    """Returns plain reads of all of these numbers."""
     half = len(flat) // 2
     halves = flat[:half], flat[half:]
 
@@ -223,8 +184,8 @@ def reads(flat: Floats, pool: ThreadPoolExecutor) -> dict[str, Callable[[int], o
     }
 
 
-def rows(found: Results) -> list[list[str]]:
-    """A table's, by case; the first row of ratios is what is asked for."""
+def rows(found: IndexResults) -> list[list[str]]:
+    """Returns the rows of a table, by case; the first row of ratios is what is asked for."""
     both = list(found.found.values())
     lines = [[name, *(f"{m.ms[name]:.2f} ms" for m in both)] for name in both[0].ms]
     lines.append(["exact / quickest read", *(f"**{m.read_once_ratio:.2f}**" for m in both)])
@@ -238,11 +199,11 @@ def rows(found: Results) -> list[list[str]]:
     return lines
 
 
-def _recall(m: Measured, name: str) -> str:
+def _recall(m: IndexFigures, name: str) -> str:
     return f"{m.recall[name]:.4f}" + ("" if m.approximate[name] else ", and says that it is exact")
 
 
-def show(console: Console, found: Results) -> None:
+def show(console: Console, found: IndexResults) -> None:
     table = Table(title=f"{found.n:,} items, {DIMENSIONS} dimensions, top {K}, one query unless said")
     table.add_column("")
     for name in found.found:
@@ -253,8 +214,8 @@ def show(console: Console, found: Results) -> None:
     console.print(f"Load average {found.load[0]:.1f} at the start, {found.load[1]:.1f} at the end")
 
 
-def section(found: Results) -> str:
-    """The page's part."""
+def section(found: IndexResults) -> str:
+    """Returns the page's section."""
     text = (
         f"{found.n:,} items, {DIMENSIONS} dimensions, top {K}; one query unless said, then each one's share. "
         f"Filters come with {EXCLUDED} exclusions. Medians of {found.rounds} turns on {os.cpu_count()} cores "
@@ -264,7 +225,7 @@ def section(found: Results) -> str:
     return text + markdown(["", *found.found], rows(found))
 
 
-def as_json(found: Results) -> dict[str, Any]:
+def as_json(found: IndexResults) -> dict[str, Any]:
     main = found.found["trained"]
     return {
         "read_once_ratio": round(main.read_once_ratio, 3),
@@ -274,15 +235,15 @@ def as_json(found: Results) -> dict[str, Any]:
     }
 
 
-def from_json(line: Mapping[str, Any]) -> Results:
-    """What `as_json` was made of."""
+def from_json(line: Mapping[str, Any]) -> IndexResults:
+    """Returns the results that `as_json` wrote."""
     index = line["index"]
-    found = {name: Measured(**m) for name, m in index["found"].items()}
-    return Results(index["n"], index["rounds"], tuple(index["load"]), found)
+    found = {name: IndexFigures(**m) for name, m in index["found"].items()}
+    return IndexResults(index["n"], index["rounds"], tuple(index["load"]), found)
 
 
-def in_a_child(small: bool) -> Results:
-    """Measured in a process of its own, with the BLAS that numpy chooses.
+def in_a_child(small: bool) -> IndexResults:
+    """Measures in a process of its own, with the BLAS that numpy chooses.
 
     Raises:
         BenchmarkError: it failed.
@@ -302,11 +263,11 @@ def main() -> int:
         os.execve(sys.executable, sys.orig_argv, kept)
     n, rounds = (SMALL, SMALL_ROUNDS) if asked.small else (N, ROUNDS)
 
-    def shown(console: Console, found: Results) -> None:
+    def shown(console: Console, found: IndexResults) -> None:
         show(console, found)
-        write_section(asked.markdown, "index", section(found))
+        write_section(asked.markdown, "index", text=section(found))
 
-    return run(lambda progress: measure(progress, n, rounds), shown, as_json, asked.out)
+    return run(lambda progress: measure(progress, n, rounds=rounds), shown, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training by 1, 2 and 4 processes on Ray: seconds a step, and bytes that a process sends for it.
+"""This benchmark trains by 1, 2 and 4 processes on Ray: seconds a step, and bytes that a process sends.
 
     python -m benchmarks.scale.ray_training PREPARED [PREPARED ...] [--steps 12] [--workers 1 2 4]
 
@@ -32,8 +32,8 @@ from butaca.scale.ray_worker import Job, Worker
 from butaca.scale.traffic import bytes_sent
 
 
-class Measured(Worker):
-    """Takes `every_steps` steps, and writes what they took to the file `checkpoint`."""
+class TimedWorker(Worker):
+    """A TimedWorker takes `every_steps` steps, and writes what they took to the file `checkpoint`."""
 
     def _fit(self, train: Dataset, resume: bool) -> int:
         import jax
@@ -46,7 +46,7 @@ class Measured(Worker):
         class Enough(Exception):  # noqa: N818
             pass
 
-        class Mark(Callback):
+        class StepClock(Callback):
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
                 jax.block_until_ready((vars(self.run)["towers"], logs))  # type: ignore[no-untyped-call]
                 marks.append((time.perf_counter(), time.process_time(), bytes_sent()))
@@ -54,7 +54,7 @@ class Measured(Worker):
                     raise Enough
 
         with suppress(Enough):
-            self.job.recipe.fit(train, [Mark()])
+            self.job.recipe.fit(train, [StepClock()])
         pairs = list(pairwise(marks))[1:]
         found = {
             "step_s": median(b[0] - a[0] for a, b in pairs),
@@ -67,7 +67,7 @@ class Measured(Worker):
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prepared", nargs="+")
     parser.add_argument("--steps", type=int, default=12)
@@ -84,7 +84,7 @@ def main() -> None:
                 job = Job(
                     str(prepared.folder.resolve()), prepared.digest, recipe, str(out), args.steps, workers
                 )
-                run(job, Patience(attempts=1), progress=lambda _: None, worker=Measured)
+                run(job, Patience(attempts=1), progress=lambda _: None, worker=TimedWorker)
                 row = {"data": prepared.folder.name, "interactions": len(data), "users": len(data.users)}
                 row |= {"items": len(data.items), "workers": workers, "dim": recipe.model.dim}
                 rows.append(row | json.loads(out.read_text(encoding="utf-8")))

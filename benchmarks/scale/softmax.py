@@ -1,4 +1,4 @@
-"""Where a sampled softmax beats the full one: `python -m benchmarks.scale.softmax [--small]`.
+"""This benchmark finds where a sampled softmax beats the full one: `python -m benchmarks.scale.softmax`.
 
 MovieLens 100K grown to some users and to catalogues of several sizes, the interactions nearly the same. The
 default recipe trains on each with the full softmax and with draws, from the same spectral start; after each
@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.command import run
-from benchmarks.scale.training import Curve, Judge, K, Watch
-from benchmarks.shapes.fits import markdown, write_section
+from benchmarks.pages import markdown, write_section
+from benchmarks.scale.watch import Curve, Judge, K, Watch
 from butaca.data.fractal import Growth, grow
 from butaca.data.movielens import load_movielens
 from butaca.recipes import DEFAULT
@@ -39,7 +39,7 @@ SOFTMAXES = (("full", None, 3), ("8,192 draws", 8192, 8))
 
 @dataclass(frozen=True)
 class Line:
-    """One catalogue and one softmax."""
+    """A Line is the curve of one catalogue and one softmax."""
 
     items: int
     interactions: int
@@ -49,16 +49,16 @@ class Line:
 
 
 class Epochs(Watch):
-    """Snapshots after epochs alone."""
+    """An Epochs takes snapshots after epochs alone."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """None after a step."""
+        """Takes no snapshot after a step."""
 
 
 def one(
-    data: Prepared, draws: int | None, epochs: int, judge: Judge, progress: Console
+    data: Prepared, draws: int | None, *, epochs: int, judge: Judge, progress: Console
 ) -> tuple[float, Curve]:
-    """Recall at the start, and the curve over the epochs from there."""
+    """Returns the recall at the start, and the curve over the epochs from there."""
     train = data.dataset("train")
     recipe = replace(DEFAULT.for_data(train), held_out=0)
     choice: dict[str, Any] = (
@@ -66,7 +66,7 @@ def one(
     )
     recipe = replace(recipe, model=replace(recipe.model, cold_features=(), **choice))
     model = recipe.build()
-    watch = Epochs(judge, model, progress)
+    watch = Epochs(judge, model, progress=progress)
     model.fit(
         train, epochs, batch_size=recipe.batch_size, optimizer=recipe.make_optimizer(), callbacks=[watch]
     )
@@ -75,7 +75,7 @@ def one(
 
 
 def measure(progress: Console, small: bool) -> list[Line]:
-    """All catalogues, smallest first."""
+    """Measures all catalogues, smallest first."""
     ml, lines = load_movielens("100k"), []
     for users, items in SMALL if small else SIZES:
         with tempfile.TemporaryDirectory(prefix="butaca-softmax-") as name:
@@ -86,19 +86,19 @@ def measure(progress: Console, small: bool) -> list[Line]:
             judge = Judge.of(data, 1000)
             for title, draws, epochs in SOFTMAXES:
                 progress.print(f"{data.n_items:,} items, {title}")
-                start, curve = one(data, draws, epochs, judge, progress)
+                start, curve = one(data, draws, epochs=epochs, judge=judge, progress=progress)
                 lines.append(Line(data.n_items, len(data.train), title, start, curve))
     return lines
 
 
 def table(lines: Sequence[Line]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Header and rows."""
+    """Returns header and rows."""
     rows: list[Sequence[str]] = []
     for line in lines:
         seconds, recall = line.curve.seconds, line.curve.recall
         epoch = (seconds[-1] - seconds[0]) / max(len(seconds) - 1, 1)
-        told = [f"{recall[i]:.4f} ({seconds[i]:.1f})" if i < len(seconds) else "" for i in (0, 1, 2, 3, 7)]
-        rows.append((f"{line.items:,}", line.softmax, f"{epoch:.1f}", f"{line.start:.4f}", *told))
+        curve = [f"{recall[i]:.4f} ({seconds[i]:.1f})" if i < len(seconds) else "" for i in (0, 1, 2, 3, 7)]
+        rows.append((f"{line.items:,}", line.softmax, f"{epoch:.1f}", f"{line.start:.4f}", *curve))
     after = (f"after {n} (s)" for n in (1, 2, 3, 4, 8))
     return ("items", "softmax", "an epoch, s", f"Recall@{K} at the start", *after), rows
 
@@ -141,10 +141,10 @@ def main() -> int:
     def measured(progress: Console) -> list[Line]:
         lines = measure(progress, asked.small)
         if asked.markdown is not None:
-            write_section(asked.markdown, "scale-softmax", markdown(*table(lines)))
+            write_section(asked.markdown, "scale-softmax", text=markdown(*table(lines)))
         return lines
 
-    return run(measured, show, as_json, asked.out)
+    return run(measured, show, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

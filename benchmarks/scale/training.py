@@ -1,4 +1,4 @@
-"""Training from the disk at 25 million interactions: its rate, its memory, and quality against time.
+"""This benchmark trains from the disk at 25 million interactions: rate, memory, and quality against time.
 
     python -m benchmarks.scale.training PREPARED [--markdown docs/scale.md]
 
@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,158 +37,19 @@ from rich.table import Table
 from benchmarks.child import child_environment
 from benchmarks.command import run
 from benchmarks.environment import PEERS, BenchmarkError
-from benchmarks.scale.data import Measured, command
-from benchmarks.shapes.fits import markdown, write_section
-from butaca.data.dataset import Dataset
-from butaca.data.histories import Histories
-from butaca.evaluate.protocol import evaluate_scorer
+from benchmarks.pages import markdown, write_section
+from benchmarks.scale.data import CommandCost, command
+from benchmarks.scale.watch import Curve, Judge, K, Watch
 from butaca.recipes import DEFAULT
 from butaca.scale.prepared import Prepared
-from butaca.train.callbacks import Callback
-from butaca.train.loop import TrainingRun
-from butaca.train.vectors import Vectors, answering_vectors
-from butaca.two_tower import TwoTower
-from butaca.types import Codes, Floats
 
 SCRIPT = Path(__file__).parents[1] / "peers" / "scale_peers.py"
 PLOT = Path(__file__).parents[2] / "docs" / "scale-quality.png"
 JUDGED = 10_000  # users, of whom judging is timed
-SNAPSHOTS = (0, 1, 2, 5, 10, 20, 40, 70, 100)  # steps of the first epoch; then once an epoch
-K = 20
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A model's seconds and Recall@20, snapshot by snapshot."""
-
-    seconds: list[float]
-    recall: list[float]
-
-    def reaches(self, goal: float) -> float | None:
-        """Seconds of the first snapshot at or above it."""
-        return next((s for s, r in zip(self.seconds, self.recall, strict=True) if r >= goal), None)
-
-
-@dataclass(frozen=True)
-class Judge:
-    """Recall@20 of some users, for any scores by user code."""
-
-    users: Codes
-    test: Dataset
-    seen: Histories
-
-    @classmethod
-    def of(cls, data: Prepared, n_users: int) -> Judge:
-        """A draw of users who test."""
-        side = data.test
-        able = np.flatnonzero(np.diff(side.start))
-        users = np.sort(np.random.default_rng(1).permutation(able)[:n_users]).astype(np.int32)
-        rows = np.concatenate([np.arange(side.start[u], side.start[u + 1]) for u in users])
-        test = data.dataset("test").take(rows)
-        return cls(users, test, Histories.of(data.dataset("train")))
-
-    def __call__(self, queries: Floats, items: Floats, bias: Floats | None = None) -> float:
-        """Of the users' query vectors [len(users), d] and all candidates [N, d]."""
-        scorer = _Products(self.users, queries, items, bias)
-        return evaluate_scorer(scorer, self.test, seen=self.seen).metric("recall", K)
-
-    def seconds(self, queries: Floats, items: Floats, bias: Floats | None) -> float:
-        """How long it takes, lists of 100 included."""
-        began = time.perf_counter()
-        evaluate_scorer(_Products(self.users, queries, items, bias), self.test, seen=self.seen, lists=100)
-        return time.perf_counter() - began
-
-    def own(self) -> Histories:
-        """The users' histories, in their order."""
-        rows, at = self.seen.rows(self.users)
-        start = np.append(0, np.cumsum(np.bincount(rows, minlength=len(self.users))))
-        time_ = None if self.seen.time is None else np.asarray(self.seen.time[at])
-        value = None if self.seen.value is None else np.asarray(self.seen.value[at])
-        return Histories(np.asarray(self.seen.items[at]), start, value, time_)
-
-
-@dataclass(frozen=True)
-class _Products:
-    users: Codes
-    queries: Floats
-    items: Floats
-    bias: Floats | None
-
-    @property
-    def n_items(self) -> int:
-        return len(self.items)
-
-    def score(self, users: Codes) -> Floats:
-        """[B] -> [B, N]."""
-        scores: Floats = self.queries[np.searchsorted(self.users, users)] @ self.items.T
-        return scores if self.bias is None else scores + self.bias
-
-
-class Watch(Callback):
-    """Takes snapshots beside the clock, and the time of each step."""
-
-    def __init__(self, judge: Judge, model: TwoTower, progress: Console) -> None:
-        self.judge, self.model, self.progress = judge, model, progress
-        self.own = judge.own()
-        self.curve = Curve([], [])
-        self.steps: list[float] = []
-        self.epochs: list[int] = []
-        self._epoch = 0
-        self.began = time.perf_counter()
-        self._paused = 0.0
-
-    @property
-    def training(self) -> TrainingRun:
-        """The run that is watched."""
-        return cast(TrainingRun, self.run)
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """The spectral start is there."""
-        self.spectral = self._now()
-        self._snapshot()
-        self._last = self._now()
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Which epoch it is."""
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """A step, and a snapshot after some."""
-        jax.block_until_ready(logs["loss"])  # type: ignore[no-untyped-call]
-        self.steps.append(self._now() - self._last)
-        if self._epoch == 0 and batch + 1 in SNAPSHOTS:
-            self._snapshot()
-        self._last = self._now()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """A snapshot."""
-        self._snapshot()
-        self._last = self._now()
-
-    def _now(self) -> float:
-        return time.perf_counter() - self.began - self._paused
-
-    def vectors(self, histories: Histories) -> Vectors:
-        """The model as it is now, over these histories."""
-        fitted = self.model._fitted
-        assert fitted is not None
-        return answering_vectors(
-            self.model.settings, self.training.towers, features=self.training.features, seen=histories,
-            n_items=len(fitted.items), bins=fitted.bins, spectrum=fitted.spectrum,
-        )  # fmt: skip
-
-    def _snapshot(self) -> None:
-        jax.block_until_ready(self.training.towers)  # type: ignore[no-untyped-call]
-        now, paused = self._now(), time.perf_counter()
-        vectors = self.vectors(self.own)
-        self.curve.seconds.append(round(now, 2))
-        self.curve.recall.append(self.judge(vectors.users[:-1], vectors.items, vectors.bias))
-        self.progress.print(f"  {now:6.1f} s  Recall@{K} {self.curve.recall[-1]:.4f}")
-        self._paused += time.perf_counter() - paused
 
 
 def peak_rate() -> float:
-    """This machine's best rate of a large matrix product, in operations a second: numpy's or JAX's."""
+    """Returns this machine's best rate of a large matrix product, operations a second: numpy's or JAX's."""
     n = 3072
     x = np.random.default_rng(0).random((n, n), dtype=np.float32)
     y, product = jnp.asarray(x), jax.jit(lambda a: a @ a)
@@ -202,8 +63,8 @@ def peak_rate() -> float:
 
 
 @dataclass(frozen=True)
-class Results:
-    """What was measured."""
+class TrainingResults:
+    """A TrainingResults holds what was measured."""
 
     sizes: dict[str, int]
     ours: Curve
@@ -217,16 +78,16 @@ class Results:
     dim: int
     peak: float
     judging: float
-    fit: Measured | None
+    fit: CommandCost | None
 
     @property
     def rate(self) -> float:
-        """Useful operations a second of a training step: three products of queries, items and dimensions."""
+        """Returns useful operations a second of a step: three products of queries, items and dimensions."""
         return 6.0 * self.queries * self.slots * self.dim / self.step
 
 
-def peer(which: str, prepared: Path, judge: Judge, progress: Console) -> Curve:
-    """A peer's curve, judged here."""
+def peer(which: str, prepared: Path, *, judge: Judge, progress: Console) -> Curve:
+    """Returns a peer's curve, judged here."""
     with tempfile.TemporaryDirectory(prefix="butaca-scale-") as folder:
         line = [str(PEERS.python(progress)), "-I", str(SCRIPT), which, str(prepared), folder]
         env = child_environment() | {"OPENBLAS_NUM_THREADS": "1"}
@@ -242,8 +103,8 @@ def peer(which: str, prepared: Path, judge: Judge, progress: Console) -> Curve:
     return Curve(seconds, recall)
 
 
-def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> Results:
-    """Everything, one after another on an otherwise idle machine."""
+def measure(prepared: Path, n_users: int, *, with_fit: bool, progress: Console) -> TrainingResults:
+    """Measures everything, one after another on an otherwise idle machine."""
     os.environ.pop("OPENBLAS_CORETYPE", None)
     os.environ.pop("OPENBLAS_L2_SIZE", None)
     fit = None
@@ -254,16 +115,16 @@ def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> 
     data = Prepared.open(prepared)
     judge = Judge.of(data, n_users)
     progress.print("implicit's ALS")
-    als = peer("als", prepared, judge, progress)
+    als = peer("als", prepared, judge=judge, progress=progress)
     progress.print("irspack's iALS")
-    ials = peer("ials", prepared, judge, progress)
+    ials = peer("ials", prepared, judge=judge, progress=progress)
     progress.print("the default recipe")
     peak = peak_rate()
     train = data.dataset("train")
     recipe = replace(DEFAULT.for_data(train), held_out=0)
     recipe = replace(recipe, model=replace(recipe.model, cold_features=()))
     model = recipe.build()
-    watch = Watch(judge, model, progress)
+    watch = Watch(judge, model, progress=progress)
     watch.began = time.perf_counter()
     model.fit(
         train,
@@ -276,7 +137,7 @@ def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> 
     many = Judge.of(data, JUDGED)
     vectors = watch.vectors(many.own())
     counts = np.bincount(train.item, minlength=data.n_items).astype(np.float32)
-    return Results(
+    return TrainingResults(
         {"interactions": len(data.train) + len(data.test), "users": data.n_users, "items": data.n_items},
         watch.curve,
         als,
@@ -288,13 +149,13 @@ def measure(prepared: Path, n_users: int, with_fit: bool, progress: Console) -> 
         data.n_items,
         recipe.model.dim,
         peak,
-        many.seconds(vectors.users[:-1], vectors.items, vectors.bias),
+        many.seconds(vectors.users[:-1], vectors.items, bias=vectors.bias),
         fit,
     )
 
 
-def plot(found: Results, path: Path) -> None:
-    """Recall against seconds."""
+def plot(found: TrainingResults, path: Path) -> None:
+    """Draws recall against seconds."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -311,8 +172,8 @@ def plot(found: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def table(found: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Header and rows."""
+def table(found: TrainingResults) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Returns header and rows."""
     goal = found.als.recall[-1]
     rows: list[Sequence[str]] = []
     for name, curve in (("butaca", found.ours), ("implicit ALS", found.als), ("irspack iALS", found.ials)):
@@ -330,7 +191,7 @@ def table(found: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
     return ("", f"seconds to {goal:.4f}", f"Recall@{K} at the end", "seconds in all", "best"), rows
 
 
-def show(console: Console, found: Results) -> None:
+def show(console: Console, found: TrainingResults) -> None:
     header, rows = table(found)
     out = Table(title="{interactions:,} interactions, {users:,} users, {items:,} items".format(**found.sizes))
     for name in header:
@@ -345,7 +206,7 @@ def show(console: Console, found: Results) -> None:
     )
 
 
-def as_json(found: Results) -> dict[str, Any]:
+def as_json(found: TrainingResults) -> dict[str, Any]:
     reached = found.ours.reaches(found.als.recall[-1])
     return {
         "als_time_ratio": None if reached is None else round(reached / found.als.seconds[-1], 3),
@@ -378,15 +239,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="also write the line of JSON here")
     asked = parser.parse_args()
 
-    def measured(progress: Console) -> Results:
-        found = measure(asked.prepared, asked.users, not asked.no_fit, progress)
+    def measured(progress: Console) -> TrainingResults:
+        found = measure(asked.prepared, asked.users, with_fit=not asked.no_fit, progress=progress)
         if asked.plot:
             plot(found, PLOT)
         if asked.markdown is not None:
-            write_section(asked.markdown, "scale-training", markdown(*table(found)))
+            write_section(asked.markdown, "scale-training", text=markdown(*table(found)))
         return found
 
-    return run(measured, show, as_json, asked.out)
+    return run(measured, show, as_json=as_json, out=asked.out)
 
 
 if __name__ == "__main__":

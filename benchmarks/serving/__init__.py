@@ -1,1 +1,1 @@
-"""The service under load."""
+"""This package measures the service under load."""

@@ -1,4 +1,4 @@
-"""How fast the service answers: `python -m benchmarks.serving` (`make bench-serve`), on loopback.
+"""This benchmark says how fast the service answers, on loopback: `python -m benchmarks.serving`.
 
 The service has one core, the load generator the other. In turn, three times: POST /v1/recommend of random
 users of MovieLens 100K (1,664 titles, seen ones left out) as fast as the service takes it; the same route
@@ -30,9 +30,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.notebook.figures import cpu
-from benchmarks.serving.load import Outcome, closed, opened, request
-from benchmarks.shapes.fits import markdown, write_section
+from benchmarks.machine import cpu
+from benchmarks.pages import markdown, write_section
+from benchmarks.serving.load import LoadResults, closed, opened, request
 from butaca import ExactIndex, Recommender
 
 #: Required: answers a second on one core, and the time within which 99 of 100 come at that rate.
@@ -71,37 +71,42 @@ def main() -> int:
             server(folder, server_core, stub=False) as real,
             server(folder, server_core, stub=True) as stubbed,
         ):
-            runs: dict[str, list[Outcome]] = {"rps": [], "stub_rps": [], "explained_rps": []}
+            runs: dict[str, list[LoadResults]] = {"rps": [], "stub_rps": [], "explained_rps": []}
             for _ in range(args.rounds):
                 for key, at, asked in (
                     ("rps", real, messages),
                     ("stub_rps", stubbed, messages),
                     ("explained_rps", real, explained),
                 ):
-                    asyncio.run(closed(at.port, asked, CONNECTIONS, min(1.0, args.seconds)))  # warm
-                    runs[key].append(asyncio.run(closed(at.port, asked, CONNECTIONS, args.seconds)))
+                    asyncio.run(
+                        closed(at.port, asked, connections=CONNECTIONS, seconds=min(1.0, args.seconds))
+                    )  # warm
+                    runs[key].append(
+                        asyncio.run(closed(at.port, asked, connections=CONNECTIONS, seconds=args.seconds))
+                    )
             for key, found in runs.items():
                 figures[key] = round(median(o.rate for o in found))
                 assert all(set(o.statuses) == {200} for o in found), [o.statuses for o in found]
             figures["share"] = round(figures["rps"] / figures["stub_rps"], 3)
             steady = [
-                asyncio.run(opened(real.port, messages, RATE, args.seconds)) for _ in range(args.rounds)
+                asyncio.run(opened(real.port, messages, rate=RATE, seconds=args.seconds))
+                for _ in range(args.rounds)
             ]
             figures["p50_ms"] = round(median(o.quantile(0.5) for o in steady), 2)
             figures["p99_ms"] = round(median(o.quantile(0.99) for o in steady), 2)
             print_figures(figures)
-            figures |= overload(real, messages, figures["rps"], args.seconds)
+            figures |= overload(real, messages, rate=figures["rps"], seconds=args.seconds)
             if args.soak:
-                figures |= soak(real, messages, args.soak)
+                figures |= soak(real, messages, seconds=args.soak)
     verdict(figures)
     rows = [[key, f"{value:,}" if isinstance(value, int) else str(value)] for key, value in figures.items()]
-    write_section(args.markdown, "speed", f"On one core of {cpu()}.\n\n{markdown(['', ''], rows)}")
+    write_section(args.markdown, "speed", text=f"On one core of {cpu()}.\n\n{markdown(['', ''], rows)}")
     print(json.dumps(figures))
     return 0
 
 
 def explain(rng: random.Random) -> bytes:
-    """The page's request: a few films, reasons with them."""
+    """Makes the page's request: a few films, reasons with them."""
     history = rng.sample(FILMS, 3)
     return request("/v1/recommend", json.dumps({"history": history, "k": 12, "explain": True}).encode())
 
@@ -119,28 +124,28 @@ FILMS = [
 
 
 def cores() -> tuple[int, int]:
-    """One core for the service, another for the load where there are two."""
+    """Returns one core for the service, another for the load where there are two."""
     mine = sorted(os.sched_getaffinity(0))
     return mine[0], mine[-1]
 
 
 @dataclass
 class Server:
-    """A service of its own process."""
+    """A Server is a service in a process of its own."""
 
     port: int
     process: subprocess.Popen[str]
 
     @property
     def memory(self) -> float:
-        """Resident MB."""
+        """Returns resident MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 @contextmanager
-def server(folder: Path, core: int, stub: bool) -> Iterator[Server]:
-    """The service on one core, until the block ends."""
+def server(folder: Path, core: int, *, stub: bool) -> Iterator[Server]:
+    """Runs the service on one core until the block ends."""
     events = folder.parent / ("stub.db" if stub else "events.db")
     command = [sys.executable, "-m", "benchmarks.serving.process", str(core), str(folder), str(events)]
     command += ["stub"] if stub else []
@@ -155,7 +160,7 @@ def server(folder: Path, core: int, stub: bool) -> Iterator[Server]:
 
 
 def in_process(recommender: Recommender) -> dict[str, Any]:
-    """Times without HTTP: one user, a catalogue of 50,000, all users at once."""
+    """Returns times without HTTP: one user, a catalogue of 50,000, all users at once."""
     users = recommender.users.ids.values.tolist()
     rng = np.random.default_rng(0)
     big = ExactIndex(rng.normal(size=(50_000, 128)).astype(np.float32))
@@ -172,7 +177,7 @@ def in_process(recommender: Recommender) -> dict[str, Any]:
 
 
 def timed(call: Callable[[], Any], n: int) -> float:
-    """Median seconds of n calls."""
+    """Returns the median seconds of n calls."""
     call()
     times = []
     for _ in range(n):
@@ -182,10 +187,10 @@ def timed(call: Callable[[], Any], n: int) -> float:
     return median(times)
 
 
-def overload(real: Server, messages: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
-    """Twice what it can take: how much is answered, how much is shed, and whether it is well afterwards."""
-    out = asyncio.run(opened(real.port, messages, 2 * rate, seconds, connections=600))
-    after = asyncio.run(opened(real.port, messages, 200.0, 1.0))
+def overload(real: Server, messages: list[bytes], *, rate: float, seconds: float) -> dict[str, Any]:
+    """Sends twice what the service takes; returns how much is answered and shed, and how it is after."""
+    out = asyncio.run(opened(real.port, messages, rate=2 * rate, seconds=seconds, connections=600))
+    after = asyncio.run(opened(real.port, messages, rate=200.0, seconds=1.0))
     assert set(out.statuses) <= {200, 503}, out.statuses
     assert set(after.statuses) == {200}, after.statuses
     return {
@@ -195,11 +200,11 @@ def overload(real: Server, messages: list[bytes], rate: float, seconds: float) -
     }
 
 
-def soak(real: Server, messages: list[bytes], seconds: float) -> dict[str, Any]:
-    """Memory at steady load: after a tenth of the time, and at its end."""
-    asyncio.run(opened(real.port, messages, 800.0, seconds / 10))
+def soak(real: Server, messages: list[bytes], *, seconds: float) -> dict[str, Any]:
+    """Returns the memory at steady load: after a tenth of the time, and at its end."""
+    asyncio.run(opened(real.port, messages, rate=800.0, seconds=seconds / 10))
     before = real.memory
-    out = asyncio.run(opened(real.port, messages, 800.0, seconds * 9 / 10))
+    out = asyncio.run(opened(real.port, messages, rate=800.0, seconds=seconds * 9 / 10))
     assert set(out.statuses) == {200}, out.statuses
     return {
         "soak_s": round(seconds),
@@ -210,12 +215,12 @@ def soak(real: Server, messages: list[bytes], seconds: float) -> dict[str, Any]:
 
 
 def print_figures(figures: dict[str, Any]) -> None:
-    """So far."""
+    """Prints the figures so far."""
     print(" ".join(f"{key} {value}" for key, value in figures.items()), file=sys.stderr, flush=True)
 
 
 def verdict(figures: dict[str, Any]) -> None:
-    """Each target, met or not."""
+    """Prints each target, met or not."""
     for met, text in (
         (
             figures["rps"] >= RATE,

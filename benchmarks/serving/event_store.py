@@ -1,4 +1,4 @@
-"""Events a second, each call durable when it returns: group commit beside a commit for every call.
+"""This benchmark counts durable events a second: group commit beside a commit for every call.
 
     python -m benchmarks.serving.event_store                                    SQLite, in the working folder
     python tests/support/postgres.py python -m benchmarks.serving.event_store   and a PostgreSQL of one's own
@@ -25,17 +25,17 @@ SLICES, SECONDS = 9, 0.4
 
 
 def batch(size: int) -> list[Event]:
-    """New events of new ids."""
+    """Makes new events of new ids."""
     return [Event(uuid4().hex, f"user {n}", f"film {n}", time=1) for n in range(size)]
 
 
 def checked(events: list[Event]) -> list[Event]:
-    """What `add` does before it commits."""
+    """Checks events as `add` does before it commits."""
     return [checked_event(event) for event in events]
 
 
-def rate(add: Callable[[list[Event]], object], threads: int, size: int) -> float:
-    """Events a second, over one slice of time."""
+def rate(add: Callable[[list[Event]], object], threads: int, *, size: int) -> float:
+    """Returns events a second, over one slice of time."""
     counts, until = [0] * threads, time.perf_counter() + SECONDS
 
     def work(at: int) -> None:
@@ -53,7 +53,7 @@ def rate(add: Callable[[list[Event]], object], threads: int, size: int) -> float
 
 
 def micros(call: Callable[[], object], times: int = 2000) -> float:
-    """Microseconds a call."""
+    """Returns the microseconds of a call."""
     call()
     start = time.perf_counter()
     for _ in range(times):
@@ -69,8 +69,8 @@ def measure(address: str) -> None:
             for threads in (1, 16):
                 slices = [
                     (
-                        rate(lambda events: store._commit([checked(events)]), threads, size),
-                        rate(store.add, threads, size),
+                        rate(lambda events: store._commit([checked(events)]), threads, size=size),
+                        rate(store.add, threads, size=size),
                     )
                     for _ in range(SLICES)  # by turns: what else the machine does hits both
                 ]
@@ -92,7 +92,7 @@ def measure(address: str) -> None:
 
 
 def main() -> None:
-    """SQLite beside the working folder, then the addresses given."""
+    """Measures SQLite beside the working folder, then the addresses given."""
     with tempfile.TemporaryDirectory(dir=".", prefix="event-store-") as folder:  # a disk, not a tmpfs
         for address in (str(Path(folder) / "events.db"), *sys.argv[1:]):
             measure(address)

@@ -1,4 +1,4 @@
-"""What the notebook's training costs in arithmetic, and how fast this machine does such arithmetic.
+"""This program says what the notebook's training costs in arithmetic, and how fast this machine is at it.
 
 Ten epochs over unique rows are, per step, three products of Q x C x d (the scores, and the gradients of
 both towers) and Q x C exponentials: Q unique users, C unique titles, d dimensions. Two rates to hold
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def own_shapes(q: int, c: int, d: int) -> tuple[float, float]:
-    """Seconds of one step's three products, each alone in its faster form, and of its exponentials."""
+    """Returns seconds of a step's three products, each alone in its faster form, and of its exponentials."""
     keys = jax.random.split(jax.random.key(1), 3)
     queries = jax.random.normal(keys[0], (q, d))
     candidates = jax.random.normal(keys[1], (c, d))
@@ -75,7 +75,7 @@ def own_shapes(q: int, c: int, d: int) -> tuple[float, float]:
 
 
 def best_seconds(function: Callable[..., Any], n: int, *arguments: jax.Array) -> float:
-    """The shortest of n runs, compiled beforehand: other work on the machine only ever adds."""
+    """Returns the shortest of n runs, compiled beforehand: other work on the machine only ever adds."""
     compiled = jax.jit(function)
     compiled(*arguments).block_until_ready()
     shortest = np.inf

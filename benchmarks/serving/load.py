@@ -1,4 +1,4 @@
-"""A load generator for one route on loopback: keep-alive connections, nothing parsed but lengths.
+"""This module loads one route on loopback: keep-alive connections, nothing parsed but lengths.
 
 A closed loop sends on each connection as soon as the answer is there, and finds what the service can take.
 An open loop sends at a rate of its own, whatever comes back, as people do: its times begin when a request
@@ -17,8 +17,8 @@ import numpy as np
 
 
 @dataclass
-class Outcome:
-    """What came back.
+class LoadResults:
+    """A LoadResults holds what came back.
 
     Attributes:
         seconds: wall time of the run.
@@ -32,22 +32,22 @@ class Outcome:
 
     @property
     def rate(self) -> float:
-        """Answers of status 200 a second."""
+        """Returns answers of status 200 a second."""
         return self.statuses[200] / max(self.seconds, 1e-9)
 
     def quantile(self, q: float) -> float:
-        """Milliseconds within which a share q of the answers came."""
+        """Returns milliseconds within which a share q of the answers came."""
         return float(np.quantile(self.times, q)) * 1000 if self.times else float("nan")
 
 
-def request(path: str, body: bytes, host: str = "localhost") -> bytes:
-    """A POST of JSON."""
+def request(path: str, body: bytes, *, host: str = "localhost") -> bytes:
+    """Makes a POST of JSON."""
     head = (f"POST {path} HTTP/1.1", f"host: {host}", "content-type: application/json")
     return "\r\n".join((*head, f"content-length: {len(body)}", "", "")).encode() + body
 
 
 class Connection(asyncio.Protocol):
-    """One connection, one request at a time."""
+    """A Connection sends one request at a time."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -56,18 +56,18 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def open(cls, port: int) -> Connection:
-        """Connect."""
+        """Connects to a port on loopback."""
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_connection(cls, "127.0.0.1", port)
         return protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected."""
+        """Keeps the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Some of an answer."""
+        """Takes some of an answer."""
         buffer = self._buffer = self._buffer + data if self._buffer else data
         end = buffer.find(b"\r\n\r\n")
         if end < 0:
@@ -83,13 +83,13 @@ class Connection(asyncio.Protocol):
             waiting.set_result(int(head[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Gone: what waits gets 0."""
+        """Gives what waits the status 0."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(0)
         self._transport = None
 
     async def send(self, message: bytes) -> int:
-        """The status of the answer; 0 if the connection broke."""
+        """Returns the status of the answer; 0 if the connection broke."""
         if self._transport is None or self._transport.is_closing():
             return 0
         self._waiting = asyncio.get_running_loop().create_future()
@@ -97,14 +97,14 @@ class Connection(asyncio.Protocol):
         return await self._waiting
 
     def close(self) -> None:
-        """Hang up."""
+        """Hangs up."""
         if self._transport is not None:
             self._transport.close()
 
 
-async def closed(port: int, messages: Sequence[bytes], connections: int, seconds: float) -> Outcome:
-    """As many requests as the service takes, on so many connections."""
-    out = Outcome()
+async def closed(port: int, messages: Sequence[bytes], *, connections: int, seconds: float) -> LoadResults:
+    """Sends as many requests as the service takes, on so many connections."""
+    out = LoadResults()
     begin = time.perf_counter()
 
     async def one(first: int) -> None:
@@ -125,10 +125,10 @@ async def closed(port: int, messages: Sequence[bytes], connections: int, seconds
 
 
 async def opened(
-    port: int, messages: Sequence[bytes], rate: float, seconds: float, connections: int = 64
-) -> Outcome:
-    """So many requests a second, due evenly; each takes a connection that is free, or waits for one."""
-    out = Outcome()
+    port: int, messages: Sequence[bytes], *, rate: float, seconds: float, connections: int = 64
+) -> LoadResults:
+    """Sends so many requests a second, due evenly; each takes a connection that is free, or waits for one."""
+    out = LoadResults()
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(connections):
         free.put_nowait(await Connection.open(port))

@@ -1,4 +1,4 @@
-"""The service as `butaca serve` runs it, for the benchmark: CORE MODEL EVENTS [stub]; prints its port."""
+"""This program runs the service as `butaca serve` does: CORE MODEL EVENTS [stub]; it prints its port."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 from butaca.events.store import EventStore
 from butaca.recommend.answers import Recommendation
 from butaca.serve.app import create_app
-from butaca.serve.registry import Loaded, Registry
+from butaca.serve.registry import Registry
 from butaca.serve.schemas import RecommendRequest
 from butaca.serve.server import bind, run
+from butaca.serve.serving import Loaded
 from butaca.serve.settings import ServeSettings
 
 
-def main(core: str, folder: str, events: str, stub: str = "") -> None:
-    """Serve until ended, on one core."""
+def main(core: str, folder: str, *, events: str, stub: str = "") -> None:
+    """Serves until ended, on one core."""
     os.sched_setaffinity(0, {int(core)})
     registry = Registry({"model": Path(folder)})
     settings = ServeSettings(port=0, events=events)
@@ -28,11 +29,12 @@ def main(core: str, folder: str, events: str, stub: str = "") -> None:
     listening = bind("127.0.0.1", 0)
     print(listening.getsockname()[1], flush=True)
     run(
-        create_app(registry, EventStore.open(events), settings, stub=same if stub else None),
+        create_app(registry, EventStore.open(events), settings=settings, stub=same if stub else None),
         settings,
-        listening,
+        listening=listening,
     )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    core, folder, events, *stub = sys.argv[1:]
+    main(core, folder, events=events, stub="".join(stub))

@@ -1,1 +1,1 @@
-"""The default recipe on data of other shapes, later times, new users and new titles."""
+"""This package tries the default recipe on data of other shapes, later times, new users and new titles."""

@@ -1,4 +1,4 @@
-"""The default recipe on differently shaped data: `python -m benchmarks.shapes [SHAPE ...]`.
+"""This benchmark tries the default recipe on differently shaped data: `python -m benchmarks.shapes`.
 
 Seven data sets made from MovieLens 100K, small, sparse, short, split in time, and grown to 3,772 users by
 6,656 titles; on each the recipe as `recipe("default").for_data(train)` adapts it, beside popularity,
@@ -7,31 +7,27 @@ recent popularity, item-kNN and EASE, with paired intervals. `--markdown docs/sh
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
+from benchmarks.command import seeded_parser
+from benchmarks.machine import one_core
+from benchmarks.pages import finish, markdown, write_section
 from benchmarks.quality.figures import MEASURES
 from benchmarks.shapes.data import NAMES, Shape, shape
 from benchmarks.shapes.fits import (
-    Fitted,
+    SeedRuns,
     against,
     as_figures,
     cells,
+    difference_text,
     fit_seed,
     judged,
-    markdown,
-    one_core,
     over_seeds,
     seconds,
-    told,
     where,
-    write,
-    write_section,
 )
 from butaca import EASE, Evaluation, Histories, recipe
 from butaca.baselines.panel import fit_panel
@@ -39,8 +35,8 @@ from butaca.evaluate.verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """One shape's.
+class ShapeResults:
+    """A ShapeResults holds what one shape says.
 
     Attributes:
         shape: the data.
@@ -50,53 +46,48 @@ class Outcome:
     """
 
     shape: Shape
-    ours: Fitted
+    ours: SeedRuns
     others: Mapping[str, Evaluation]
     verdict: Verdict
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = seeded_parser(__doc__)
     parser.add_argument("shapes", nargs="*", metavar="SHAPE", help=", ".join(NAMES))
-    parser.add_argument("--seeds", type=int, default=5, help="(default 5)")
-    parser.add_argument("--out", type=Path, help="write JSON here")
-    parser.add_argument("--markdown", type=Path, help="write the section into this page")
     args = parser.parse_args()
     unknown = sorted(set(args.shapes) - set(NAMES))
-    if unknown or args.seeds < 1:
-        parser.error(f"no such shape: {', '.join(unknown)}" if unknown else "--seeds is at least 1")
+    if unknown:
+        parser.error(f"no such shape: {', '.join(unknown)}")
     one_core()
     found = {name: measure(shape(name), args.seeds) for name in args.shapes or NAMES}
-    write_section(args.markdown, "shapes", section(found, args.seeds))
-    line = json.dumps({name: as_json(outcome) for name, outcome in found.items()})
-    write(args.out, line + "\n")
-    print(line)
+    write_section(args.markdown, "shapes", text=section(found, args.seeds))
+    finish({name: as_json(outcome) for name, outcome in found.items()}, args.out)
     return 1 if any(lost(outcome.verdict) for outcome in found.values()) else 0
 
 
-def measure(data: Shape, seeds: int) -> Outcome:
-    """Fit and judge the recipe and the baselines."""
+def measure(data: Shape, seeds: int) -> ShapeResults:
+    """Fits and judges the recipe and the baselines."""
     train, test = data.train, data.test
     chosen = recipe("default").for_data(train, future=data.future)
-    ours = over_seeds(partial(fit_seed, chosen), train, test, seeds)
+    ours = over_seeds(partial(fit_seed, chosen), train, test=test, seeds=seeds)
     panel = fit_panel(train).scorers
     if "EASE" not in panel:
         panel["EASE"] = EASE().fit(train)  # beyond what an evaluation waits for
-    others = judged(panel, test, Histories.of(train))
-    outcome = Outcome(data, ours, others, against(ours.evaluation, others))
+    others = judged(panel, test, seen=Histories.of(train))
+    outcome = ShapeResults(data, ours, others, against(ours.evaluation, others))
     print(data.text, data.sizes, *cells(ours.evaluation), seconds(ours.warm), file=sys.stderr)
     for name, row in outcome.verdict.against.items():
-        print(f"  {name:18}", *cells(others[name]), *map(told, row), file=sys.stderr, flush=True)
+        print(f"  {name:18}", *cells(others[name]), *map(difference_text, row), file=sys.stderr, flush=True)
     return outcome
 
 
 def lost(verdict: Verdict) -> bool:
-    """Whether any measure loses to popularity."""
+    """Says whether any measure loses to popularity."""
     return any(c.word == "loses" for c in verdict.against["popularity"])
 
 
-def as_json(outcome: Outcome) -> dict[str, object]:
-    """Figures of everyone, and words."""
+def as_json(outcome: ShapeResults) -> dict[str, object]:
+    """Returns the figures of everyone, and words."""
     return {
         "default": as_figures(outcome.ours.evaluation),
         **{name: as_figures(e) for name, e in outcome.others.items()},
@@ -105,8 +96,8 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def section(found: Mapping[str, Outcome], seeds: int) -> str:
-    """What the page says of them."""
+def section(found: Mapping[str, ShapeResults], seeds: int) -> str:
+    """Returns what the page says of them."""
     labels = [label for _, _, label in MEASURES]
     losing = [o.shape.text for o in found.values() if lost(o.verdict)]
     verdict = (
@@ -122,7 +113,9 @@ def section(found: Mapping[str, Outcome], seeds: int) -> str:
     for o in found.values():
         rows.append([f"**{o.shape.text}**", "default", *cells(o.ours.evaluation)])
         rows += [["", name, *cells(e)] for name, e in o.others.items()]
-    words = [[o.shape.text, *(told(c) for c in o.verdict.against["popularity"])] for o in found.values()]
+    words = [
+        [o.shape.text, *(difference_text(c) for c in o.verdict.against["popularity"])] for o in found.values()
+    ]
     return "\n\n".join(
         [
             f"{INTRO}Means of {seeds} seeds. {verdict}",

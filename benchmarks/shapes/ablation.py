@@ -1,4 +1,4 @@
-"""What each part of the default recipe is worth: `python -m benchmarks.shapes.ablation [ROW ...]`.
+"""This benchmark says what each part of the default recipe is worth: `python -m benchmarks.shapes.ablation`.
 
 Every row is the default recipe with one thing changed, on the split of the notebook (seed 42, a fifth out,
 seen titles left out), over five seeds, with the paired difference to the recipe itself. Rows are named by
@@ -8,30 +8,28 @@ validation (docs/tuning.md).
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.command import seeded_parser
+from benchmarks.machine import one_core
+from benchmarks.pages import finish, write
 from benchmarks.quality.data import parts
 from benchmarks.shapes.ablation_page import page
 from benchmarks.shapes.fits import (
     Fit,
-    Fitted,
+    SeedRuns,
     against,
     as_figures,
     cells,
+    difference_text,
     fit_seed,
-    one_core,
     over_seeds,
     seconds,
-    told,
-    write,
 )
 from butaca import Bag, Category, Dataset, History, Id, Number, Recipe, SpectralSettings, Text, recipe
 from butaca.data.histories import Histories
@@ -43,9 +41,9 @@ Change = Callable[[Recipe], Recipe]
 
 
 class ClosedForm:
-    """The closed-form tower alone, as a scorer; there is nothing to train in it."""
+    """A ClosedForm is the closed-form tower alone, as a scorer; there is nothing to train in it."""
 
-    def __init__(self, train: Dataset, settings: SpectralSettings, seed: int) -> None:
+    def __init__(self, train: Dataset, settings: SpectralSettings, *, seed: int) -> None:
         items = len(train.items)
         spectrum = decompose(
             train.user,
@@ -62,18 +60,18 @@ class ClosedForm:
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self.candidates)
 
     def score(self, users: Codes) -> Floats:
-        """Products of its two sides."""
+        """Returns products of its two sides."""
         scores: Floats = self.tower(users, self.seen) @ self.candidates.T
         return scores
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A row.
+    """A Variant is a row of the ablation.
 
     Attributes:
         text: what the table calls it.
@@ -87,51 +85,51 @@ class Variant:
 
 
 def model(**fields: Any) -> Change:
-    """Other settings of the model."""
+    """Changes settings of the model."""
     return lambda r: replace(r, model=replace(r.model, **fields))
 
 
 def spectral(**fields: Any) -> Change:
-    """Other settings of the spectrum."""
+    """Changes settings of the spectrum."""
     return lambda r: replace(
         r, model=replace(r.model, spectral=replace(r.model.spectral or SpectralSettings(), **fields))
     )
 
 
 def history(**fields: Any) -> Change:
-    """Another history feature."""
+    """Changes the history feature."""
     return lambda r: replace(r, model=replace(r.model, query=(_history(r, **fields),)))
 
 
 def query(*features: Any, keep: bool = True) -> Change:
-    """Further features of the query tower, or others."""
+    """Adds features to the query tower, or puts others in their place."""
     return lambda r: replace(
         r, model=replace(r.model, query=((_history(r), *features) if keep else features))
     )
 
 
 def candidate(*features: Any) -> Change:
-    """Further features of the candidate tower."""
+    """Adds features to the candidate tower."""
     return lambda r: replace(r, model=replace(r.model, candidate=(*r.model.candidate, *features)))
 
 
 def steps(times: float) -> Change:
-    """So many times the epochs, a step each."""
+    """Changes the epochs to so many times as many, a step each."""
     return lambda r: replace(r, epochs=max(round(times * r.epochs), 1))
 
 
 def batches(n: int = 8192) -> Change:
-    """Batches of whole users with about n pairs, as many steps in all."""
+    """Changes to batches of whole users with about n pairs, as many steps in all."""
     return lambda r: replace(r, batch_size=n, epochs=max(round(r.epochs * n / 80_000), 1), held_out=0)
 
 
 def rate(value: float) -> Change:
-    """Another learning rate."""
+    """Changes the learning rate."""
     return lambda r: replace(r, learning_rate=value)
 
 
 def both(*changes: Change) -> Change:
-    """One after another."""
+    """Makes changes one after another."""
 
     def change(r: Recipe) -> Recipe:
         for each in changes:
@@ -248,47 +246,42 @@ ROWS: dict[str, Variant] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = seeded_parser(__doc__, "write the page here (docs/ablation.md)")
     parser.add_argument("rows", nargs="*", metavar="ROW", help="these rows (default: all)")
     parser.add_argument("--list", action="store_true", help="name the rows")
-    parser.add_argument("--seeds", type=int, default=5, help="(default 5)")
     parser.add_argument("--validation", action="store_true", help="on the validation slice instead of test")
-    parser.add_argument("--out", type=Path, help="write JSON here")
-    parser.add_argument("--markdown", type=Path, help="write the page here (docs/ablation.md)")
     args = parser.parse_args()
     if args.list:
         print("\n".join(f"{name:18} {row.text}" for name, row in ROWS.items()))
         return 0
     unknown = sorted(set(args.rows) - set(ROWS))
-    if unknown or args.seeds < 1:
-        parser.error(f"no such row: {', '.join(unknown)}" if unknown else "--seeds is at least 1")
+    if unknown:
+        parser.error(f"no such row: {', '.join(unknown)}")
     one_core()
     names = ["default", *(n for n in args.rows or ROWS if n != "default")]
-    found = measure(names, args.seeds, args.validation)
+    found = measure(names, args.seeds, validation=args.validation)
     write(args.markdown, page(found, args.seeds))
-    line = json.dumps(
-        {n: as_figures(f.evaluation) | {"fit_s": round(f.warm, 3)} for n, (_, f) in found.items()}
+    finish(
+        {n: as_figures(f.evaluation) | {"fit_s": round(f.warm, 3)} for n, (_, f) in found.items()}, args.out
     )
-    write(args.out, line + "\n")
-    print(line)
     return 0
 
 
 def with_words(data: Dataset) -> Dataset:
-    """The same with the titles once more as a feature: the id's own column serves one feature only."""
+    """Adds the titles to the data once more as a feature: the id's own column serves one feature only."""
     items = data.items
     return replace(data, items=replace(items, columns={**items.columns, "title_words": items.ids.values}))
 
 
-def measure(names: Sequence[str], seeds: int, validation: bool) -> dict[str, tuple[Variant, Fitted]]:
-    """Fit and judge rows, telling each as it comes."""
+def measure(names: Sequence[str], seeds: int, *, validation: bool) -> dict[str, tuple[Variant, SeedRuns]]:
+    """Fits and judges rows, and prints each as it comes."""
     train, test = (with_words(part) for part in parts("slice-0" if validation else "42"))
-    out: dict[str, tuple[Variant, Fitted]] = {}
+    out: dict[str, tuple[Variant, SeedRuns]] = {}
     for name in names:
-        fitted = over_seeds(fitter(ROWS[name], train), train, test, seeds)
+        fitted = over_seeds(fitter(ROWS[name], train), train, test=test, seeds=seeds)
         out[name] = (ROWS[name], fitted)
         verdict = against(fitted.evaluation, {"default": out["default"][1].evaluation})
-        words = "" if name == "default" else told(verdict.against["default"][0])
+        words = "" if name == "default" else difference_text(verdict.against["default"][0])
         print(
             f"{name:18}", *cells(fitted.evaluation), seconds(fitted.warm), words, file=sys.stderr, flush=True
         )
@@ -296,11 +289,11 @@ def measure(names: Sequence[str], seeds: int, validation: bool) -> dict[str, tup
 
 
 def fitter(row: Variant, train: Dataset) -> Fit:
-    """How a row is fitted."""
+    """Returns how a row is fitted."""
     chosen = recipe("default").for_data(train)
     if row.change is None:
         settings = chosen.model.spectral or SpectralSettings()
-        return lambda data, seed: ClosedForm(data, settings, seed)
+        return lambda data, seed: ClosedForm(data, settings, seed=seed)
     changed = row.change(chosen)
 
     def fit(data: Dataset, seed: int) -> Scorer:

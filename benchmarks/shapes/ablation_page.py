@@ -1,16 +1,17 @@
-"""The page of the ablation."""
+"""This module writes the page of the ablation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.shapes.fits import Fitted, against, cells, markdown, seconds, settled, told, where
+from benchmarks.pages import markdown, settled
+from benchmarks.shapes.fits import SeedRuns, against, cells, difference_text, seconds, where
 from butaca.evaluate.verdict import MEASURES
 
 
-def page(found: Mapping[str, tuple[Any, Fitted]], seeds: int) -> str:
-    """docs/ablation.md."""
+def page(found: Mapping[str, tuple[Any, SeedRuns]], seeds: int) -> str:
+    """Returns the text of docs/ablation.md."""
     default = found["default"][1].evaluation
     head = ["", *(label for _, _, label in MEASURES), "fit", "top-10 less the default's", "all four"]
     parts = [HEAD.format(seeds=seeds)]
@@ -19,7 +20,7 @@ def page(found: Mapping[str, tuple[Any, Fitted]], seeds: int) -> str:
         difference, word = "", ""
         if name != "default":
             verdict = against(fitted.evaluation, {"default": default})
-            difference, word = told(verdict.against["default"][0]), verdict.word("default")
+            difference, word = difference_text(verdict.against["default"][0]), verdict.word("default")
         line = [f"{row.text} (`{name}`)", *cells(fitted.evaluation), seconds(fitted.warm), difference, word]
         groups.setdefault(row.group, []).append(line)
     for group, lines in groups.items():

@@ -1,4 +1,4 @@
-"""New users and new titles: `python -m benchmarks.shapes.cold [users|items]`.
+"""This benchmark tries new users and new titles: `python -m benchmarks.shapes.cold [users|items]`.
 
 Users: a fifth of them is left out of training; each then brings 3, 10 or four fifths of his or her titles,
 drawn at random or first by time, and the rest is to be found. The default recipe answers from what was
@@ -10,16 +10,16 @@ and tells what was chosen there. `--markdown docs/shapes.md` writes both section
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import seeded_parser
+from benchmarks.machine import one_core
+from benchmarks.pages import finish, markdown, write_section
 from benchmarks.quality.data import TEST, movielens
 from benchmarks.quality.figures import MEASURES
 from benchmarks.quality.scores import OverSeeds
@@ -30,16 +30,12 @@ from benchmarks.shapes.fits import (
     against,
     as_figures,
     cells,
+    difference_text,
     fit_seed,
     judged,
-    markdown,
-    one_core,
     over_seeds,
     seconds,
-    told,
     where,
-    write,
-    write_section,
 )
 from butaca import (
     EASE,
@@ -61,15 +57,12 @@ LABELS = [label for _, _, label in MEASURES]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = seeded_parser(__doc__, "write the sections into this page")
     parser.add_argument("what", nargs="*", metavar="WHAT", help="users, items (default: both)")
-    parser.add_argument("--seeds", type=int, default=5, help="(default 5)")
     parser.add_argument("--explore", action="store_true", help="on validation, no more")
-    parser.add_argument("--out", type=Path, help="write JSON here")
-    parser.add_argument("--markdown", type=Path, help="write the sections into this page")
     args = parser.parse_args()
-    if args.seeds < 1 or set(args.what) - {"users", "items"}:
-        parser.error("WHAT is users or items, and --seeds at least 1")
+    if set(args.what) - {"users", "items"}:
+        parser.error("WHAT is users or items")
     one_core()
     data = with_words(movielens())
     figures: dict[str, object] = {}
@@ -81,18 +74,16 @@ def main() -> int:
         return 0
     if "users" in args.what or not args.what:
         figures["users"], text = new_users(data, args.seeds)
-        write_section(args.markdown, "new users", text)
+        write_section(args.markdown, "new users", text=text)
     if "items" in args.what or not args.what:
         figures["items"], text = new_titles(data, args.seeds, seed=42)
-        write_section(args.markdown, "new titles", text)
-    line = json.dumps(figures)
-    write(args.out, line + "\n")
-    print(line)
+        write_section(args.markdown, "new titles", text=text)
+    finish(figures, args.out)
     return 0
 
 
 def explore_trust(train: Dataset, seeds: int) -> None:
-    """How far to trust short histories, on another fifth of the users for each seed; means."""
+    """Prints how far to trust short histories, on another fifth of the users for each seed; means."""
     rules = [(0, 0.0)] + [(n, p) for n in (10, 15, 20) for p in (0.5, 0.75, 1.0)]
     found: dict[tuple[int, bool, str], list[list[float]]] = {}
     for seed in range(seeds):
@@ -101,7 +92,7 @@ def explore_trust(train: Dataset, seeds: int) -> None:
         assert isinstance(model, TwoTower)
         for given in (1, 3, 5, 10):
             for by_time in (False, True):
-                mask = brought(out, given, by_time)
+                mask = brought(out, given, by_time=by_time)
                 test = out.take(np.flatnonzero(~mask))
                 seen = Histories.of(out.take(np.flatnonzero(mask)))
                 ways: dict[str, Scorer] = {"popularity": Popularity().fit(known)}
@@ -122,8 +113,8 @@ def explore_trust(train: Dataset, seeds: int) -> None:
         )
 
 
-def brought(data: Dataset, given: float, by_time: bool) -> Bools:
-    """Which rows of new users are given [n]: so many of each user's, or that share if below 1."""
+def brought(data: Dataset, given: float, *, by_time: bool) -> Bools:
+    """Says which rows of new users are given [n]: so many of each user's, or that share if below 1."""
     rng = np.random.default_rng(0)
     key = data.timestamp if by_time else None
     order = np.lexsort((rng.random(len(data)), data.user) if key is None else (data.item, key, data.user))
@@ -136,7 +127,7 @@ def brought(data: Dataset, given: float, by_time: bool) -> Bools:
 
 
 def new_users(data: Dataset, seeds: int) -> tuple[dict[str, object], str]:
-    """Figures and the section."""
+    """Returns the figures of new users and their section."""
     train, out = user_split(data, TEST, seed=42)
     chosen = recipe("default").for_data(train)
     ours = []
@@ -153,17 +144,19 @@ def new_users(data: Dataset, seeds: int) -> tuple[dict[str, object], str]:
     rows, words = [], []
     for given, text in ((3, "3 titles"), (10, "10 titles"), (0.8, "four fifths")):
         for by_time in (False, True):
-            mask = brought(out, given, by_time)
+            mask = brought(out, given, by_time=by_time)
             test = out.take(np.flatnonzero(~mask))
             seen = Histories.of(out.take(np.flatnonzero(mask)))
             mine = OverSeeds.of([evaluate_scorer(m.answering(seen), test, seen=seen) for m in ours])
             others = {"item-kNN": knn.answering(seen), "EASE": ease.answering(seen)}
-            theirs = judged({**fixed, **others}, test, seen)
+            theirs = judged({**fixed, **others}, test, seen=seen)
             verdict = against(mine, theirs)
             name = f"{text}, {'first by time' if by_time else 'at random'}"
             rows.append([f"**{name}**", "default", *cells(mine)])
             rows += [["", n, *cells(e)] for n, e in theirs.items()]
-            words.append([name, *(told(c) for c in verdict.against["popularity"]), verdict.word("EASE")])
+            words.append(
+                [name, *(difference_text(c) for c in verdict.against["popularity"]), verdict.word("EASE")]
+            )
             figures[name] = as_lines(mine, theirs) | {
                 "words": {n: [c.word for c in row] for n, row in verdict.against.items()}
             }
@@ -181,12 +174,12 @@ def new_users(data: Dataset, seeds: int) -> tuple[dict[str, object], str]:
 
 
 def as_lines(mine: Evaluation, theirs: Mapping[str, Evaluation]) -> dict[str, object]:
-    """Figures of everyone."""
+    """Returns the figures of everyone."""
     return {"default": as_figures(mine), **{n: as_figures(e) for n, e in theirs.items()}}
 
 
-def new_titles(data: Dataset, seeds: int, seed: int) -> tuple[dict[str, object], str]:
-    """Figures and the section; `seed` draws the titles."""
+def new_titles(data: Dataset, seeds: int, *, seed: int) -> tuple[dict[str, object], str]:
+    """Returns the figures of new titles and their section; `seed` draws the titles."""
     train, test = hold_out(data, seed)
     held: Bools = np.zeros(len(data.items), dtype=bool)
     held[np.unique(test.item)] = True
@@ -195,14 +188,14 @@ def new_titles(data: Dataset, seeds: int, seed: int) -> tuple[dict[str, object],
     rows: dict[str, list[list[str]]] = {}
     figures: dict[str, object] = {}
     for among, only in (("the new titles alone", held), ("all titles", None)):
-        others = judged(theirs, test, seen, only)
+        others = judged(theirs, test, seen=seen, only=only)
         lines = [[n, *cells(e), "", ""] for n, e in others.items()]
         ways: dict[str, Fit] = {n: partial(fit_seed, r) for n, r in feature_recipes(train).items()}
         ways["of genres, year, words, new titles' prior the mean"] = fit_lifted
         for name, fit in ways.items():
-            fitted = over_seeds(fit, train, test, seeds, seen, only)
+            fitted = over_seeds(fit, train, test=test, seeds=seeds, seen=seen, only=only)
             verdict = against(fitted.evaluation, others)
-            words = [told(verdict.against[n][0]) for n in others]
+            words = [difference_text(verdict.against[n][0]) for n in others]
             lines.append([name, *cells(fitted.evaluation), *words])
             figures[f"{among}: {name}"] = as_figures(fitted.evaluation) | {
                 "words": {n: [c.word for c in row] for n, row in verdict.against.items()}

@@ -1,4 +1,4 @@
-"""Titles that training never saw: the split, a baseline that ranks them, and towers that read features."""
+"""This module holds titles out of training, and has a baseline and towers that read their features."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ FILMS = (Bag("movie_genres"), Category("movie_year"), Text("title_words"))
 LIFTED = "of genres, year, words"
 
 
-def hold_out(data: Dataset, seed: int, share: float = 0.1) -> tuple[Dataset, Dataset]:
-    """Everything about a share of the titles that have interactions tests, the rest trains."""
+def hold_out(data: Dataset, seed: int, *, share: float = 0.1) -> tuple[Dataset, Dataset]:
+    """Splits the data: all about a share of the titles that have interactions tests, the rest trains."""
     titles = np.unique(data.item)
     chosen = np.random.default_rng(seed).permutation(titles)[: round(share * len(titles))]
     held = np.isin(data.item, chosen)
@@ -27,22 +27,22 @@ def hold_out(data: Dataset, seed: int, share: float = 0.1) -> tuple[Dataset, Dat
 
 @dataclass(frozen=True, eq=False)
 class SameForAll:
-    """Scores of the items, the same for every user."""
+    """A SameForAll scores the items the same for every user."""
 
     scores: Floats
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return len(self.scores)
 
     def score(self, users: Codes) -> Floats:
-        """[B] -> [B, N], read-only."""
+        """Returns the scores for users: [B] -> [B, N], read-only."""
         return np.broadcast_to(self.scores, (len(users), self.n_items))
 
 
 def by_genre(train: Dataset) -> SameForAll:
-    """An item's score: the mean over its genres of the mean popularity of their known titles.
+    """Scores an item by the mean over its genres of the mean popularity of their known titles.
 
     Popularity can't tell new titles apart; this is the simplest thing that can.
     """
@@ -61,7 +61,7 @@ def by_genre(train: Dataset) -> SameForAll:
 
 
 def feature_recipes(train: Dataset) -> dict[str, Recipe]:
-    """The default recipe, and ways of placing new titles that it does not take.
+    """Returns the default recipe, and ways of placing new titles that it does not take.
 
     They leave the map from features out, and let the candidate tower read what is known of a title.
     """
@@ -81,7 +81,7 @@ def feature_recipes(train: Dataset) -> dict[str, Recipe]:
 
 
 def fit_lifted(train: Dataset, seed: int) -> Scorer:
-    """The tower of features, with the item term of titles that nobody has had at the known ones' mean.
+    """Fits the tower of features, with the item term of new titles at the known ones' mean.
 
     The log of no interactions is as low as a term gets, and no new title would ever stand above a known one.
     """

@@ -1,4 +1,4 @@
-"""Seven data sets of different shapes, all made from MovieLens 100K."""
+"""This module makes seven data sets of different shapes, all from MovieLens 100K."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from butaca.types import Bools, Codes
 
 @dataclass(frozen=True)
 class Shape:
-    """A data set, split.
+    """A Shape is a data set, split.
 
     Attributes:
         text: what the table calls it.
@@ -30,7 +30,7 @@ class Shape:
 
     @property
     def sizes(self) -> str:
-        """Users x items, interactions and how many a user."""
+        """Returns users x items, interactions and how many a user."""
         n = len(self.train) + len(self.test)
         users, items = len(self.train.users), len(self.train.items)
         return f"{users:,} × {items:,}, {n:,} ({n / users:.0f} a user)"
@@ -40,7 +40,7 @@ NAMES = ("random", "temporal", "users", "sparse", "popular", "liked", "fractal")
 
 
 def shape(name: str) -> Shape:
-    """One of `NAMES`."""
+    """Makes one of `NAMES`."""
     data = movielens()
     rng = np.random.default_rng(0)
     if name == "temporal":
@@ -66,7 +66,7 @@ def _split(text: str, data: Dataset, rows: Bools) -> Shape:
 
 
 def compact(data: Dataset) -> Dataset:
-    """The same without users and items that have no interactions."""
+    """Returns the data without users and items that have no interactions."""
     users, user = _occurring(data.users, data.user)
     items, item = _occurring(data.items, data.item)
     return replace(data, users=users, items=items, user=user, item=item)
@@ -79,8 +79,10 @@ def _occurring(entities: Entities, codes: Codes) -> tuple[Entities, Codes]:
     return replace(entities, ids=ids, columns=columns), ids.encode(entities.ids.values)[codes]
 
 
-def grown(data: Dataset, times: int = 4, clusters: int = 8, density: float = 0.35, seed: int = 0) -> Dataset:
-    """The data grown by a randomised Kronecker product (Belletti et al. 2019).
+def grown(
+    data: Dataset, times: int = 4, *, clusters: int = 8, density: float = 0.35, seed: int = 0
+) -> Dataset:
+    """Returns the data grown by a randomised Kronecker product (Belletti et al. 2019).
 
     Each user and each item becomes `times` of them. A pair becomes a block of times x times cells, and
     each cell holds an interaction with the chance that the pattern of its user's cluster gives it:

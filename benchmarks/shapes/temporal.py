@@ -1,4 +1,4 @@
-"""What comes later: the default recipe on a split in time, `python -m benchmarks.shapes.temporal`.
+"""This benchmark tries the default recipe on a split in time: `python -m benchmarks.shapes.temporal`.
 
 The last fifth of MovieLens 100K in time tests, the rest trains, and the recipe is told that its test is the
 future (`for_data(train, future=True)`). Beside popularity and recent popularity, whose half-life is
@@ -8,16 +8,16 @@ no part. `--markdown docs/shapes.md` writes the section.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import seeded_parser
+from benchmarks.machine import one_core
+from benchmarks.pages import finish, markdown, write_section
 from benchmarks.quality.data import TEST, movielens
 from benchmarks.quality.figures import MEASURES
 from benchmarks.shapes.ablation import history, model, spectral, steps
@@ -25,17 +25,13 @@ from benchmarks.shapes.fits import (
     against,
     as_figures,
     cells,
+    difference_text,
     fit_seed,
     judged,
-    markdown,
-    one_core,
     over_seeds,
     seconds,
     some_users,
-    told,
     where,
-    write,
-    write_section,
 )
 from butaca import EASE, Dataset, Histories, Popularity, RecentPopularity, Recipe, recipe, temporal_split
 from butaca.baselines.item_knn import ItemKNN
@@ -52,35 +48,29 @@ LATER_SHARE, LATER_EXTRA = 0.05, 1.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="(default 5)")
+    parser = seeded_parser(__doc__)
     parser.add_argument("--explore", action="store_true", help="settings on the validation slice, no more")
-    parser.add_argument("--out", type=Path, help="write JSON here")
-    parser.add_argument("--markdown", type=Path, help="write the section into this page")
     args = parser.parse_args()
-    if args.seeds < 1:
-        parser.error("--seeds is at least 1")
     one_core()
     train, test = temporal_split(movielens(), TEST)
     if args.explore:
         explore(train, args.seeds)
         return 0
     share = best_share(train)
-    line, text = measure(train, test, share, args.seeds)
-    write_section(args.markdown, "later", text)
-    write(args.out, line + "\n")
-    print(line)
+    figures, text = measure(train, test, share=share, seeds=args.seeds)
+    write_section(args.markdown, "later", text=text)
+    finish(figures, args.out)
     return 0
 
 
 def recent(train: Dataset, share: float) -> RecentPopularity:
-    """Recent popularity with a half-life of this part of the time that the data span."""
+    """Fits recent popularity with a half-life of this part of the time that the data span."""
     assert train.timestamp is not None
     return RecentPopularity(share * float(np.ptp(train.timestamp))).fit(train)
 
 
 def best_share(train: Dataset) -> float:
-    """The half-life that validation picks: NDCG@20 on the last fifth of the training data."""
+    """Returns the half-life that validation picks: NDCG@20 on the last fifth of the training data."""
     before, after = temporal_split(train, TEST)
     seen = Histories.of(before)
     found = {
@@ -92,31 +82,31 @@ def best_share(train: Dataset) -> float:
 
 
 def with_history(train: Dataset, test: Dataset) -> Bools:
-    """Test pairs whose user is in the training data."""
+    """Says which test pairs are of a user in the training data."""
     known: Bools = np.isin(test.user, np.unique(train.user))
     return known
 
 
 @dataclass(frozen=True, eq=False)
 class Later:
-    """A fitted scorer with a term of the items added, the same for everyone."""
+    """A Later is a fitted scorer with a term of the items added, the same for everyone."""
 
     scorer: Scorer
     term: Floats
 
     @property
     def n_items(self) -> int:
-        """Size of the catalogue."""
+        """Returns the size of the catalogue."""
         return self.scorer.n_items
 
     def score(self, users: Codes) -> Floats:
-        """The sum."""
+        """Returns the sum of both."""
         scores: Floats = self.scorer.score(users) + self.term
         return scores
 
 
 def fit_later(chosen: Recipe, share: float, extra: float, train: Dataset, seed: int) -> Scorer:
-    """The recipe with another half-life of its prior, and so many times that prior added once trained.
+    """Fits the recipe with another half-life of its prior, and adds that prior so many times once trained.
 
     What histories teach is of the past; the term tells what has come since.
     """
@@ -127,7 +117,7 @@ def fit_later(chosen: Recipe, share: float, extra: float, train: Dataset, seed: 
 
 
 def explore(train: Dataset, seeds: int) -> None:
-    """Settings on the last fifth of the training data, told one by one."""
+    """Prints settings on the last fifth of the training data, one by one."""
     before, after = temporal_split(train, TEST)
     seen, known = Histories.of(before), with_history(before, after)
     chosen = recipe("default").for_data(before, future=True)
@@ -138,15 +128,17 @@ def explore(train: Dataset, seeds: int) -> None:
 
     others: dict[str, Scorer] = {"popularity": Popularity().fit(before)}
     others |= {f"recent {share:g}": recent(before, share) for share in SHARES}
-    for name, judgement in judged(others, after, seen).items():
+    for name, judgement in judged(others, after, seen=seen).items():
         tell(name, judgement.top_k(10), judgement.metric("ndcg", 20), judgement.only(known).top_k(10))
     for name, change, share, extra in tried():
-        ours = over_seeds(partial(fit_later, change(chosen), share, extra), before, after, seeds).evaluation
+        ours = over_seeds(
+            partial(fit_later, change(chosen), share, extra), before, test=after, seeds=seeds
+        ).evaluation
         tell(name, ours.top_k(10), ours.metric("ndcg", 20), some_users(ours, known).top_k(10))
 
 
 def tried() -> list[tuple[str, Callable[[Recipe], Recipe], float, float]]:
-    """Settings by name, with the half-life of the prior's recency and how often it is added."""
+    """Returns settings by name, with the half-life of the prior's recency and how often it is added."""
     changes: dict[str, Callable[[Recipe], Recipe]] = {
         **{f"power {p}": model(prior_power=p) for p in (0.7, 1.0, 2.0)},
         **{f"weight {w}": spectral(weight=w) for w in (0.1, 1.0)},
@@ -166,12 +158,12 @@ def tried() -> list[tuple[str, Callable[[Recipe], Recipe], float, float]]:
     ]
 
 
-def measure(train: Dataset, test: Dataset, share: float, seeds: int) -> tuple[str, str]:
-    """The test, read once: a line of JSON and the section."""
+def measure(train: Dataset, test: Dataset, *, share: float, seeds: int) -> tuple[dict[str, object], str]:
+    """Returns the figures of the test, which is read once, and the section."""
     seen, known = Histories.of(train), with_history(train, test)
     chosen = recipe("default").for_data(train, future=True)
-    ours = over_seeds(partial(fit_seed, chosen), train, test, seeds)
-    later = over_seeds(partial(fit_later, chosen, LATER_SHARE, LATER_EXTRA), train, test, seeds)
+    ours = over_seeds(partial(fit_seed, chosen), train, test=test, seeds=seeds)
+    later = over_seeds(partial(fit_later, chosen, LATER_SHARE, LATER_EXTRA), train, test=test, seeds=seeds)
     scorers: dict[str, Scorer] = {
         "popularity": Popularity().fit(train),
         "recent popularity": RecentPopularity().fit(train),
@@ -180,7 +172,7 @@ def measure(train: Dataset, test: Dataset, share: float, seeds: int) -> tuple[st
     }
     if share != HALF_LIFE_SHARE:
         scorers[f"recent popularity, half-life {share:g} (validation's)"] = recent(train, share)
-    others = judged(scorers, test, seen)
+    others = judged(scorers, test, seen=seen)
     people, knew = len(np.unique(test.user)), len(np.unique(test.user[known]))
     parts = [
         INTRO.format(
@@ -203,7 +195,8 @@ def measure(train: Dataset, test: Dataset, share: float, seeds: int) -> tuple[st
         also = against(tuned, theirs)
         rows = [["the default recipe", *cells(mine), "", ""], [f"{LATER_NAME}", *cells(tuned), "", ""]]
         rows += [
-            [n, *cells(e), told(verdict.against[n][0]), told(also.against[n][0])] for n, e in theirs.items()
+            [n, *cells(e), difference_text(verdict.against[n][0]), difference_text(also.against[n][0])]
+            for n, e in theirs.items()
         ]
         heads = ["", *(label for _, _, label in MEASURES), "top-10: default less this", "with more recency"]
         parts += [
@@ -219,7 +212,7 @@ def measure(train: Dataset, test: Dataset, share: float, seeds: int) -> tuple[st
             "words": {n: [c.word for c in row] for n, row in verdict.against.items()},
         }
         print(name, *cells(mine), seconds(ours.warm), verdict.sentence, file=sys.stderr)
-    return json.dumps(figures), "\n\n".join([*parts, where()])
+    return figures, "\n\n".join([*parts, where()])
 
 
 LATER_NAME = "the same with more recency"

@@ -43,7 +43,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 class TestOverSeeds:
     def test_figures_are_means_over_seeds(self, files: list[Path]) -> None:
-        both = judge(files, TRAIN, TEST)
+        both = judge(files, TRAIN, test=TEST)
         # ranks: seed 0 user 0 [0, 1], user 1 [2]; seed 1 user 0 [1, 2], user 1 [0]
         assert [e.ranks.tolist() for e in both.seeds] == [[0, 1, 2], [1, 2, 0]]
         assert both.metric("top_k_accuracy", 1) == pytest.approx((1 / 3 + 1 / 3) / 2)
@@ -54,18 +54,18 @@ class TestOverSeeds:
         assert both.each("recall", 2) == [0.5, 0.75]
 
     def test_one_seed_is_that_evaluation(self, files: list[Path]) -> None:
-        one = judge(files[:1], TRAIN, TEST)
+        one = judge(files[:1], TRAIN, test=TEST)
         for metric, k in (("top_k_accuracy", 2), ("ndcg", 3), ("map", 2)):
             assert one.metric(metric, k) == one.seeds[0].metric(metric, k)
 
     def test_a_comparison_uses_the_means(self, files: list[Path]) -> None:
-        both, first = judge(files, TRAIN, TEST), judge(files[:1], TRAIN, TEST)
+        both, first = judge(files, TRAIN, test=TEST), judge(files[:1], TRAIN, test=TEST)
         assert compare(both, first, metric="recall", k=2).difference == pytest.approx(0.625 - 0.5)
         assert compare(both, both, metric="top_k_accuracy", k=2).word == "ties"
 
     def test_items_that_may_not_be_listed_are_never_hit(self, files: list[Path]) -> None:
         only = np.array([True, True, False, True])
-        judged = judge(files[:1], TRAIN, TEST, only)
+        judged = judge(files[:1], TRAIN, test=TEST, only=only)
         # user 0: item 1 first, item 2 out; user 1: item 3 after item 0
         assert judged.metric("top_k_accuracy", 2) == pytest.approx(2 / 3)
         assert isinstance(judged, OverSeeds)

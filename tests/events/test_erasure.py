@@ -13,9 +13,8 @@ from sqlalchemy import text
 from butaca.errors import ButacaError, SettingError, StoreError
 from butaca.events import erasures
 from butaca.events.attribution import ArmCounts
-from butaca.events.interactions import events_table
 from butaca.events.records import MAX_TIME, Added, Erased, Event
-from butaca.events.store import EventStore
+from butaca.events.store import EventStore, events_table
 from tests.support.postgres import shown, watch
 
 

@@ -20,7 +20,7 @@ USERS = [f"user {n}" for n in range(20_000)]
 
 
 def arms(split, salt="salt", users=USERS):
-    return np.array([arm_of(user, split, salt) for user in users])
+    return np.array([arm_of(user, split, salt=salt) for user in users])
 
 
 # Splits
@@ -61,7 +61,7 @@ def test_each_arm_gets_its_share(split):
 def test_an_arm_is_sticky():
     """The same today as when this was written, whatever the order of the arms."""
     split = {"champion": 0.9, "challenger": 0.1}
-    assert [arm_of(u, split, "summer") for u in "1234"] == ["champion"] * 3 + ["challenger"]
+    assert [arm_of(u, split, salt="summer") for u in "1234"] == ["champion"] * 3 + ["challenger"]
     assert (arms(split) == arms(dict(reversed(split.items())))).all()
 
 
@@ -93,7 +93,7 @@ def test_no_share_no_arm():
 
 @given(st.text(), st.text())
 def test_any_text_has_an_arm(who, salt):
-    assert arm_of(who, {"a": 0.5, "b": 0.5}, salt) in ("a", "b")
+    assert arm_of(who, {"a": 0.5, "b": 0.5}, salt=salt) in ("a", "b")
 
 
 # Rates
@@ -129,14 +129,14 @@ def test_newcombe_gives_the_published_intervals(one, other, low, high):
 @pytest.mark.parametrize(("x", "n", "level"), [(-1, 5, 0.95), (6, 5, 0.95), (1, 5, 0.0), (1, 5, 1.0)])
 def test_impossible_counts_are_refused(x, n, level):
     with pytest.raises(SettingError):
-        wilson(x, n, level)
+        wilson(x, n, level=level)
 
 
 def test_nothing_shown_says_nothing():
     empty = ArmCounts(0, 0, 0, 0, 0.0)
     assert math.isnan(rate(empty).rate)
     assert (rate(empty).low, rate(empty).high) == (0.0, 1.0)
-    apart = difference({"a": ArmCounts(10, 5, 5, 10, 2.5)}, "a", "not there")
+    apart = difference({"a": ArmCounts(10, 5, 5, 10, 2.5)}, "a", base="not there")
     assert (apart.low, apart.high) == (-1.0, 1.0)
     assert math.isnan(apart.difference)
 
@@ -187,7 +187,7 @@ def test_from_the_store_to_a_difference(database):
         assert store.experiment(models={}) == {}
     assert arms["champion"] == ArmCounts(20, 5, 5, 20, 20 * 0.25 * 0.75)
     assert rate(arms["challenger"]).rate == 0.75
-    apart = difference(arms, "challenger", "champion")
+    apart = difference(arms, "challenger", base="champion")
     assert apart.difference == pytest.approx(0.5)
     # Wilson at n = 19 (effect 20/19): 0.75 from 0.5255 to 0.8904, 0.25 mirrored; then Newcombe's roots.
     assert (apart.low, apart.high) == pytest.approx((0.1825, 0.6986), abs=5e-5)

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from butaca.errors import SettingError, StoreError
 from butaca.events import changes
 from butaca.events.group_commit import GroupCommit
-from butaca.events.interactions import events_table
 from butaca.events.records import KINDS, MAX_TIME, Added, Event
-from butaca.events.store import EventStore
+from butaca.events.store import EventStore, events_table
 from tests.support.narrow import some
 from tests.support.postgres import watch
 
@@ -226,7 +225,7 @@ def test_every_batch_is_committed_once_and_gets_its_own_result(parallel, most):
         assert len(batches) == 1 or sum(map(len, batches)) <= most
         return [f"result of {batch}" for batch in batches]
 
-    group = GroupCommit(commit, parallel, most)
+    group = GroupCommit(commit, parallel=parallel, most=most)
 
     def send(worker):
         sent = [(worker, n, *range(n % 5)) for n in range(25)]

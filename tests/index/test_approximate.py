@@ -263,7 +263,7 @@ def test_a_part_has_codes():
 @pytest.mark.parametrize("index", ["exact", "approximate"])
 def test_the_api_says_whether_a_list_is_approximate(tmp_path, index):
     folder = large().save(tmp_path / "m")
-    served = Registry({"m": folder}, None, index).serving.default
+    served = Registry({"m": folder}, None, index=index).serving.default
     known, filtered = {"user": "1"}, {"user": "1", "allow": [5, 7, 11], "k": 2}
     with running_app(tmp_path, {"m": served.recommender}) as app:
         known, few = asking(app, post("/v1/recommend", known), post("/v1/recommend", filtered))

@@ -41,9 +41,9 @@ for _ in sys.stdin:
     if pid == 0:
         listening = bind("127.0.0.1", 0)
         settings = ServeSettings(port=0, events=events)
-        app = create_app(Registry({"small": Path(folder)}), EventStore.open(events), settings)
+        app = create_app(Registry({"small": Path(folder)}), EventStore.open(events), settings=settings)
         print(json.dumps([os.getpid(), listening.getsockname()[1]]), flush=True)
-        run(app, settings, listening)
+        run(app, settings, listening=listening)
         os._exit(0)
     os.waitpid(pid, 0)
     print("ended", flush=True)

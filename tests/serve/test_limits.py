@@ -20,7 +20,7 @@ from butaca.errors import ButacaError, SettingError, UnknownEntityError
 from butaca.events.store import EventStore
 from butaca.serve.http import access
 from butaca.serve.http.access import presented, scope_of
-from butaca.serve.http.limits import Buckets
+from butaca.serve.http.limits import RateLimiter
 from butaca.serve.http.problems import Problem, shown
 from butaca.serve.settings import ServeSettings
 from tests.support.serving import asking, client, post, running_app, serve, small
@@ -342,7 +342,7 @@ def test_a_client_has_a_rate(tmp_path):
 
 
 def test_buckets_fill_again_and_forget_the_oldest():
-    buckets = Buckets(rate=10, burst=2, size=3)
+    buckets = RateLimiter(rate=10, burst=2, size=3)
     assert [buckets.wait("a", 0) for _ in range(3)] == [0, 0, pytest.approx(0.1)]
     assert buckets.wait("a", 0.1) == 0
     assert buckets.wait("a", 100) == buckets.wait("a", 100) == 0
@@ -350,7 +350,7 @@ def test_buckets_fill_again_and_forget_the_oldest():
     for name in "bcde":
         buckets.wait(name, 100)
     assert len(buckets) == 3
-    assert Buckets(0, 1).wait("a", 0) == Buckets(0, 1).wait("a", 0) == 0
+    assert RateLimiter(0, 1).wait("a", 0) == RateLimiter(0, 1).wait("a", 0) == 0
 
 
 def test_more_in_work_than_it_may_have_are_turned_away_at_once(tmp_path):
@@ -518,7 +518,7 @@ def test_guesses_of_keys_are_remembered_in_bounds(monkeypatch):
 
     async def run():
         with ThreadPoolExecutor(1) as threads:
-            keys = access.Keys(lambda text, within: asked.append(text), threads, 60.0)
+            keys = access.KeyCheck(lambda text, within: asked.append(text), threads, staleness=60.0)
             for n in range(10):
                 for _ in range(2):
                     assert await keys.find(f"guess {n}") is None

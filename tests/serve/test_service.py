@@ -37,7 +37,7 @@ from butaca.serve.registry import Registry, named_folders
 from butaca.serve.schemas import RecommendRequest
 from butaca.serve.settings import ServeSettings
 from butaca.serve.shown import ShownLog
-from butaca.serve.telemetry import Recent, Telemetry, uuid7
+from butaca.serve.telemetry import LatencyRing, Telemetry, uuid7
 from tests.support.boards import checkerboard, left_out
 from tests.support.serving import asking, client, post, running_app, serve, small
 
@@ -281,9 +281,9 @@ def test_what_an_erased_person_does_next_is_a_new_persons(tmp_path):
 def test_a_model_that_reads_no_history_takes_events_as_what_to_leave_out():
     person = person_of([Event("1", "u04", f"i{left_out(4):02d}")], erased=False)
     vectors = small(reads_history=False)
-    answer = ask(vectors, RecommendRequest(user="u04", k=16), "u04", person)
+    answer = ask(vectors, RecommendRequest(user="u04", k=16), user="u04", person=person)
     assert person.had[0].item not in {item.id for item in answer.items}
-    kept = ask(vectors, RecommendRequest(user="u04", k=16, exclude_seen=False), "u04", person)
+    kept = ask(vectors, RecommendRequest(user="u04", k=16, exclude_seen=False), user="u04", person=person)
     assert person.had[0].item in {item.id for item in kept.items}
 
 
@@ -402,7 +402,7 @@ def test_lists_beyond_the_queue_are_dropped_and_counted_and_the_rest_written_at_
         def log_recommendations(self, rows):
             self.rows += rows
 
-    shown = ShownLog(Store(), Telemetry(), 3)
+    shown = ShownLog(Store(), Telemetry(), size=3)
     for n in range(5):
         shown.put(Shown(f"r{n}", None, 1, "m", None, "popularity", ("i00",)))
     assert (len(shown), shown._telemetry.dropped._value.get()) == (3, 2)
@@ -420,7 +420,7 @@ def test_a_list_that_can_not_be_logged_takes_no_other_with_it():
         def log_recommendations(self, rows):
             self.rows += [checked_shown(row) for row in rows]
 
-    shown = ShownLog(Store(), Telemetry(), 100)
+    shown = ShownLog(Store(), Telemetry(), size=100)
     for n in range(5):
         items = ("i00", "x" * 513 if n == 2 else "i01")
         shown.put(Shown(f"r{n}", None, 1, "m", None, "popularity", items))
@@ -574,7 +574,7 @@ def test_state_models_metrics_and_health(tmp_path):
 
 
 def test_percentiles_of_the_recent_latencies():
-    recent = Recent(4)
+    recent = LatencyRing(4)
     assert recent.percentiles()["p50_ms"] is None
     for ms in (50, 1, 2, 3, 4):  # the first one is forgotten
         recent.add(ms / 1000)
@@ -618,7 +618,7 @@ def test_events_in_memory_are_bounded_though_few_people_have_them_all():
     """150 people may be kept, so 1,500 events: 15 people of 100 each; the last who asked are among them."""
 
     async def run():
-        live = Live(Holding(each=100), None, 150, 1.0)
+        live = Live(Holding(each=100), None, size=150, staleness=1.0)
         for n in range(40):
             await live.of(f"p{n}")
             await live.of(f"p{n}")
@@ -629,7 +629,7 @@ def test_events_in_memory_are_bounded_though_few_people_have_them_all():
         assert (len(live), live.events) == (14, 1_400)
         live.forget(None)
         assert (len(live), live.events) == (0, 0)
-        one = Live(Holding(each=5_000), None, 1, 1.0)
+        one = Live(Holding(each=5_000), None, size=1, staleness=1.0)
         await one.of("many")
         assert (len(one), one.events) == (1, 1_000)
 
@@ -654,7 +654,7 @@ def test_what_others_write_is_seen_again_after_any_failure():
     async def run():
         store = Holding()
         with ThreadPoolExecutor(1) as threads:
-            live = Live(store, threads, 10, 0.05)
+            live = Live(store, threads, size=10, staleness=0.05)
 
             async def some_more_looks():
                 wanted = store.asked + 3
@@ -700,7 +700,7 @@ def test_a_read_that_began_before_a_write_is_not_remembered():
 
     async def run():
         with ThreadPoolExecutor(2) as threads:
-            live = Live(Slow(), threads, 10, 1.0)
+            live = Live(Slow(), threads, size=10, staleness=1.0)
             reading = asyncio.create_task(live.of("a"))
             await asyncio.sleep(0.03)
             live.forget(["a"])
@@ -938,8 +938,8 @@ def test_an_id_is_a_user_by_its_very_text():
     assert not same_id(numbered, " 3")
     assert same_id(numbered, "nobody")
     asked = RecommendRequest(user="03", k=3)
-    assert ask(numbered, asked, "03", NOBODY).source == "popularity"
-    assert ask(numbered, asked, "3", NOBODY).source == "user"
+    assert ask(numbered, asked, user="03", person=NOBODY).source == "popularity"
+    assert ask(numbered, asked, user="3", person=NOBODY).source == "user"
 
 
 def test_a_log_names_nobody():

@@ -20,7 +20,7 @@ def apps(database):
     made = []
     for _ in range(2):
         registry = Registry.of({"a": small(0), "b": small(1)}, {"a": 0.5, "b": 0.5})
-        made.append(create_app(registry, EventStore.open(database), ServeSettings(staleness=0.05)))
+        made.append(create_app(registry, EventStore.open(database), settings=ServeSettings(staleness=0.05)))
         made[-1].service.start()
     yield made
     for app in made:

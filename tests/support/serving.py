@@ -87,7 +87,7 @@ def running_app(
     keys, stub = settings.pop("keys", False), settings.pop("stub", None)
     store = EventStore.open(str(tmp_path / "events.db"))
     registry = Registry.of(models or {"small": small()}, split)
-    app = create_app(registry, store, ServeSettings(**settings), keys=keys, stub=stub)
+    app = create_app(registry, store, settings=ServeSettings(**settings), keys=keys, stub=stub)
     app.service.start()
     try:
         yield app

@@ -111,7 +111,7 @@ def serve(
         access_log=access_log,
         index=index,
     )
-    registry = Registry(named_folders(models), settings.split, settings.index)
+    registry = Registry(named_folders(models), settings.split, index=settings.index)
     store = _opened(events, "butaca serve")
     try:
         has_keys = any(key.revoked is None for key in store.keys.list())
@@ -134,7 +134,7 @@ def serve(
         out.print("Requests need an API key.", highlight=False)
     out.print(f"Open [bold]{url_of(listening)}[/] (Ctrl+C stops it)", highlight=False)
     out.file.flush()
-    run(create_app(registry, store, settings, keys=has_keys), settings, listening)
+    run(create_app(registry, store, settings=settings, keys=has_keys), settings, listening=listening)
 
 
 def _opened(events: str, command: str) -> EventStore:

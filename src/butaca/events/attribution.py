@@ -1,4 +1,4 @@
-"""What came of what was shown: counts for each arm of an experiment.
+"""This module counts what came of what was shown, for each arm of an experiment.
 
 An event is attributed to a recommendation if it carries its request_id, its item was in the list, and
 its kind is positive. Opening the film by another way, or skipping it, does not count.
@@ -22,7 +22,7 @@ Names = Mapping[str, Callable[[str], str]]
 
 @dataclass(frozen=True)
 class ArmCounts:
-    """What an arm showed.
+    """An ArmCounts holds what one arm of an experiment showed, and what came of it.
 
     Attributes:
         recommendations: lists shown.
@@ -42,10 +42,11 @@ class ArmCounts:
 def count_arms(
     connection: Connection,
     since: int | None,
+    *,
     models: Mapping[str, str] | None = None,
     names: Names | None = None,
 ) -> dict[str, ArmCounts]:
-    """Counts of every arm, by name, of the recommendations logged since a time.
+    """Returns the counts of every arm, by name, of the recommendations logged since a time.
 
     Args:
         connection: to read by.

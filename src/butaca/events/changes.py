@@ -1,4 +1,4 @@
-"""Whose events changed: what lets another process keep people in memory and forget only those.
+"""This module says whose events changed: another process keeps people in memory and forgets only those.
 
 `seq` counts up in the order rows were written. SQLite has one writer at a time, so what is behind the mark
 stays behind it. PostgreSQL's sequences are drawn before the commit: a slow transaction's rows can appear
@@ -22,7 +22,7 @@ MOST = 20_000
 
 @dataclass(frozen=True)
 class Mark:
-    """How far someone has read.
+    """A Mark says how far someone has read in the store.
 
     Attributes:
         events, erasures: the last rows seen.
@@ -36,7 +36,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Changes:
-    """What was written since a mark.
+    """A Changes says whose events were written since a mark.
 
     Attributes:
         users: whose events; None where anyone's may have, as after an erasure.
@@ -47,8 +47,8 @@ class Changes:
     mark: Mark
 
 
-def read_changes(connection: Connection, since: Mark | None, overlap: bool) -> Changes:
-    """Whose events were written since a mark; without a mark, only where to begin."""
+def read_changes(connection: Connection, since: Mark | None, *, overlap: bool) -> Changes:
+    """Returns whose events were written since a mark; without a mark, only where to begin."""
     last = connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one()
     erased = connection.execute(select(func.coalesce(func.max(erasures.c.seq), 0))).scalar_one()
     now = time.monotonic()

@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL: how it is addressed, read, written and locked.
+"""This module addresses, reads, writes and locks one database, SQLite or PostgreSQL.
 
 SQLite: one writer at a time, behind a lock here and BEGIN IMMEDIATE there; readers in WAL mode see
 the last commit and wait for nobody. PostgreSQL: a pool; writers share an advisory lock that an erasure
@@ -32,7 +32,7 @@ POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
 def address(url: str) -> URL:
-    """An address as SQLAlchemy takes it.
+    """Returns an address as SQLAlchemy takes it.
 
     >>> address("events.db").render_as_string(), address("postgresql://me@host/films").drivername
     ('sqlite:///events.db', 'postgresql+psycopg')
@@ -63,7 +63,7 @@ def _not_an_address(received: str) -> StoreError:
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Errors of the driver as StoreError: without statements, without parameters, without passwords."""
+    """Turns errors of the driver into StoreErrors, without statements, parameters or passwords."""
     try:
         yield
     except (DBAPIError, PoolTimeoutError, sqlite3.Error) as error:
@@ -77,7 +77,7 @@ def translated(where: str) -> Iterator[None]:
 
 
 class Database:
-    """Transactions on one address; safe to use from many threads."""
+    """A Database runs transactions on one address; it is safe to use from many threads."""
 
     def __init__(self, url: str) -> None:
         self.url = address(url)
@@ -150,13 +150,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one state of the database, until the block ends."""
+        """Yields a connection that sees one state of the database until the block ends."""
         with translated(self.name), self._readers.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self, alone: bool = False, durable: bool = True) -> Iterator[Connection]:
-        """A transaction: committed and on disk when the block ends, or as if it had never been.
+        """Opens a transaction: committed and on disk when the block ends, or as if it had never been.
 
         Args:
             alone: no other writer at the same time (SQLite: always so).
@@ -177,7 +177,7 @@ class Database:
                 self._truncate()
 
     def forget_deleted(self) -> None:
-        """What was deleted leaves SQLite's log too; PostgreSQL's (auto)vacuum sees to its own.
+        """Takes what was deleted out of SQLite's log too; PostgreSQL's (auto)vacuum sees to its own.
 
         A reader of an older state, such as a refit under way, puts it off until a write after its end.
         """
@@ -224,7 +224,7 @@ def _sqlite_writer(raw: sqlite3.Connection, _: object) -> None:
 
 
 def _postgres_connected(raw: Any, _: object) -> None:
-    """A commit is on disk when it returns, whatever the server's or the role's default is."""
+    """Makes a commit be on disk when it returns, whatever the server's or the role's default is."""
     with raw.cursor() as cursor:
         cursor.execute("SHOW synchronous_commit")
         if cursor.fetchone()[0] == "off":

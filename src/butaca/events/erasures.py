@@ -1,4 +1,4 @@
-"""Who was erased: keyed hashes in the database, and a copy of them in the process.
+"""This module knows who was erased: keyed hashes in the database, and a copy of them in the process.
 
 An id is hashed with HMAC-SHA-256 under a random key of the database's own, so that a copy of the table
 alone can't be searched for a name, nor compared with another database's.
@@ -23,7 +23,7 @@ STALE = 2.0
 
 
 class Erasures:
-    """The set of erased users. Asking costs a hash and a look-up; safe to use from many threads."""
+    """An Erasures is the set of erased users: asking costs a hash and a look-up, from any thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,13 +37,13 @@ class Erasures:
             self.refresh(connection)
 
     def hash(self, value: str, kind: bytes = b"user") -> bytes:
-        """The keyed hash of an id."""
+        """Returns the keyed hash of an id."""
         keyed = self._keyed.copy()
         keyed.update(kind + b"\0" + value.encode())
         return keyed.digest()
 
     def refresh(self, connection: Connection) -> None:
-        """Reads what is new in the table."""
+        """Reads the erasures that are new in the table."""
         new = select(erasures).where(erasures.c.seq > self._last).order_by(erasures.c.seq)
         for row in connection.execute(new):
             self._times[row.user_hash] = row.time
@@ -51,7 +51,7 @@ class Erasures:
         self._fresh_until = time.monotonic() + STALE
 
     def time_of(self, user: str) -> int | None:
-        """When a user was erased, at most `STALE` seconds behind other processes, or None.
+        """Returns when a user was erased, at most `STALE` seconds behind other processes, or None.
 
         While the database can't be read, the answer is what this process last knew.
         """
@@ -67,10 +67,10 @@ class Erasures:
         return self.known(user)
 
     def known(self, user: str) -> int | None:
-        """As `time_of`, from the process's copy as it is."""
+        """Returns what `time_of` does, from the process's copy as it is."""
         return self._times.get(self.hash(user)) if self._times else None
 
-    def record(self, connection: Connection, user: str, events: Iterable[str], at: int) -> None:
+    def record(self, connection: Connection, user: str, *, events: Iterable[str], at: int) -> None:
         """Writes an erasure: the user's hash, and those of the events that are going."""
         mark = self.hash(user)
         connection.execute(delete(erasures).where(erasures.c.user_hash == mark))
@@ -80,7 +80,7 @@ class Erasures:
             connection.execute(insert(erased_events), rows)
 
     def gone(self, connection: Connection, ids: Iterable[str]) -> set[str]:
-        """Those of the events' ids that an erasure removed."""
+        """Returns those of the events' ids that an erasure removed."""
         marks = {self.hash(event, b"event"): event for event in ids}
         found: set[str] = set()
         every = list(marks)

@@ -1,4 +1,4 @@
-"""How two models compare online: the rate of recommendations that led to an event, with intervals.
+"""This module compares models online: the rate of lists that led to an event, with intervals.
 
 People are assigned to arms, not requests, and one person's requests resemble each other. So an interval
 that takes every request as independent is too narrow. Both intervals here take the effective number of
@@ -17,8 +17,8 @@ from butaca.errors import SettingError
 from butaca.events.attribution import ArmCounts
 
 
-def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share (Wilson 1927, JASA 22).
+def wilson(successes: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
+    """Returns Wilson's score interval of a share (Wilson 1927, JASA 22).
 
         (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)
 
@@ -49,9 +49,9 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
 
 
 def newcombe(
-    one: tuple[float, float], other: tuple[float, float], level: float = 0.95
+    one: tuple[float, float], other: tuple[float, float], *, level: float = 0.95
 ) -> tuple[float, float, float]:
-    """The difference of two independent shares, one - other, with Newcombe's hybrid score interval.
+    """Returns the difference of two independent shares, one - other, with Newcombe's hybrid score interval.
 
         low  = d - sqrt((p1 - l1)^2 + (u2 - p2)^2)
         high = d + sqrt((u1 - p1)^2 + (p2 - l2)^2),    l and u the ends of Wilson's intervals
@@ -69,7 +69,7 @@ def newcombe(
     [0.2, 0.0524, 0.3339]
     """
     (x1, n1), (x2, n2) = one, other
-    (low1, high1), (low2, high2) = wilson(x1, n1, level), wilson(x2, n2, level)
+    (low1, high1), (low2, high2) = wilson(x1, n1, level=level), wilson(x2, n2, level=level)
     if not n1 or not n2:
         return math.nan, -1.0, 1.0
     p1, p2 = x1 / n1, x2 / n2
@@ -79,7 +79,7 @@ def newcombe(
 
 
 def design_effect(counts: ArmCounts) -> float:
-    """How much wider than for independent requests the variance of the rate is; at least 1.
+    """Returns how much wider than for independent requests the variance of the rate is; at least 1.
 
         (U / (U - 1)) * squares / (n p (1 - p))
 
@@ -100,7 +100,7 @@ def design_effect(counts: ArmCounts) -> float:
 
 @dataclass(frozen=True)
 class Rate:
-    """An arm's rate: recommendations that led to at least one event, of all.
+    """A Rate is an arm's share of recommendations that led to at least one event.
 
     Attributes:
         counts: what it comes from.
@@ -118,7 +118,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Difference:
-    """The rate of `arm` minus that of `base`, with its interval; `low > 0` says that `arm` is better."""
+    """A Difference is the rate of `arm` minus that of `base`; `low > 0` says that `arm` is better."""
 
     arm: str
     base: str
@@ -133,26 +133,26 @@ def _effective(counts: ArmCounts) -> tuple[float, float]:
 
 
 def rate(counts: ArmCounts, level: float = 0.95) -> Rate:
-    """The rate of one arm with its interval: Wilson's, at the effective number of requests.
+    """Returns the rate of one arm with its interval: Wilson's, at the effective number of requests.
 
     >>> r = rate(ArmCounts(recommendations=100, with_event=10, events=12, users=100, squares=9.0))
     >>> f"{r.rate:.2f} from {r.low:.3f} to {r.high:.3f}"  # independent: 100/99 * 9/9, nearly 1
     '0.10 from 0.055 to 0.175'
     """
     n = counts.recommendations
-    low, high = wilson(*_effective(counts), level)
+    low, high = wilson(*_effective(counts), level=level)
     return Rate(counts, counts.with_event / n if n else math.nan, low, high, design_effect(counts))
 
 
-def difference(arms: Mapping[str, ArmCounts], arm: str, base: str, level: float = 0.95) -> Difference:
-    """The rate of one arm minus another's: Newcombe's interval, at the effective numbers of requests.
+def difference(arms: Mapping[str, ArmCounts], arm: str, *, base: str, level: float = 0.95) -> Difference:
+    """Returns the rate of one arm minus another's: Newcombe's interval, at the effective numbers of requests.
 
     >>> same = ArmCounts(recommendations=80, with_event=48, events=48, users=80, squares=0.0)
     >>> more = ArmCounts(recommendations=70, with_event=56, events=60, users=70, squares=0.0)
-    >>> d = difference({"champion": same, "challenger": more}, "challenger", "champion")
+    >>> d = difference({"champion": same, "challenger": more}, "challenger", base="champion")
     >>> f"{d.difference:.4f} from {d.low:.4f} to {d.high:.4f}"
     '0.2000 from 0.0524 to 0.3339'
     """
     empty = ArmCounts(0, 0, 0, 0, 0.0)
     one, other = (_effective(arms.get(name, empty)) for name in (arm, base))
-    return Difference(arm, base, *newcombe(one, other, level))
+    return Difference(arm, base, *newcombe(one, other, level=level))

@@ -1,4 +1,4 @@
-"""Group commit: callers that arrive while a commit is under way share the next one.
+"""This module lets callers that arrive while a commit is under way share the next one (group commit).
 
 A durable commit costs a flush of the disk whatever its size, so sixteen callers of one event each need
 two flushes instead of sixteen. (DeWitt et al. 1984, "Implementation techniques for main memory database
@@ -29,7 +29,7 @@ class _Ticket(Generic[Batch, Result]):
 
 
 class GroupCommit(Generic[Batch, Result]):
-    """Runs `commit` on the batches of all callers that wait; the first of them leads.
+    """A GroupCommit runs `commit` on the batches of all callers that wait; the first of them leads.
 
     Args:
         commit: takes batches and returns a result for each, all or none of them durable.
@@ -38,7 +38,7 @@ class GroupCommit(Generic[Batch, Result]):
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Batch]], Sequence[Result]], parallel: int = 1, most: int = 20_000
+        self, commit: Callable[[Sequence[Batch]], Sequence[Result]], *, parallel: int = 1, most: int = 20_000
     ) -> None:
         self._commit, self._parallel, self._most = commit, parallel, most
         self._changed = threading.Condition()
@@ -46,7 +46,7 @@ class GroupCommit(Generic[Batch, Result]):
         self._leaders = 0
 
     def submit(self, batch: Batch, size: int) -> Result:
-        """The batch's result, once it is durable; the group's error if it could not be committed."""
+        """Returns the batch's result once it is durable, or raises the group's error."""
         ticket: _Ticket[Batch, Result] = _Ticket(batch, size)
         with self._changed:
             self._waiting.append(ticket)

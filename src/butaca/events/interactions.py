@@ -1,10 +1,10 @@
-"""Events as columns, for a refit."""
+"""This module reads events as columns, for a refit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from butaca.types import Ints, Times, Values
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Positive events as columns, in the order they were stored.
+    """An Interactions holds positive events as columns, in the order they were stored.
 
     Attributes:
         user, item: raw ids, text objects [n].
@@ -34,12 +34,12 @@ class Interactions:
         return len(self.user)
 
     def take(self, rows: Ints) -> Interactions:
-        """The events at the given rows."""
+        """Returns the events at the given rows."""
         return Interactions(self.user[rows], self.item[rows], self.value[rows], self.time[rows])
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> Interactions:
-        """Columns from rows of (user, item, value, time)."""
+        """Makes columns of rows of (user, item, value, time)."""
         user, item, value, time = zip(*rows, strict=True) if rows else ((), (), (), ())
         return cls(
             _texts(user),
@@ -50,7 +50,7 @@ class Interactions:
 
     @classmethod
     def joined(cls, chunks: Sequence[Interactions]) -> Interactions:
-        """One after the other."""
+        """Puts several tables into one, in their order."""
         parts = chunks or [cls.of([])]
         return cls(
             np.concatenate([c.user for c in parts]),
@@ -67,26 +67,9 @@ def _texts(values: Sequence[str]) -> Values:
 
 
 def read_interactions(database: Database, rows: int) -> Iterator[Interactions]:
-    """Chunks of `rows` positive events, all of one state of the database: what is added meanwhile waits."""
+    """Yields `rows` positive events at a time, of one state of the database: what comes meanwhile waits."""
     c = events.c
     query = select(c.user_id, c.item_id, c.value, c.time).where(c.kind.in_(POSITIVE_KINDS)).order_by(c.seq)
     with database.read() as connection, connection.execution_options(yield_per=rows).execute(query) as found:
         for part in found.partitions(rows):
             yield Interactions.of(part)
-
-
-class StoredInteractions(Protocol):
-    """A StoredInteractions gives positive events, such as an EventStore does."""
-
-    def interactions(self) -> Iterator[Interactions]:
-        """Yields them in blocks."""
-        ...
-
-
-def events_table(store: StoredInteractions) -> Interactions:
-    """Every positive event of a store: columns `user`, `item`, `value`, `time`.
-
-    `skip` and `dislike` are left out (records.py), and nobody who was erased is here by what they did
-    before. A history from elsewhere is cleaned with `store.erased_among(users)`.
-    """
-    return Interactions.joined(list(store.interactions()))

@@ -1,4 +1,4 @@
-"""API keys: shown once, stored as the SHA-256 of their secret, compared in constant time.
+"""This module keeps API keys: shown once, stored as the SHA-256 of their secret, compared in constant time.
 
 A secret of 256 random bits needs no slow hash: there is nothing to guess. The id in the key finds its
 row, so that no secret is ever looked up, and a key whose id is unknown costs the same comparison.
@@ -31,7 +31,7 @@ _NOBODY = hashlib.sha256(b"").digest()
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key without its secret.
+    """A Key describes an API key without its secret.
 
     Attributes:
         id: the part of the key that may be shown.
@@ -48,7 +48,7 @@ class Key:
     revoked: int | None = None
 
     def may(self, scope: str) -> bool:
-        """Whether the key's scopes allow what needs `scope`; admin allows everything.
+        """Says whether the key's scopes allow what needs `scope`; admin allows everything.
 
         >>> Key("1", "page", ("read",), 0).may("write"), Key("2", "ops", ("admin",), 0).may("write")
         (False, True)
@@ -57,7 +57,7 @@ class Key:
 
 
 class Keys:
-    """The keys of a store. Verifying costs microseconds, from a copy in memory of a bounded age."""
+    """A Keys holds the keys of a store; verifying costs microseconds, from a copy of a bounded age."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -95,7 +95,7 @@ class Keys:
         return f"{PREFIX}_{key}_{secret}"
 
     def verify(self, plaintext: str, within: float | None = None) -> Key | None:
-        """The key that a text is, or None: unknown, wrong, revoked or no key at all.
+        """Returns the key that a text is, or None: unknown, wrong, revoked or no key at all.
 
         A key revoked by another process passes for up to `within` seconds more, `STALE` if not given. While
         the database can't be read, the copy in memory stands; before it was ever read, the StoreError is
@@ -112,7 +112,7 @@ class Keys:
         return key
 
     def list(self) -> tuple[Key, ...]:
-        """Every key, revoked ones too, oldest first."""
+        """Returns every key, revoked ones too, oldest first."""
         self.note_uses()
         self._load()
         return tuple(key for key, _ in self._known.values())

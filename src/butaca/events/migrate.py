@@ -1,4 +1,4 @@
-"""A database brought to the newest schema, by one process at a time, whole or not at all."""
+"""This module brings a database to the newest schema, one process at a time, whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "migrations"
 
 
 def revision(connection: Connection) -> str | None:
-    """The revision that a database is at, or None for one that no butaca has opened."""
+    """Returns the revision that a database is at, or None for one that no butaca has opened."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     found: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
@@ -25,7 +25,7 @@ def revision(connection: Connection) -> str | None:
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration, made here: no alembic.ini to ship or to find."""
+    """Makes Alembic's configuration, so that there is no alembic.ini to ship or to find."""
     from alembic.config import Config
 
     made = Config()
@@ -36,7 +36,7 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Runs what is missing, in the caller's transaction, which locks others out."""
+    """Runs the migrations that are missing, in the caller's transaction, which locks others out."""
     from alembic import command
     from alembic.script import ScriptDirectory
 

@@ -1,11 +1,10 @@
-"""What goes into the store and what comes out: small frozen records, and the checks of their fields."""
+"""This module holds what goes into the store and comes out, as frozen records, and checks their fields."""
 
 from __future__ import annotations
 
 import math
 import operator
 import time as clock
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,13 +23,13 @@ MAX_TIME = 253_402_300_799
 
 
 def now() -> int:
-    """Seconds since 1970-01-01 UTC."""
+    """Returns the seconds since 1970-01-01 UTC."""
     return int(clock.time())
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something a person did with an item.
+    """An Event is something that a person did with an item.
 
     Attributes:
         id: made by the client, so that sending it again changes nothing.
@@ -52,7 +51,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of a batch: `new` events are stored now, `known` ones were before (or are repeats)."""
+    """An Added says how many events of a batch are `new`, and how many were `known` (or are repeats)."""
 
     new: int
     known: int
@@ -60,7 +59,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A recommendation as it was answered.
+    """A Shown is a recommendation as it was answered.
 
     Attributes:
         request_id: what a later event points at.
@@ -83,14 +82,14 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What an erasure removed: rows of events and of logged recommendations."""
+    """An Erased counts what an erasure removed: rows of events and of logged recommendations."""
 
     events: int
     recommendations: int
 
 
 def checked_text(value: Any, what: str) -> str:
-    """An id as it came, or an error: text of 1 to 512 characters that UTF-8 can hold, without NUL.
+    """Returns an id as it came, if it is a text of 1 to 512 characters that UTF-8 can hold, without NUL.
 
     >>> checked_text("', DROP TABLE 🎬 ../..", "user")
     "', DROP TABLE 🎬 ../.."
@@ -119,7 +118,7 @@ def checked_text(value: Any, what: str) -> str:
 
 
 def checked_time(value: Any, what: str) -> int:
-    """Whole seconds since 1970, up to the end of the year 9999.
+    """Returns whole seconds since 1970, up to the end of the year 9999.
 
     >>> checked_time(881250949, "time")
     881250949
@@ -152,7 +151,7 @@ def _checked_value(value: Any, what: str) -> float | None:
 
 
 def checked_event(event: Event, at: str = "event") -> Event:
-    """The event with its fields checked; `at` names it in errors ("event 3 of the batch")."""
+    """Returns the event with its fields checked; `at` names it in errors ("event 3 of the batch")."""
     if event.kind not in KINDS:
         raise SettingError(
             f"The kind of {at} is one of {', '.join(KINDS)}",
@@ -169,7 +168,7 @@ def checked_event(event: Event, at: str = "event") -> Event:
 
 
 def checked_shown(row: Shown) -> Shown:
-    """The logged recommendation with its fields checked."""
+    """Returns the logged recommendation with its fields checked."""
     checked_text(row.request_id, "request_id")
     checked_text(row.model, "model")
     checked_text(row.source, "source")
@@ -178,8 +177,3 @@ def checked_shown(row: Shown) -> Shown:
             checked_text(value, what)
     items = tuple(checked_text(item, "item shown") for item in row.items)
     return replace(row, time=checked_time(row.time, "time"), items=items)
-
-
-def checked_texts(values: Iterable[Any], what: str) -> list[str]:
-    """Each checked as an id."""
-    return [checked_text(value, what) for value in values]

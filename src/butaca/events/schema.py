@@ -1,4 +1,4 @@
-"""The tables, in SQLAlchemy Core. `migrations/` builds the same; a test holds the two together.
+"""This module declares the tables, in SQLAlchemy Core; `migrations/` builds the same, which a test holds.
 
 Ids are text compared byte by byte: SQLite's BINARY, PostgreSQL's collation "C".
 """

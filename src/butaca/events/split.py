@@ -1,4 +1,4 @@
-"""Which arm of an experiment answers whom: a share of the users each, the same one every time."""
+"""This module says which arm of an experiment answers whom: a share of the users each, always the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from butaca.events.records import checked_text
 
 
 def parse_split(text: str) -> dict[str, float]:
-    """The shares of a split: names and numbers that sum to 1.
+    """Returns the shares of a split as its text names them; they sum to 1.
 
     >>> parse_split("champion=0.9, challenger=0.1")
     {'champion': 0.9, 'challenger': 0.1}
@@ -42,8 +42,8 @@ def _wrong(received: str) -> SettingError:
     )
 
 
-def arm_of(who: str, split: Mapping[str, float], salt: str = "") -> str:
-    """The arm of a user, or of a session or request where nobody is named.
+def arm_of(who: str, split: Mapping[str, float], *, salt: str = "") -> str:
+    """Returns the arm of a user, or of a session or request where nobody is named.
 
     Weighted rendezvous hashing: each arm draws a uniform number from (salt, arm, who) and the
     largest log(number) / share wins, which happens with exactly the arm's share (Efraimidis and
@@ -55,9 +55,9 @@ def arm_of(who: str, split: Mapping[str, float], salt: str = "") -> str:
     - Another salt draws anew, so that one experiment's arms say nothing about the next one's.
 
     >>> split = {"champion": 0.9, "challenger": 0.1}
-    >>> [arm_of(str(user), split, "summer") for user in (1, 2, 3, 4)]
+    >>> [arm_of(str(user), split, salt="summer") for user in (1, 2, 3, 4)]
     ['champion', 'champion', 'champion', 'challenger']
-    >>> sum(arm_of(str(user), split, "summer") == "challenger" for user in range(10_000))
+    >>> sum(arm_of(str(user), split, salt="summer") == "challenger" for user in range(10_000))
     977
     """
     best, chosen = -math.inf, ""

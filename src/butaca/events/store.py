@@ -1,4 +1,4 @@
-"""EventStore: events, logged recommendations and API keys in one database."""
+"""This module is the door to the store: events, logged recommendations and API keys in one database."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _LATEST = (
 
 
 class EventStore:
-    """What people did and what they were shown. Safe to use from many threads and many processes.
+    """An EventStore holds what people did and were shown; it is safe from many threads and processes.
 
     Attributes:
         name: the address without its password, for logs and messages.
@@ -100,7 +100,7 @@ class EventStore:
         self.close()
 
     def ready(self) -> bool:
-        """True, or a StoreError that says why the database can't be used."""
+        """Returns True, or raises a StoreError that says why the database can't be used."""
         with self._database.read() as connection:
             at = migrate.revision(connection)
         if at != HEAD:
@@ -167,7 +167,7 @@ class EventStore:
         return Added(new, len(batch) - new)
 
     def history(self, user: str, limit: int = 1000) -> list[Event]:
-        """A user's latest events, oldest first; equal times in the order they were stored."""
+        """Returns a user's latest events, oldest first; equal times in the order they were stored."""
         if limit < 1:
             raise SettingError("A history has at least one event", f"limit={limit}", "Ask for 1 or more")
         asked = {"user": checked_text(user, "user"), "most": limit}
@@ -175,7 +175,7 @@ class EventStore:
             return [Event(*row) for row in connection.execute(_LATEST, asked)][::-1]
 
     def changes(self, since: Mark | None = None) -> Changes:
-        """Whose events any process has written since a mark; without a mark, only where to begin.
+        """Returns whose events any process has written since a mark; without one, only where to begin.
 
         After this, `erased` knows of every erasure that the answer knows of.
         """
@@ -184,12 +184,12 @@ class EventStore:
             return read_changes(connection, since, overlap=not self._database.sqlite)
 
     def count(self) -> int:
-        """How many events the store holds."""
+        """Returns how many events the store holds."""
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(events)).scalar_one()
 
     def interactions(self, rows: int = 65_536) -> Iterator[Interactions]:
-        """The positive events as columns, in the order stored, `rows` at a time: one state of the store."""
+        """Yields the positive events as columns, in the order stored, `rows` at a time, of one state."""
         return read_interactions(self._database, rows)
 
     def log_recommendations(self, rows: Sequence[Shown]) -> None:
@@ -232,12 +232,13 @@ class EventStore:
     def experiment(
         self,
         since: int | None = None,
+        *,
         models: Mapping[str, str] | None = None,
         names: Names | None = None,
     ) -> dict[str, ArmCounts]:
-        """What each arm showed and what came of it, for `experiments.py`; see `attribution.count_arms`."""
+        """Returns what each arm showed and what came of it; see `attribution.count_arms`."""
         with self._database.read() as connection:
-            return count_arms(connection, since, models, names)
+            return count_arms(connection, since, models=models, names=names)
 
     def erase(self, user: str) -> Erased:
         """Erases a person: events and logged recommendations go, a keyed hash of the id stays.
@@ -248,7 +249,7 @@ class EventStore:
         checked_text(user, "user")
         with self._database.write(alone=True) as connection:
             ids = connection.execute(select(events.c.id).where(events.c.user_id == user)).scalars().all()
-            self._erasures.record(connection, user, ids, now())
+            self._erasures.record(connection, user, events=ids, at=now())
             connection.execute(delete(events).where(events.c.user_id == user))
             shown = connection.execute(
                 delete(recommendations).where(recommendations.c.user_id == user)
@@ -259,14 +260,23 @@ class EventStore:
         return Erased(len(ids), shown)
 
     def erased(self, user: str) -> bool:
-        """Whether a model's own history of this user must not be used: microseconds, from memory.
+        """Says whether a model's own history of this user must not be used: microseconds, from memory.
 
         An erasure by another process is seen within `erasures.STALE` seconds.
         """
         return self._erasures.time_of(user) is not None
 
     def erased_among(self, users: Iterable[str]) -> set[str]:
-        """Those of the users who were erased, for a refit that leaves them out."""
+        """Returns those of the users who were erased, for a refit that leaves them out."""
         with self._database.read() as connection:
             self._erasures.refresh(connection)
         return {user for user in users if self._erasures.known(user) is not None}
+
+
+def events_table(store: EventStore) -> Interactions:
+    """Returns every positive event of a store: columns `user`, `item`, `value`, `time`.
+
+    `skip` and `dislike` are left out (records.py), and nobody who was erased is here by what they did
+    before. A history from elsewhere is cleaned with `store.erased_among(users)`.
+    """
+    return Interactions.joined(list(store.interactions()))

@@ -68,8 +68,8 @@ class HasQueryTower(Protocol):
 
 
 @runtime_checkable
-class HasSeen(Protocol):
-    """A HasSeen is a model that keeps the histories that its user vectors were made of."""
+class HasHistories(Protocol):
+    """A HasHistories is a model that keeps the histories that its user vectors were made of."""
 
     @property
     def seen(self) -> Histories:
@@ -130,7 +130,7 @@ def parts_of(
     tower = model.query_tower if isinstance(model, HasQueryTower) else None
     if tower is not None and not tower.reads_history:
         tower = None
-    if tower is not None and not (isinstance(model, HasSeen) and _same(seen, model.seen)):
+    if tower is not None and not (isinstance(model, HasHistories) and _same(seen, model.seen)):
         vectors = tower(np.arange(len(model.users) + 1, dtype=np.int32), seen)
     pairs = None
     if test is not None:

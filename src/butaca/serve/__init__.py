@@ -1,1 +1,1 @@
-"""The service: HTTP API, event store, web page."""
+"""This room is the service: the HTTP API and the web page, in front of models and the event store."""

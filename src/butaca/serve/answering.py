@@ -1,4 +1,4 @@
-"""One list for one person: what is known of them, put to the model that is theirs, and told as JSON."""
+"""This module answers one list for one person, as JSON: what is known of them, put to their model."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from butaca.recommend.answers import Recommendation
 from butaca.recommend.person import Given
 from butaca.recommend.recommender import Recommender
 from butaca.serve.http.problems import of_error
-from butaca.serve.live import Person
-from butaca.serve.registry import Loaded
+from butaca.serve.live import LivePerson
 from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse
 from butaca.serve.service import Service
+from butaca.serve.serving import Loaded
 from butaca.serve.showcase import Showcase
 from butaca.serve.telemetry import uuid7
 
 #: Answers in place of the model, so that a benchmark can tell our share of the time from the server's.
 Stub = Callable[[Loaded, RecommendRequest], Recommendation]
 
-NOBODY = Person()
+NOBODY = LivePerson()
 
 
 class Answering:
-    """Answers POST /v1/recommend from the bytes of its body."""
+    """An Answering answers POST /v1/recommend from the bytes of its body."""
 
     def __init__(self, service: Service, stub: Stub | None = None) -> None:
         self._service, self._stub = service, stub
 
     async def __call__(self, body: bytes) -> bytes:
-        """The JSON of a list.
+        """Returns the JSON of a list.
 
         Raises:
             Problem: the request can't be answered.
@@ -50,13 +50,13 @@ class Answering:
             if self._stub is not None:
                 answer = self._stub(model, asked)
             else:
-                answer = ask(model.recommender, asked, user, person)
+                answer = ask(model.recommender, asked, user=user, person=person)
         except ButacaError as error:
             raise of_error(error) from None
-        return self._told(answer, model, arm, user, started, asked.explain)
+        return self._written(answer, model, arm, user, started, asked.explain)
 
     def _choose(self, named: str | None, user: str | None) -> tuple[Loaded, str | None]:
-        """The model that answers, and the arm of the split that the person is in."""
+        """Returns the model that answers, and the arm of the split that the person is in."""
         registry = self._service.registry
         serving = registry.serving
         if named is not None:
@@ -69,7 +69,7 @@ class Answering:
             return serving.active[arm], arm
         return serving.default, None
 
-    def _told(
+    def _written(
         self,
         answer: Recommendation,
         model: Loaded,
@@ -102,9 +102,9 @@ class Answering:
 
 
 def ask(
-    recommender: Recommender, asked: RecommendRequest, user: str | None, person: Person
+    recommender: Recommender, asked: RecommendRequest, *, user: str | None, person: LivePerson
 ) -> Recommendation:
-    """Put a request to a model, with what the person did since training.
+    """Puts a request to a model, with what the person did since training.
 
     Of an erased person the model's own memory is not used: who comes now is new. A model that reads no
     history takes events only as what to leave out.
@@ -136,7 +136,7 @@ def ask(
 
 
 def same_id(recommender: Recommender, user: str) -> bool:
-    """Whether a model that knows this user knows them by this very text: "021" is not the user 21.
+    """Says whether a model that knows this user knows them by this very text: "021" is not the user 21.
 
     Erasures and events go by the text.
     """
@@ -158,10 +158,10 @@ def _condition(condition: Any) -> Any:
 
 
 def items_json(answer: Recommendation, showcase: Showcase | None = None) -> list[dict[str, Any]]:
-    """The items of a list as JSON values; with their genres and year, if there is a showcase to ask."""
+    """Returns the items of a list as JSON values; with genres and year, if there is a showcase to ask."""
     out: list[dict[str, Any]] = []
     for item in answer.items:
-        told = {
+        entry = {
             "id": item.id,
             "title": item.title,
             "score": item.score,
@@ -169,10 +169,10 @@ def items_json(answer: Recommendation, showcase: Showcase | None = None) -> list
             "because": [reason._asdict() for reason in item.because],
         }
         if item.place is not None:  # there is a second stage
-            told["retrieval_score"], told["place"] = item.retrieval, item.place
-            told["moved"] = [
+            entry["retrieval_score"], entry["place"] = item.retrieval, item.place
+            entry["moved"] = [
                 {"feature": m.feature, "value": None if math.isnan(m.value) else m.value, "points": m.points}
                 for m in item.moved
             ]
-        out.append(told if showcase is None else told | showcase.kind(item.id))
+        out.append(entry if showcase is None else entry | showcase.kind(item.id))
     return out

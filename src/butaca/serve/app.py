@@ -1,4 +1,4 @@
-"""The application: routes, their OpenAPI document, and the guard in front of them."""
+"""This module wires the application: routes, their OpenAPI document, and the guard in front of them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from starlette.responses import Response
 from butaca.errors import ButacaError
 from butaca.serve.answering import Answering, Stub
 from butaca.serve.guard import Guard
-from butaca.serve.http.errors import told
+from butaca.serve.http.errors import logged_problem
 from butaca.serve.http.headers import DATA_HEADERS
 from butaca.serve.http.problems import MEDIA_TYPE, Problem
 from butaca.serve.ports import Store
 from butaca.serve.registry import Registry
 from butaca.serve.routes import events, items, models, page, recommend, state
 from butaca.serve.schemas import EventsRequest, Nothing, RecommendRequest
-from butaca.serve.schemas_out import Problem as ProblemSchema
+from butaca.serve.schemas_out import ProblemOut
 from butaca.serve.service import Service
 from butaca.serve.settings import ServeSettings
 from butaca.serve.telemetry import log
@@ -48,11 +48,12 @@ TAGS = [
 def create_app(
     registry: Registry,
     store: Store,
+    *,
     settings: ServeSettings | None = None,
     keys: bool = False,
     stub: Stub | None = None,
 ) -> Guard:
-    """An ASGI application that answers from loaded models.
+    """Makes an ASGI application that answers from loaded models.
 
     Args:
         registry: the models.
@@ -61,7 +62,7 @@ def create_app(
         keys: whether requests need an API key.
         stub: answers in place of the model, for benchmarks.
     """
-    service = Service(settings or ServeSettings(), registry, store, keys)
+    service = Service(settings or ServeSettings(), registry, store=store, keys=keys)
     answering = Answering(service, stub)
 
     @asynccontextmanager
@@ -100,20 +101,20 @@ def create_app(
     for kind in (Problem, ButacaError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _tell)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    guard = Guard(app, service, {"/v1/recommend": answering})
+    guard = Guard(app, service, direct={"/v1/recommend": answering})
     service.running = lambda: guard.in_flight()
     return guard
 
 
 async def _tell(request: Request, error: Exception) -> Response:
-    """A problem raised by a route."""
-    problem, request_id = told(error, request.method, request.scope["path"])
+    """Answers with a problem what a route raised."""
+    problem, request_id = logged_problem(error, request.method, path=request.scope["path"])
     headers = {name.decode(): value.decode() for name, value in [*problem.headers, *DATA_HEADERS]}
     return Response(problem.body(request_id), problem.status, headers, MEDIA_TYPE)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The document, with the bodies that routes parse themselves."""
+    """Returns the OpenAPI document, with the bodies that routes parse themselves."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -123,7 +124,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             tags=app.openapi_tags,
         )
         models: Any = [
-            (model, "validation") for model in (RecommendRequest, EventsRequest, Nothing, ProblemSchema)
+            (model, "validation") for model in (RecommendRequest, EventsRequest, Nothing, ProblemOut)
         ]
         _, extra = models_json_schema(models, ref_template="#/components/schemas/{model}")
         components = document.setdefault("components", {})

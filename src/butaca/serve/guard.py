@@ -1,4 +1,4 @@
-"""The outermost layer, plain ASGI: every limit is checked here, before a route does any work.
+"""This module is the outermost layer, plain ASGI: every limit is checked before a route does any work.
 
 In this order: names (Host), overload, keys, rate, content type, size. It reads the body, counting as it
 arrives, answers POST /v1/recommend itself (the router and its dependencies would cost as much as the
@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from butaca.serve.http.access import presented, scope_of
-from butaca.serve.http.errors import logged, told
+from butaca.serve.http.errors import logged, logged_problem
 from butaca.serve.http.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
-from butaca.serve.http.limits import Buckets, client_name
+from butaca.serve.http.limits import RateLimiter, client_name
 from butaca.serve.http.problems import MEDIA_TYPE, Problem
 from butaca.serve.service import Service
 from butaca.serve.telemetry import log
@@ -34,7 +34,7 @@ _EMPTY: Message = {"type": "http.request", "body": b"", "more_body": False}
 
 
 class Guard:
-    """Guards an app.
+    """A Guard stands before an app: it checks limits, reads bodies, and answers what goes wrong.
 
     Args:
         app: the routes.
@@ -42,7 +42,7 @@ class Guard:
         direct: answers of POST requests that take and give JSON bytes, by path.
     """
 
-    def __init__(self, app: App, service: Service, direct: dict[str, Answer]) -> None:
+    def __init__(self, app: App, service: Service, *, direct: dict[str, Answer]) -> None:
         self.app, self.service, self.direct = app, service, direct
         settings = service.settings
         self._security = page_headers()
@@ -50,7 +50,7 @@ class Guard:
         self._problem = [(b"content-type", MEDIA_TYPE.encode()), *DATA_HEADERS]
         self._allowed = allowed_host(settings)
         self._cors = CorsAllowed(settings.cors_origins)
-        self._buckets = Buckets(settings.rate_limit(service.keys is not None), settings.burst)
+        self._buckets = RateLimiter(settings.rate_limit(service.keys is not None), settings.burst)
         self._running = 0
         self._shed = _overload(settings.max_in_flight)
         self._shed_body = self._shed.body()
@@ -60,7 +60,7 @@ class Guard:
         self.leave: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the life of the app."""
+        """Serves one request, or the life of the app."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -74,7 +74,7 @@ class Guard:
             self.service.telemetry.shed.inc()
             self.leave()  # those behind it are served sooner
             await _respond(send, 503, self._problem + self._shed.headers, self._shed_body)
-            self.service.telemetry.observe(route, status, time.perf_counter() - started)
+            self.service.telemetry.observe(route, status, seconds=time.perf_counter() - started)
             return
         headers = Headers(scope["headers"])
         extra = self._cors.headers(headers.origin) if headers.origin is not None else []
@@ -108,7 +108,7 @@ class Guard:
         except Exception as error:
             if scope.get("butaca.begun"):  # too late to say so; the routes told the log
                 return
-            problem, request_id = told(error, method, path)
+            problem, request_id = logged_problem(error, method, path=path)
             status = problem.status
             body = problem.body(request_id) if method != "HEAD" else b""
             close = [(b"connection", b"close")] if status in {408, 413} else []
@@ -118,7 +118,7 @@ class Guard:
             self.leave()
             seconds = time.perf_counter() - started
             telemetry = self.service.telemetry
-            telemetry.observe(route, status, seconds)
+            telemetry.observe(route, status, seconds=seconds)
             if route == "/v1/recommend" and status == 200:
                 telemetry.latency.add(seconds)
             if self.service.settings.access_log:
@@ -127,7 +127,7 @@ class Guard:
                 )
 
     async def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
-        """Every check that needs no body."""
+        """Makes every check that needs no body."""
         service = self.service
         self._allowed(headers.host)
         if method == "OPTIONS":
@@ -163,7 +163,7 @@ class Guard:
             )
 
     async def _key(self, keys: Any, headers: Sequence[tuple[bytes, bytes]], needed: str, name: str) -> str:
-        """Whom the request counts as, by its key.
+        """Returns whom the request counts as, by its key.
 
         Raises:
             Problem: 401 without a valid key, 403 with one that is not for this.
@@ -195,7 +195,7 @@ class Guard:
         return f"key:{key.id}"
 
     async def _read(self, receive: Receive, headers: Headers) -> bytes:
-        """The body, no longer than it may be, counted as it arrives.
+        """Reads the body, no longer than it may be, counted as it arrives.
 
         Raises:
             Problem: 413.
@@ -227,7 +227,7 @@ class Guard:
     async def _routes(
         self, scope: Scope, body: bytes, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]
     ) -> int:
-        """Hand a request to the routes: its body read, its path still encoded, our headers on the answer."""
+        """Hands a request to the routes: its body read, its path still encoded, our headers on the answer."""
         status = 500
         pending: Message | None = {"type": "http.request", "body": body, "more_body": False}
 
@@ -254,7 +254,7 @@ class Guard:
 
 
 class _Gone(Exception):  # noqa: N818 - nobody is told
-    """The client closed the connection."""
+    """Says that the client closed the connection."""
 
 
 def _label(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""What people did since training: counts at once, and is kept in memory for the next request.
+"""This module keeps what people did since training in memory, so that it counts in the next request.
 
 What this process acknowledged is seen by the very next request. What another process wrote is seen when the
 store is asked, every `staleness` seconds, whose events changed; only those people are read again.
@@ -27,8 +27,8 @@ EACH = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """What the store holds of one person.
+class LivePerson:
+    """A LivePerson holds what the store knows of one person.
 
     Attributes:
         had: items of events that say yes, with value and time, oldest first, each item once.
@@ -43,7 +43,7 @@ class Person:
     erased: bool = False
 
     def in_catalogue(self, code_of: Callable[[str], int | None]) -> tuple[tuple[Given, ...], tuple[str, ...]]:
-        """What was had and what is unwanted: the last word on each item, by id or by title, counts."""
+        """Returns what was had and what is unwanted: the last word on each item, by id or title, counts."""
         if not self.less:
             return self.had, ()
         last: dict[int | str, tuple[Given, bool]] = {}
@@ -56,8 +56,8 @@ class Person:
         return tuple(g for g, yes in words if yes), tuple(g.item for g, yes in words if not yes)
 
 
-def person_of(events: Iterable[Event], erased: bool) -> Person:
-    """What events add up to: the last word on each item counts."""
+def person_of(events: Iterable[Event], erased: bool) -> LivePerson:
+    """Sums up events as a person: the last word on each item counts."""
     last: dict[str, tuple[Given, bool]] = {}
     for event in events:
         last.pop(event.item, None)
@@ -66,15 +66,15 @@ def person_of(events: Iterable[Event], erased: bool) -> Person:
     words = tuple(last.values())
     had = tuple(given for given, yes in words if yes)
     less = tuple(given.item for given, yes in words if not yes)
-    return Person(had, less, words if less else (), erased)
+    return LivePerson(had, less, words if less else (), erased)
 
 
-def _events_of(person: Person) -> int:
+def _events_of(person: LivePerson) -> int:
     return len(person.had) + len(person.less)
 
 
 class Live:
-    """A bounded memory of people's events, in front of the store.
+    """A Live is a bounded memory of people's events, in front of the store.
 
     Args:
         store: what is remembered of.
@@ -87,24 +87,24 @@ class Live:
         events: remembered, of all people.
     """
 
-    def __init__(self, store: Store, threads: Executor, size: int, staleness: float) -> None:
+    def __init__(self, store: Store, threads: Executor, *, size: int, staleness: float) -> None:
         self._store, self._threads = store, threads
         self._local = store.local  # a fifth of a millisecond in a file; a thread would wait for its turn
         self._size, self._staleness = size, max(staleness, 0.05)
         self._most_events = max(size * EACH, HISTORY_MAX)
-        self._people: OrderedDict[str, Person] = OrderedDict()
+        self._people: OrderedDict[str, LivePerson] = OrderedDict()
         self.events = 0
-        self._reading: dict[str, asyncio.Future[Person]] = {}
+        self._reading: dict[str, asyncio.Future[LivePerson]] = {}
 
     def __len__(self) -> int:
         return len(self._people)
 
-    def at_hand(self, user: str) -> Person | None:
-        """What is remembered of a person, without waiting."""
+    def at_hand(self, user: str) -> LivePerson | None:
+        """Returns what is remembered of a person, without waiting; None where nothing is."""
         return self._people.get(user)
 
-    async def of(self, user: str) -> Person:
-        """What the store holds of a person; read by one task, however many ask."""
+    async def of(self, user: str) -> LivePerson:
+        """Returns what the store holds of a person; one task reads it, however many ask."""
         found = self.at_hand(user)
         if found is not None:
             return found
@@ -118,10 +118,10 @@ class Live:
             reading.add_done_callback(lambda done: self._read_done(user, done))
         return await asyncio.shield(reading)
 
-    def _read(self, user: str) -> Person:
+    def _read(self, user: str) -> LivePerson:
         return person_of(self._store.history(user, HISTORY_MAX), self._store.erased(user))
 
-    def _read_done(self, user: str, done: asyncio.Future[Person]) -> None:
+    def _read_done(self, user: str, done: asyncio.Future[LivePerson]) -> None:
         if self._reading.get(user) is not done:  # something was written meanwhile: what it read may be old
             return
         del self._reading[user]
@@ -129,7 +129,7 @@ class Live:
             return
         self._keep(user, done.result())
 
-    def _keep(self, user: str, person: Person) -> Person:
+    def _keep(self, user: str, person: LivePerson) -> LivePerson:
         self._drop(user)
         self._people[user] = person
         self.events += _events_of(person)
@@ -143,13 +143,13 @@ class Live:
             self.events -= _events_of(person)
 
     def forget(self, users: Iterable[str] | None) -> None:
-        """Read these people again, or everyone: something of theirs was written."""
+        """Forgets these people, or everyone, so that they are read again: something of theirs was written."""
         for user in (*self._people, *self._reading) if users is None else users:
             self._drop(user)
             self._reading.pop(user, None)
 
     async def follow(self) -> None:
-        """Forget, for as long as the service runs, whoever another process wrote about."""
+        """Forgets, for as long as the service runs, whoever another process wrote about."""
         loop = asyncio.get_running_loop()
         mark: Mark | None = None
         failing = False

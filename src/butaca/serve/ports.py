@@ -1,4 +1,4 @@
-"""What the service asks of an event store: store/store.py fits, and so does a stand-in in a test."""
+"""This module says what the service asks of an event store: events/store.py fits, as do stand-ins."""
 
 from __future__ import annotations
 
@@ -11,55 +11,56 @@ from butaca.events.records import Added, Erased, Event, Shown
 
 
 class Store(Protocol):
-    """Durable events, erasures, logged lists and keys; safe to use from many threads."""
+    """A Store keeps events, erasures, logged lists and keys durably; it is safe to use from many threads."""
 
     @property
     def keys(self) -> Any:
-        """The API keys: `verify` gives a key that may do things, or None."""
+        """Returns the API keys: `verify` gives a key that may do things, or None."""
         ...
 
     @property
     def local(self) -> bool:
-        """Whether reads are so quick that no thread need wait for them."""
+        """Says whether reads are so quick that no thread need wait for them."""
         ...
 
     def add(self, events: Sequence[Event]) -> Added:
-        """Store a batch in one transaction; it is on disk when this returns."""
+        """Stores a batch in one transaction; it is on disk when this returns."""
         ...
 
     def history(self, user: str, limit: int = ...) -> list[Event]:
-        """The latest events of a user, oldest first."""
+        """Returns the latest events of a user, oldest first."""
         ...
 
     def changes(self, since: Mark | None = None) -> Changes:
-        """Whose events any process has written since a mark; without one, only where to begin."""
+        """Returns whose events any process has written since a mark; without one, only where to begin."""
         ...
 
     def experiment(
         self,
         since: int | None = None,
+        *,
         models: Mapping[str, str] | None = None,
         names: Names | None = None,
     ) -> Mapping[str, ArmCounts]:
-        """What each arm showed, and what came of it."""
+        """Returns what each arm showed, and what came of it."""
         ...
 
     def erase(self, user: str) -> Erased:
-        """Remove what is stored of a user, and remember that."""
+        """Removes what is stored of a user, and remembers that."""
         ...
 
     def erased(self, user: str) -> bool:
-        """Whether a user was erased."""
+        """Says whether a user was erased."""
         ...
 
     def log_recommendations(self, rows: Sequence[Shown]) -> Any:
-        """Keep the lists that were shown."""
+        """Keeps the lists that were shown."""
         ...
 
     def ready(self) -> Any:
-        """Whether it can be read and written; raises or is false if not."""
+        """Says whether the store can be read and written; raises or is false if not."""
         ...
 
     def close(self) -> None:
-        """Close every connection."""
+        """Closes every connection."""
         ...

@@ -1,4 +1,4 @@
-"""The models that answer: loaded whole and verified before the swap, which is one assignment.
+"""This module holds the models that answer: loaded and verified before the swap, which is one assignment.
 
 Each name stands for one folder. Another version in that folder (fitted again, or with items added) is
 found when the list of models is asked for, and loaded when it is activated. The version that it replaces
@@ -8,9 +8,7 @@ stays in memory, so that a swap can be taken back though its folder is gone.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,69 +18,11 @@ from butaca.events.split import arm_of
 from butaca.index.kinds import IndexKind
 from butaca.recommend.folder.bundle import read_manifest, version_of
 from butaca.recommend.recommender import Recommender
-from butaca.serve.showcase import Showcase
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """One version of a model, ready to answer.
-
-    Attributes:
-        name: what requests, splits and the page call it.
-        version: the first twelve digits of its folder's seal.
-        recommender: answers.
-        folder: where it was read from.
-        showcase: what can be told of its items without asking it anything.
-        loaded_at: seconds since 1970.
-    """
-
-    name: str
-    version: str
-    recommender: Recommender
-    folder: Path | None = None
-    loaded_at: float = field(default_factory=time.time)
-    showcase: Showcase = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "showcase", Showcase(self.recommender, self.folder))
-
-
-@dataclass(frozen=True, eq=False)
-class Serving:
-    """What answers at one moment; replaced as a whole.
-
-    Attributes:
-        first: answers those that name no model and fall in no split.
-        active: by name.
-        earlier: the versions that the active ones replaced, by name.
-    """
-
-    first: str
-    active: Mapping[str, Loaded]
-    earlier: Mapping[str, Loaded] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def default(self) -> Loaded:
-        """What answers when nothing else is said."""
-        return self.active[self.first]
-
-    def find(self, asked: str) -> Loaded:
-        """A model by name or by version.
-
-        Raises:
-            UnknownEntityError: none is called so.
-        """
-        if asked in self.active:
-            return self.active[asked]
-        for model in (*self.active.values(), *self.earlier.values()):
-            if model.version == asked:
-                return model
-        names = ", ".join(f"{m.name} ({m.version})" for m in self.active.values())
-        raise UnknownEntityError("A model is one that is served", repr(asked), f"There are {names}")
+from butaca.serve.serving import Loaded, Serving
 
 
 class Registry:
-    """The folders that were given, and what is loaded of them.
+    """A Registry holds the folders that were given, and what is loaded of them.
 
     Args:
         folders: by name, in order; the first answers those that name no model.
@@ -94,10 +34,15 @@ class Registry:
         self,
         folders: Mapping[str, Path],
         split: Mapping[str, float] | None = None,
+        *,
         index: IndexKind = "exact",
     ) -> None:
         if not folders:
-            raise SettingError("A service has a model", "none", "butaca serve model/")
+            raise SettingError(
+                "A service has a model",
+                "none",
+                'Give it a folder: butaca serve model/, or Registry({"name": folder})',
+            )
         self.folders, self.index = dict(folders), index
         self.split = dict(split or {})
         self._check_split(set(self.folders))
@@ -107,7 +52,7 @@ class Registry:
 
     @classmethod
     def of(cls, models: Mapping[str, Recommender], split: Mapping[str, float] | None = None) -> Registry:
-        """Of recommenders in memory, for tests and benchmarks; they have no folders."""
+        """Makes a registry of recommenders in memory, for tests and benchmarks; they have no folders."""
         self = cls.__new__(cls)
         self.folders, self.split, self._lock = {}, dict(split or {}), threading.Lock()
         self._check_split(set(models))
@@ -120,63 +65,47 @@ class Registry:
             raise SettingError(
                 "A split names models that are served",
                 ", ".join(sorted(set(self.split) - names)),
-                "Give each as name=folder: butaca serve champion=model-a challenger=model-b",
+                "Name the models as the split does: butaca serve champion=model-a challenger=model-b, or the "
+                "keys of Registry(folders)",
             )
 
     def close(self) -> None:
-        """End what works behind the models."""
+        """Ends what works behind the models."""
         for model in (*self.serving.active.values(), *self.serving.earlier.values()):
             model.showcase.close()
 
     def arm_of(self, user: str) -> str:
-        """The name that answers a user: the same one each time."""
+        """Returns the name that answers a user: the same one each time."""
         return arm_of(user, self.split)
 
     def versions(self) -> list[dict[str, Any]]:
-        """Every version that is loaded or can be: on disk, serving, or replaced."""
+        """Returns every version that is loaded or can be: on disk, serving, or replaced."""
         serving = self.serving
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for model in (*serving.active.values(), *serving.earlier.values()):
             active = serving.active[model.name] is model
-            found[model.name, model.version] = {
-                "name": model.name,
-                "version": model.version,
-                "active": active and model.name in (self.split or {serving.first}),
-                "loaded": True,
-                "loaded_at": model.loaded_at,
-                "about": model.recommender.about,
-                "second_stage": _second_stage(model.recommender),
-            }
+            found[model.name, model.version] = _entry(
+                model.name,
+                model.version,
+                about=model.recommender.about,
+                second_stage=_second_stage_in_memory(model.recommender),
+                active=active and model.name in (self.split or {serving.first}),
+                loaded_at=model.loaded_at,
+            )
         for name, folder in self.folders.items():
             try:
                 manifest = read_manifest(folder)
             except BundleError as error:
-                found[name, ""] = {
-                    "name": name,
-                    "version": "",
-                    "active": False,
-                    "loaded": False,
-                    "loaded_at": None,
-                    "about": {},
-                    "second_stage": None,
-                    "damaged": str(error),
-                }
+                found[name, ""] = _entry(name, "", about={}, second_stage=None) | {"damaged": str(error)}
                 continue
             version = version_of(manifest)
             if (name, version) not in found:
-                found[name, version] = {
-                    "name": name,
-                    "version": version,
-                    "active": False,
-                    "loaded": False,
-                    "loaded_at": None,
-                    "about": manifest["about"],
-                    "second_stage": _kept_second_stage(manifest),
-                }
+                stage = _second_stage_on_disk(manifest)
+                found[name, version] = _entry(name, version, about=manifest["about"], second_stage=stage)
         return list(found.values())
 
     def activate(self, version: str) -> Loaded:
-        """Let a version answer from now on; requests in work keep the one they started with.
+        """Lets a version answer from now on; requests in work keep the one they started with.
 
         It becomes the version of its name, and, where there is no split, the one that answers those that
         name no model. Nothing changes unless it loads whole.
@@ -234,7 +163,7 @@ def _load(name: str, folder: Path, index: IndexKind) -> Loaded:
 
 
 def version_in(folder: Path) -> str:
-    """The version of the model in a folder now.
+    """Returns the version of the model in a folder now.
 
     Raises:
         BundleError: no whole manifest is there.
@@ -243,7 +172,7 @@ def version_in(folder: Path) -> str:
 
 
 def named_folders(models: Sequence[str]) -> dict[str, Path]:
-    """The folders of `name=folder` or `folder`, by name.
+    """Returns the folders of `name=folder` or `folder`, by name.
 
     >>> named_folders(["champion=models/a", "models/b/"])
     {'champion': PosixPath('models/a'), 'b': PosixPath('models/b')}
@@ -267,7 +196,24 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
+def _entry(
+    name: str,
+    version: str,
+    *,
+    about: Mapping[str, Any],
+    second_stage: dict[str, Any] | None,
+    active: bool = False,
+    loaded_at: float | None = None,
+) -> dict[str, Any]:
+    """Returns what `Registry.versions` says of a version, which is loaded if it has a time of that."""
+    loaded = loaded_at is not None
+    return {"name": name, "version": version, "active": active, "loaded": loaded, "loaded_at": loaded_at} | {
+        "about": about,
+        "second_stage": second_stage,
+    }
+
+
+def _second_stage_in_memory(recommender: Recommender) -> dict[str, Any] | None:
     if recommender.ranker is None:
         return None
     from butaca.rank.about import second_about
@@ -275,9 +221,34 @@ def _second_stage(recommender: Recommender) -> dict[str, Any] | None:
     return second_about(recommender.ranker)
 
 
-def _kept_second_stage(manifest: dict[str, Any]) -> dict[str, Any] | None:
+def _second_stage_on_disk(manifest: dict[str, Any]) -> dict[str, Any] | None:
     if manifest.get("ranker") is None:
         return None
     from butaca.rank.about import kept_about
 
     return kept_about(manifest["ranker"])
+
+
+def model_info(version: dict[str, Any]) -> dict[str, Any]:
+    """Returns what the API says of one of `Registry.versions`, without the bulk of its configuration."""
+    about = version["about"]
+    metrics = about.get("metrics") or {}
+    return {
+        **{key: version[key] for key in ("name", "version", "active", "loaded", "loaded_at")},
+        "recipe": about.get("recipe"),
+        "verdict": (metrics.get("verdict") or {}).get("sentence"),
+        "metrics": metrics,
+        "data": about.get("data") or {},
+        **{key: about.get(key) for key in ("split", "softmax", "versions")},
+        "settings": about.get("model") or about.get("settings"),
+        "second_stage": _second_stage_info(version["second_stage"], metrics),
+        "damaged": version.get("damaged"),
+    }
+
+
+def _second_stage_info(about: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns what orders the candidates and whether it was judged; None without a second stage."""
+    if about is None:
+        return None
+    names = ("target", "rounds", "candidates", "features", "examples", "people")
+    return {name: about.get(name) for name in names} | {"judged": metrics.get("ranking") is not None}

@@ -1,4 +1,4 @@
-"""What goes in, as the OpenAPI document shows it: requests are parsed with these, strictly."""
+"""This module parses what goes in, strictly, with the models that the OpenAPI document shows."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from butaca.serve.settings import BATCH_MAX, ID_MAX, K_MAX, LIST_MAX, TEXT_MAX
 
 
 def _whole(value: Any) -> Any:
-    """A whole number that JSON wrote with a fraction of nothing, 3.0, is one."""
+    """Makes a whole number of one that JSON wrote with a fraction of nothing, such as 3.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _moment(value: Any) -> Any:
-    """Text of a date and a time: of digits alone, "20231114" would be read as seconds, 13 as milliseconds."""
+    """Refuses a time of digits alone: "20231114" would be read as seconds, 13 digits as milliseconds."""
     if not (isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]", value)):
         raise ValueError("A time is whole seconds, or text such as 2026-11-25T20:00:00Z")
     return value
@@ -41,13 +41,13 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class Strict(BaseModel):
-    """A request: what it does not know is refused, so that a misspelt field is noticed."""
+    """A Strict is a request that refuses what it does not know, so that a misspelt field is noticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=False)
 
 
 class HistoryItem(Strict):
-    """An item that the person has had, with a rating where there is one."""
+    """A HistoryItem is an item that the person has had, with a rating where there is one."""
 
     item: Id
     value: Finite | None = None
@@ -57,7 +57,7 @@ Labels = Annotated[list[Label], Field(max_length=100)] | Label
 
 
 class Conditions(Strict):
-    """Conditions on one column; all that are given must hold."""
+    """A Conditions holds conditions on one column; all that are given must hold."""
 
     any: Labels | None = Field(None, description="Any of these values.")
     all: Labels | None = Field(None, description="Every one of these.")
@@ -91,7 +91,7 @@ RECOMMEND_EXAMPLES: dict[str, Any] = {
 
 
 class RecommendRequest(Strict):
-    """For whom, from what, and what to leave out. Everything is optional."""
+    """A RecommendRequest says for whom, from what, and what to leave out; everything is optional."""
 
     user: Id | None = Field(None, description="An id; one that the model does not know is a new person.")
     k: Annotated[int, Field(ge=1, le=K_MAX, strict=True), BeforeValidator(_whole)] = Field(
@@ -121,7 +121,7 @@ class RecommendRequest(Strict):
 
 
 class EventIn(Strict):
-    """Somebody had something."""
+    """An EventIn says that somebody had something."""
 
     id: TextId = Field(description="Made by the client; the same again changes nothing, so retry freely.")
     user: Id
@@ -139,13 +139,13 @@ class EventIn(Strict):
 
 
 class EventsRequest(Strict):
-    """A batch, stored whole or not at all."""
+    """An EventsRequest is a batch of events, stored whole or not at all."""
 
     events: Annotated[list[EventIn], Field(min_length=1, max_length=BATCH_MAX)]
 
 
 class Nothing(Strict):
-    """An empty object."""
+    """A Nothing is an empty object."""
 
 
 EVENTS_EXAMPLES: dict[str, Any] = {
@@ -162,7 +162,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def parse(model: type[M], body: bytes) -> M:
-    """A request's body as its model.
+    """Returns a request's body as its model.
 
     Raises:
         Problem: 422, with every rule that it breaks.

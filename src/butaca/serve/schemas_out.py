@@ -1,4 +1,4 @@
-"""What comes out, as the OpenAPI document shows it. A test holds the answers to it, nothing at run time."""
+"""This module shows what comes out in the OpenAPI document; a test holds the answers to it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 
-class Reason(BaseModel):
-    """A share of a score."""
+class ReasonOut(BaseModel):
+    """A ReasonOut names an item of the history and its share of a score."""
 
     id: str | int
     title: str
@@ -19,7 +19,7 @@ class Reason(BaseModel):
 
 
 class Moved(BaseModel):
-    """A feature's part in what the second stage made of an item."""
+    """A Moved says what part a feature had in the second stage's score of an item."""
 
     feature: str
     value: float | None = Field(description="What it was; null where unknown.")
@@ -27,13 +27,13 @@ class Moved(BaseModel):
 
 
 class RecommendedItem(BaseModel):
-    """One item of a list."""
+    """A RecommendedItem is one item of a list."""
 
     id: str | int
     title: str
     score: float = Field(description="Higher is better; comparable within one list.")
     stage: str = Field("retrieval", description="What gave the score: retrieval, ranker or popularity.")
-    because: list[Reason] = []
+    because: list[ReasonOut] = []
     retrieval_score: float | None = Field(None, description="Of the first stage, where there is a second.")
     place: int | None = Field(None, description="Where it stands without ranking, from 1.")
     moved: list[Moved] | None = Field(None, description="With `explain`: features that moved it most.")
@@ -42,7 +42,7 @@ class RecommendedItem(BaseModel):
 
 
 class RecommendAnswer(BaseModel):
-    """A list, best first."""
+    """A RecommendAnswer is a list, best first."""
 
     request_id: str = Field(description="Events can point at it.")
     model_version: str
@@ -58,14 +58,14 @@ class RecommendAnswer(BaseModel):
 
 
 class EventsAnswer(BaseModel):
-    """Stored: what got this answer survives a crash."""
+    """An EventsAnswer says that events are stored: what got this answer survives a crash."""
 
     accepted: int = Field(description="New ones.")
     known: int = Field(description="Those whose id was stored before.")
 
 
-class Problem(BaseModel):
-    """What went wrong: the rule, what was received, and the cure (RFC 9457)."""
+class ProblemOut(BaseModel):
+    """A ProblemOut says what went wrong: the rule, what was received, and the cure (RFC 9457)."""
 
     type: str
     title: str
@@ -79,7 +79,7 @@ class Problem(BaseModel):
 
 
 class ItemShort(BaseModel):
-    """An item as lists show it."""
+    """An ItemShort is an item as lists show it."""
 
     id: str | int
     title: str
@@ -89,26 +89,26 @@ class ItemShort(BaseModel):
 
 
 class ItemFull(ItemShort):
-    """An item with every column of its table."""
+    """An ItemFull is an item with every column of its table."""
 
     features: dict[str, Any]
 
 
 class ItemList(BaseModel):
-    """Items, best first."""
+    """An ItemList holds items, best first."""
 
     items: list[ItemShort]
 
 
 class SimilarAnswer(BaseModel):
-    """Items like one."""
+    """A SimilarAnswer holds the items that are like one."""
 
     item: ItemShort
     items: list[RecommendedItem]
 
 
 class Place(BaseModel):
-    """An item's place on the map."""
+    """A Place says where an item lies on the map."""
 
     id: str | int
     title: str
@@ -119,20 +119,20 @@ class Place(BaseModel):
 
 
 class MapAnswer(BaseModel):
-    """The catalogue as a map: what is alike lies close."""
+    """A MapAnswer is the catalogue as a map: what is alike lies close."""
 
     method: str = Field(description="PCA, a sketch, or t-SNE, the drawing.")
     items: list[Place]
 
 
 class FiltersAnswer(BaseModel):
-    """The columns that `where` takes: labels with their counts, numbers with their range."""
+    """A FiltersAnswer lists the columns that `where` takes: labels with counts, numbers with their range."""
 
     columns: list[dict[str, Any]]
 
 
 class HistoryEntry(BaseModel):
-    """Something that a person had."""
+    """A HistoryEntry is something that a person had."""
 
     id: str | int
     title: str
@@ -143,7 +143,7 @@ class HistoryEntry(BaseModel):
 
 
 class HistoryAnswer(BaseModel):
-    """What is known of a person, latest first."""
+    """A HistoryAnswer says what is known of a person, latest first."""
 
     user: str
     erased: bool = Field(description="Whether the person was erased: nothing from before is used or shown.")
@@ -151,21 +151,21 @@ class HistoryAnswer(BaseModel):
 
 
 class ErasedCounts(BaseModel):
-    """What went."""
+    """An ErasedCounts says how much was removed."""
 
     events: int
     recommendations: int
 
 
 class ErasedAnswer(BaseModel):
-    """A person, erased."""
+    """An ErasedAnswer says that a person was erased."""
 
     user: str
     erased: ErasedCounts
 
 
 class ModelInfo(BaseModel):
-    """A version of a model."""
+    """A ModelInfo describes a version of a model."""
 
     name: str
     version: str
@@ -189,13 +189,13 @@ class ModelInfo(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """Every version that is loaded, or could be."""
+    """A ModelsAnswer lists every version that is loaded, or could be."""
 
     models: list[ModelInfo]
 
 
 class Activated(BaseModel):
-    """The version that answers now."""
+    """An Activated names the version that answers now."""
 
     name: str
     version: str
@@ -203,7 +203,7 @@ class Activated(BaseModel):
 
 
 class Arm(BaseModel):
-    """One side of the online comparison."""
+    """An Arm is one side of the online comparison."""
 
     name: str
     model: str
@@ -218,13 +218,13 @@ class Arm(BaseModel):
 
 
 class ExperimentsAnswer(BaseModel):
-    """Events per list shown, by arm, with 95 % intervals."""
+    """An ExperimentsAnswer compares events per list shown, by arm, with 95 % intervals."""
 
     arms: list[Arm]
     differences: list[dict[str, Any]]
 
 
 class Health(BaseModel):
-    """Whether it lives, or can answer."""
+    """A Health says whether the service lives, or can answer."""
 
     status: str

@@ -1,4 +1,4 @@
-"""The process: a socket of our own, so that a taken port is said in words, and uvicorn on it."""
+"""This module runs the process: uvicorn on a socket of our own, so that a taken port is said in words."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ HEADERS_WITHIN, GRACE = 10, 10
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, but a client that never finishes its headers is let go of."""
+    """A Protocol is uvicorn's, but lets go of a client that never finishes its headers."""
 
     _late: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Someone connected."""
+        """Starts the clock when someone connects."""
         super().connection_made(transport)
         self._late = self.loop.call_later(HEADERS_WITHIN, transport.close)
 
     def on_message_begin(self) -> None:
-        """The first bytes of a request."""
+        """Starts the clock at the first bytes of a further request."""
         super().on_message_begin()
         if self._late is None:
             self._late = self.loop.call_later(HEADERS_WITHIN, self.transport.close)
 
     def on_headers_complete(self) -> None:
-        """All of its headers."""
+        """Stops the clock when all headers of a request are there."""
         self._in_time()
         try:
             super().on_headers_complete()
@@ -49,7 +49,7 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("Invalid HTTP request received.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Gone."""
+        """Stops the clock when the connection is gone."""
         self._in_time()
         super().connection_lost(exc)
 
@@ -60,7 +60,7 @@ class Protocol(HttpToolsProtocol):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that nobody else has.
+    """Returns a listening socket that nobody else has.
 
     Raises:
         SettingError: the port is taken, or the address is not this machine's.
@@ -71,7 +71,7 @@ def bind(host: str, port: int) -> socket.socket:
         )[0]
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so, asyncio sets no delay
     except OSError as error:
-        raise SettingError("An address can be listened on", f"{host}: {error}", "Check --host") from None
+        raise SettingError("An address can be listened on", f"{host}: {error}", "Check the host") from None
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(address)
@@ -82,16 +82,16 @@ def bind(host: str, port: int) -> socket.socket:
             raise SettingError(
                 "A port is used by one program",
                 f"{host}:{port}, which another one has",
-                "Stop it, or choose another: --port 8001 (0 takes a free one)",
+                "Stop it, or choose another port (0 takes a free one)",
             ) from None
         raise SettingError(
-            "An address can be listened on", f"{host}:{port}: {error}", "Check --host and --port"
+            "An address can be listened on", f"{host}:{port}: {error}", "Check the host and the port"
         ) from None
     return listening
 
 
 def url_of(listening: socket.socket) -> str:
-    """Where a browser finds it."""
+    """Returns the address at which a browser finds a listening socket."""
     host, port = listening.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - only shown
         host = "localhost"
@@ -102,8 +102,8 @@ def _stopped(*_: Any) -> None:
     raise SystemExit(0)
 
 
-def run(app: Guard, settings: ServeSettings, listening: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; then answer what is in work, and write what waits."""
+def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> None:
+    """Serves until SIGINT or SIGTERM; then answers what is in work, and writes what waits."""
     configure_logs()
     sys.setswitchinterval(0.0005)  # the thread that logs lists holds up an answer no longer than this
     proxies: dict[str, Any] = {"proxy_headers": False}

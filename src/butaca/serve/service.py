@@ -1,4 +1,4 @@
-"""Everything that one running service holds, wired once."""
+"""This module wires, once, everything that one running service holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from butaca.serve.http.access import Keys
+from butaca.serve.http.access import KeyCheck
 from butaca.serve.live import Live
 from butaca.serve.ports import Store
 from butaca.serve.registry import Registry
@@ -23,7 +23,7 @@ THREADS = 8
 
 
 class Service:
-    """What the routes share.
+    """A Service holds what the routes share.
 
     Attributes:
         settings: as given.
@@ -37,32 +37,34 @@ class Service:
         running: how many requests are in work.
     """
 
-    def __init__(self, settings: ServeSettings, registry: Registry, store: Store, keys: bool = False) -> None:
+    def __init__(
+        self, settings: ServeSettings, registry: Registry, *, store: Store, keys: bool = False
+    ) -> None:
         self.settings, self.registry, self.store = settings, registry, store
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="butaca-store")
         self.telemetry = Telemetry()
-        self.live = Live(store, self.threads, settings.cached_users, settings.staleness)
-        self.shown = ShownLog(store, self.telemetry, settings.log_queue, settings.log_lists)
-        self.keys = Keys(store.keys.verify, self.threads, settings.staleness) if keys else None
+        self.live = Live(store, self.threads, size=settings.cached_users, staleness=settings.staleness)
+        self.shown = ShownLog(store, self.telemetry, size=settings.log_queue, enabled=settings.log_lists)
+        self.keys = KeyCheck(store.keys.verify, self.threads, staleness=settings.staleness) if keys else None
         self.experiment: tuple[float, dict[str, Any]] = (0.0, {})
         self.running: Callable[[], int] = lambda: 0
         self.count_models()
 
     def count_models(self) -> None:
-        """Tell the metrics which versions are in use."""
+        """Tells the metrics which versions are in use."""
         self.telemetry.serve({m.name: m.version for m in self.registry.serving.active.values()})
 
     async def in_thread(self, function: Callable[..., T], *args: Any, **keywords: Any) -> T:
-        """Wait for the store without holding up the others."""
+        """Waits for the store without holding up the others."""
         call = functools.partial(function, *args, **keywords)
         return await asyncio.get_running_loop().run_in_executor(self.threads, call)
 
     def start(self) -> None:
-        """Begin the work behind the answers."""
+        """Begins the work behind the answers."""
         self.shown.start()
 
     def close(self) -> None:
-        """Write what waits, and let go of the store."""
+        """Writes what waits, and lets go of the store."""
         self.shown.close()
         self.threads.shutdown(wait=True)
         self.registry.close()

@@ -1,4 +1,4 @@
-"""How the service runs: one frozen record, documented here and in docs/service.md, and nowhere else."""
+"""This module says how the service runs: one frozen record, documented here and in docs/service.md alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATE_WITH_KEYS = 1_000.0
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """Settings of `butaca serve`.
+    """A ServeSettings holds the settings of `butaca serve`.
 
     Attributes:
         host: address to listen on. Anything but this machine's own needs API keys.
@@ -94,21 +94,21 @@ class ServeSettings:
             raise SettingError(
                 "The shares of a split are 0 or more and add up to 1",
                 ", ".join(f"{name}={share:g}" for name, share in self.split.items()),
-                "Write --split champion=0.9,challenger=0.1",
+                "Write for instance champion=0.9,challenger=0.1",
             )
 
     def rate_limit(self, keys: bool) -> float:
-        """The rate that holds, with keys or without; 0 is none."""
+        """Returns the rate that holds, with keys or without; 0 is none."""
         return self.rate if self.rate is not None else RATE_WITH_KEYS if keys else 0.0
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Says whether only this machine can reach the service."""
         return is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own.
+    """Says whether an address is this machine's own.
 
     >>> [is_loopback(h) for h in ("localhost", "127.0.0.1", "::1", "0.0.0.0", "example.org")]
     [True, True, True, False, False]

@@ -1,4 +1,4 @@
-"""What can be told of a model's items without asking the model: cards, filters, the map."""
+"""This module shows a model's items without asking the model: cards, filters, the map."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _YEAR = re.compile(r"\((\d{4})\)\s*$")
 
 
 class Showcase:
-    """The items of one model, as plain JSON values.
+    """A Showcase gives the items of one model as plain JSON values.
 
     Args:
         recommender: the model.
@@ -39,7 +39,7 @@ class Showcase:
         self._genres = next((name for name in short if "genre" in name.casefold()), None)
 
     def warm(self) -> None:
-        """Make beforehand what the first requests would wait for."""
+        """Makes beforehand what the first requests would wait for."""
         self.recommender.recommend(None, 1)
         self.recommender.similar(self.catalogue.ids[0], 1)
         self.catalogue.search("a", 1)
@@ -47,7 +47,7 @@ class Showcase:
         self.map(draw=False)
 
     def short(self, code: int) -> dict[str, Any]:
-        """What a list of items shows of one."""
+        """Returns what a list of items shows of one."""
         return {
             "id": self.catalogue.ids[code],
             "title": self.catalogue.titles[code],
@@ -57,12 +57,12 @@ class Showcase:
         }
 
     def kind(self, item: Any) -> dict[str, Any]:
-        """What a list that is looked at shows beside an item's title."""
+        """Returns what a list that is looked at shows beside an item's title."""
         code = self.catalogue.items.ids.code(item)
         return {"genres": self.genres(code), "year": self.year(code)}
 
     def full(self, code: int) -> dict[str, Any]:
-        """One item with every column of its table."""
+        """Returns one item with every column of its table."""
         record = self.catalogue.record(code)
         features = {
             name: value for name, value in record.items() if name not in {"id", "title", "popularity"}
@@ -70,13 +70,13 @@ class Showcase:
         return {**self.short(code), "features": features}
 
     def genres(self, code: int) -> list[str]:
-        """Labels of the column that holds genres; none without one."""
+        """Returns the labels of the column that holds genres; none without one."""
         return (
             [] if self._genres is None else [str(v) for v in self.catalogue.items.names(self._genres, code)]
         )
 
     def year(self, code: int) -> int | None:
-        """By the column of years, else by the title's end."""
+        """Returns an item's year, by the column of years, else by the title's end."""
         if self._years is not None and math.isfinite(self._years[code]):
             return int(self._years[code])
         found = _YEAR.search(self.catalogue.titles[code])
@@ -91,19 +91,19 @@ class Showcase:
 
     @cached_property
     def filters(self) -> Packed:
-        """The columns that `where` takes."""
+        """Returns the columns that `where` takes."""
         columns: list[dict[str, Any]] = []
         for choice in self.catalogue.filters.choices():
-            told: dict[str, Any] = {"name": choice.name, "kind": choice.kind}
+            column: dict[str, Any] = {"name": choice.name, "kind": choice.kind}
             if choice.kind == "labels":
-                told["values"] = [{"value": value, "count": count} for value, count in choice.values]
+                column["values"] = [{"value": value, "count": count} for value, count in choice.values]
             else:
-                told |= {"min": _whole(choice.low), "max": _whole(choice.high)}
-            columns.append(told)
+                column |= {"min": _whole(choice.low), "max": _whole(choice.high)}
+            columns.append(column)
         return Packed.of(orjson.dumps({"columns": columns}))
 
     def map(self, draw: bool = True) -> Packed:
-        """Every item's place on the map, from 0 to 1: sketched at once, and, if asked, drawn meanwhile."""
+        """Returns every item's place on the map, from 0 to 1: a sketch at once; if asked, drawn meanwhile."""
         places, method = self._map.places()
         if draw and method == "PCA" and self._folder is not None and _version(self._folder) == self._version:
             self._map.start()
@@ -131,12 +131,12 @@ class Showcase:
         return {"method": method, "items": items}
 
     def close(self) -> None:
-        """Draw no longer."""
+        """Stops drawing the map."""
         self._map.stop()
 
 
 def _version(folder: Path) -> str:
-    """The version that a folder holds now; none where it holds no model any more."""
+    """Returns the version that a folder holds now; empty where it holds no model any more."""
     try:
         return version_of(read_manifest(folder))
     except BundleError:

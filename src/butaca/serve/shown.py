@@ -1,4 +1,4 @@
-"""Lists that were shown, on their way to the store: a bounded queue and one thread that empties it.
+"""This module logs lists that were shown: a bounded queue and one thread that empties it into the store.
 
 Answering never waits for it. When it is full, because the store is slow or away, the newest lists are
 dropped and counted.
@@ -19,7 +19,7 @@ BATCH, PAUSE = 250, 0.1
 
 
 class ShownLog:
-    """Takes lists and writes them behind.
+    """A ShownLog takes lists and writes them behind.
 
     Args:
         store: where they go.
@@ -28,7 +28,7 @@ class ShownLog:
         enabled: false drops them silently, where nothing is to be logged.
     """
 
-    def __init__(self, store: Store, telemetry: Telemetry, size: int, enabled: bool = True) -> None:
+    def __init__(self, store: Store, telemetry: Telemetry, *, size: int, enabled: bool = True) -> None:
         self._store, self._telemetry, self._size = store, telemetry, size
         self._queue: deque[Shown] = deque()
         self._stop = threading.Event()
@@ -36,13 +36,13 @@ class ShownLog:
         self.enabled = enabled
 
     def start(self) -> None:
-        """Begin to write."""
+        """Begins to write."""
         if self.enabled and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="butaca-shown", daemon=True)
             self._thread.start()
 
     def put(self, row: Shown) -> None:
-        """Hand over a list; never waits."""
+        """Takes a list; never waits."""
         if len(self._queue) >= self._size:
             self._telemetry.dropped.inc()
         else:
@@ -52,7 +52,7 @@ class ShownLog:
         return len(self._queue)
 
     def close(self, seconds: float = 10.0) -> None:
-        """Write what waits, and stop."""
+        """Writes what waits, and stops."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(seconds)

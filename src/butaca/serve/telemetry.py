@@ -1,4 +1,4 @@
-"""What is measured: Prometheus metrics with their labels bound beforehand, recent latencies, JSON logs."""
+"""This module measures: Prometheus metrics with labels bound beforehand, recent latencies, JSON logs."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5
 RECENT = 4096
 
 
-class Recent:
-    """The last latencies, in a ring: writing one is two assignments."""
+class LatencyRing:
+    """A LatencyRing holds the last latencies: writing one is two assignments."""
 
     def __init__(self, size: int = RECENT) -> None:
         self._values = array("d", [0.0]) * size
         self._size, self.count = size, 0
 
     def add(self, seconds: float) -> None:
-        """Keep one."""
+        """Keeps one latency."""
         self._values[self.count % self._size] = seconds
         self.count += 1
 
     def percentiles(self) -> dict[str, float | int | None]:
-        """Of those kept, in milliseconds."""
+        """Returns percentiles of the latencies kept, in milliseconds."""
         kept = sorted(self._values[: min(self.count, self._size)])
         figures: dict[str, float | int | None] = {"samples": len(kept)}
         for name, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
@@ -45,12 +45,12 @@ class Recent:
 
 
 class Telemetry:
-    """The metrics of one service."""
+    """A Telemetry holds the metrics of one service."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.started = time.time()
-        self.latency = Recent()
+        self.latency = LatencyRing()
         r = self.registry
         self.requests = Counter(
             "butaca_requests", "Requests by route and status.", ["route", "status"], registry=r
@@ -80,8 +80,8 @@ class Telemetry:
         self._bound: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
         self._sources: dict[tuple[str, str], Callable[[], None]] = {}
 
-    def observe(self, route: str, status: int, seconds: float) -> None:
-        """One request, answered."""
+    def observe(self, route: str, status: int, *, seconds: float) -> None:
+        """Counts one answered request."""
         bound = self._bound.get((route, status))
         if bound is None:
             bound = self.requests.labels(route, str(status)).inc, self.seconds.labels(route).observe
@@ -93,25 +93,25 @@ class Telemetry:
             self.errors += 1
 
     def listed(self, source: str, model: str) -> None:
-        """One list, made."""
+        """Counts one list that was made."""
         bound = self._sources.get((source, model))
         if bound is None:
             bound = self._sources[source, model] = self.lists.labels(source, model).inc
         bound()
 
     def serve(self, models: MutableMapping[str, str]) -> None:
-        """Say which versions are in use, by name."""
+        """Says which versions are in use, by name."""
         self.models.clear()
         for name, version in models.items():
             self.models.labels(name, version).set(1)
 
     def exposition(self) -> bytes:
-        """The text that Prometheus reads."""
+        """Returns the text that Prometheus reads."""
         return generate_latest(self.registry)
 
 
 def configure_logs(level: int = logging.INFO) -> None:
-    """JSON lines on standard error, butaca's and the libraries'."""
+    """Sends logs as JSON lines to standard error, butaca's and the libraries'."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -145,7 +145,7 @@ _random = random.Random()  # noqa: S311
 
 
 def uuid7() -> str:
-    """A request_id: a UUID of version 7, which sorts by time (RFC 9562)."""
+    """Makes a request_id: a UUID of version 7, which sorts by time (RFC 9562)."""
     value = time.time_ns() // 1_000_000 << 80 | _random.getrandbits(80)
     value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
     text = f"{value:032x}"

@@ -96,8 +96,7 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
         columns: of which the tables of items and users are read where there is no data.
     """
     from butaca.data.merge import with_interactions, without_users
-    from butaca.events.interactions import events_table
-    from butaca.events.store import EventStore
+    from butaca.events.store import EventStore, events_table
 
     path = address.removeprefix("sqlite:///")
     if "://" not in path and not Path(path).is_file():

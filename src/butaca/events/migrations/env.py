@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `migrate.py` hands over, in its transaction."""
+"""This is Alembic's entry: it runs the migrations on the connection that `migrate.py` hands over."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every request passes before a route answers: headers, keys, limits, errors."""
+"""This room holds what every request passes before a route answers: headers, keys, limits, errors."""

@@ -1,4 +1,4 @@
-"""Who may do what: the scope that each path needs, and API keys, remembered for a moment."""
+"""This module says who may do what: the scope that each path needs, and API keys, remembered for a moment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REMEMBERED = 4_096
 
 
 def scope_of(method: str, path: str) -> str | None:
-    """The scope that a request needs; None for what is open to all: the page, health, the schema.
+    """Returns the scope that a request needs; None for what is open to all: the page, health, the schema.
 
     What is not named here needs a key, so that a new route is closed until somebody opens it.
 
@@ -35,8 +35,8 @@ def scope_of(method: str, path: str) -> str | None:
     return ADMIN
 
 
-class Keys:
-    """Checks keys against the store, and remembers the answers for a moment.
+class KeyCheck:
+    """A KeyCheck checks keys against the store, and remembers the answers for a moment.
 
     Args:
         verify: the store's check, which gives a key with `scopes`, or None. Its second argument is how
@@ -45,12 +45,12 @@ class Keys:
         staleness: seconds until a key that another process revoked is refused. Half of it is the store's.
     """
 
-    def __init__(self, verify: Callable[[str, float], Any], threads: Executor, staleness: float) -> None:
+    def __init__(self, verify: Callable[[str, float], Any], threads: Executor, *, staleness: float) -> None:
         self._verify, self._threads, self._half = verify, threads, max(staleness, 0.05) / 2
         self._known: OrderedDict[bytes, tuple[Any, float]] = OrderedDict()
 
     async def find(self, plaintext: str) -> Any | None:
-        """The key, or None where there is no such."""
+        """Returns the key that a text is, or None where there is no such."""
         digest = hashlib.sha256(plaintext.encode("utf-8", "surrogateescape")).digest()
         found = self._known.get(digest)
         now = time.monotonic()
@@ -67,7 +67,7 @@ class Keys:
 
 
 def presented(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The key in a request's headers: `Authorization: Bearer KEY`, or `X-API-Key: KEY`."""
+    """Returns the key in a request's headers: `Authorization: Bearer KEY`, or `X-API-Key: KEY`."""
     for name, value in headers:
         if name == b"x-api-key":
             return value.decode("latin-1").strip()

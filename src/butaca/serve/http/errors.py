@@ -1,4 +1,4 @@
-"""Whatever goes wrong, as a problem: the caller's mistakes with their cure, ours without their insides."""
+"""This module makes problems of errors: the caller's with their cure, ours without their insides."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from butaca.serve.http.problems import Problem, not_found, of_error, of_pydantic
 from butaca.serve.telemetry import log, uuid7
 
 
-def told(error: Exception, method: str, path: str) -> tuple[Problem, str]:
-    """The problem that an exception is answered with, and the id under which the log has it."""
+def logged_problem(error: Exception, method: str, *, path: str) -> tuple[Problem, str]:
+    """Returns the problem that answers an exception and the id under which the log has it; logs our own."""
     problem, request_id = problem_of(error, path), uuid7()
     if problem.status >= 500 and problem.kind not in {"overload", "timeout"}:
         cause = error if problem.status == 500 else None
@@ -29,7 +29,7 @@ def told(error: Exception, method: str, path: str) -> tuple[Problem, str]:
 
 
 def logged(path: str) -> str:
-    """A path without whom it is about: a log outlives an erasure.
+    """Returns a path without whom it is about: a log outlives an erasure.
 
     >>> logged("/v1/users/ana/history"), logged("/v1/items/7")
     ('/v1/users/*', '/v1/items/7')
@@ -38,7 +38,7 @@ def logged(path: str) -> str:
 
 
 def problem_of(error: Exception, path: str) -> Problem:
-    """The problem that an exception is answered with."""
+    """Returns the problem that an exception is answered with."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, StoreError):

@@ -1,4 +1,4 @@
-"""Headers: those that are read of a request, the names it may call us by, and those that every answer has."""
+"""This module reads the headers of a request, checks Host and Origin, and holds the headers of answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DATA_HEADERS = [
 
 
 def page_headers() -> list[tuple[bytes, bytes]]:
-    """What every other answer carries, unless the route says otherwise."""
+    """Returns the headers that a page or file carries, unless its route says otherwise."""
     return [
         (b"content-security-policy", CSP.encode()),
         (b"x-content-type-options", b"nosniff"),
@@ -36,7 +36,7 @@ def page_headers() -> list[tuple[bytes, bytes]]:
 
 
 class Headers:
-    """The few headers of a request that the guard reads, found in one pass."""
+    """A Headers holds the few headers of a request that the guard reads, found in one pass."""
 
     __slots__ = ("content_type", "host", "is_json", "length", "origin")
 
@@ -61,7 +61,7 @@ class Headers:
 
 
 def allowed_host(settings: ServeSettings) -> Callable[[bytes], None]:
-    """The check of the Host header: on this machine's own address, a name of this machine.
+    """Returns the check of the Host header: on this machine's own address, a name of this machine.
 
     A page on another site can have its name resolve to 127.0.0.1 (DNS rebinding) and would then be on the
     same origin as the service; its requests still carry its own name here.
@@ -84,7 +84,7 @@ def allowed_host(settings: ServeSettings) -> Callable[[bytes], None]:
                 "host",
                 "The Host header is a name of this service",
                 text or "none",
-                "Call it by localhost, or start it with --host-name NAME",
+                "Call it by localhost, or start it with this among its host_names (--host-name NAME)",
             )
         if len(good) < 64:
             good.add(host)
@@ -93,7 +93,7 @@ def allowed_host(settings: ServeSettings) -> Callable[[bytes], None]:
 
 
 class CorsAllowed:
-    """Answers to pages on other origins: none, unless they were named."""
+    """A CorsAllowed says which pages on other origins may read answers: none, unless they were named."""
 
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = {origin.encode() for origin in origins}
@@ -104,7 +104,7 @@ class CorsAllowed:
         ]
 
     def headers(self, origin: bytes) -> list[tuple[bytes, bytes]]:
-        """What lets this origin read the answer; nothing for others."""
+        """Returns what lets this origin read the answer; nothing for others."""
         if origin not in self._origins:
             return []
         return [

@@ -1,4 +1,4 @@
-"""Token buckets: a steady rate with a burst, for any number of clients in bounded memory."""
+"""This module limits rates by token buckets: a steady rate with a burst, for any number of clients."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import ipaddress
 from collections import OrderedDict
 
 
-class Buckets:
-    """A bucket for each client, the least recently seen forgotten first.
+class RateLimiter:
+    """A RateLimiter keeps a token bucket for each client; the least recently seen is forgotten first.
 
     Args:
         rate: tokens a second; 0 does not limit.
@@ -15,7 +15,7 @@ class Buckets:
         size: clients remembered.
     """
 
-    def __init__(self, rate: float, burst: float, size: int = 10_000) -> None:
+    def __init__(self, rate: float, burst: float, *, size: int = 10_000) -> None:
         self.rate, self.burst, self.size = rate, burst, size
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -23,9 +23,9 @@ class Buckets:
         return len(self._buckets)
 
     def wait(self, client: str, now: float) -> float:
-        """Takes a token: 0 if there was one, else the seconds until there is.
+        """Takes a token and returns 0 if there was one, else the seconds until there is.
 
-        >>> b = Buckets(rate=2, burst=1)
+        >>> b = RateLimiter(rate=2, burst=1)
         >>> [b.wait("a", 10.0), b.wait("a", 10.0), b.wait("a", 10.5), b.wait("b", 10.5)]
         [0.0, 0.5, 0.0, 0.0]
         """
@@ -42,7 +42,7 @@ class Buckets:
 
 
 def client_name(address: str) -> str:
-    """Whom an address counts as: an IPv6 client has a whole /64 to choose from.
+    """Returns whom an address counts as: an IPv6 client has a whole /64 to choose from.
 
     >>> client_name("192.0.2.7"), client_name("2001:db8::7")
     ('192.0.2.7', '2001:db8::')

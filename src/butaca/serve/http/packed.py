@@ -1,4 +1,4 @@
-"""An answer that stays the same: its bytes, their tag, and the same bytes compressed."""
+"""This module packs an answer that stays the same: its bytes, their tag, and the same bytes compressed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SMALL = 1_024
 
 @dataclass(frozen=True)
 class Packed:
-    """Bytes, ready to send.
+    """A Packed holds bytes that are ready to send.
 
     Attributes:
         content: as they are.
@@ -27,8 +27,8 @@ class Packed:
     gzip: bytes | None = None
 
     @classmethod
-    def of(cls, content: bytes, kind: str = "application/json", compress: bool = True) -> Packed:
-        """Tag them by what they hold, and compress them."""
+    def of(cls, content: bytes, kind: str = "application/json", *, compress: bool = True) -> Packed:
+        """Tags bytes by what they hold, and compresses them."""
         tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         small = gzip.compress(content, 6, mtime=0) if compress and len(content) > SMALL else None
         return cls(content, kind, tag, small if small is not None and len(small) < len(content) else None)

@@ -1,4 +1,4 @@
-"""Errors as application/problem+json (RFC 9457), with butaca's rule, what was received, and the cure."""
+"""This module writes errors as application/problem+json (RFC 9457), with butaca's rule, received and cure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 200
 
 
 class Problem(Exception):  # noqa: N818 - it is an answer
-    """An answer that is not the one asked for.
+    """A Problem is an answer that is not the one asked for.
 
     Args:
         status: of HTTP.
@@ -57,7 +57,7 @@ class Problem(Exception):  # noqa: N818 - it is an answer
             self.headers.append((b"retry-after", str(max(1, round(retry_after + 0.499))).encode()))
 
     def body(self, request_id: str = "") -> bytes:
-        """The JSON that is sent."""
+        """Returns the JSON that is sent."""
         detail = ButacaError(self.rule, self.received, self.cure)
         content: dict[str, Any] = {
             "type": f"urn:butaca:problem:{self.kind}",
@@ -76,7 +76,7 @@ class Problem(Exception):  # noqa: N818 - it is an answer
 
 
 def shown(value: object) -> str:
-    """A value as text that is safe to send back: short, and UTF-8.
+    """Returns a value as text that is safe to send back: short, and UTF-8.
 
     >>> shown("a" * 500)[-12:]
     'aaaa … (500)'
@@ -88,7 +88,7 @@ def shown(value: object) -> str:
 
 
 def of_error(error: ButacaError, *, in_path: bool = False) -> Problem:
-    """What an error that the caller can mend is answered with."""
+    """Makes the problem that answers an error which the caller can mend."""
     status, kind = 422, "unprocessable"
     if isinstance(error, UnknownEntityError):
         status, kind = (404 if in_path else 422), "unknown-entity"
@@ -98,8 +98,8 @@ def of_error(error: ButacaError, *, in_path: bool = False) -> Problem:
 
 
 def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
-    """What a request that does not fit its schema is answered with: every broken rule and its place."""
-    told: list[dict[str, Any]] = []
+    """Makes the problem of a request that does not fit its schema, with every broken rule and its place."""
+    broken: list[dict[str, Any]] = []
     for error in errors[:20]:
         loc = [
             part if isinstance(part, int) else shown(part) for part in error["loc"] if not _alternative(part)
@@ -109,8 +109,8 @@ def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
         entry = {"loc": loc, "msg": shown(error["msg"]), "type": error["type"]}
         if "input" in error and isinstance(error["input"], str | int | float | bool | None):
             entry["input"] = shown(error["input"])
-        told.append(entry)
-    first = told[0]
+        broken.append(entry)
+    first = broken[0]
     where = ".".join(map(str, first["loc"]))
     received = f"{where}: {first.get('input', first['msg'])}"
     if len(errors) > 1:
@@ -121,20 +121,20 @@ def of_validation(errors: Sequence[Any], *, place: str = "body") -> Problem:
         f"A request fits the schema in /openapi.json ({where}: {first['msg']})",
         received,
         "See `errors`, which names each place",
-        errors=told,
+        errors=broken,
     )
 
 
 def _alternative(part: int | str) -> bool:
-    """Whether a part of a place is not in the body, but names one of the forms that it might have had."""
+    """Says whether a part of a place is not in the body, but names a form that it might have had."""
     return isinstance(part, str) and _FORMS.fullmatch(part) is not None
 
 
 def of_pydantic(error: ValidationError, *, place: str = "body") -> Problem:
-    """The same, of an error of pydantic's."""
+    """Makes the problem of a body that pydantic refuses, as `of_validation` does."""
     return of_validation(error.errors(include_url=False, include_context=False), place=place)
 
 
 def not_found(path: str) -> Problem:
-    """No such route."""
+    """Makes the problem that answers a path without a route."""
     return Problem(404, "no-route", "A path is one of those in /openapi.json", path, "See /openapi.json")

@@ -1,1 +1,1 @@
-"""The routes of the HTTP API, a file for each subject."""
+"""This room holds the routes of the HTTP API, a file for each subject."""

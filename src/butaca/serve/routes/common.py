@@ -1,4 +1,4 @@
-"""What the routes have in common: ids in paths, JSON out, and what their problems are documented as."""
+"""This module holds what the routes share: ids in paths, JSON out, and the documents of their problems."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from butaca.serve.service import Service
 
 
 class Segment(Convertor[str]):
-    """One segment of a path as it was sent, decoded after routing: an id may hold any character."""
+    """A Segment is one segment of a path as it was sent, decoded after routing: an id holds any character."""
 
     regex = "[^/]*"
 
     def convert(self, value: str) -> str:
-        """The text that was encoded; what is not UTF-8 becomes a lone surrogate, which no id may hold."""
+        """Returns the decoded text; bytes that are not UTF-8 become lone surrogates, which no id may hold."""
         return unquote(value, errors="surrogateescape")
 
     def to_string(self, value: str) -> str:
-        """Not needed: no address is made from a route."""
+        """Returns the text as it is: no address is made from a route."""
         return value
 
 
@@ -36,7 +36,7 @@ register_url_convertor("segment", Segment())
 
 
 def service_of(request: Request) -> Service:
-    """The running service."""
+    """Returns the running service."""
     service: Service = request.app.state.service
     return service
 
@@ -46,7 +46,7 @@ PathId = Annotated[TextId, Path(description="An id, percent-encoded: %2F for a s
 
 
 def json_response(content: Any) -> Response:
-    """JSON as it is: answers are made here, so nothing checks them again at run time."""
+    """Answers JSON as it is: answers are made here, so nothing checks them again at run time."""
     return raw_json(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
@@ -54,17 +54,17 @@ _DATA = {name.decode(): value.decode() for name, value in DATA_HEADERS}
 
 
 def raw_json(content: bytes) -> Response:
-    """JSON that is bytes already."""
+    """Answers JSON that is bytes already."""
     return Response(content, headers=_DATA, media_type="application/json")
 
 
 def packed_json(packed: Packed, request: Request) -> Response:
-    """JSON that stays the same for as long as its model does."""
-    return packed_response(packed, request, _DATA)
+    """Answers JSON that stays the same for as long as its model does."""
+    return packed_response(packed, request, headers=_DATA)
 
 
-def packed_response(packed: Packed, request: Request, headers: Mapping[str, str]) -> Response:
-    """Bytes that a browser may have already: 304 then; compressed where that is taken."""
+def packed_response(packed: Packed, request: Request, *, headers: Mapping[str, str]) -> Response:
+    """Answers bytes that a browser may have already: 304 then; compressed where that is taken."""
     headers = {**headers, "cache-control": "no-cache", "etag": packed.tag, "vary": "accept-encoding"}
     if packed.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -76,8 +76,8 @@ def packed_response(packed: Packed, request: Request, headers: Mapping[str, str]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's account of the problems that a route may answer with, beside those that all may."""
-    told = {
+    """Returns what OpenAPI says of the problems that a route may answer with, beside those that all may."""
+    meanings = {
         400: "The Host header is not a name of this service",
         401: "No API key, where one is needed",
         403: "The key's scopes do not cover this",
@@ -94,14 +94,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     always = (400, 401, 403, 429, 500, 503)
     return {
         status: {
-            "description": told[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "description": meanings[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
         }
         for status in sorted({*always, *statuses})
     }
 
 
 def body_of(model: str, examples: dict[str, Any]) -> dict[str, Any]:
-    """OpenAPI's account of a body that the route parses itself."""
+    """Returns what OpenAPI says of a body that the route parses itself."""
     content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "examples": examples}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}

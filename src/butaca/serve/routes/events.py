@@ -1,4 +1,4 @@
-"""Events in, and what is known of a person out; and the erasure of a person."""
+"""This module takes events in, says what is known of a person, and erases a person."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AHEAD = 86_400
     summary="Store what people did",
 )
 async def add_events(service: TheService, request: Request) -> Response:
-    """A batch, stored whole or not at all; on disk before this answers.
+    """Stores a batch whole or not at all; it is on disk before this answers.
 
     Ids are made by the client: what is sent again under its id changes nothing and counts as `known`.
     Events count in the very next list of their user.
@@ -53,7 +53,7 @@ async def add_events(service: TheService, request: Request) -> Response:
 
 
 def _event(event: EventIn, now: int, at: int) -> Event:
-    """As it is stored; `at` is its place in the batch.
+    """Makes the event that is stored; `at` is its place in the batch.
 
     Raises:
         SettingError: it has yet to happen. As the latest of its person's events it would stay so for years.
@@ -80,7 +80,7 @@ def _event(event: EventIn, now: int, at: int) -> Event:
     summary="What is known of a person",
 )
 async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
-    """What the model was trained on and the last 1,000 events since, latest first; empty for someone new."""
+    """Lists what the model was trained on and the last 1,000 events since, latest first; may be empty."""
     recommender = service.registry.serving.default.recommender
     titles, known = recommender.catalogue.titles, recommender.catalogue.known
     events = await service.in_thread(service.store.history, id)

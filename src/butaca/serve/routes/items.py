@@ -1,4 +1,4 @@
-"""The catalogue: search as you type, one item, what is like it, filters, the map."""
+"""This module shows the catalogue: search as you type, one item, what is like it, filters, the map."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from starlette.responses import Response
 from butaca.errors import UnknownEntityError
 from butaca.serve.answering import items_json
 from butaca.serve.http.problems import of_error
-from butaca.serve.registry import Loaded
 from butaca.serve.routes.common import PathId, TheService, json_response, packed_json, problems
 from butaca.serve.schemas_out import FiltersAnswer, ItemFull, ItemList, MapAnswer, SimilarAnswer
 from butaca.serve.service import Service
+from butaca.serve.serving import Loaded
 from butaca.serve.settings import K_MAX, TEXT_MAX
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -25,7 +25,7 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 
 
 def model_of(service: Service, named: str | None) -> Loaded:
-    """The model that a request names.
+    """Returns the model that a request names.
 
     Raises:
         Problem: 404, there is none called so.
@@ -38,7 +38,7 @@ def model_of(service: Service, named: str | None) -> Loaded:
 
 
 def item_code(model: Loaded, asked: str) -> int:
-    """The item with this id, or with this title.
+    """Returns the code of the item with this id, or with this title.
 
     Raises:
         Problem: 404.
@@ -57,10 +57,11 @@ async def items(
     query: Annotated[
         str, Query(max_length=TEXT_MAX, description="Part of a title; case and accents are forgiven.")
     ] = "",
+    *,
     limit: Limit = 10,
     model: Named = None,
 ) -> Response:
-    """The items whose titles fit what was typed so far; without a query the most popular ones."""
+    """Finds the items whose titles fit what was typed so far; without a query the most popular ones."""
     loaded = model_of(service, model)
     found = loaded.recommender.catalogue.search(query, limit)
     return json_response({"items": [loaded.showcase.short(code) for code in found]})
@@ -72,8 +73,8 @@ async def items(
     responses=problems(404, 422),
     summary="One item with its features",
 )
-async def item(service: TheService, id: PathId, model: Named = None) -> Response:  # noqa: A002
-    """By id, or by title as a person spells it."""
+async def item(service: TheService, id: PathId, *, model: Named = None) -> Response:  # noqa: A002
+    """Shows an item, by id or by title as a person spells it."""
     loaded = model_of(service, model)
     return json_response(loaded.showcase.full(item_code(loaded, id)))
 
@@ -87,10 +88,11 @@ async def item(service: TheService, id: PathId, model: Named = None) -> Response
 async def similar(
     service: TheService,
     id: PathId,  # noqa: A002
+    *,
     k: Annotated[int, Query(ge=1, le=K_MAX)] = 10,
     model: Named = None,
 ) -> Response:
-    """The items whose vectors point most nearly the same way (cosine)."""
+    """Finds the items whose vectors point most nearly the same way (cosine)."""
     loaded = model_of(service, model)
     code = item_code(loaded, id)
     answer = loaded.recommender.similar(loaded.recommender.catalogue.ids[code], k)
@@ -100,14 +102,14 @@ async def similar(
 @router.get(
     "/filters", response_model=FiltersAnswer, responses=problems(404, 422), summary="What `where` takes"
 )
-async def filters(service: TheService, request: Request, model: Named = None) -> Response:
-    """The columns of the items' table: labels with their counts, numbers with their range."""
+async def filters(service: TheService, request: Request, *, model: Named = None) -> Response:
+    """Lists the columns of the items' table: labels with their counts, numbers with their range."""
     return packed_json(model_of(service, model).showcase.filters, request)
 
 
 @router.get("/map", response_model=MapAnswer, responses=problems(404, 422), summary="The catalogue as a map")
-async def catalogue_map(service: TheService, request: Request, model: Named = None) -> Response:
-    """Every item's place, x and y from 0 to 1: what the same people had lies close.
+async def catalogue_map(service: TheService, request: Request, *, model: Named = None) -> Response:
+    """Shows every item's place, x and y from 0 to 1: what the same people had lies close.
 
     `method` is PCA at first, a sketch; the first to ask has it drawn by a process of its own, after which it
     is t-SNE.

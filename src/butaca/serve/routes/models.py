@@ -1,4 +1,4 @@
-"""The models: which there are, which answers, and how they compare online."""
+"""This module shows the models: which there are, which answers, and how they compare online."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from butaca.errors import BundleError, UnknownEntityError
 from butaca.events.attribution import ArmCounts
 from butaca.events.experiments import difference, rate
 from butaca.serve.http.problems import of_error
+from butaca.serve.registry import model_info
 from butaca.serve.routes.common import TheService, body_of, json_response, problems
 from butaca.serve.schemas import Nothing, parse
 from butaca.serve.schemas_out import Activated, ExperimentsAnswer, ModelsAnswer
@@ -26,34 +27,9 @@ router = APIRouter(prefix="/v1", tags=["models"])
 FRESH = 5.0
 
 
-def model_info(version: dict[str, Any]) -> dict[str, Any]:
-    """What is told of a version, without the bulk of its configuration."""
-    about = version["about"]
-    metrics = about.get("metrics") or {}
-    return {
-        **{key: version[key] for key in ("name", "version", "active", "loaded", "loaded_at")},
-        "recipe": about.get("recipe"),
-        "verdict": (metrics.get("verdict") or {}).get("sentence"),
-        "metrics": metrics,
-        "data": about.get("data") or {},
-        **{key: about.get(key) for key in ("split", "softmax", "versions")},
-        "settings": about.get("model") or about.get("settings"),
-        "second_stage": _second_stage(version["second_stage"], metrics),
-        "damaged": version.get("damaged"),
-    }
-
-
-def _second_stage(told: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """What orders the candidates and whether it was judged; None without a second stage."""
-    if told is None:
-        return None
-    names = ("target", "rounds", "candidates", "features", "examples", "people")
-    return {name: told.get(name) for name in names} | {"judged": metrics.get("ranking") is not None}
-
-
 @router.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Every version there is")
 async def models(service: TheService) -> Response:
-    """Those that are loaded and those found in the folders now, with their verdict against the baselines."""
+    """Lists the versions that are loaded or lie in the folders now, with their verdict against baselines."""
     versions = await service.in_thread(service.registry.versions)
     return json_response({"models": [model_info(version) for version in versions]})
 
@@ -66,9 +42,9 @@ async def models(service: TheService) -> Response:
     summary="Let a version answer from now on",
 )
 async def activate(
-    service: TheService, request: Request, version: Annotated[str, Path(min_length=1, max_length=64)]
+    service: TheService, request: Request, *, version: Annotated[str, Path(min_length=1, max_length=64)]
 ) -> Response:
-    """Loads it if need be and verifies it whole; then one swap, under load, without a failed request.
+    """Loads a version if need be and verifies it whole; then one swap, without a failed request.
 
     A damaged folder is answered 409, and what answered before still does. The version that was replaced
     stays in memory and can be activated again. The body is empty, or {}.
@@ -85,13 +61,13 @@ async def activate(
 
 
 def experiment(service: Service) -> dict[str, Any]:
-    """The online comparison as it stood at most `FRESH` seconds ago; reads the store."""
+    """Returns the online comparison as it stood at most `FRESH` seconds ago; reads the store."""
     now = time.monotonic()
-    until, told = service.experiment
+    until, comparison = service.experiment
     if now >= until:
-        told = _experiment(service)
-        service.experiment = (now + FRESH, told)
-    return told
+        comparison = _experiment(service)
+        service.experiment = (now + FRESH, comparison)
+    return comparison
 
 
 def _experiment(service: Service) -> dict[str, Any]:
@@ -121,7 +97,7 @@ def _experiment(service: Service) -> dict[str, Any]:
     names = list(registry.split)
     differences = []
     for name in names[1:]:
-        found_difference = difference(counts, name, names[0])
+        found_difference = difference(counts, name, base=names[0])
         differences.append(
             {
                 "arm": name,
@@ -135,7 +111,7 @@ def _experiment(service: Service) -> dict[str, Any]:
 
 
 def _named(catalogue: Catalogue) -> Callable[[str], str]:
-    """What finds an item's id as lists have it: an event may call it by its title."""
+    """Returns what finds an item's id as lists have it: an event may call it by its title."""
 
     def id_of(item: str) -> str:
         code = catalogue.known(item)
@@ -155,7 +131,7 @@ def _finite(value: float) -> float | None:
     summary="Two models side by side on real people",
 )
 async def experiments(service: TheService) -> Response:
-    """For each arm of `--split`: lists shown, those that led to an event, and the rate with its interval.
+    """Compares the arms of `--split`: lists shown, those that led to an event, the rate with its interval.
 
     An event counts for a list if it carries its request_id and its item was in it. Without a split there
     are no arms.

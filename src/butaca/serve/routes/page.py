@@ -1,4 +1,4 @@
-"""The page: files of this package, with tags by which a browser knows that it has them."""
+"""This module serves the page: files of this package, tagged so that a browser knows that it has them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _kept: dict[Path, tuple[tuple[int, int], Packed]] = {}
 
 
 def file_response(name: str, request: Request) -> Response:
-    """A file of the page, or 304 where the browser has it.
+    """Answers a file of the page, or 304 where the browser has it.
 
     Raises:
         Problem: 404.
@@ -52,22 +52,22 @@ def file_response(name: str, request: Request) -> Response:
         kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         packed = Packed.of(path.read_bytes(), kind, compress=path.suffix != ".woff2")
         kept = _kept[path] = (stamp, packed)
-    return packed_response(kept[1], request, {})
+    return packed_response(kept[1], request, headers={})
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def index(request: Request) -> Response:
-    """Pick films, see recommendations."""
+    """Shows the page to pick films and see recommendations."""
     return file_response("index.html", request)
 
 
 @router.api_route("/state", methods=["GET", "HEAD"])
 async def state(request: Request) -> Response:
-    """The state of the service."""
+    """Shows the page of the service's state."""
     return file_response("state.html", request)
 
 
 @router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
 async def static(path: str, request: Request) -> Response:
-    """Styles, scripts, fonts."""
+    """Serves styles, scripts and fonts."""
     return file_response(f"static/{path}", request)

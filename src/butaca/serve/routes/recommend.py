@@ -1,4 +1,4 @@
-"""POST /v1/recommend. The guard answers it before the router (guard.py); this is its place in OpenAPI."""
+"""This module gives POST /v1/recommend, which guard.py answers before the router, its place in OpenAPI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["recommend"])
     summary="The best items for one person",
 )
 async def recommend(request: Request) -> Response:
-    """Lists for anyone: a known user, a history in the request, both, or neither.
+    """Recommends to anyone: a known user, a history in the request, both, or neither.
 
     The ladder: what is known of the user, with events since training and the given history; the given
     history alone; features; popularity. `source` names the rung. Filters apply before the list is cut, so

@@ -1,4 +1,4 @@
-"""Health, metrics, and what the state page shows."""
+"""This module says how the service is: health, metrics, and what the state page shows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from butaca.serve.http.problems import Problem
+from butaca.serve.registry import model_info
 from butaca.serve.routes.common import TheService, json_response, problems
-from butaca.serve.routes.models import experiment, model_info
+from butaca.serve.routes.models import experiment
 from butaca.serve.schemas_out import Health
 
 router = APIRouter(tags=["state"])
@@ -19,7 +20,7 @@ router = APIRouter(tags=["state"])
 
 @router.get("/health/live", response_model=Health, summary="Whether the process answers")
 async def live() -> Response:
-    """Always, while it does."""
+    """Answers always, while the process does."""
     return json_response({"status": "live"})
 
 
@@ -27,7 +28,7 @@ async def live() -> Response:
     "/health/ready", response_model=Health, responses=problems(), summary="Whether it can do its work"
 )
 async def ready(service: TheService) -> Response:
-    """The models are loaded and the event store answers."""
+    """Says whether the models are loaded and the event store answers."""
     if not await service.in_thread(service.store.ready):
         raise Problem(503, "store", "The event store answers", "it does not", "Try again", retry_after=1)
     return json_response({"status": "ready"})
@@ -35,7 +36,7 @@ async def ready(service: TheService) -> Response:
 
 @router.get("/metrics", response_class=PlainTextResponse, responses=problems(), summary="For Prometheus")
 async def metrics(service: TheService) -> Response:
-    """Requests, latencies, lists by source and model, events, what was shed, the queue, the models."""
+    """Gives requests, latencies, lists by source and model, events, what was shed, the queue, the models."""
     telemetry = service.telemetry
     telemetry.in_flight.set(service.running())
     telemetry.queue.set(len(service.shown))
@@ -46,7 +47,7 @@ async def metrics(service: TheService) -> Response:
     "/v1/state", response_model=dict[str, Any], responses=problems(), summary="What the state page shows"
 )
 async def state(service: TheService) -> Response:
-    """Models and their verdicts, latencies of the last lists, counts since the start, the experiment."""
+    """Gives models and verdicts, latencies of the last lists, counts since the start, the comparison."""
     telemetry, serving = service.telemetry, service.registry.serving
     versions = await service.in_thread(service.registry.versions)
     default = serving.default

@@ -1,4 +1,4 @@
-"""The first tables.
+"""This migration makes the first tables.
 
 A migration is history: it is written out in full and never follows later changes of `schema.py`.
 """
@@ -74,6 +74,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops everything."""
+    """Drops every table."""
     for table in ("secrets", "api_keys", "erased_events", "erasures", "recommendations", "events"):
         op.drop_table(table)
