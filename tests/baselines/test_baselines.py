@@ -16,6 +16,7 @@ from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import NotFittedError, SettingError, TableError
 from butaca.evaluate.protocol import evaluate_scorer
+from tests.support.narrow import some
 
 #: Items a, b, c. User 0 had a and b, user 1 a and b, user 2 b and c, user 3 nothing.
 PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (2, 2))
@@ -91,9 +92,10 @@ def test_ease_refuses_a_catalogue_beyond_its_limit():
 def test_ials_solves_its_own_normal_equations():
     """The user's vector is where the loss, written out term by term, has no slope."""
     model = IALS(dim=2, alpha=0.5, l2=0.1, nu=0.7, epochs=3).fit(small())
-    h = model._items.astype(np.float64)
+    fitted = some(model._items)
+    h = fitted.astype(np.float64)
     for had in ([0, 1], [1, 2]):
-        w = model._solve(model._matrix(users(0 if had == [0, 1] else 2)), model._items)[0].astype(np.float64)
+        w = model._solve(model._matrix(users(0 if had == [0, 1] else 2)), fitted)[0].astype(np.float64)
         slope = sum((w @ h[i] - 1) * h[i] for i in had) + 0.5 * sum((w @ h[i]) * h[i] for i in range(3))
         slope += 0.1 * (len(had) + 0.5 * 3) ** 0.7 * w
         np.testing.assert_allclose(slope, 0, atol=1e-5)
@@ -212,7 +214,7 @@ def test_popularity_in_the_anchors_convention(ml_split):
     seen = Histories.of(train)
     counts = np.bincount(seen.items, minlength=len(train.items))
     left = np.tile(counts, (len(train.users), 1))
-    left[seen.pairs(np.arange(len(train.users)))] = -1
+    left[seen.pairs(np.arange(len(train.users), dtype=np.int32))] = -1
     own = left[test.user, test.item]
     pairs = zip(test.user, own, strict=True)
     won = np.array([np.count_nonzero(left[u] > c) if c >= 0 else len(counts) for u, c in pairs])

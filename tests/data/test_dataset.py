@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butaca.data.bags import Bags, take_column
+from butaca.data.bags import Bags, Column, take_column
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, TableError
+from tests.support.narrow import bags, lists, one_each
 
 
 def text(*values: str) -> np.ndarray:
@@ -55,31 +57,31 @@ def data() -> Dataset:
 class TestBags:
     @given(st.lists(st.lists(st.integers(-5, 5), max_size=4), max_size=6), st.data())
     def test_rows_come_back_and_take_takes_them(self, rows: list[list[int]], draw: st.DataObject) -> None:
-        bags = Bags.of(rows)
-        assert [bag.tolist() for bag in bags] == rows
-        assert len(bags) == len(rows)
+        made = Bags.of(rows)
+        assert lists(made) == rows
+        assert len(made) == len(rows)
         wanted = draw.draw(st.lists(st.sampled_from(range(len(rows))), max_size=5)) if rows else []
-        taken = bags.take(np.array(wanted, dtype=np.int64))
-        assert [bag.tolist() for bag in taken] == [rows[i] for i in wanted]
+        taken = made.take(np.array(wanted, dtype=np.int64))
+        assert lists(taken) == [rows[i] for i in wanted]
 
     def test_text(self) -> None:
-        bags = Bags.of([["a", "b"], []])
-        assert bags.values.dtype == object
-        assert bags[0].tolist() == ["a", "b"]
-        assert bags.offsets.tolist() == [0, 2, 2]
+        made = Bags.of([["a", "b"], []])
+        assert made.values.dtype == object
+        assert made[0].tolist() == ["a", "b"]
+        assert made.offsets.tolist() == [0, 2, 2]
 
     def test_rows_out_of_range(self) -> None:
-        bags = Bags.of([[1], [2, 3]])
-        assert bags[-1].tolist() == [2, 3]
+        made = Bags.of([[1], [2, 3]])
+        assert made[-1].tolist() == [2, 3]
         with pytest.raises(IndexError):
-            bags[2]
+            made[2]
 
 
 class TestEntities:
     def test_columns_and_key_by_name(self) -> None:
         items = films()
-        assert items["movie_id"].tolist() == ["1", "2", "3", "4"]
-        assert items["year"].tolist() == [1995, 1979, 1986, 2007]
+        assert one_each(items["movie_id"]).tolist() == ["1", "2", "3", "4"]
+        assert one_each(items["year"]).tolist() == [1995, 1979, 1986, 2007]
         assert "title" in items
         assert "movie_id" in items
         assert "rating" not in items
@@ -102,18 +104,18 @@ class TestEntities:
             films()["director"]
 
     @pytest.mark.parametrize("column", [np.zeros(3), Bags.of([[1], [2], [3]])])
-    def test_a_column_of_another_length(self, column: object) -> None:
+    def test_a_column_of_another_length(self, column: Column) -> None:
         with pytest.raises(TableError, match=r"one row per movie_id.*'year' with 3 rows for 4 ids"):
             Entities("movie_id", films().ids, {"year": column})
 
     def test_columns_cannot_be_changed(self) -> None:
         items = films()
         with pytest.raises(ValueError, match="read-only"):
-            items["year"][0] = 1
+            one_each(items["year"])[0] = 1
         with pytest.raises(ValueError, match="read-only"):
-            items["genres"].values[0] = 1
+            bags(items["genres"]).values[0] = 1
         with pytest.raises(TypeError):
-            items.columns["year"] = np.zeros(4)
+            items.columns["year"] = np.zeros(4)  # type: ignore[index]
 
 
 class TestDataset:
@@ -155,7 +157,7 @@ class TestDataset:
             with pytest.raises(ValueError, match="read-only"):
                 array[0] = 1
         with pytest.raises(FrozenInstanceError):
-            d.name = "other"
+            d.name = "other"  # type: ignore[misc]
         with pytest.raises(ValueError, match="read-only"):
             d.take(np.array([0])).user[0] = 1
 
@@ -172,7 +174,7 @@ class TestDataset:
             ),
         ],
     )
-    def test_columns_that_do_not_fit(self, change: dict, message: str) -> None:
+    def test_columns_that_do_not_fit(self, change: dict[str, Any], message: str) -> None:
         with pytest.raises(TableError, match=message):
             replace(data(), **change)
 
@@ -188,9 +190,9 @@ class TestKeyedBy:
 
     def test_a_merged_row_keeps_the_features_of_the_first(self) -> None:
         items = data().keyed_by("title").items
-        assert items["year"].tolist() == [1979, 1995, 2007]
-        assert items["movie_id"].tolist() == ["2", "1", "4"]
-        assert [bag.tolist() for bag in items["genres"]] == [[1, 2], [0], []]
+        assert one_each(items["year"]).tolist() == [1979, 1995, 2007]
+        assert one_each(items["movie_id"]).tolist() == ["2", "1", "4"]
+        assert lists(items["genres"]) == [[1, 2], [0], []]
         assert items.names("genres", 1) == ["Crime"]
         assert "title" not in items.columns
 
@@ -287,7 +289,7 @@ class TestFingerprint:
             {"items": replace(films(), labels={"genres": ("Crime", "Horror", "Comedy")})},
         ],
     )
-    def test_every_change_changes_it(self, change: dict) -> None:
+    def test_every_change_changes_it(self, change: dict[str, Any]) -> None:
         assert replace(data(), **change).fingerprint() != data().fingerprint()
 
     def test_the_order_of_rows_changes_it(self) -> None:
@@ -301,5 +303,5 @@ class TestFingerprint:
 
 def test_take_column_takes_rows_of_both_kinds() -> None:
     rows = np.array([2, 0])
-    assert take_column(np.array([5, 6, 7]), rows).tolist() == [7, 5]
-    assert [b.tolist() for b in take_column(Bags.of([[1], [2, 3], []]), rows)] == [[], [1]]
+    assert one_each(take_column(np.array([5, 6, 7]), rows)).tolist() == [7, 5]
+    assert lists(take_column(Bags.of([[1], [2, 3], []]), rows)) == [[], [1]]

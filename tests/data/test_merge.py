@@ -18,6 +18,7 @@ from butaca.errors import StoreError
 from butaca.events.records import Event
 from butaca.events.store import EventStore
 from butaca.workflows.loading import Columns, with_events
+from tests.support.narrow import some
 
 
 def test_new_people_and_items_come_after_those_that_are_there(board):
@@ -32,8 +33,9 @@ def test_new_people_and_items_come_after_those_that_are_there(board):
     assert more.users.ids.values[: len(board.users)].tolist() == board.users.ids.values.tolist()
     assert (more.users.ids.values[-1], more.items.ids.values[-1]) == ("zoe", "new")
     row = more.find("u03", "i07")
-    assert (more.value[row].tolist(), more.timestamp[row].tolist()) == ([5.0], [10**6])
-    assert np.isnan(more.value[more.find("zoe", "new")]).all()
+    value, time = some(more.value), some(more.timestamp)
+    assert (value[row].tolist(), time[row].tolist()) == ([5.0], [10**6])
+    assert np.isnan(value[more.find("zoe", "new")]).all()
     new = len(board.items)
     assert more.items["genres"][new].tolist() == []
     assert more.items["title"][new] == ""

@@ -14,6 +14,7 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.splits import leave_last_out, random_split, stratified_split, temporal_split, user_split
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SplitError
+from tests.support.narrow import some
 
 Split = Callable[[Dataset], tuple[Dataset, Dataset]]
 
@@ -61,9 +62,8 @@ def numbers(data: Dataset) -> list[int]:
 
 
 def rows(data: Dataset) -> list[tuple[int, int, int, int]]:
-    assert data.timestamp is not None
-    columns = (data.user, data.item, data.timestamp, data.value)
-    return [tuple(int(v) for v in row) for row in zip(*columns, strict=True)]
+    columns = (data.user, data.item, some(data.timestamp), some(data.value))
+    return [(int(u), int(i), int(t), int(v)) for u, i, t, v in zip(*columns, strict=True)]
 
 
 def split_or_skip(split: Split, data: Dataset) -> tuple[Dataset, Dataset]:
@@ -276,7 +276,7 @@ EMPTY = dataset([], [], [])
 
 @pytest.mark.parametrize("split", [random_split, stratified_split, temporal_split, user_split])
 @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
-def test_the_share_lies_between_0_and_1(split: Callable, share: float) -> None:
+def test_the_share_lies_between_0_and_1(split: Callable[..., object], share: float) -> None:
     with pytest.raises(SplitError, match=rf"between 0 and 1.*test_share={share}.*test_share=0\.2"):
         split(TIMED, share)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +18,7 @@ INTS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=30)
 
 
 @given(TEXTS | INTS)
-def test_decode_undoes_encode(raw: list) -> None:
+def test_decode_undoes_encode(raw: list[Any]) -> None:
     v = Vocabulary.of(raw)
     codes = v.encode(raw)
     assert codes.dtype == np.int32
@@ -23,7 +26,7 @@ def test_decode_undoes_encode(raw: list) -> None:
 
 
 @given(TEXTS | INTS)
-def test_codes_are_positions_in_the_sorted_distinct_values(raw: list) -> None:
+def test_codes_are_positions_in_the_sorted_distinct_values(raw: list[Any]) -> None:
     v = Vocabulary.of(raw)
     assert v.values.tolist() == sorted(set(raw))
     assert v.encode(v.values).tolist() == list(range(len(v)))
@@ -31,7 +34,7 @@ def test_codes_are_positions_in_the_sorted_distinct_values(raw: list) -> None:
 
 
 @given(TEXTS | INTS)
-def test_row_order_and_repeats_change_nothing(raw: list) -> None:
+def test_row_order_and_repeats_change_nothing(raw: list[Any]) -> None:
     assert Vocabulary.of(raw) == Vocabulary.of(raw[::-1] + raw)
     assert hash(Vocabulary.of(raw)) == hash(Vocabulary.of(raw[::-1]))
 
@@ -111,7 +114,7 @@ def test_a_table_is_no_vocabulary() -> None:
 
 
 @pytest.mark.parametrize("raw", [np.array([1, 2**63], dtype=np.uint64), [1, -(2**63) - 1]])
-def test_numbers_beyond_64_bits_are_refused(raw: object) -> None:
+def test_numbers_beyond_64_bits_are_refused(raw: Iterable[int]) -> None:
     with pytest.raises(FeatureError, match=r"64 bits.*Pass them as text"):
         as_values(raw)
 

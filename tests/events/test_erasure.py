@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -139,6 +140,7 @@ def test_no_trace_of_an_erased_id_stays_in_the_file(tmp_path):
         reading = store.interactions(rows=1)
         next(reading)  # a refit under way sees the older state, which the log keeps for it
         store.erase("ana@example.com")
+        assert isinstance(reading, Generator)
         reading.close()
         store.add([watch(2)])
         assert b"ana@example.com" not in content(tmp_path)

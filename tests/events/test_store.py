@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,14 +18,10 @@ from butaca.events import changes
 from butaca.events.group_commit import GroupCommit
 from butaca.events.records import KINDS, MAX_TIME, Added, Event
 from butaca.events.store import EventStore, events_table
+from tests.support.narrow import some
 from tests.support.postgres import watch
 
 shared = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.mark.parametrize("name", ["records", "database", "keys", "split", "experiments"])
-def test_doctests(name):
-    assert doctest.testmod(importlib.import_module(f"butaca.events.{name}")).failed == 0
 
 
 def test_an_event_comes_back_as_it_came(store):
@@ -82,7 +76,7 @@ def test_a_bad_field_is_named_and_nothing_of_the_batch_is_stored(tmp_path, field
 
 
 def test_numpy_numbers_are_numbers(store):
-    store.add([Event("1", "ana", "Heat", value=np.float32(3.5), time=np.int64(7))])
+    store.add([Event("1", "ana", "Heat", value=np.float32(3.5), time=np.int64(7))])  # type: ignore[arg-type]
     assert store.history("ana") == [Event("1", "ana", "Heat", value=3.5, time=7)]
 
 
@@ -180,7 +174,7 @@ def test_what_a_transaction_of_half_a_minute_may_have_missed_is_told_again(store
     """Asked at 0, 20 and 40 s, ana's event in between, then bea's. At 45 s a transaction from 16 s may end:
     all since the last time asked before that, which is 0."""
     clock = [0.0]
-    monkeypatch.setattr(changes.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
     def ask(since, at):
         clock[0] = at
@@ -216,8 +210,8 @@ def test_changes_name_the_users_of_a_slow_transaction_of_postgresql_too(postgres
             other._insert(connection, [watch(1, "slow")])
             store.add([watch(2, "fast")])
             first = store.changes(mark)
-        assert first.users == {"fast"}
-        assert store.changes(first.mark).users >= {"slow"}
+        assert first.users == frozenset({"fast"})
+        assert some(store.changes(first.mark).users) >= {"slow"}
 
 
 @pytest.mark.parametrize(("parallel", "most"), [(1, 100), (4, 100), (1, 3), (3, 3)])
@@ -285,7 +279,7 @@ def test_interactions_are_positive_events_in_the_order_stored(store):
     assert table.item.tolist() == ["Heat", "Heat", "Alien"]
     assert table.time.tolist() == [9, 1, 4]
     np.testing.assert_array_equal(table.value, [2.0, np.nan, np.nan])
-    assert (table.user.dtype, table.time.dtype) == (object, np.int64)
+    assert (table.user.dtype, table.time.dtype) == (np.dtype(object), np.dtype(np.int64))
 
 
 def test_interactions_come_in_chunks_of_one_state(store):

@@ -24,6 +24,7 @@ from butaca.events import schema
 from butaca.events.records import Added
 from butaca.events.store import EventStore
 from tests.support.event_writer import THREADS, events
+from tests.support.narrow import some
 from tests.support.postgres import a_server
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the writers are forked")
@@ -45,7 +46,7 @@ class Writers:
         self.reader.start()
 
     def _read(self) -> None:
-        for line in self.parent.stdout:
+        for line in some(self.parent.stdout):
             kind, value = line.split()
             if kind == "pid":
                 self.pids.append(int(value))
@@ -54,8 +55,8 @@ class Writers:
 
     def start(self, address: str, name: str) -> int:
         before = len(self.pids)
-        self.parent.stdin.write(f"{address} {name}\n")
-        self.parent.stdin.flush()
+        some(self.parent.stdin).write(f"{address} {name}\n")
+        some(self.parent.stdin).flush()
         wait(lambda: len(self.pids) > before)
         return self.pids[-1]
 
@@ -64,11 +65,11 @@ class Writers:
         wait(lambda: len(self.acknowledged) >= until)
 
     def close(self) -> None:
-        self.parent.stdin.close()
+        some(self.parent.stdin).close()
         for pid in self.pids:
             kill(pid)
         self.reader.join(20)  # the pipe ends with the last of the writers
-        self.parent.stdout.close()
+        some(self.parent.stdout).close()
         self.parent.wait(20)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from butaca import files
 from butaca.files import locked, move_file, move_folder, replace_file, replacing
 
 
@@ -123,7 +122,7 @@ def test_windows_locks_a_file_beside_the_folder(tmp_path: Path, monkeypatch: pyt
         held.append(f"mode {mode}, {n} byte")
 
     monkeypatch.setitem(sys.modules, "msvcrt", types.SimpleNamespace(locking=locking, LK_NBLCK=2))
-    monkeypatch.setattr(files.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     folder = tmp_path / "one"
     folder.mkdir()
     with locked(folder):

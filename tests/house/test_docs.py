@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from butaca.recipes import Recipe
 from butaca.train.batch import BatchPlan
 from butaca.train.settings import TwoTowerSettings
 from tests.support.boards import checkerboard
+from tests.support.commands import commands_of
 
 ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.es.md"]
@@ -30,7 +32,7 @@ def blocks(name, language):
 @pytest.mark.parametrize("name", READMES)
 def test_python_blocks_run(name, ml, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    space: dict[str, object] = {}
+    space: dict[str, Any] = {}
     found = blocks(name, "python")
     assert found
     for block in found:
@@ -92,11 +94,9 @@ def test_every_setting_is_documented(record):
 
 
 def test_every_option_has_help():
-    from typer.main import get_command
-
     from butaca.cli.app import app
 
-    for name, command in get_command(app).commands.items():
+    for name, command in commands_of(app).items():
         assert command.help, name
         for parameter in command.params:
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from docs.rooms import DOORS, ROOMS, imports_of, room_of
 
 import butaca
+from tests.support.commands import loaded_after
 
 ROOT = Path(butaca.__file__).parent
 
@@ -51,12 +52,6 @@ def test_the_disk_has_one_door():
     moves = re.compile(r"\bos\.(replace|rename|fsync)\(|\bfcntl\b")
     found = [p.name for p in ROOT.rglob("*.py") if moves.search(p.read_text(encoding="utf-8"))]
     assert found == ["files.py"]
-
-
-def loaded_after(code: str) -> set[str]:
-    script = f"{code}\nimport sys\nprint(' '.join(m for m in sys.modules if '.' not in m))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(run.stdout.split())
 
 
 def test_import_butaca_loads_nothing_heavy():

@@ -34,8 +34,8 @@ from tests.support.serving import asking, post, running_app
 def both(request):
     """Vectors of very different lengths, and a bias that matters; scanned at once, and in three parts."""
     rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((40_000, 16), dtype=np.float32) * rng.lognormal(0, 0.5, (40_000, 1))
-    vectors, bias = vectors.astype(np.float32), rng.standard_normal(40_000, dtype=np.float32)
+    drawn = rng.standard_normal((40_000, 16), dtype=np.float32) * rng.lognormal(0, 0.5, (40_000, 1))
+    vectors, bias = drawn.astype(np.float32), rng.standard_normal(40_000, dtype=np.float32)
     return (
         ExactIndex(vectors, bias),
         ApproximateIndex(vectors, bias, part=request.param),
@@ -162,7 +162,7 @@ def test_a_saved_model_answers_approximately_when_asked_and_says_so(tmp_path):
     assert len({i.id for i in a.items} & {i.id for i in b.items}) >= 9
     assert near.version == exact.version
     with pytest.raises(SettingError, match="'annoy'"):
-        replace(exact, index="annoy")
+        replace(exact, index="annoy")  # type: ignore[arg-type]
 
 
 def test_every_list_says_whether_it_may_miss_an_item(both):

@@ -59,12 +59,12 @@ def unique_rows(user, item, mask, had, full, dtype):
     if mask == "known":
         pairs = [(i, j) for i, u in enumerate(queries) for j, n in enumerate(items) if n in had[u]]
         pairs += [(0, ITEMS)] * (USERS * ITEMS - len(pairs))  # padding
-        known = Known(*(np.array(x, dtype=np.int32) for x in zip(*pairs, strict=True)))
+        known = Known(*(jnp.array(x, dtype=np.int32) for x in zip(*pairs, strict=True)))
     return (
         np.pad(queries, (0, USERS - len(queries))),
         np.pad(items, (0, ITEMS - len(items))),
         log_weight.astype(dtype),
-        Positives(query, slot, np.ones(PAIRS, dtype=dtype)),
+        Positives(jnp.asarray(query), jnp.asarray(slot), jnp.ones(PAIRS, dtype=dtype)),
         known,
         mask,
     )
@@ -244,8 +244,8 @@ def test_sampled_softmax_estimates_the_full_one():
 def test_positives_beside_the_candidates_by_the_definition(mask):
     """Slots beyond the log-weights hold positives alone: value and gradient, in float64."""
     rng = np.random.default_rng(7)
-    q, c, bias = rng.normal(size=(3, 2)), rng.normal(size=(6, 2)) * 2, rng.normal(size=6)
-    c[5] *= 40  # a positive far above every candidate
+    queries, candidates, prior = rng.normal(size=(3, 2)), rng.normal(size=(6, 2)) * 2, rng.normal(size=6)
+    candidates[5] *= 40  # a positive far above every candidate
     a = np.append(rng.normal(size=3), -np.inf)  # slots 0 to 3, the last padded; 4 and 5 hold positives
     query, slot, weight = np.array([0, 0, 1, 2, 2]), np.array([4, 1, 5, 0, 4]), np.array([1, 1, 2, 1, 0.0])
     known = Known(jnp.array([0, 0, 2, 1]), jnp.array([1, 4, 0, 6])) if mask == "known" else None
@@ -264,7 +264,7 @@ def test_positives_beside_the_candidates_by_the_definition(mask):
         return total
 
     with jax.enable_x64(True):
-        q, c, bias = jnp.asarray(q), jnp.asarray(c), jnp.asarray(bias)
+        q, c, bias = jnp.asarray(queries), jnp.asarray(candidates), jnp.asarray(prior)
         positives = Positives(jnp.asarray(query), jnp.asarray(slot), jnp.asarray(weight))
 
         def got(q, c, bias):

@@ -134,8 +134,13 @@ def test_the_bits_do_not_depend_on_the_threads():
 
 
 def test_it_is_what_runs_where_it_can(monkeypatch):
-    asked = []
-    monkeypatch.setattr(kernels, "native_kernels", lambda dim: asked.append(dim) or native_kernels(dim))
+    asked: list[int] = []
+
+    def noted(dim):
+        asked.append(dim)
+        return native_kernels(dim)
+
+    monkeypatch.setattr(kernels, "native_kernels", noted)
     arguments = [jnp.asarray(x) for x in random_case(4, 90, 6)]
     pairs = jnp.zeros(2, jnp.int32), jnp.zeros(2, jnp.int32), jnp.ones(2)
     text = jax.jit(lambda *x: tiled_softmax(None, *x, *pairs)).lower(*arguments).as_text()

@@ -110,8 +110,13 @@ def test_other_precisions_are_xlas(how, other):
 
 
 def test_few_pairs_and_other_sizes_are_xlas(monkeypatch):
-    called = []
-    monkeypatch.setattr(kernels, "native_kernels", lambda dim: called.append(dim) or native_kernels(dim))
+    called: list[int] = []
+
+    def noted(dim):
+        called.append(dim)
+        return native_kernels(dim)
+
+    monkeypatch.setattr(kernels, "native_kernels", noted)
     one, two = jnp.zeros(1, jnp.int32), jnp.zeros(1 << 14, jnp.int32)
 
     def text(dim, at):

@@ -110,7 +110,8 @@ def test_windows_of_a_long_history_fall_as_a_triangle():
     # span 4: a window of 12 positions every 3, so two positions share 4 - |p // 3 - q // 3| windows,
     # each at 1/2 * 1/2, times 40 ** (-2 * 0.25).
     n = 40
-    rows = windows(np.zeros(n, int), np.arange(n), count=np.array([n]), n_items=n, span=4.0, power=0.25)
+    user, item = np.zeros(n, np.int32), np.arange(n, dtype=np.int32)
+    rows = windows(user, item, count=np.array([n]), n_items=n, span=4.0, power=0.25)
     assert rows.shape == (39 // 3 + 4, n)
     assert rows.getnnz(axis=0).tolist() == [4] * n  # every position in four windows
     assert rows.getnnz(axis=1).max() == 12
@@ -126,8 +127,8 @@ def test_windows_of_a_long_history_fall_as_a_triangle():
 def test_windows_keep_short_histories_whole_and_users_apart():
     # Users of 2, 0, 12 and 13 items, span 4: rows 1, 1 (empty), 1, and 12 // 3 + 4 = 8.
     count = np.array([2, 0, 12, 13])
-    user = np.repeat(np.arange(4), count)
-    item = np.arange(27)
+    user = np.repeat(np.arange(4, dtype=np.int32), count)
+    item = np.arange(27, dtype=np.int32)
     rows = windows(user, item, count=count, n_items=27, span=4.0, power=0.5)
     assert rows.shape == (1 + 1 + 1 + 8, 27)
     gram = (rows.T @ rows).toarray()
@@ -242,7 +243,7 @@ def test_smallest_data(user, item, n_items, dense_items, monkeypatch):
 
 def test_start_vectors_by_hand():
     # V sqrt(S) = [[2, 0], [0, 1]], root mean square sqrt(5 / 4); a third dimension that the data lack is 0.
-    spectrum = spectral.Spectrum(np.eye(2, dtype=np.float32), np.array([4.0, 1.0]), np.ones(2))
+    spectrum = spectral.Spectrum(np.eye(2, dtype=np.float32), np.array([4.0, 1.0]), np.ones(2, np.float32))
     got = start_vectors(spectrum, 3, size=0.5)
     np.testing.assert_allclose(got, np.array([[2, 0, 0], [0, 1, 0]]) * 0.5 / np.sqrt(5 / 4), rtol=1e-6)
     np.testing.assert_allclose(start_vectors(spectrum, 1, size=0.5), [[0.5 * 2**0.5], [0.0]], rtol=1e-6)
@@ -250,7 +251,9 @@ def test_start_vectors_by_hand():
 
 def test_closed_form_by_hand():
     # Values 3 and 1, mean 2, ridge 1/2: f = 3/4 and 1/2. Item 0 explains 3/4 of itself, item 1 a half.
-    spectrum = spectral.Spectrum(np.eye(2), np.array([3.0, 1.0]), np.array([16.0, 1.0]))
+    spectrum = spectral.Spectrum(
+        np.eye(2, dtype=np.float32), np.array([3.0, 1.0]), np.array([16.0, 1.0], np.float32)
+    )
     settings = SpectralSettings(dim=2, ridge=0.5, leave_out=0.5, history_power=0.25, candidate_power=0.5)
     history, candidate = closed_form(spectrum, settings)
     np.testing.assert_allclose(history, [[0.75 / 2, 0], [0, 0.5]])

@@ -62,12 +62,17 @@ def test_leading_eigenvectors_are_those_of_the_whole(block, monkeypatch):
 def test_the_first_passes_skip_blocks(monkeypatch):
     monkeypatch.setattr(subspace, "BLOCK", 1)
     _, item, start, _ = interactions(2)
-    blocks, read = subspace.histories(item, start, n_items=N, power=0.0), []
+    blocks = subspace.histories(item, start, n_items=N, power=0.0)
+    read: list[int] = []
 
-    def told(number):
-        return lambda: read.append(number) or blocks[number]()
+    def noted(number):
+        def block():
+            read.append(number)
+            return blocks[number]()
 
-    watched = [told(number) for number in range(len(blocks))]
+        return block
+
+    watched = [noted(number) for number in range(len(blocks))]
     first = np.random.default_rng(0).normal(size=(N, 3)).astype(np.float32)
     subspace.leading(watched, np.ones(N, np.float32), first=first, strides=(4, 1))
     n = len(blocks)

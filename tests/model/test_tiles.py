@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from butaca.model import kernels, losses, tiles
 from butaca.model.kernels import native_kernels
 from butaca.model.losses import Positives, softmax_loss
 from butaca.model.tiles import tiled_softmax
+from tests.support.narrow import some
 
 QUERIES, SLOTS, PAIRS, DIM = 5, 150, 24, 3  # three tiles of 64, the last partly padding
 
@@ -27,7 +30,7 @@ def held(queries, candidates, added, query, slot, weight):
 held_grad = jax.jit(jax.value_and_grad(held, (0, 1, 2)))
 
 
-tiled_grad = jax.jit(jax.value_and_grad(lambda *x: tiled_softmax(None, *x), (0, 1, 2)))
+tiled_grad: Any = jax.jit(jax.value_and_grad(lambda *x: tiled_softmax(None, *x), (0, 1, 2)))
 
 
 @pytest.fixture(params=["xla", "native"])
@@ -99,9 +102,14 @@ def test_softmax_loss_tiles_where_the_matrix_is_large(monkeypatch, passes):
 
     q, c = jnp.asarray(queries, jnp.float32), jnp.asarray(candidates, jnp.float32)
     want, want_grad = jax.value_and_grad(both, (0, 1, 2))(q, c, bias)
-    called = []
+    called: list[int] = []
+
+    def noted(*x):
+        called.append(1)
+        return tiled_softmax(*x)
+
     monkeypatch.setattr(losses, "HELD_LOGITS", QUERIES * SLOTS - 1)
-    monkeypatch.setattr(losses, "tiled_softmax", lambda *x: called.append(1) or tiled_softmax(*x))
+    monkeypatch.setattr(losses, "tiled_softmax", noted)
     got, got_grad = jax.value_and_grad(both, (0, 1, 2))(q, c, bias)
     assert called
     np.testing.assert_allclose(got, want, rtol=1e-5)
@@ -117,7 +125,7 @@ def test_no_matrix_of_queries_by_candidates_is_held(monkeypatch, passes):
 
     def taken(f):
         compiled = jax.jit(jax.grad(f, (0, 1))).lower(*arguments).compile()
-        return compiled.memory_analysis().temp_size_in_bytes
+        return some(compiled.memory_analysis()).temp_size_in_bytes
 
     matrix = 4 * 256 * 20_000
     assert taken(held) > matrix

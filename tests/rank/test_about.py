@@ -12,7 +12,7 @@ from butaca.rank.features import RatingFeatures
 from butaca.rank.kinds import KINDS, kind_of
 from butaca.rank.ranker import Ranker
 from butaca.serve.registry import Registry
-from tests.serve.test_page_ranked import two_stages
+from tests.support.two_stages import two_stages
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from butaca.rank.judge import judge_ranking
 from butaca.rank.people import People
 from butaca.rank.settings import RankSettings
 from butaca.rank.two_stage import TwoStage
-from tests.rank.test_leaks import told
-from tests.serve.test_page_ranked import two_stages
+from tests.support.boards import rated_board
+from tests.support.two_stages import two_stages
 
 SMALL = RankSettings(rounds=4, least=2, n_folds=3, held_out=0.3, candidates=10, trained=4)
 
@@ -33,7 +33,7 @@ def fitted(data, settings=SMALL):
 @pytest.mark.parametrize("people", [1, 2])
 def test_a_ranker_of_few_people_whose_table_has_groups_without_anybody(people):
     """Of three jobs one or two are anybody's: who is in the others has nothing, and the share is 0."""
-    data = told()
+    data = rated_board()
     few = data.take(np.flatnonzero(data.user < people))
     ranker = fitted(few)
     assert np.isfinite(ranker.facts.audience["job"]).all()
@@ -42,7 +42,7 @@ def test_a_ranker_of_few_people_whose_table_has_groups_without_anybody(people):
 
 @pytest.mark.parametrize("target", ["watched", "graded"])
 def test_ratings_that_are_all_missing_are_none(target):
-    data = told()
+    data = rated_board()
     data = replace(data, value=np.full(len(data), np.nan, np.float32))
     train, test = butaca.random_split(data, 0.2, seed=1)
     ranker = fitted(train, replace(SMALL, target=target))
@@ -54,7 +54,7 @@ def test_ratings_that_are_all_missing_are_none(target):
 
 
 def test_ratings_of_held_out_people_alone_teach_nothing():
-    data = told()
+    data = rated_board()
     rated = np.isin(data.user, held_out_people(data.user, SMALL))
     assert rated.sum() > 20
     ranker = fitted(replace(data, value=np.where(rated, 4.0 + data.item % 2, np.nan).astype(np.float32)))
@@ -63,10 +63,10 @@ def test_ratings_of_held_out_people_alone_teach_nothing():
 
 def test_examples_and_people_are_those_that_trees_learn_from():
     """40 people, of whom .3 are held out; of three folds, with 4 of 10 candidates or a few more each."""
-    about = fitted(told()).about
+    about = fitted(rated_board()).about
     assert about["people"] == 40 - 12
     assert 28 * 4 < about["examples"] <= 28 * 3 * 10
-    wider = fitted(told(), replace(SMALL, trained=10)).about
+    wider = fitted(rated_board(), replace(SMALL, trained=10)).about
     assert wider["people"] == 28
     assert about["examples"] < wider["examples"] <= 28 * 3 * 10
 
@@ -77,8 +77,8 @@ def test_a_list_of_nothing(asked):
 
 
 def test_no_candidates_and_nobody():
-    ranker = fitted(told())
-    seen = Histories.of(told())
+    ranker = fitted(rated_board())
+    seen = Histories.of(rated_board())
     three = People.of(np.array([0, 1, 2000], np.int32), seen)
     nobody = People.of(np.zeros(0, np.int32), seen)
     for people, n in ((three, 0), (nobody, 4)):

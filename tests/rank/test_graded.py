@@ -31,6 +31,7 @@ from butaca.report.second_stage import second_section
 from butaca.report.words import Words
 from butaca.workflows import fitting
 from tests.support.boards import checkerboard
+from tests.support.narrow import some
 from tests.support.reports import Page
 
 SMALL = RankSettings(rounds=4, least=5, n_folds=2, held_out=0.0, candidates=10, target="graded", liked=2.0)
@@ -89,7 +90,7 @@ def test_the_comparison_by_hand_counts_a_repeated_pair_once():
 def test_liked_is_what_training_calls_so_and_the_test_takes_no_part(judged):
     """Above the item's mean and the person's generosity, of training: by hand for one pair."""
     two, train, test, _ = judged
-    worth = worth_of(two.ranker, two.seen, test=test)
+    worth = some(worth_of(two.ranker, two.seen, test=test))
     assert set(worth.tolist()) == {1.0, 2.0}
     user, item = int(test.user[0]), int(test.item[0])
     rating = two.ranker.facts.rating
@@ -100,12 +101,12 @@ def test_liked_is_what_training_calls_so_and_the_test_takes_no_part(judged):
     # One pair's rating changes that pair alone: no mean over the test decides.
     other = test.value.copy()
     other[0] = 5.0 if worth[0] == 1.0 else 1.0
-    changed = worth_of(two.ranker, two.seen, test=replace(test, value=other))
+    changed = some(worth_of(two.ranker, two.seen, test=replace(test, value=other)))
     assert np.flatnonzero(changed != worth).tolist() == [0]
     assert worth_of(two.ranker, two.seen, test=replace(test, value=None)) is None
     unrated = test.value.copy()
     unrated[1] = np.nan
-    assert worth_of(two.ranker, two.seen, test=replace(test, value=unrated))[1] == 1.0
+    assert some(worth_of(two.ranker, two.seen, test=replace(test, value=unrated)))[1] == 1.0
 
 
 def test_the_verdict_and_its_json_tell_it(judged):
@@ -185,9 +186,10 @@ def test_the_table_of_both_stages_is_whole_on_a_narrow_screen():
     )
     numbers = (0.1797, 0.1782, 0.0015, -0.0001, 0.0033)
     graded = Comparison("graded_ndcg", 10, *numbers, "ties")
-    console = Console(width=80, file=io.StringIO())
+    written = io.StringIO()
+    console = Console(width=80, file=written)
     console.print(ranking_table(replace(verdict, graded=graded)))
-    told = console.file.getvalue()
+    told = written.getvalue()
     assert "…" not in told
     assert told.splitlines()[-1].split() == (
         [*graded.label.split(), "0.1782", "0.1797", "+0.002", "ties", "-0.000", "to", "+0.003"]

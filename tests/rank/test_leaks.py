@@ -18,31 +18,17 @@ from butaca.rank.kinds import default_features
 from butaca.rank.leaks import LeakError, check_when
 from butaca.rank.learn import FactSettings, learn_facts
 from butaca.rank.settings import RankSettings
-from tests.support.boards import checkerboard
+from tests.support.boards import checkerboard, rated_board
+from tests.support.narrow import some
 
 KEPT = FactSettings(neighbours=6, steps=8)
-
-
-def told():
-    """The checkerboard of 40 by 20 with ratings, a time for each row, jobs of people and kinds of items."""
-    board = checkerboard(40, 20)
-    n = np.arange(len(board))
-    people = {"job": np.array([["cook", "pilot", "smith"][u % 3] for u in range(40)])}
-    things = {"kind": np.array([["farce", "noir", "epic"][i % 3] for i in range(20)])}
-    return replace(
-        board,
-        users=Entities("user_id", board.users.ids, people),
-        items=Entities("item_id", board.items.ids, things | {"year": np.arange(1980, 2000)}),
-        value=(n * 7 % 5 + 1).astype(np.float32),
-        timestamp=(n * 37 % len(n)) * 3600,
-    )
 
 
 @pytest.fixture(scope="module")
 def fold():
     """The one of three that hides the latest row of all."""
-    folds = folds_of(told(), n=3)
-    return max(folds, key=lambda one: one.label.timestamp.max())
+    folds = folds_of(rated_board(), n=3)
+    return max(folds, key=lambda one: some(one.label.timestamp).max())
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +38,7 @@ def honest(fold):
 
 @pytest.fixture(scope="module")
 def knowing():
-    return learn_facts(told(), settings=KEPT)
+    return learn_facts(rated_board(), settings=KEPT)
 
 
 PLAIN = ("users_of", "times", "counts", "first", "typical", "mean_rating", "rating", "spread")
@@ -92,7 +78,7 @@ def test_neighbours_learned_with_the_answers_are_refused_by_name(fold, honest, k
 
 def test_people_of_the_answers_are_refused():
     """User 0 has nothing known: the label alone tells that there is a 40th person."""
-    data = told()
+    data = rated_board()
     mine = data.user == 0
     known, label = data.take(np.flatnonzero(~mine)), data.take(np.flatnonzero(mine))
     facts = learn_facts(known, settings=KEPT)
@@ -167,17 +153,19 @@ def test_other_settings_are_told_apart_from_leaks(fold):
     first = ItemKNN().fit(fold.known)
     assert len(examples_of(fold, first, facts=facts, features=default_features(facts), n=10, settings=other))
     small = RankSettings(rounds=2, least=5, n_folds=2, held_out=0.0, candidates=10, facts=other)
+    board = rated_board()
     assert (
-        fit_ranker(told(), ItemKNN().fit, first=ItemKNN().fit(told()), settings=small).settings.facts == other
+        fit_ranker(board, ItemKNN().fit, first=ItemKNN().fit(board), settings=small).settings.facts == other
     )
 
 
 @pytest.mark.parametrize("off", [-1.0, 1.0])
 def test_a_fold_in_time_asks_between_what_is_known_and_what_is_to_be_found(off):
-    fold = folds_of(told(), "time", n=3, label=0.2)[-1]
+    fold = folds_of(rated_board(), "time", n=3, label=0.2)[-1]
     check_when(fold.known, fold.label, when=fold.when)
     check_when(fold.known, fold.label, when=None)
-    moment = float(fold.known.timestamp.max()) if off < 0 else float(fold.label.timestamp.min()) + 1
+    known, label = some(fold.known.timestamp), some(fold.label.timestamp)
+    moment = float(known.max()) if off < 0 else float(label.min()) + 1
     facts = learn_facts(fold.known)
     with pytest.raises(LeakError, match="known on the wrong" if off < 0 else "to be found on the wrong"):
         examples_of(

@@ -7,7 +7,7 @@ import pytest
 
 from butaca.recommend.answers import Item
 from butaca.recommend.ranking import placed
-from tests.serve.test_page_ranked import two_stages
+from tests.support.two_stages import two_stages
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ from butaca.rank.scene import Scene
 from butaca.rank.settings import RankSettings
 from butaca.rank.two_stage import TwoStage
 from tests.support.boards import checkerboard
+from tests.support.narrow import some
 
 SMALL = RankSettings(rounds=8, least=5, n_folds=3, held_out=0.3, candidates=10)
 
@@ -209,7 +210,7 @@ def test_folds_hide_each_pair_once_and_time_folds_know_only_before():
     for fold in folds_of(data, n=4):
         assert len(fold.known) + len(fold.label) == len(data)
     for fold in folds_of(data, "time", n=4, label=0.2):
-        assert fold.known.timestamp.max() < fold.when <= fold.label.timestamp.min()
+        assert some(fold.known.timestamp).max() < fold.when <= some(fold.label.timestamp).min()
     with pytest.raises(SettingError, match="at least two"):
         folds_of(data, n=1)
     with pytest.raises(SettingError, match="a time"):
@@ -312,7 +313,7 @@ def test_two_stages_reorder_the_candidates_alone(ranker):
     for u in users:
         others = np.setdiff1d(np.arange(20), candidates[u])
         np.testing.assert_array_equal(before[u, others], after[u, others])
-        left = np.setdiff1d(others, seen[u])
+        left = np.setdiff1d(others, seen[int(u)])
         if len(left):
             assert after[u, candidates[u][candidates[u] >= 0]].min() > after[u, left].max()
         assert len(np.unique(after[u, candidates[u]])) == len(candidates[u])

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from butaca import Bags, Entities, Recommender, Vocabulary, recipe
+from butaca.data.bags import Column
 from butaca.data.tables import read_entities
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.recommend.additions import with_items
 from tests.support.boards import checkerboard
 from tests.support.commands import butaca
+from tests.support.narrow import some
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def made():
 
 def table(*rows: tuple[str, list[str], int], **columns) -> Entities:
     ids = Vocabulary(np.array([r[0] for r in rows], dtype=object))
-    given = {
+    given: dict[str, Column] = {
         "title": np.array([f"{r[0]} the film ({r[2]})" for r in rows], dtype=object),
         "genres": Bags.of([r[1] for r in rows], object),
         "year": np.array([r[2] for r in rows]),
@@ -55,14 +57,15 @@ def test_every_part_of_a_new_item_comes_from_what_it_is_like(made):
     """Its term, and its rows in both halves of the history: those of even films, for an even one."""
     recommender, board = made
     longer, _ = with_items(recommender, table(("x", ["even", "film"], 1960)))
-    tower, even = longer.query_tower, np.arange(len(board.items)) % 2 == 0
-    for rows in (longer.item_vectors, tower.history.table, tower.head):
+    tower, even = some(longer.query_tower), np.arange(len(board.items)) % 2 == 0
+    for rows in (longer.item_vectors, some(tower.history).table, some(tower.head)):
         known, new = rows[:-1], rows[-1]
         cosine = known @ new / (np.linalg.norm(known, axis=1) * np.linalg.norm(new))
         assert cosine[even].mean() > cosine[~even].mean() + 0.5
-    assert longer.item_bias.shape == (len(board.items) + 1,)
-    assert longer.item_bias[-1] != 0
-    assert recommender.item_bias.min() - 1 < longer.item_bias[-1] < recommender.item_bias.max() + 1
+    bias, before = some(longer.item_bias), some(recommender.item_bias)
+    assert bias.shape == (len(board.items) + 1,)
+    assert bias[-1] != 0
+    assert before.min() - 1 < bias[-1] < before.max() + 1
 
 
 def test_what_was_there_stays_to_the_bit(made):

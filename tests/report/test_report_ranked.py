@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.resources import files
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.support.boards import checkerboard
 from tests.support.reports import Page, made
 
 GAIN = {"first": 0.2, "both": 0.15, "gain": -0.05, "low": -0.08, "high": -0.02, "word": "loses"}
-KEPT = {
+KEPT: dict[str, Any] = {
     "ceiling": {"recall@100": 0.6, "recall@300": 0.8},
     "gains": {"top-10": GAIN},
     "liked": GAIN,

@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,7 +137,8 @@ def test_a_model_that_changes_meanwhile_is_refused(tmp_path):
 
 
 def test_what_is_refused(model, tmp_path, monkeypatch):
-    for wrong in ({"k": 0}, {"part": 0}):
+    wrongs: list[dict[str, Any]] = [{"k": 0}, {"part": 0}]
+    for wrong in wrongs:
         with pytest.raises(SettingError, match="at least one"):
             ListSettings(**wrong)
     with pytest.raises(TableError, match="holds something else"):

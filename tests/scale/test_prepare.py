@@ -28,6 +28,8 @@ from butaca.scale.pool import Here, local_runner
 from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
+from tests.support.commands import commands_of
+from tests.support.narrow import some
 from tests.support.prepared import contents, csv
 
 ALONE = Preparing(workers=1)
@@ -54,7 +56,7 @@ def read(big):
     """The same table through the reader that holds everything in memory."""
     files = str(big / "interactions" / "*.parquet")
     return read_table(
-        duckdb.sql(f"FROM '{files}'").to_arrow_table(),
+        some(duckdb.sql(f"FROM '{files}'")).to_arrow_table(),
         items=str(big / "items.parquet"),
         users=str(big / "users.parquet"),
     )
@@ -111,12 +113,12 @@ def test_stripes_are_whole_whoever_writes_which(big, tmp_path, monkeypatch):
 
 
 def test_no_page_of_a_file_has_two_writers(tmp_path):
-    n = 3 * UNIT + 5
+    n, rule = 3 * UNIT + 5, Rule("random", 0.2, 42)
     for name, dtype in (("item", np.int32), ("time", np.int64)):
         np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", dtype, (n,))
         path, after = tmp_path / f"{name}.npy", 0
         for first, last in stripes(n, 9):
-            begin, end = _span(Stripe("train", first, last, (), tmp_path, (), ALONE, tmp_path), path, n)
+            begin, end = _span(Stripe("train", first, last, (), tmp_path, (), rule, tmp_path), path, n)
             assert begin == after
             after = end
             if first:  # 128 bytes of header, then rows
@@ -217,7 +219,7 @@ def test_killed_run_leaves_nothing_that_looks_whole(big, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", command, str(big), str(out)], stdout=subprocess.PIPE
     ) as child:
-        assert child.stdout.readline() == b"placing\n"
+        assert some(child.stdout).readline() == b"placing\n"
         child.send_signal(signal.SIGKILL)
     assert not out.exists()
     for folder in (out, tmp_path / ".p.partial"):
@@ -268,7 +270,7 @@ def test_odd_tables_as_in_memory(tmp_path, rows, partitions, split):
 def test_times_as_in_memory(tmp_path, times):
     path = csv(tmp_path / "t.csv", *(f"u{n % 2},i{n},1,{t}" for n, t in enumerate(times)))
     found = prepare(path, tmp_path / "p", settings=replace(ALONE, split="none"))
-    assert found.train.time.tolist() == Histories.of(read_table(path)).time.tolist()
+    assert some(found.train.time).tolist() == some(Histories.of(read_table(path)).time).tolist()
 
 
 def test_latest_by_hand():
@@ -290,7 +292,7 @@ def test_text_features_and_a_folder_of_files(tmp_path):
     assert found.items.ids.values.tolist() == ["i1", "i2", "i3", "i9"]
     assert found.items.record(3) == {"item": "i9", "year": 1991, "zip": "", "price": 2}
     assert found.manifest["repeats"] == 1
-    assert found.train.value.tolist() == [1, 4, 2]  # of u1's i1 the later file's, 20 seconds on
+    assert some(found.train.value).tolist() == [1, 4, 2]  # of u1's i1 the later file's, 20 seconds on
     assert "user" in found.users
 
 
@@ -415,12 +417,12 @@ def test_every_option_of_data_has_help_and_every_setting_a_word():
     import dataclasses
     import re
 
-    from typer.main import get_command
-
-    for name, command in get_command(app).commands["data"].commands.items():
+    for name, command in commands_of(app, "data").items():
         assert command.help
         for parameter in command.params:
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"
     for record in (Growth, Preparing):
         for field in dataclasses.fields(record):
-            assert re.search(rf"^\s+[\w, ]*\b{field.name}\b[\w, ]*: ", record.__doc__, flags=re.M), field.name
+            assert re.search(rf"^\s+[\w, ]*\b{field.name}\b[\w, ]*: ", record.__doc__ or "", flags=re.M), (
+                field.name
+            )

@@ -9,7 +9,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -32,6 +32,7 @@ from butaca.train.batches import Batches
 from butaca.train.checkpoints import position
 from butaca.train.shares import SharedBatches
 from tests.support.boards import checkerboard
+from tests.support.narrow import some
 
 STARTS = 60.0  # seconds, on a busy machine
 #: JAX warns of every fork; what Ray forks here starts another program at once.
@@ -53,7 +54,7 @@ class Slow(Worker):
             time.sleep(0.1)
             kept(self, batch, logs)
 
-        Checkpoint.on_train_batch_end = slowly
+        Checkpoint.on_train_batch_end = slowly  # type: ignore[method-assign]
         return super()._fit(train, resume)
 
 
@@ -68,15 +69,15 @@ class Shared(Worker):
     """Refuses to train on batches that each process reads whole."""
 
     def _fit(self, train: Dataset, resume: bool) -> int:
-        from butaca.train import loop
+        from butaca.train import loop, shares
 
-        place = loop.place_batch
+        place = shares.place_batch
 
         def place_shares(batch, batches, mesh):
             assert isinstance(batches, SharedBatches)
             return place(batch, batches, mesh=mesh)
 
-        loop.place_batch = place_shares
+        loop.place_batch = place_shares  # type: ignore[attr-defined]
         return super()._fit(train, resume)
 
 
@@ -87,8 +88,11 @@ class Measuring(Worker):
         import jax
 
         from butaca.train.callbacks import Callback
+        from butaca.train.loop import TrainingRun
 
         class Count(Callback):
+            run: TrainingRun
+
             def __init__(self) -> None:
                 self.sent: list[int] = []
 
@@ -101,9 +105,10 @@ class Measuring(Worker):
             count = Count()
             data = Prepared.open(folder).dataset()
             model, _ = self.job.recipe.fit(data, [count])
-            step = model._fitted.run
+            step = some(model._fitted).run
             batch = next(iter(step._on_devices(step.batches.epoch(0))))
-            lowered = step._step.lower(step.towers, step.optimizer_state, step.features, batch, np.uint32(0))
+            compiled: Any = step._step
+            lowered = compiled.lower(step.towers, step.optimizer_state, step.features, batch, np.uint32(0))
             between = np.diff(count.sent)
             assert isinstance(step.batches, SharedBatches)
             out[folder.name] = [collective_bytes(lowered.compile().as_text()), float(np.median(between))]
@@ -189,7 +194,7 @@ def by_two(board, raylets, tmp_path_factory):
 
 
 def parameters(model: butaca.TwoTower) -> dict[str, np.ndarray]:
-    found = model._fitted.run.parameters()
+    found = some(model._fitted).run.parameters()
     assert {"bias", "candidate/tables/item_id", "query/history/table"} == set(found)
     return found
 
@@ -301,7 +306,7 @@ def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates,
     parts = [SharedBatches(data.user, data.item, **whole, process=p, n_processes=3) for p in range(3)]
     read: list[int] = []
     for part in parts:
-        part.item = Reading(data.item, read)
+        part.item = cast(Any, Reading(data.item, read))
     n_batches = 0
     for batch, *shares in zip(
         Batches(data.user, data.item, **whole).epoch(1), *(part.epoch(1) for part in parts), strict=True
@@ -338,7 +343,7 @@ class Reading:
     def __init__(self, values: np.ndarray, read: list[int]) -> None:
         self.values, self.read = values, read
 
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+    def __getitem__(self, rows: np.ndarray) -> Any:
         self.read.append(len(rows))
         return self.values[rows]
 
@@ -404,7 +409,7 @@ def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_tw
     assert kinds.count("lost") >= 2  # Ray may try a machine again before it sees that it is gone
     at = [e.position for e in events if e.kind == "started"]
     assert at[0] is None
-    assert (0, 0) < at[1] < at[-1] < (4, 0)  # each went on where the one before had saved
+    assert (0, 0) < some(at[1]) < some(at[-1]) < (4, 0)  # each went on where the one before had saved
 
 
 def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):

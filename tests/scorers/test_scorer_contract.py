@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import optax
@@ -37,8 +38,8 @@ def tower(data=None, **settings):
 
 
 def history_tower(history=None, data=None, **settings):
-    settings = {"unit": True, "temperature": 0.25, "start": "spectral"} | settings
-    model = TwoTower([history or butaca.History()], [butaca.Id("item_id")], dim=8, **settings)
+    chosen: dict[str, Any] = {"unit": True, "temperature": 0.25, "start": "spectral"} | settings
+    model = TwoTower([history or butaca.History()], [butaca.Id("item_id")], dim=8, **chosen)
     model.fit(data or checkerboard(), epochs=60, batch_size=1000, optimizer=ADAM)
     return model
 

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from butaca.events.store import EventStore
+from tests.support.narrow import some
 from tests.support.serving import small
 
 KILLS = {"sqlite": 20, "postgres": 5}
@@ -64,23 +65,23 @@ class Service:
 
     def start(self) -> str:
         """Its address."""
-        self._starter.stdin.write("\n")
-        self._starter.stdin.flush()
-        self._pid, port = json.loads(self._starter.stdout.readline())
+        some(self._starter.stdin).write("\n")
+        some(self._starter.stdin).flush()
+        self._pid, port = json.loads(some(self._starter.stdout).readline())
         return f"http://127.0.0.1:{port}"
 
     def end(self, how: signal.Signals) -> None:
         """Send a signal, and wait until the process is gone."""
         os.kill(self._pid, how)
-        assert self._starter.stdout.readline() == "ended\n"
+        assert some(self._starter.stdout).readline() == "ended\n"
         self._pid = 0
 
     def close(self) -> None:
         """End the service and what starts it."""
         if self._pid:
             os.kill(self._pid, signal.SIGKILL)
-        self._starter.stdin.close()
-        self._starter.stdout.close()
+        some(self._starter.stdin).close()
+        some(self._starter.stdout).close()
         self._starter.wait(20)
 
 

@@ -434,7 +434,7 @@ def test_an_activation_may_take_its_time_and_nothing_else_may(tmp_path):
 def test_whatever_becomes_of_a_request_it_leaves_once(tmp_path):
     """Those that wait for their turn are counted until then; one that never left would be shed for ever."""
     with running_app(tmp_path, max_in_flight=1) as app:
-        left = []
+        left: list[int] = []
         app.leave = lambda: left.append(len(left))
         answers = asking(
             app,

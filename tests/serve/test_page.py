@@ -17,20 +17,14 @@ from playwright.sync_api import Locator, Page, Route, expect
 import butaca.serve
 from butaca.serve.http.problems import Problem
 from tests.support.browser import DESKTOP, PHONE, Served, Visit, browser, served, visit  # noqa: F401
+from tests.support.narrow import some
+from tests.support.page import answer_with, check, rows
 
 FOLDER = Path(butaca.serve.__file__).parent / "page"
 STATIC = FOLDER / "static"
-CHECKS = Path(__file__).parents[1].joinpath("support", "page_checks.js").read_text("utf-8")
 TOY_STORY = "/?film=Toy+Story+%281995%29"
-expect.set_options(timeout=10_000)  # of machines that do other things too
 
 WATCHED = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-
-
-def rows(page: Page) -> Locator:
-    """The recommended films, once the list has come to rest."""
-    expect(page.locator("#list")).to_have_attribute("aria-busy", "false")
-    return page.locator("#list > li")
 
 
 def titles(page: Page) -> list[str]:
@@ -44,11 +38,6 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def check(page: Page, name: str) -> Any:
-    """Ask page_checks.js."""
-    return page.evaluate(f"({CHECKS}).{name}()")
 
 
 def pick(page: Page, typed: str) -> None:
@@ -372,7 +361,7 @@ def test_seen_as_a_known_user_and_what_is_chosen_is_stored(visit: Visit, served:
     first = titles(page)[0]
     with page.expect_request("**/v1/events") as sent:
         rows(page).nth(0).get_by_role("button", name=re.compile("^Add")).click()
-    (event,) = sent.value.post_data_json["events"]
+    (event,) = some(sent.value.post_data_json)["events"]
     assert event["user"] == "21"
     assert event["request_id"]
     expect(page.locator("#stored")).to_have_text(f"Stored: user 21 watched {first}.")
@@ -450,7 +439,7 @@ def test_the_map_answers_the_keyboard(visit: Visit) -> None:
     seen = {first}
     for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
         page.keyboard.press(key)
-        seen.add(canvas.get_attribute("data-at"))
+        seen.add(some(canvas.get_attribute("data-at")))
     assert len(seen) >= 3
     expect(page.locator("#said")).not_to_be_empty()
     page.keyboard.press("Enter")
@@ -607,26 +596,6 @@ def test_text_stands_out_from_the_paper(visit: Visit, path: str, scheme: str) ->
 
 
 # What may go wrong.
-
-
-def answer_with(
-    status: int, body: dict[str, Any], headers: dict[str, str] | None = None, times: int = 99
-) -> Any:
-    """A route's handler that answers so, the first few times."""
-    left = [times]
-
-    def handle(route: Route) -> None:
-        if left[0] <= 0:
-            route.continue_()
-            return
-        left[0] -= 1
-        route.fulfill(
-            status=status,
-            headers={"content-type": "application/problem+json", **(headers or {})},
-            body=json.dumps(body),
-        )
-
-    return handle
 
 
 #: Refusals of the service, and how a Spanish page begins to tell them.

@@ -6,67 +6,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from butaca.baselines.item_knn import ItemKNN
-from butaca.data.dataset import Dataset
-from butaca.model.query import HistoryWeights, QueryTower
-from butaca.rank.fit import fit_ranker
-from butaca.rank.settings import RankSettings
-from butaca.recommend.recommender import Recommender
-from tests.serve.test_page import answer_with, check, rows
-from tests.support.boards import checkerboard
 from tests.support.browser import DESKTOP, PHONE, Served, Visit, browser, serving, visit  # noqa: F401
+from tests.support.narrow import some
+from tests.support.page import answer_with, check, rows
+from tests.support.two_stages import two_stages
 
 FILMS = "/?film=i00&film=i03"
 BOTH = FILMS + "&view=both"
-JUDGED = {"gains": {"top-10": {"gain": 0.0125, "low": -0.001, "high": 0.026}, "top-100": {}}, "notice": None}
 #: What the page asks for in FILMS, but for the reasons.
 QUESTION = {"history": ["i00", "i03"], "k": 10, "exclude_seen": True}
 
 WATCHED = pytest.mark.parametrize(
     ("size", "locale"), [(DESKTOP, "en-US"), (PHONE, "es-ES")], ids=["desktop", "phone"]
 )
-
-
-def thinned() -> Dataset:
-    """The checkerboard of 60 people and 40 films where some films are had more often, and rated."""
-    board = checkerboard(60, 40)
-    rng = np.random.default_rng(5)
-    kept = np.flatnonzero(rng.random(len(board)) < 0.25 + 0.7 * rng.random(40)[board.item])
-    return replace(
-        board,
-        user=board.user[kept],
-        item=board.item[kept],
-        value=rng.integers(1, 6, len(kept)).astype(np.float32),
-        timestamp=rng.integers(0, 90 * 86400, len(kept)),
-    )
-
-
-def knn(train: Dataset) -> ItemKNN:
-    return ItemKNN().fit(train)
-
-
-def two_stages() -> Recommender:
-    """Vectors of a truncated SVD, and a ranker of a few trees over them."""
-    data = thinned()
-    had = np.zeros((60, 40))
-    had[data.user, data.item] = 1
-    _, size, items = np.linalg.svd(had, full_matrices=False)
-    vectors = (items[:6].T * np.sqrt(size[:6])).astype(np.float32)
-    nobody = np.zeros((61, 6), np.float32)
-    tower = QueryTower(nobody, HistoryWeights(vectors))
-    model = SimpleNamespace(
-        users=data.users, items=data.items, user_vectors=nobody, item_vectors=vectors, query_tower=tower
-    )
-    first = Recommender.build(model, data, about={"recipe": "small", "metrics": {"ranking": JUDGED}})
-    settings = RankSettings(rounds=12, least=5, n_folds=3, held_out=0.3, candidates=30)
-    return replace(first, ranker=fit_ranker(data, knn, first=knn(data), settings=settings))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +42,7 @@ def lists(page: Page) -> tuple[Locator, Locator]:
 
 
 def films(half: Locator) -> list[str]:
-    return half.evaluate_all("(all) => all.map((film) => film.dataset.film)")
+    return list(half.evaluate_all("(all) => all.map((film) => film.dataset.film)"))
 
 
 def box(part: Locator) -> list[float]:
@@ -213,8 +170,8 @@ def test_a_screen_reader_hears_where_each_film_was(visit: Visit, served: Served)
     lost = page.locator("#compare .before li.out").first
     expect(lost.get_by_role("button")).to_have_accessible_description(re.compile("no longer in the list$"))
     expect(page.get_by_role("group", name="Stages of the list").get_by_role("button")).to_have_count(2)
-    for name in ("Before ranking", "After ranking"):
-        expect(page.get_by_role("region", name=name).get_by_role("listitem")).to_have_count(10)
+    for half in ("Before ranking", "After ranking"):
+        expect(page.get_by_role("region", name=half).get_by_role("listitem")).to_have_count(10)
     expect(page.locator("#said")).to_have_text(
         re.compile(r"A second stage reorders what the model finds: .*new\.$")
     )
@@ -272,7 +229,7 @@ def test_a_list_without_a_second_stage_has_no_switch(visit: Visit, served: Serve
     """As where an experiment gives this person a model of one stage."""
 
     def towers_alone(route: Route) -> None:
-        route.continue_(post_data=route.request.post_data_json | {"rank": False})
+        route.continue_(post_data=some(route.request.post_data_json) | {"rank": False})
 
     watched = visit(BOTH, before=lambda page: page.route("**/v1/recommend", towers_alone))
     assert rows(watched.page).count() == 10

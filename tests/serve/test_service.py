@@ -14,13 +14,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
-from typer.main import get_command
 
 from butaca.cli import app as cli
 from butaca.data.vocabulary import Vocabulary
@@ -39,6 +38,7 @@ from butaca.serve.settings import ServeSettings
 from butaca.serve.shown import ShownLog
 from butaca.serve.telemetry import LatencyRing, Telemetry, uuid7
 from tests.support.boards import checkerboard, left_out
+from tests.support.commands import commands_of
 from tests.support.serving import asking, client, post, running_app, serve, small
 
 
@@ -397,12 +397,13 @@ def test_an_event_counts_for_its_list_by_any_name_of_the_item(tmp_path):
 
 def test_lists_beyond_the_queue_are_dropped_and_counted_and_the_rest_written_at_the_end():
     class Store:
-        rows: ClassVar[list] = []
+        rows: ClassVar[list[Shown]] = []
 
         def log_recommendations(self, rows):
-            self.rows += rows
+            self.rows.extend(rows)
 
-    shown = ShownLog(Store(), Telemetry(), size=3)
+    store: Any = Store()
+    shown = ShownLog(store, Telemetry(), size=3)
     for n in range(5):
         shown.put(Shown(f"r{n}", None, 1, "m", None, "popularity", ("i00",)))
     assert (len(shown), shown._telemetry.dropped._value.get()) == (3, 2)
@@ -415,12 +416,13 @@ def test_a_list_that_can_not_be_logged_takes_no_other_with_it():
     """An item's id longer than the store takes: 513 letters."""
 
     class Store:
-        rows: ClassVar[list] = []
+        rows: ClassVar[list[Shown]] = []
 
         def log_recommendations(self, rows):
-            self.rows += [checked_shown(row) for row in rows]
+            self.rows.extend(checked_shown(row) for row in rows)
 
-    shown = ShownLog(Store(), Telemetry(), size=100)
+    store: Any = Store()
+    shown = ShownLog(store, Telemetry(), size=100)
     for n in range(5):
         items = ("i00", "x" * 513 if n == 2 else "i01")
         shown.put(Shown(f"r{n}", None, 1, "m", None, "popularity", items))
@@ -617,8 +619,12 @@ class Holding:
 def test_events_in_memory_are_bounded_though_few_people_have_them_all():
     """150 people may be kept, so 1,500 events: 15 people of 100 each; the last who asked are among them."""
 
+    many: Any = Holding(each=100)
+    more: Any = Holding(each=5_000)
+    here: Any = None  # a store that is local is read without threads
+
     async def run():
-        live = Live(Holding(each=100), None, size=150, staleness=1.0)
+        live = Live(many, here, size=150, staleness=1.0)
         for n in range(40):
             await live.of(f"p{n}")
             await live.of(f"p{n}")
@@ -629,7 +635,7 @@ def test_events_in_memory_are_bounded_though_few_people_have_them_all():
         assert (len(live), live.events) == (14, 1_400)
         live.forget(None)
         assert (len(live), live.events) == (0, 0)
-        one = Live(Holding(each=5_000), None, size=1, staleness=1.0)
+        one = Live(more, here, size=1, staleness=1.0)
         await one.of("many")
         assert (len(one), one.events) == (1, 1_000)
 
@@ -652,7 +658,7 @@ def test_what_others_write_is_seen_again_after_any_failure():
     """Errors that nobody foresaw must not end the task that looks: others' events would stay unseen."""
 
     async def run():
-        store = Holding()
+        store: Any = Holding()
         with ThreadPoolExecutor(1) as threads:
             live = Live(store, threads, size=10, staleness=0.05)
 
@@ -698,9 +704,11 @@ def test_a_read_that_began_before_a_write_is_not_remembered():
         def erased(self, user):
             return False
 
+    store: Any = Slow()
+
     async def run():
         with ThreadPoolExecutor(2) as threads:
-            live = Live(Slow(), threads, size=10, staleness=1.0)
+            live = Live(store, threads, size=10, staleness=1.0)
             reading = asyncio.create_task(live.of("a"))
             await asyncio.sleep(0.03)
             live.forget(["a"])
@@ -866,14 +874,14 @@ DOCS = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="u
 def test_every_setting_is_documented_with_its_option_and_default():
     options = {
         option: parameter
-        for parameter in get_command(cli.app).commands["serve"].params
+        for parameter in commands_of(cli.app)["serve"].params
         for option in getattr(parameter, "opts", ())
     }
     rows = re.findall(r"^\| `(\w+)` \| `(--[\w-]+)`.*? \| (.+?) \| .+ \|$", DOCS, flags=re.M)
     assert [name for name, *_ in rows] == [field.name for field in dataclasses.fields(ServeSettings)]
     defaults = ServeSettings()
     for name, option, default in rows:
-        assert re.search(rf"^\s+{name}: ", ServeSettings.__doc__, flags=re.M), name
+        assert re.search(rf"^\s+{name}: ", ServeSettings.__doc__ or "", flags=re.M), name
         value = getattr(defaults, name)
         told = {True: "on", False: "off"}.get(value) if isinstance(value, bool) else None
         told = told or (

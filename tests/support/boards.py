@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from butaca.data.bags import Bags
@@ -49,3 +51,18 @@ def checkerboard(n_users: int = 20, n_items: int = 16, name: str = "checkerboard
 def left_out(u: int, n_items: int = 16) -> int:
     """The item of its own parity that user u of the checkerboard has not had."""
     return (u // 2 * 2 + u % 2) % n_items
+
+
+def rated_board() -> Dataset:
+    """The checkerboard of 40 by 20 with ratings, a time for each row, jobs of people and kinds of items."""
+    board = checkerboard(40, 20)
+    n = np.arange(len(board))
+    people = {"job": np.array([["cook", "pilot", "smith"][u % 3] for u in range(40)])}
+    things = {"kind": np.array([["farce", "noir", "epic"][i % 3] for i in range(20)])}
+    return replace(
+        board,
+        users=Entities("user_id", board.users.ids, people),
+        items=Entities("item_id", board.items.ids, things | {"year": np.arange(1980, 2000)}),
+        value=(n * 7 % 5 + 1).astype(np.float32),
+        timestamp=(n * 37 % len(n)) * 3600,
+    )

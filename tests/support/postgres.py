@@ -49,7 +49,7 @@ class Postgres:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.schemas = 0
-        self.user: dict[str, object] = {}
+        self.user: dict[str, Any] = {}
         folder.chmod(0o755)
         if os.geteuid() == 0:
             import pwd
@@ -61,7 +61,7 @@ class Postgres:
         word = folder / "password"
         word.write_text(self.password)
         if self.user:
-            os.chown(word, int(str(self.user["user"])), int(str(self.user["group"])))
+            os.chown(word, self.user["user"], self.user["group"])
         self._run(
             "initdb", "--pgdata", self.data, "--username=butaca", f"--pwfile={word}", "--auth=scram-sha-256",
             "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync",
@@ -196,7 +196,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new, empty database; the test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'events.db'}"
-    return request.getfixturevalue("postgres_server").fresh()
+    return str(request.getfixturevalue("postgres_server").fresh())
 
 
 @pytest.fixture

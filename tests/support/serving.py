@@ -27,6 +27,7 @@ from butaca.serve.app import create_app
 from butaca.serve.registry import Registry
 from butaca.serve.settings import ServeSettings
 from tests.support.boards import checkerboard
+from tests.support.narrow import some
 
 structlog.configure(
     processors=[structlog.processors.JSONRenderer()], logger_factory=structlog.ReturnLoggerFactory()
@@ -152,4 +153,4 @@ def serve(*arguments: Any, cwd: Path) -> Iterator[Server]:
             process.kill()
         process.wait()
         reader.join()
-        process.stdout.close()
+        some(process.stdout).close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from butaca.errors import SettingError
 from butaca.train.batch import BatchPlan, UserRows
 from butaca.train.batches import Batches
 from butaca.train.slots import knowing
+from tests.support.narrow import some
 
 N_USERS, N_ITEMS = 9, 13
 
@@ -66,7 +68,8 @@ def test_every_pair_once_an_epoch_in_shapes_that_never_change(pairs, candidates,
         seen = []
         for step, batch in enumerate(batches.epoch(epoch)):
             seen += pairs_of(batch, candidates == "sampled")
-            shapes.add(tuple(None if a is None else a.shape for a in batch))
+            assert batch.history is None
+            shapes.add(tuple(None if a is None else a.shape for a in batch[:-1]))
             if batch.candidate_rows is not None:  # each device finds its candidates among its own rows
                 slots = len(batch.candidate_rows)
                 owner = np.arange(slots) // (slots // shards)
@@ -98,8 +101,8 @@ def test_batches_of_whole_users_beside_their_histories(
     rows = UserRows(
         seen.items,
         seen.start,
-        seen.value.astype(np.int32) if details else None,
-        seen.time.astype(np.float32) if details else None,
+        some(seen.value).astype(np.int32) if details else None,
+        some(seen.time).astype(np.float32) if details else None,
     )
     plan = BatchPlan(size, candidates, mask, samples=5, shuffle=shuffle, by="user")
     rows_per_shard = -(-(N_ITEMS + 1) // shards)
@@ -128,7 +131,7 @@ def test_batches_of_whole_users_beside_their_histories(
             assert pairs_of(batch, candidates == "sampled") == sorted(whole)
             shapes.add(
                 tuple(None if a is None else a.shape for a in batch[:-1])
-                + tuple(None if a is None else a.shape for a in batch.history)
+                + tuple(None if a is None else a.shape for a in some(batch.history))
             )
             check_history(batch, queries, seen, shards * rows_per_shard, details)
             assert batch.known_query is None
@@ -216,7 +219,7 @@ def test_in_batch_weights_are_counts():
     user = np.array([0, 1, 2, 0], dtype=np.int32)
     item = np.array([3, 3, 5, 3], dtype=np.int32)
     (batch,) = Batches(user, item, n_users=3, n_items=6, plan=BatchPlan(10)).epoch(0)
-    weight = dict(zip(batch.candidate_rows.tolist(), batch.log_weight.tolist(), strict=True))
+    weight = dict(zip(some(batch.candidate_rows).tolist(), batch.log_weight.tolist(), strict=True))
     assert weight[3] == pytest.approx(np.log(3))
     assert weight[5] == pytest.approx(0.0)
 
@@ -229,7 +232,7 @@ def test_sampled_weights_are_draws_over_expected_draws():
     drawn = np.bincount(rng.choice(2, 8, p=[0.75, 0.25]), minlength=2)
     assert (drawn > 0).all()
     for code, expected in ((0, 6.0), (1, 2.0)):  # 8 draws at 3/4 and 1/4
-        slot = batch.candidate_rows[:2].tolist().index(code)
+        slot = some(batch.candidate_rows)[:2].tolist().index(code)
         assert batch.log_weight[slot] == pytest.approx(np.log(drawn[code] / expected))
 
 
@@ -249,7 +252,7 @@ def test_draws_are_split_over_shards_and_no_shard_has_room_for_all():
     user, plan = item // 40, BatchPlan(4000, "sampled", samples=8000)
     batches = Batches(user, item, n_users=1000, n_items=40_000, plan=plan, n_shards=8, rows_per_shard=5001)
     for step, batch in enumerate(batches.epoch(0)):
-        rows, weight = batch.candidate_rows.reshape(8, -1), batch.log_weight.reshape(8, -1)
+        rows, weight = some(batch.candidate_rows).reshape(8, -1), batch.log_weight.reshape(8, -1)
         assert 900 < rows.shape[1] < 1200
         assert (rows // 5001 == np.arange(8)[:, None]).all()
         assert set(rows[weight > -np.inf].tolist()) == drawn_by(batches, 0, step)
@@ -263,7 +266,7 @@ def test_where_one_shard_draws_more_than_usual_there_is_room():
     batches._slots = batches._slots._replace(usual=16, grain=16)
     (batch,) = batches.epoch(0)
     assert 32 <= len(batch.log_weight) // 4 <= usual
-    assert set(batch.candidate_rows[batch.log_weight > -np.inf].tolist()) == drawn_by(batches, 0, 0)
+    assert set(some(batch.candidate_rows)[batch.log_weight > -np.inf].tolist()) == drawn_by(batches, 0, 0)
 
 
 class Highest:
@@ -285,7 +288,7 @@ def test_no_draw_lies_beyond_the_catalogue(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(np.random, "default_rng", lambda _: Highest())
             rows, weight = batches._candidates(0, 0)
-        (last,) = rows[weight > -np.inf]
+        (last,) = some(rows)[weight > -np.inf]
         assert last <= n - 1
         assert (item == last).any()  # one that can be drawn
 
@@ -293,7 +296,8 @@ def test_no_draw_lies_beyond_the_catalogue(monkeypatch):
 def test_once_repeats_and_epoch_does_not():
     rng = np.random.default_rng(0)
     user, item = rng.integers(0, 9, 50).astype(np.int32), rng.integers(0, 13, 50).astype(np.int32)
-    for shuffle, same in (("once", True), ("epoch", False)):
+    cases: tuple[tuple[Literal["once", "epoch"], bool], ...] = (("once", True), ("epoch", False))
+    for shuffle, same in cases:
         batches = Batches(user, item, n_users=9, n_items=13, plan=BatchPlan(20, shuffle=shuffle))
         first, second = (pairs_of(next(iter(batches.epoch(e)))) for e in (0, 1))
         assert (first == second) is same

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from butaca.train.slots import slots_of
+from tests.support.narrow import some
 
 
 def test_by_hand():
@@ -18,7 +19,7 @@ def test_by_hand():
     found = slots_of(drawn, counts, positive=positive, known=known, n_rows=6)
     assert found.rows.tolist() == [1, 4, 0, 2, 5, 0, 0, 0, 0]
     assert found.positive.tolist() == [4, 1, 3, -1, 4, -1]
-    assert found.known.tolist() == [0, -1, 1, -1, -1]  # only what was drawn is in a denominator
+    assert some(found.known).tolist() == [0, -1, 1, -1, -1]  # only what was drawn is in a denominator
     assert slots_of(drawn, counts, positive=positive, known=None, n_rows=6).known is None
 
 

@@ -21,6 +21,7 @@ from butaca.errors import CheckpointError, FeatureError, NotFittedError, Setting
 from butaca.train.checkpoints import FILE
 from butaca.two_tower import TwoTower
 from tests.support.boards import checkerboard
+from tests.support.narrow import one_each
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -111,7 +112,7 @@ def test_l2_shortens_vectors_and_is_logged(board):
 
 def test_items_that_share_a_title_are_one_candidate():
     board = checkerboard()
-    titles = board.items["title"].copy()
+    titles = one_each(board.items["title"]).copy()
     titles[2] = titles[0]
     items = butaca.Entities("item_id", board.items.ids, {"title": titles})
     data = butaca.Dataset(board.users, items, board.user, board.item)

@@ -13,6 +13,7 @@ from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
 from butaca.recipes import DEFAULT, NOTEBOOK, RECIPES, make_optimizer, recipe
 from butaca.train.checkpoints import read_checkpoint
+from tests.support.narrow import some
 
 pytestmark = pytest.mark.usefixtures("compiled_quickly")
 
@@ -73,10 +74,10 @@ def test_dimensions_follow_the_size(n, n_users, n_items, dim, closed):
     plain = replace(
         DEFAULT,
         tuned_on=72_000,
-        model=replace(DEFAULT.model, dim=64, spectral=replace(DEFAULT.model.spectral, dim=36)),
+        model=replace(DEFAULT.model, dim=64, spectral=replace(some(DEFAULT.model.spectral), dim=36)),
     )
     adapted = plain.for_data(of_size(n, n_users, n_items)).model
-    assert (adapted.dim, adapted.spectral.dim) == (dim, closed)
+    assert (adapted.dim, some(adapted.spectral).dim) == (dim, closed)
     assert (
         replace(adapted, dim=64, spectral=plain.model.spectral, candidate=plain.model.candidate)
         == plain.model
@@ -167,7 +168,7 @@ def test_large_data_stop_early_on_what_they_hold_out(ml_split):
     values = history.history[name]
     best = int(np.argmax(values))
     assert len(values) == best + 3 < 60  # patience 2
-    assert len(model._fitted.run.batches.user) == 8000 - 150  # held_out, which is below 5 %
+    assert len(some(model._fitted).run.batches.user) == 8000 - 150  # held_out, which is below 5 %
     assert max(values) > 0.03
     assert model.seen.lengths.sum() == butaca.Histories.of(train).lengths.sum()  # held out, yet had
     # The epoch that was best is what is kept.
@@ -179,10 +180,10 @@ def test_callbacks_keep_their_place_around_early_stopping(board):
     made = replace(DEFAULT.for_data(board), batch_size=50, held_out=10, epochs=1)
     log = [butaca.Callback(), butaca.Callback()]
     model, _ = made.fit(board, callbacks=log)
-    kinds = [type(c).__name__ for c in model._fitted.run.callbacks]
+    kinds = [type(c).__name__ for c in some(model._fitted).run.callbacks]
     assert kinds == ["FitHistory", "Callback", "EarlyStopping", "Callback"]
     model, _ = made.fit(board)
-    assert [type(c).__name__ for c in model._fitted.run.callbacks] == ["FitHistory", "EarlyStopping"]
+    assert [type(c).__name__ for c in some(model._fitted).run.callbacks] == ["FitHistory", "EarlyStopping"]
 
 
 def test_a_checkpoint_holds_what_early_stopping_made_of_its_epoch(board, tmp_path):

@@ -82,7 +82,7 @@ class Entities:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Interactions of users with items, and the tables that describe both.
+    """Holds interactions of users with items, and the tables that describe both.
 
     Attributes:
         users, items: the entities; interactions hold their codes.

@@ -191,7 +191,7 @@ def _member(sql_type: str) -> Kind:
 
 
 def _arrays(source: Mapping[Any, Any]) -> dict[str, Values]:
-    """Arrays that DuckDB understands: flat, of the same length, text as objects."""
+    """Returns arrays that DuckDB understands: flat, of the same length, text as objects."""
     out: dict[str, Values] = {}
     for name, raw in source.items():
         if isinstance(raw, np.ndarray) or hasattr(raw, "__array__"):

@@ -225,7 +225,7 @@ def _side(
 
 
 def _known(con: duckdb.DuckDBPyConnection, rows: _Rows, role: str, vocabulary: Vocabulary) -> Codes:
-    """Codes in a model's vocabulary, -1 for what it does not hold."""
+    """Returns codes in a model's vocabulary, -1 for what it does not hold."""
     found, coded = (rows.user if role == "user" else rows.item), f"{role}_ids"
     con.register(coded, {"v": vocabulary.values, "code": np.arange(len(vocabulary), dtype=np.int32)})
     return _codes(con, rows.opened, found.as_text(vocabulary.is_text), coded)

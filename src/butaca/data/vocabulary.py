@@ -113,7 +113,7 @@ class Vocabulary:
         return self.unknown if found is None else found
 
     def encode(self, raw: Sequence[Any] | Values) -> Codes:
-        """Codes of raw values: [n] -> int32 [n]; what is not known gets `unknown`."""
+        """Returns codes of raw values: [n] -> int32 [n]; what is not known gets `unknown`."""
         items = raw.tolist() if isinstance(raw, np.ndarray) else list(raw)
         get, unknown = self._index.get, self.unknown
         codes = np.fromiter((get(v, -1) for v in items), dtype=np.int32, count=len(items))

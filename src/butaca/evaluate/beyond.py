@@ -150,7 +150,7 @@ def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> f
 
 
 def _stretches(n: int, each: int) -> Iterator[slice]:
-    """Stretches of n lists, of at most ENTRIES numbers together where a list takes `each`."""
+    """Yields stretches of n lists, of at most ENTRIES numbers together where a list takes `each`."""
     step = max(ENTRIES // max(each, 1), 1)
     return (slice(a, a + step) for a in range(0, n, step))
 

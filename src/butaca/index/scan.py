@@ -58,7 +58,7 @@ class Scan:
         return out
 
     def _threads(self) -> ThreadPoolExecutor:
-        """This process's own: threads do not follow a fork, and what waits for them would wait forever."""
+        """Returns threads of this process: none follow a fork, and what waits for them would wait forever."""
         pool, process = self._pool, os.getpid()
         if pool is None or pool[0] != process:
             workers = min(len(self._parts), cores()) - 1

@@ -1,4 +1,4 @@
-"""A batch of persons and their candidates as flat rows: what features are computed on.
+"""This module lays out persons and their candidates as flat rows, on which features are computed.
 
 Row r is one candidate of one person. Everything that a feature reads of a person is computed once here,
 and no row depends on who else is in the batch.

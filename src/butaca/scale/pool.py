@@ -66,7 +66,7 @@ class Pool:
 
 @contextmanager
 def local_runner(workers: int) -> Iterator[Runner]:
-    """This process for one worker, else a pool that ends with the block."""
+    """Yields this process for one worker, else a pool that ends with the block."""
     if workers < 1:
         raise SettingError(
             "Work has at least one worker",

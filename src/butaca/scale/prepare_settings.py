@@ -120,7 +120,7 @@ def files_of(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
 
 
 def partitions_for(files: Sequence[Path], room: int, *, workers: int) -> int:
-    """As many as make a partition's rows fit `room` bytes, and enough for every worker."""
+    """Returns how many make a partition's rows fit `room` bytes, and are enough for every worker."""
     rows = 0.0
     with session() as con:
         for path in files:
