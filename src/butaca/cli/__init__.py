@@ -1,1 +1,1 @@
-"""The `butaca` command: what it parses and prints."""
+"""This room holds the `butaca` command: what it parses and prints."""

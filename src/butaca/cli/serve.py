@@ -1,4 +1,4 @@
-"""`butaca serve` and `butaca keys`: the service from the command line."""
+"""This module holds the service from the command line: `butaca serve` and `butaca keys`."""
 
 from __future__ import annotations
 
