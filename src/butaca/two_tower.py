@@ -14,6 +14,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.data.dataset import Dataset, Entities
@@ -23,9 +24,10 @@ from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
+from butaca.model.losses import Mask
 from butaca.model.query import QueryTower, RatingBins
 from butaca.model.spectral import SpectralSettings, Spectrum
-from butaca.train.batch import BatchPlan, Candidates, Shuffle
+from butaca.train.batch import BatchPlan, Candidates, Shuffle, UserRows
 from butaca.train.batches import Batches
 from butaca.train.build import build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
@@ -176,14 +178,7 @@ class TwoTower:
         settings = self.settings
         train = train.keyed_by(self._candidate_key(train))
         users, items = train.users, train.items
-        if not len(train):
-            raise SettingError("Training needs interactions", "an empty data set", "Check the split")
-        if settings.history and settings.history.column not in {"", items.key}:
-            raise FeatureError(
-                "A history holds the candidates, by their id column",
-                f"{settings.history!r}, while candidates are told apart by {items.key!r}",
-                f"Declare History() or History({items.key!r})",
-            )
+        self._check(train)
         softmax = settings.softmax_for(len(items))
         loss = LossSettings(
             mask=settings.mask_for(softmax),
@@ -206,30 +201,13 @@ class TwoTower:
         )
         towers = place(towers, tower_specs(towers, loss.key), mesh=mesh)
         features = place(features, feature_specs(features), mesh=mesh)
-        plan = BatchPlan(
-            batch_size,
-            softmax,
-            loss.mask,
-            settings.samples,
-            settings.sampling_power,
-            settings.logq,
-            settings.shuffle,
-            settings.seed,
-            "user" if settings.history else "pair",
-        )
-        make: Callable[..., Batches] = Batches
-        if mesh.is_multi_process and SharedBatches.can(plan, train.item, histories=seen.items):
-            processes = {"process": jax.process_index(), "n_processes": jax.process_count()}
-            make = functools.partial(SharedBatches, **processes)
-        batches = make(
-            train.user,
-            train.item,
-            n_users=len(users),
-            n_items=len(items),
-            plan=plan,
-            n_shards=mesh.size,
+        batches = self._batches(
+            train,
+            self._plan(batch_size, softmax, mask=loss.mask),
+            mesh=mesh,
             rows_per_shard=rows_per_shard,
             histories=history_rows(seen, settings.history, bins=bins) if settings.history else None,
+            seen=seen,
         )
         run = TrainingRun(
             towers,
@@ -383,6 +361,59 @@ class TwoTower:
         if self._fitted is None:
             raise NotFittedError("A TwoTower scores after fit", "a new model", "Call fit(train) first")
         return self._fitted
+
+    def _check(self, train: Dataset) -> None:
+        """Checks that there is something to learn from, and that a history is one of the candidates."""
+        if not len(train):
+            raise SettingError("Training needs interactions", "an empty data set", "Check the split")
+        history, key = self.settings.history, train.items.key
+        if history and history.column not in {"", key}:
+            raise FeatureError(
+                "A history holds the candidates, by their id column",
+                f"{history!r}, while candidates are told apart by {key!r}",
+                f"Declare History() or History({key!r})",
+            )
+
+    def _plan(self, batch_size: int, softmax: Candidates, *, mask: Mask) -> BatchPlan:
+        """Returns how the settings batch: whole users where the query reads histories, else pairs."""
+        settings = self.settings
+        return BatchPlan(
+            batch_size,
+            softmax,
+            mask,
+            settings.samples,
+            settings.sampling_power,
+            settings.logq,
+            settings.shuffle,
+            settings.seed,
+            "user" if settings.history else "pair",
+        )
+
+    def _batches(
+        self,
+        train: Dataset,
+        plan: BatchPlan,
+        *,
+        mesh: Mesh,
+        rows_per_shard: int,
+        histories: UserRows | None,
+        seen: Histories,
+    ) -> Batches:
+        """Makes the batches of a training set, in shares where several processes can each build their own."""
+        make: Callable[..., Batches] = Batches
+        if mesh.is_multi_process and SharedBatches.can(plan, train.item, histories=seen.items):
+            processes = {"process": jax.process_index(), "n_processes": jax.process_count()}
+            make = functools.partial(SharedBatches, **processes)
+        return make(
+            train.user,
+            train.item,
+            n_users=len(train.users),
+            n_items=len(train.items),
+            plan=plan,
+            n_shards=mesh.size,
+            rows_per_shard=rows_per_shard,
+            histories=histories,
+        )
 
     def _candidate_key(self, train: Dataset) -> str:
         """Returns the column that says what a candidate is."""

@@ -151,30 +151,7 @@ def _write(
     if settings.split == "temporal":
         cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test_share)
         parts = [with_cut(part, cut) for part in parts]
-    counts: Ints = np.zeros((2, sizes["users"]), dtype=np.int64)
-    for counted in _counted(runner.map(count, parts), "counting", partitions, progress):
-        counts[:, counted.users] = counted.counts
-    n_train, n_test = counts.sum(axis=1).tolist()
-    if not n_train or (not n_test and settings.split != "none"):
-        raise SplitError(
-            "Both sides of a split hold at least one interaction",
-            f"{n_train} for training and {n_test} for testing out of {rows}",
-            "Give more data, or another share",
-        )
-    for side, of_users, n in zip(SIDES, counts, (n_train, n_test), strict=True):
-        (out / side).mkdir()
-        np.save(out / side / "start.npy", np.append(0, np.cumsum(of_users)))
-        for name in ("item", *names):
-            np.lib.format.open_memmap(out / side / f"{name}.npy", "w+", DTYPES[name], (n,)) if n else np.save(
-                out / side / f"{name}.npy", np.empty(0, DTYPES[name])
-            )
-    folders = tuple(f.folder.name for f in found)
-    placed = [
-        Stripe(side, first, last, folders, work, names, parts[0].rule, out)
-        for side, n in zip(SIDES, (n_train, n_test), strict=True)
-        for first, last in stripes(n, partitions)
-    ]
-    list(_counted(runner.map(place, placed), "placing", len(placed), progress))
+    n_train, n_test = _columns(parts, out, settings, runner, progress, n_users=sizes["users"])
     shutil.rmtree(work)
     paths = sorted(p for p in out.rglob("*") if p.is_file())
     sums = _counted(runner.map(sha256, paths), "checksums", len(paths), progress)
@@ -195,6 +172,48 @@ def _write(
         "repeats": sum(f.repeats for f in found),
         "times": first.times,
     }
+
+
+def _columns(
+    parts: Sequence[PartTask],
+    out: Path,
+    settings: Preparing,
+    runner: Runner,
+    progress: StageProgress | None,
+    *,
+    n_users: int,
+) -> tuple[int, int]:
+    """Writes the columns of both sides from the sorted partitions; returns the length of each side.
+
+    Raises:
+        SplitError: one side of a split would be empty.
+    """
+    counts: Ints = np.zeros((2, n_users), dtype=np.int64)
+    for counted in _counted(runner.map(count, parts), "counting", len(parts), progress):
+        counts[:, counted.users] = counted.counts
+    lengths = counts.sum(axis=1).tolist()
+    if not lengths[0] or (not lengths[1] and settings.split != "none"):
+        raise SplitError(
+            "Both sides of a split hold at least one interaction",
+            f"{lengths[0]} for training and {lengths[1]} for testing out of {sum(lengths)}",
+            "Give more data, or another share",
+        )
+    names = parts[0].names
+    for side, of_users, n in zip(SIDES, counts, lengths, strict=True):
+        (out / side).mkdir()
+        np.save(out / side / "start.npy", np.append(0, np.cumsum(of_users)))
+        for name in ("item", *names):
+            np.lib.format.open_memmap(out / side / f"{name}.npy", "w+", DTYPES[name], (n,)) if n else np.save(
+                out / side / f"{name}.npy", np.empty(0, DTYPES[name])
+            )
+    folders = tuple(part.folder.name for part in parts if part.folder is not None)
+    placed = [
+        Stripe(side, first, last, folders, out / "work", names, parts[0].rule, out)
+        for side, n in zip(SIDES, lengths, strict=True)
+        for first, last in stripes(n, len(parts))
+    ]
+    list(_counted(runner.map(place, placed), "placing", len(placed), progress))
+    return lengths[0], lengths[1]
 
 
 def _alike(reads: Sequence[Read], settings: Preparing) -> Read:

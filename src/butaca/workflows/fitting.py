@@ -80,23 +80,8 @@ def fit(
 
     A `trainer` trains the recipe somewhere else, on a cluster, and looks after checkpoints itself.
     """
-    if sides is None:
-        train, test = split_by(data, split, test_share=test_share, seed=seed)
-        n_interactions = len(data)
-    else:
-        split, test_share, seed = sides.split, sides.test_share, sides.seed
-        train, test = sides.train, sides.test
-        n_interactions = len(train) + (0 if test is None else len(test))
-    given = None
-    if split == "user" and test is not None:
-        given, test = stratified_split(test, 1 - GIVEN, seed=seed, by="user")
-    of_split: dict[str, Any] = {"split": "none"}
-    if test is not None:
-        of_split = {"split": split, "test_share": test_share, "seed": seed}
-        n_users = len(np.unique(test.user))
-        test = judged_on(test, seed)
-        if (drawn := len(np.unique(test.user))) < n_users:
-            of_split |= {"judged_users": drawn, "test_users": n_users}
+    held = _held_out(data, sides or _sides(data, split, test_share=test_share, seed=seed))
+    train, test, given, split = held.train, held.test, held.given, held.split
     ratings = 0 if train.value is None else len(np.unique(train.value[np.isfinite(train.value)]))
     if rank and target == "graded" and ratings < 2:
         raise SettingError(
@@ -123,24 +108,7 @@ def fit(
             recommender, ranker=second_stage(recipe, model, train=train, split=split, target=target)
         )
         ranking = None if test is None else judge_stages(recommender, test)
-    if given is not None:
-        of_split["given"] = GIVEN
-    about: dict[str, Any] = {
-        "recipe": recipe.name,
-        "model": describe(recipe),
-        "softmax": model.softmax,
-        "split": of_split,
-        "data": {
-            "name": data.name,
-            "fingerprint": data.fingerprint(),
-            "interactions": n_interactions,
-            "users": len(data.users),
-            "items": len(data.items),
-        },
-        "metrics": {} if judged is None else judged.as_json(),
-        "history": {name: [nullable(v) for v in row] for name, row in history.history.items()},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-    }
+    about = _about(data, recipe, model=model, held=held, judged=judged, history=history)
     notes = protocol(about)
     if ranking is not None:
         about["metrics"]["ranking"] = ranking.as_json()
@@ -152,6 +120,78 @@ def fit(
 
         about["ranker"] = second_about(recommender.ranker)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """A _HeldOut holds what trains, what judges, and how they were told apart.
+
+    Attributes:
+        train: what the model is fitted on.
+        test: pairs to find, those of a draw of users where there are many; None: nothing is held out.
+        given: histories of held-out people, of a split by user; else None.
+        split: its name.
+        record: how it was split, for the manifest.
+        n_interactions: of both sides.
+    """
+
+    train: Dataset
+    test: Dataset | None
+    given: Dataset | None
+    split: Split
+    record: dict[str, Any]
+    n_interactions: int
+
+
+def _sides(data: Dataset, split: Split, *, test_share: float, seed: int) -> Sides:
+    """Splits data that did not come split."""
+    train, test = split_by(data, split, test_share=test_share, seed=seed)
+    return Sides(train, test, split, test_share, seed)
+
+
+def _held_out(data: Dataset, sides: Sides) -> _HeldOut:
+    """Draws what judges from the test side, and what of it is given as history where the split is by user."""
+    test, given = sides.test, None
+    if test is None:
+        return _HeldOut(sides.train, None, None, sides.split, {"split": "none"}, len(sides.train))
+    n_interactions = len(sides.train) + len(test)
+    record: dict[str, Any] = {"split": sides.split, "test_share": sides.test_share, "seed": sides.seed}
+    if sides.split == "user":
+        given, test = stratified_split(test, 1 - GIVEN, seed=sides.seed, by="user")
+        record["given"] = GIVEN
+    n_users = len(np.unique(test.user))
+    test = judged_on(test, sides.seed)
+    if (drawn := len(np.unique(test.user))) < n_users:
+        record |= {"judged_users": drawn, "test_users": n_users}
+    return _HeldOut(sides.train, test, given, sides.split, record, n_interactions)
+
+
+def _about(
+    data: Dataset,
+    recipe: Recipe,
+    *,
+    model: TwoTower,
+    held: _HeldOut,
+    judged: Judged | None,
+    history: FitHistory,
+) -> dict[str, Any]:
+    """Returns what the manifest says of a model, before its second stage."""
+    return {
+        "recipe": recipe.name,
+        "model": describe(recipe),
+        "softmax": model.softmax,
+        "split": held.record,
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint(),
+            "interactions": held.n_interactions,
+            "users": len(data.users),
+            "items": len(data.items),
+        },
+        "metrics": {} if judged is None else judged.as_json(),
+        "history": {name: [nullable(v) for v in row] for name, row in history.history.items()},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+    }
 
 
 def second_stage(
