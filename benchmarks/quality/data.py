@@ -42,13 +42,13 @@ def movielens() -> Dataset:
 
 def split(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     """Returns a split of the benchmark."""
-    return random_split(data, TEST, seed)
+    return random_split(data, TEST, seed=seed)
 
 
 def slices() -> list[tuple[Dataset, Dataset]]:
     """Returns where settings are chosen: a tenth of the training data held out, several times."""
     train, _ = split(movielens(), TUNED_ON)
-    return [random_split(train, VALIDATION, seed) for seed in SLICES]
+    return [random_split(train, VALIDATION, seed=seed) for seed in SLICES]
 
 
 def parts(name: str) -> tuple[Dataset, Dataset]:

@@ -77,7 +77,7 @@ def measure(train: Dataset, test: Dataset, *, seeds: int, later: bool) -> StageF
 
         first = first_of(train)
         begin = time.perf_counter()
-        ranker = fit_ranker(train, first_of, first, replace(chosen, seed=seed))
+        ranker = fit_ranker(train, first_of, first=first, settings=replace(chosen, seed=seed))
         seconds.append(time.perf_counter() - begin)
         two = TwoStage(first, ranker, seen)
         firsts.append(evaluate_scorer(first, test, seen=seen))
@@ -95,8 +95,10 @@ def measure(train: Dataset, test: Dataset, *, seeds: int, later: bool) -> StageF
     assert two is not None
     one_ms, all_seconds = speeds(two, len(train.users))
     rmse, mae = np.mean(errors, axis=0)
-    verdict = compare_stages(OverSeeds.of(firsts), OverSeeds.of(boths), test, seen)
-    one = compare_stages(firsts[0], boths[0], test, seen)  # a mean over seeds can't be cut into slices
+    verdict = compare_stages(OverSeeds.of(firsts), OverSeeds.of(boths), test=test, seen=seen)
+    one = compare_stages(
+        firsts[0], boths[0], test=test, seen=seen
+    )  # a mean over seeds can't be cut into slices
     verdict = replace(verdict, slices=one.slices, liked=one.liked)
     return StageFigures(verdict, tuple(seconds), one_ms, all_seconds, float(rmse), float(mae))
 
@@ -113,7 +115,7 @@ def rating_errors(two: TwoStage, test: Dataset) -> tuple[float, float]:
         items = np.concatenate([test.item[mine], near[0][~np.isin(near[0], test.item[mine])]]).astype(
             np.int32
         )
-        found = two.ranker.predict_ratings(two.people(one), items[None], scores[:, items])
+        found = two.ranker.predict_ratings(two.people(one), items[None], scores=scores[:, items])
         errors.append(found[: len(mine)] - test.value[mine])
     off = np.concatenate(errors)
     return float(np.sqrt(np.square(off).mean())), float(np.abs(off).mean())
@@ -127,11 +129,11 @@ def speeds(two: TwoStage, n_users: int) -> tuple[float, float]:
     people, times = two.people(users), []
     for u in range(min(200, n_users)):
         begin = time.perf_counter()
-        two.ranker.rank(people.take(slice(u, u + 1)), candidates[u : u + 1], values[u : u + 1])
+        two.ranker.rank(people.take(slice(u, u + 1)), candidates[u : u + 1], scores=values[u : u + 1])
         times.append(time.perf_counter() - begin)
     begin = time.perf_counter()
-    found, best = candidates_of(scores, [two.seen[int(u)] for u in users], candidates.shape[1])
-    two.ranker.rank(two.people(users), found, best)
+    found, best = candidates_of(scores, [two.seen[int(u)] for u in users], n=candidates.shape[1])
+    two.ranker.rank(two.people(users), found, scores=best)
     return median(times) * 1e3, time.perf_counter() - begin
 
 

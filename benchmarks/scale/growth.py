@@ -159,17 +159,19 @@ def measure(progress: Console, small: bool) -> list[Point]:
         for axis, sizes in (("users", USERS), ("items", ITEMS)):
             for pair in sizes:
                 users, items = times(pair)
-                grow(ml, place / "big", Growth(users, items))
-                prepare(place / "big", place / "p", settings)
+                grow(ml, place / "big", growth=Growth(users, items))
+                prepare(place / "big", place / "p", settings=settings)
                 add(axis, place / "p")
         users, items = times(WHOLE)
-        grow(ml, place / "big", Growth(users, items))
+        grow(ml, place / "big", growth=Growth(users, items))
         tables = {side: str(place / "big" / f"{side}.parquet") for side in ("users", "items")}
         for share in SHARES:
             part = place / "part.parquet"
             files = str(place / "big" / "interactions" / "*.parquet")
             duckdb.sql(f"COPY (FROM '{files}' WHERE hash(user_id, movie_id) % 8 < {share}) TO '{part}'")
-            prepare(part, place / "p", replace(settings, items=tables["items"], users=tables["users"]))
+            prepare(
+                part, place / "p", settings=replace(settings, items=tables["items"], users=tables["users"])
+            )
             add("interactions", place / "p")
     return points
 

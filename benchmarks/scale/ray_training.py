@@ -6,7 +6,7 @@ Each PREPARED is a folder of `butaca data prepare`. A process is an actor of a R
 (with a core of its own if there are so many). Steps are those of the default recipe; the first, which
 compiles, is left out, and the median of the others is given; cpu_s is the first process's own CPU time, which
 other programs on the machine change little. Bytes are what Linux counts on each process's
-connections (`butaca.scale.traffic`), Ray's own among them. The last line is JSON, a row per folder and number
+connections (`traffic.py`), Ray's own among them. The last line is JSON, a row per folder and number
 of processes.
 """
 
@@ -23,13 +23,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.scale.traffic import bytes_sent
 from butaca.data.dataset import Dataset
 from butaca.recipes import DEFAULT
 from butaca.scale.cluster import cluster
 from butaca.scale.prepared import Prepared
 from butaca.scale.ray_training import Patience, run
 from butaca.scale.ray_worker import Job, Worker
-from butaca.scale.traffic import bytes_sent
 
 
 class TimedWorker(Worker):

@@ -80,8 +80,8 @@ def measure(progress: Console, small: bool) -> list[Line]:
     for users, items in SMALL if small else SIZES:
         with tempfile.TemporaryDirectory(prefix="butaca-softmax-") as name:
             folder = Path(name)
-            grow(ml, folder / "big", Growth(users, items))
-            prepare(folder / "big", folder / "p", Preparing(test_share=0.1, split="random"))
+            grow(ml, folder / "big", growth=Growth(users, items))
+            prepare(folder / "big", folder / "p", settings=Preparing(test_share=0.1, split="random"))
             data = Prepared.open(folder / "p")
             judge = Judge.of(data, 1000)
             for title, draws, epochs in SOFTMAXES:

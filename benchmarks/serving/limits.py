@@ -21,7 +21,8 @@ import numpy as np
 
 from butaca import load_movielens, random_split
 from butaca.recipes import NOTEBOOK
-from butaca.train.batches import Batches, BatchPlan
+from butaca.train.batch import BatchPlan
+from butaca.train.batches import Batches
 
 LARGE = 4096
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.quality.data import TEST, movielens
 from butaca import Dataset, Entities, Vocabulary, random_split, temporal_split
-from butaca.data.dataset import take_column
+from butaca.data.bags import take_column
 from butaca.types import Bools, Codes
 
 

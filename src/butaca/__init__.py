@@ -16,7 +16,8 @@ _ROOMS = {
     "butaca.baselines.ials": ("IALS",),
     "butaca.baselines.item_knn": ("ItemKNN",),
     "butaca.baselines.popularity": ("Popularity", "RecentPopularity"),
-    "butaca.data.dataset": ("Bags", "Dataset", "Entities"),
+    "butaca.data.bags": ("Bags",),
+    "butaca.data.dataset": ("Dataset", "Entities"),
     "butaca.data.histories": ("Histories",),
     "butaca.data.movielens": ("load_movielens",),
     "butaca.data.splits": (
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
     from butaca.baselines.item_knn import ItemKNN as ItemKNN
     from butaca.baselines.popularity import Popularity as Popularity
     from butaca.baselines.popularity import RecentPopularity as RecentPopularity
-    from butaca.data.dataset import Bags as Bags
+    from butaca.data.bags import Bags as Bags
     from butaca.data.dataset import Dataset as Dataset
     from butaca.data.dataset import Entities as Entities
     from butaca.data.histories import Histories as Histories

@@ -125,7 +125,7 @@ class Recipe:
         validation = None
         if self.held_out and len(train) > self.batch_size:
             share = min(self.held_out / len(train), 0.05)
-            train_on, validation = random_split(train, share, self.model.seed)
+            train_on, validation = random_split(train, share, seed=self.model.seed)
             saving = [i for i, c in enumerate(callbacks) if isinstance(c, Checkpoint)]
             at = min([1, *saving])  # before a checkpoint, which holds what it has made of the epoch
             callbacks = [*callbacks[:at], EarlyStopping(patience=2), *callbacks[at:]]

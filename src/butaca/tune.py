@@ -204,7 +204,7 @@ def tune(
 
 def validation_slices(train: Dataset, n: int = 4, *, share: float = 0.1) -> list[tuple[Dataset, Dataset]]:
     """Splits the training data n times at random, seeds 0 to n - 1: (to fit on, to judge on)."""
-    return [random_split(train, share, seed) for seed in range(n)]
+    return [random_split(train, share, seed=seed) for seed in range(n)]
 
 
 def save_settings(tuned: Tuned, path: Path, *, about: Mapping[str, Any]) -> None:

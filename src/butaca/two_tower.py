@@ -25,14 +25,16 @@ from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
 from butaca.model.query import QueryTower, RatingBins
 from butaca.model.spectral import SpectralSettings, Spectrum
-from butaca.train.batches import Batches, BatchPlan, Candidates, Shuffle
+from butaca.train.batch import BatchPlan, Candidates, Shuffle
+from butaca.train.batches import Batches
 from butaca.train.build import build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
+from butaca.train.layout import Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.loop import TrainingRun
 from butaca.train.processes import gathered
 from butaca.train.settings import MaskChoice, Prior, SoftmaxChoice, Start, TwoTowerSettings
 from butaca.train.shares import SharedBatches
-from butaca.train.step import LossSettings, Towers, feature_specs, item_mesh, place, tower_specs
+from butaca.train.step import LossSettings
 from butaca.train.vectors import (
     HistoryScorer,
     Vectors,
@@ -202,8 +204,8 @@ class TwoTower:
         towers, features = build_towers(
             train, settings, n_rows=rows_per_shard * mesh.size, spectrum=spectrum, bins=bins
         )
-        towers = place(towers, tower_specs(towers, loss.key), mesh)
-        features = place(features, feature_specs(features), mesh)
+        towers = place(towers, tower_specs(towers, loss.key), mesh=mesh)
+        features = place(features, feature_specs(features), mesh=mesh)
         plan = BatchPlan(
             batch_size,
             softmax,
@@ -216,7 +218,7 @@ class TwoTower:
             "user" if settings.history else "pair",
         )
         make: Callable[..., Batches] = Batches
-        if mesh.is_multi_process and SharedBatches.can(plan, train.item, seen.items):
+        if mesh.is_multi_process and SharedBatches.can(plan, train.item, histories=seen.items):
             processes = {"process": jax.process_index(), "n_processes": jax.process_count()}
             make = functools.partial(SharedBatches, **processes)
         batches = make(
@@ -243,7 +245,7 @@ class TwoTower:
         self._fitted = fitted = _Fitted(users, items, seen, run, softmax, spectrum, bins)
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
-        history = run.fit(epochs, callbacks, resume)
+        history = run.fit(epochs, callbacks, resume=resume)
         if validation_data is not None:
             self._warn_of_collapse(validation_data)
         jax.block_until_ready(run.towers)  # type: ignore[no-untyped-call]
@@ -346,7 +348,7 @@ class TwoTower:
         rows = np.arange(len(histories), dtype=np.int32)
         tower = self._vectors().tower
         known = np.full(len(rows), len(self.users), dtype=np.int32) if users is None else users
-        return tower(rows, histories, known)
+        return tower(rows, histories, known_as=known)
 
     def remember(self, data: Dataset) -> None:
         """Counts these interactions, instead of the training ones, as what users have had.

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butaca.data.dataset import Bags, Column, Dataset, Entities, take_column
+from butaca.data.bags import Bags, Column, take_column
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, TableError
 from tests.support.narrow import bags, lists, one_each

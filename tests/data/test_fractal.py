@@ -22,7 +22,7 @@ from tests.support.narrow import some
 @pytest.fixture(scope="module")
 def grown(ml, tmp_path_factory):
     folder = tmp_path_factory.mktemp("grown") / "big"
-    grow(ml, folder, Growth(4, 8))
+    grow(ml, folder, growth=Growth(4, 8))
     return folder
 
 
@@ -53,7 +53,7 @@ def test_sizes_and_pairs_are_distinct(grown, ml):
 def test_same_bytes_and_another_seed_another_set(tmp_path):
     board = checkerboard()
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        grow(board, tmp_path / name, Growth(6, 4, seed=seed))
+        grow(board, tmp_path / name, growth=Growth(6, 4, seed=seed))
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
     assert len(files) == 4
     for file in files:
@@ -64,7 +64,7 @@ def test_same_bytes_and_another_seed_another_set(tmp_path):
 
 def test_parts_cut_no_copy_of_a_user(ml, tmp_path, monkeypatch, grown):
     monkeypatch.setattr("butaca.data.fractal.PART_ROWS", 40_000)
-    grow(ml, tmp_path / "big", Growth(4, 8))
+    grow(ml, tmp_path / "big", growth=Growth(4, 8))
     assert len(list((tmp_path / "big" / "interactions").iterdir())) > 8
     pattern = str(tmp_path / "big" / "interactions" / "*.parquet")
     sql = f"FROM (SELECT user_id, count(DISTINCT filename) n FROM '{pattern}' GROUP BY 1) SELECT max(n)"
@@ -139,7 +139,7 @@ def test_one_without_times_or_values(tmp_path):
     from dataclasses import replace
 
     board = replace(checkerboard(), value=None, timestamp=None)
-    grow(board, tmp_path / "big", Growth(3, 4))
+    grow(board, tmp_path / "big", growth=Growth(3, 4))
     assert list(rows(tmp_path / "big")) == ["user_id", "item_id"]
 
 
@@ -147,13 +147,13 @@ def test_what_is_there_is_not_overwritten(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(TableError, match=r"holds something else\. Choose another folder"):
-        grow(checkerboard(), tmp_path / "mine", Growth(2, 4))
+        grow(checkerboard(), tmp_path / "mine", growth=Growth(2, 4))
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
 
 def test_over_grown_data_is_fine(tmp_path):
     for seed in (1, 2):
-        grow(checkerboard(), tmp_path / "big", Growth(2, 4, seed=seed))
+        grow(checkerboard(), tmp_path / "big", growth=Growth(2, 4, seed=seed))
     assert json.loads((tmp_path / "big" / "manifest.json").read_text())["settings"]["seed"] == 2
     assert [p.name for p in tmp_path.iterdir()] == ["big"]
 
@@ -181,13 +181,13 @@ def test_killed_writer_leaves_nothing_that_looks_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [".big.partial"]
     assert not (tmp_path / ".big.partial" / "manifest.json").exists()
     began = time.monotonic()
-    grow(checkerboard(), out, Growth(2, 4))  # clears what is left
+    grow(checkerboard(), out, growth=Growth(2, 4))  # clears what is left
     assert [p.name for p in tmp_path.iterdir()] == ["big"]
     assert time.monotonic() - began < 30
 
 
 def test_a_failure_leaves_what_was_there(tmp_path):
-    grow(checkerboard(), tmp_path / "big", Growth(2, 4))
+    grow(checkerboard(), tmp_path / "big", growth=Growth(2, 4))
     before = sha256(tmp_path / "big" / "manifest.json")
     with pytest.raises(ZeroDivisionError), writing(tmp_path / "big", "grown") as draft:
         (draft.path / "x").write_text(f"half {1 / 0}")
@@ -196,7 +196,7 @@ def test_a_failure_leaves_what_was_there(tmp_path):
 
 
 def test_damage_is_named(tmp_path):
-    grow(checkerboard(), tmp_path / "big", Growth(2, 4))
+    grow(checkerboard(), tmp_path / "big", growth=Growth(2, 4))
     path = tmp_path / "big" / "items.parquet"
     content = bytearray(path.read_bytes())
     content[50] ^= 1

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.merge import latest_of_each, with_interactions, without_users
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import StoreError
@@ -22,7 +23,11 @@ from tests.support.narrow import some
 
 def test_new_people_and_items_come_after_those_that_are_there(board):
     more = with_interactions(
-        board, ["u03", "zoe"], ["i07", "new"], value=np.array([5.0, np.nan]), timestamp=np.array([10**6, 7])
+        board,
+        user=["u03", "zoe"],
+        item=["i07", "new"],
+        value=np.array([5.0, np.nan]),
+        timestamp=np.array([10**6, 7]),
     )
     assert len(more) == len(board) + 1  # u03 had i07 already: its latest row stays
     assert more.users.ids.values[: len(board.users)].tolist() == board.users.ids.values.tolist()
@@ -43,7 +48,7 @@ def test_ids_that_are_numbers_take_numbers_written_as_text():
     users = Entities("u", Vocabulary.of([1, 2]), {"job": np.array([0, 1])}, {"job": ("cook", "nurse")})
     items = Entities("i", Vocabulary.of([5, 6]), {"tags": Bags.of([["a"], []], object)})
     data = Dataset(users, items, np.array([0, 1], np.int32), np.array([0, 1], np.int32))
-    more = with_interactions(data, ["2", "x", "9"], ["5", "5", "6"])
+    more = with_interactions(data, user=["2", "x", "9"], item=["5", "5", "6"])
     assert more.users.ids.values.tolist() == [1, 2, 9]
     assert sorted(zip(more.user.tolist(), more.item.tolist(), strict=True)) == [
         (0, 0),
@@ -73,7 +78,7 @@ def test_one_row_of_each_pair_is_kept_the_latest(rows):
     user, item, time = (
         (np.array(c, dtype=np.int64) for c in zip(*rows, strict=True)) if rows else (np.zeros(0, int),) * 3
     )
-    kept = latest_of_each(user.astype(np.int32), item.astype(np.int32), time)
+    kept = latest_of_each(user.astype(np.int32), item.astype(np.int32), time=time)
     for pair in set(zip(user.tolist(), item.tolist(), strict=True)):
         at = [n for n, r in enumerate(rows) if r[:2] == pair]
         best = max(at, key=lambda n: (rows[n][2], n))
@@ -93,7 +98,7 @@ def events(tmp_path):
 
 
 def test_a_store_joins_a_table_without_whoever_was_erased(board, events):
-    more = with_events(board, str(events), Columns())
+    more = with_events(board, str(events), columns=Columns())
     assert "u04" not in set(more.users.ids.values.tolist())
     assert len(more.find("u03", "i06")) == 1
     assert len(more.find("ana", "i02")) == 1
@@ -104,14 +109,14 @@ def test_a_store_joins_a_table_without_whoever_was_erased(board, events):
 
 
 def test_a_store_alone_is_a_table(events):
-    data = with_events(None, str(events), Columns())
+    data = with_events(None, str(events), columns=Columns())
     assert len(data) == 3
     assert sorted(data.users.ids.values.tolist()) == ["ana", "eva", "u03"]
 
 
 def test_a_store_that_is_not_there_is_not_made(board, tmp_path):
     with pytest.raises(StoreError, match="--from-events"):
-        with_events(board, str(tmp_path / "no.db"), Columns())
+        with_events(board, str(tmp_path / "no.db"), columns=Columns())
     assert list(tmp_path.iterdir()) == []
 
 

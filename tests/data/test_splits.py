@@ -47,12 +47,12 @@ PATIENT = settings(suppress_health_check=[HealthCheck.filter_too_much])
 SHARES = st.floats(0.01, 0.99)
 SEEDS = st.integers(0, 2**32 - 1)
 SPLITS: dict[str, Callable[[float, int], Split]] = {
-    "random": lambda share, seed: lambda data: random_split(data, share, seed),
-    "by item": lambda share, seed: lambda data: stratified_split(data, share, seed),
-    "by user": lambda share, seed: lambda data: stratified_split(data, share, seed, by="user"),
+    "random": lambda share, seed: lambda data: random_split(data, share, seed=seed),
+    "by item": lambda share, seed: lambda data: stratified_split(data, share, seed=seed),
+    "by user": lambda share, seed: lambda data: stratified_split(data, share, seed=seed, by="user"),
     "temporal": lambda share, seed: lambda data: temporal_split(data, share),
     "last": lambda share, seed: lambda data: leave_last_out(data, 1 + seed % 3),
-    "user": lambda share, seed: lambda data: user_split(data, share, seed),
+    "user": lambda share, seed: lambda data: user_split(data, share, seed=seed),
 }
 
 
@@ -155,7 +155,7 @@ class TestStratifiedSplit:
     @PATIENT
     @given(data=datasets(), quarters=st.integers(1, 3), seed=SEEDS, by=st.sampled_from(["item", "user"]))
     def test_every_group_gives_its_share(self, data: Dataset, quarters: int, seed: int, by: str) -> None:
-        train, _ = split_or_skip(lambda d: stratified_split(d, quarters / 4, seed, by), data)  # type: ignore[arg-type]
+        train, _ = split_or_skip(lambda d: stratified_split(d, quarters / 4, seed=seed, by=by), data)  # type: ignore[arg-type]
         size = np.bincount(getattr(data, by), minlength=8)
         trained = np.bincount(getattr(train, by), minlength=8)
         assert trained.tolist() == [n * (4 - quarters) // 4 for n in size]
@@ -164,7 +164,7 @@ class TestStratifiedSplit:
         data = dataset([0] * 5, [0] * 5, None)
         counts = np.zeros(5)
         for seed in range(500):
-            counts[numbers(stratified_split(data, 0.4, seed)[0])] += 1
+            counts[numbers(stratified_split(data, 0.4, seed=seed)[0])] += 1
         assert counts.sum() == 500 * 3
         assert np.all(np.abs(counts - 300) < 50)  # 4.6 standard deviations of sqrt(500 * .6 * .4) = 11
 
@@ -252,7 +252,7 @@ class TestLeaveLastOut:
 class TestUserSplit:
     @given(data=datasets(), share=SHARES, seed=SEEDS)
     def test_no_user_is_on_both_sides(self, data: Dataset, share: float, seed: int) -> None:
-        train, test = split_or_skip(lambda d: user_split(d, share, seed), data)
+        train, test = split_or_skip(lambda d: user_split(d, share, seed=seed), data)
         assert set(train.user.tolist()).isdisjoint(test.user.tolist())
         active = len(set(data.user.tolist()))
         assert len(set(test.user.tolist())) == min(max(round(active * share), 1), active - 1)
@@ -265,7 +265,7 @@ class TestUserSplit:
 
     def test_another_seed_gives_other_users(self) -> None:
         data = dataset(list(range(6)) * 2, [0] * 12, None)
-        chosen = {tuple(sorted(set(user_split(data, 0.5, seed)[1].user.tolist()))) for seed in range(20)}
+        chosen = {tuple(sorted(set(user_split(data, 0.5, seed=seed)[1].user.tolist()))) for seed in range(20)}
         assert len(chosen) > 1
 
 

@@ -23,8 +23,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from butaca.data.dataset import Bags, Dataset, Entities
-from butaca.data.tables import Duplicates, read_table, read_test
+from butaca.data.bags import Bags
+from butaca.data.dataset import Dataset, Entities
+from butaca.data.repeats import Duplicates
+from butaca.data.tables import read_table, read_test
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import ButacaError, SettingError, TableError
 from tests.support.narrow import lists, one_each, some
@@ -1084,7 +1086,7 @@ class TestReadTest:
 
     def test_in_the_models_codes(self) -> None:
         source = {"userId": ["eva", "ana"], "movieId": ["7", "5"], "rating": [1, 2], "time": [3, 4]}
-        data = read_test(source, self.users, self.items)
+        data = read_test(source, users=self.users, items=self.items)
         assert (data.user.tolist(), data.item.tolist()) == ([1, 0], [2, 0])
         assert data.value is not None
         assert data.value.tolist() == [1, 2]
@@ -1096,12 +1098,12 @@ class TestReadTest:
         assert not any("left out" in note for note in data.notes)
 
     def test_a_single_user_and_item_will_do(self) -> None:
-        data = read_test({"userId": ["eva"], "movieId": [6]}, self.users, self.items)
+        data = read_test({"userId": ["eva"], "movieId": [6]}, users=self.users, items=self.items)
         assert (data.user.tolist(), data.item.tolist()) == ([1], [1])
 
     def test_unknown_ids_are_left_out_and_counted(self, write: Callable[..., Path]) -> None:
         path = write("userId,movieId,rating\nana,5,1\nzoe,5,2\nana,six,3\nana,8,4\nzoe,9,5\neva,07,6\n")
-        data = read_test(path, self.users, self.items)
+        data = read_test(path, users=self.users, items=self.items)
         assert (data.user.tolist(), data.item.tolist()) == ([0, 1], [0, 2])
         assert data.value is not None
         assert data.value.tolist() == [1, 6]
@@ -1117,20 +1119,20 @@ class TestReadTest:
             "'zoe' in row 1",
             "'userId' and 'movieId'",
         ):
-            read_test({"userId": ["zoe", "ana"], "movieId": [5, 8]}, self.users, self.items)
+            read_test({"userId": ["zoe", "ana"], "movieId": [5, 8]}, users=self.users, items=self.items)
 
     def test_the_models_names_go_before_others(self) -> None:
         users, items = Entities("who", self.users.ids), Entities("what", self.items.ids)
         source = {"user_id": [1], "item_id": [2], "What": [6], "who": ["ana"]}
-        data = read_test(source, users, items)
+        data = read_test(source, users=users, items=items)
         assert (data.user.tolist(), data.item.tolist()) == ([0], [1])
         assert data.notes[0] == "user: column 'who' (by the model's name)"
 
     def test_usual_names_and_asked_ones(self) -> None:
-        data = read_test({"customer": ["ana"], "product_id": [6]}, self.users, self.items)
+        data = read_test({"customer": ["ana"], "product_id": [6]}, users=self.users, items=self.items)
         assert (data.user.tolist(), data.item.tolist()) == ([0], [1])
         source = {"a": ["ana"], "b": [6], "userId": [0], "movieId": [0]}
-        data = read_test(source, self.users, self.items, user_column="a", item_column="b")
+        data = read_test(source, users=self.users, items=self.items, user_column="a", item_column="b")
         assert (data.user.tolist(), data.item.tolist()) == ([0], [1])
 
     def test_repeated_pairs_follow_the_same_rule(self) -> None:
@@ -1140,17 +1142,19 @@ class TestReadTest:
             "rating": [1, 2, 3],
             "time": [9, 8, 7],
         }
-        data = read_test(source, self.users, self.items)
+        data = read_test(source, users=self.users, items=self.items)
         assert data.value is not None
         assert data.value.tolist() == [1]
         assert data.notes[-1] == "1 repeated (user, item) pair: the latest of each kept, 1 dropped"
-        assert len(read_test(source, self.users, self.items, duplicates="keep")) == 2
+        assert len(read_test(source, users=self.users, items=self.items, duplicates="keep")) == 2
         with refuses("comes once", "row 1 (counting from 1) and in row 3"):
-            read_test(source, self.users, self.items, duplicates="error")
+            read_test(source, users=self.users, items=self.items, duplicates="error")
 
     def test_cells_follow_the_same_rules(self) -> None:
         with refuses("finite number", "column 'rating', row 1"):
-            read_test({"userId": ["zoe"], "movieId": [5], "rating": ["x"]}, self.users, self.items)
+            read_test(
+                {"userId": ["zoe"], "movieId": [5], "rating": ["x"]}, users=self.users, items=self.items
+            )
 
 
 def test_a_large_table_is_coded_as_numpy_would(tmp_path: Path) -> None:

@@ -66,9 +66,9 @@ def test_ranks_agree_with_a_loop_and_a_sort(case, chunk):
     before = scores.copy()
     original, protocol.CHUNK = protocol.CHUNK, chunk
     try:
-        pairs = user.astype(np.int32), item.astype(np.int32)
-        kept, _ = rank_pairs(Fixed(scores), *pairs, seen=None, k=0)
-        left_out, _ = rank_pairs(Fixed(scores), *pairs, seen=histories, k=0)
+        pairs = {"user": user.astype(np.int32), "item": item.astype(np.int32)}
+        kept, _ = rank_pairs(Fixed(scores), **pairs, seen=None, k=0)
+        left_out, _ = rank_pairs(Fixed(scores), **pairs, seen=histories, k=0)
     finally:
         protocol.CHUNK = original
     assert kept.tolist() == [naive_rank(scores[u], i, set()) for u, i in zip(user, item, strict=True)]
@@ -122,7 +122,7 @@ def test_loss_is_of_the_last_batch_and_of_the_pair_matrix():
     logits = scorer.scores[user][:, item].astype(np.float64)
     want = (np.log(np.exp(logits).sum(axis=1)) - np.diag(logits)).sum()
     assert evaluate_scorer(scorer, test, loss_batch=5).loss == pytest.approx(want, rel=1e-9)
-    assert in_batch_loss(scorer.scores, user, item) == pytest.approx(want, rel=1e-9)
+    assert in_batch_loss(scorer.scores, user=user, item=item) == pytest.approx(want, rel=1e-9)
 
 
 def test_popularity_counts_interactions():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from tests.support.narrow import some
 
 def test_every_metric_has_a_worked_example():
     finder = doctest.DocTestFinder(recurse=False)
-    named = [*PER_USER.values()]
+    named: list[Any] = [*PER_USER.values()]
     named += [getattr(beyond, n) for n in ("coverage", "novelty", "popularity_share", "gini", "overlap")]
     for function in [*named, beyond.intra_list_similarity, beyond.item_shares]:
         assert any(test.examples for test in finder.find(function)), function.__name__

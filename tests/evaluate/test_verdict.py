@@ -186,8 +186,8 @@ def test_users_without_history_are_counted():
 
 def test_repeats_of_training_are_counted():
     user, item = np.array([0, 1, 1], dtype=np.int32), np.array([1, 0, 2], dtype=np.int32)
-    assert some(honesty.repeats_of_training(user, item, SEEN)).received.startswith("1 of 3 test pairs")
-    assert honesty.repeats_of_training(user[1:], item[1:], SEEN) is None
+    assert some(honesty.repeats_of_training(user, item, seen=SEEN)).received.startswith("1 of 3 test pairs")
+    assert honesty.repeats_of_training(user[1:], item[1:], seen=SEEN) is None
 
 
 def test_duplicate_candidates_are_named_by_title_or_vector():
@@ -239,7 +239,7 @@ def test_a_model_with_one_query_vector_for_all_raises_the_alarm(ml_split):
     assert found is not None
     assert "different people different lists" in found.rule
     assert "two users share 9" in found.received  # 93 % of ten places
-    judged = judging.judge(SameQuery(len(train.items)), train, test)
+    judged = judging.judge(SameQuery(len(train.items)), train=train, test=test)
     assert found.rule in {w.rule for w in judged.warnings}
 
 
@@ -299,7 +299,7 @@ def test_a_sample_of_users_is_enough(ml_split):
 @pytest.fixture(scope="module")
 def judged_ease(ml_split):
     train, test = ml_split
-    return judging.judge(EASE().fit(train), train, test, split="random")
+    return judging.judge(EASE().fit(train), train=train, test=test, split="random")
 
 
 def test_a_judged_model_stands_beside_the_baselines(judged_ease):
@@ -343,7 +343,7 @@ def test_its_json_holds_what_was_there_and_what_is_new(judged_ease):
 
 
 def test_a_saved_model_gets_the_same_verdict(ml_split, tmp_path):
-    train, test = random_split(ml_split[0], 0.2, 1)
+    train, test = random_split(ml_split[0], 0.2, seed=1)
 
     class Towers:
         users, items = train.users, train.items
@@ -352,15 +352,15 @@ def test_a_saved_model_gets_the_same_verdict(ml_split, tmp_path):
         item_vectors = rng.normal(size=(len(train.items), 4)).astype(np.float32)
 
     about = {"split": {"split": "random"}}
-    recommender = Recommender.build(Towers(), train, test, about)
-    one = judging.judge(recommender, train, test, split="random").as_json()
+    recommender = Recommender.build(Towers(), train, test=test, about=about)
+    one = judging.judge(recommender, train=train, test=test, split="random").as_json()
     recommender.save(tmp_path / "model")
     assert judging.judge_saved(Recommender.load(tmp_path / "model")).as_json() == one
 
 
 def test_the_temporal_split_warns_of_new_users_and_not_of_the_split(ml):
     train, test = temporal_split(ml.keyed_by("movie_title"), 0.2)
-    judged = judging.judge(Popularity().fit(train), train, test, split="temporal")
+    judged = judging.judge(Popularity().fit(train), train=train, test=test, split="temporal")
     rules = {w.rule for w in judged.warnings}
     assert "A personal list needs a history" in rules
     assert "A model in use knows only the past" not in rules
@@ -375,7 +375,7 @@ def test_baselines_that_the_data_does_not_allow_are_named(monkeypatch):
     assert found.left_out["EASE"] == "16 items, more than 10"
     assert "no times" in found.left_out["recent popularity"]
     assert "pairs of items" in found.left_out["item-kNN"]
-    judged = judging.judge(EASE().fit(board), board, board.take(np.arange(30)))
+    judged = judging.judge(EASE().fit(board), train=board, test=board.take(np.arange(30)))
     assert judged.as_json()["baselines_left_out"].keys() == {"EASE", "recent popularity", "item-kNN"}
 
 

@@ -16,7 +16,7 @@ import pytest
 from butaca.model.features import History
 from butaca.model.spectral import SpectralSettings
 from butaca.recipes import Recipe
-from butaca.train.batches import BatchPlan
+from butaca.train.batch import BatchPlan
 from butaca.train.settings import TwoTowerSettings
 from tests.support.boards import checkerboard
 from tests.support.commands import commands_of

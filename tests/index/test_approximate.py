@@ -60,7 +60,7 @@ def test_parts_find_what_the_whole_finds():
     rng = np.random.default_rng(1)
     vectors = rng.standard_normal((40_001, 16), dtype=np.float32)
     vectors[-1] = 100  # the last part's only item is everyone's best
-    book = Codebook.fit(vectors, None, 0)
+    book = Codebook.fit(vectors, None, seed=0)
     codes, queries = book.codes(vectors, None), np.abs(rng.standard_normal((10, 16), dtype=np.float32))
     turned = book.turned(queries)
     whole, parts = Scan(book, codes).search(turned, 300), Scan(book, codes, part=10_000).search(turned, 300)
@@ -126,7 +126,7 @@ def test_levels_of_sixteen_values_are_the_values():
 def test_turned_products_stay_what_they_were():
     rng = np.random.default_rng(1)
     vectors, bias = rng.standard_normal((50, 5), np.float32), rng.standard_normal(50, np.float32)
-    book = Codebook.fit(vectors, bias, 0)
+    book = Codebook.fit(vectors, bias, seed=0)
     assert book.codes(vectors, bias).shape == (50, 3)
     turned = np.concatenate([vectors, bias[:, None]], axis=1) @ book.rotation
     query = rng.standard_normal((1, 5), np.float32)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import butaca
-from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError
 from butaca.model.cold import (
@@ -106,7 +107,7 @@ def test_leave_one_out_is_what_leaving_out_gives():
     from butaca.model import cold
 
     best = min(cold.RIDGES, key=by_hand)
-    found = least_left_out(x @ turn, values, y - y.mean(axis=0), np.full(n, 1 / n))
+    found = least_left_out(x @ turn, values, y=y - y.mean(axis=0), lever=np.full(n, 1 / n))
     assert found == best < max(cold.RIDGES)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from butaca.data.dataset import Bags, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError
-from butaca.model.features import Bag, Category, Id, Number, Text, encode_with_unknown, pad_rows, unknown_row
+from butaca.model.encoded import pad_rows
+from butaca.model.features import Bag, Category, Id, Number, Text, encode_with_unknown, unknown_row
 from butaca.model.towers import as_tower, init_tower
 from tests.support.narrow import some
 

@@ -41,7 +41,9 @@ def removed(user, item, mask, had, full):
 
 @functools.partial(jax.jit, static_argnames="mask")
 def compact(q, c, queries, items, log_weight, positives, known, mask):
-    return softmax_loss(q[queries], c[items], log_weight, positives, known, mask=mask)
+    return softmax_loss(
+        q[queries], c[items], log_weight=log_weight, positives=positives, known=known, mask=mask
+    )
 
 
 def unique_rows(user, item, mask, had, full, dtype):
@@ -121,7 +123,7 @@ def test_worked_by_hand():
     # Columns of the pair matrix: 1, 1, 3 after exp, sum 5; loss = 2 log(5/1) + log(5/3).
     q, c = jnp.array([[1.0]]), jnp.array([[0.0], [np.log(3.0)]])
     positives = Positives(jnp.array([0, 0, 0]), jnp.array([0, 0, 1]), jnp.ones(3))
-    loss = softmax_loss(q, c, jnp.log(jnp.array([2.0, 1.0])), positives)
+    loss = softmax_loss(q, c, log_weight=jnp.log(jnp.array([2.0, 1.0])), positives=positives)
     assert float(loss) == pytest.approx(2 * np.log(5) + np.log(5 / 3), rel=1e-6)
 
 
@@ -130,9 +132,9 @@ def test_an_accidental_hit_has_no_probability_left():
     q, c = jnp.array([[1.0]]), jnp.array([[2.0], [-30.0]])
     positives = Positives(jnp.array([0, 0]), jnp.array([0, 0]), jnp.ones(2))
     log_weight = jnp.log(jnp.array([2.0, 1.0]))
-    masked = softmax_loss(q, c, log_weight, positives, mask="accidental") / 2
+    masked = softmax_loss(q, c, log_weight=log_weight, positives=positives, mask="accidental") / 2
     assert 1 - np.exp(-float(masked)) < 1e-6  # each positive has all the probability
-    plain = softmax_loss(q, c, log_weight, positives) / 2
+    plain = softmax_loss(q, c, log_weight=log_weight, positives=positives) / 2
     assert np.exp(-float(plain)) == pytest.approx(0.5)  # without the mask its copy has half
 
 
@@ -143,7 +145,7 @@ def test_a_known_item_is_not_pushed_away():
     known = Known(jnp.array([0, 0]), jnp.array([0, 1]))
 
     def loss(c):
-        return softmax_loss(q, c, jnp.zeros(3), positives, known, mask="known")
+        return softmax_loss(q, c, log_weight=jnp.zeros(3), positives=positives, known=known, mask="known")
 
     grad = np.asarray(jax.grad(loss)(c))
     assert np.abs(grad[1]).max() == 0.0
@@ -156,7 +158,7 @@ def test_all_candidates_masked_leaves_the_positive_alone():
     positives = Positives(jnp.array([0]), jnp.array([0]), jnp.ones(1))
     known = Known(jnp.array([0]), jnp.array([0]))
     loss, grad = jax.value_and_grad(
-        lambda q: softmax_loss(q, c, jnp.zeros(1), positives, known, mask="known")
+        lambda q: softmax_loss(q, c, log_weight=jnp.zeros(1), positives=positives, known=known, mask="known")
     )(q)
     assert float(loss) == pytest.approx(0.0, abs=1e-6)
     assert np.isfinite(np.asarray(grad)).all()
@@ -167,9 +169,9 @@ def test_large_scores_do_not_overflow(mask):
     q, c = jnp.array([[30.0]]), jnp.array([[10.0], [-10.0], [9.0]])  # scores 300, -300, 270
     positives = Positives(jnp.array([0, 0]), jnp.array([0, 1]), jnp.ones(2))
     known = Known(jnp.array([0, 0]), jnp.array([0, 1])) if mask == "known" else None
-    loss, grad = jax.value_and_grad(lambda q: softmax_loss(q, c, jnp.zeros(3), positives, known, mask=mask))(
-        q
-    )
+    loss, grad = jax.value_and_grad(
+        lambda q: softmax_loss(q, c, log_weight=jnp.zeros(3), positives=positives, known=known, mask=mask)
+    )(q)
     # Positive 0 costs nothing; positive 1 at -300 loses to 300, or to 270 where 0 is masked.
     assert float(loss) == pytest.approx(570.0 if mask == "known" else 600.0, rel=1e-6)
     assert np.isfinite(np.asarray(grad)).all()
@@ -179,12 +181,12 @@ def test_padding_changes_nothing():
     rng = np.random.default_rng(0)
     q, c = jnp.asarray(rng.normal(size=(3, 2))), jnp.asarray(rng.normal(size=(4, 2)))
     positives = Positives(jnp.array([0, 1, 1]), jnp.array([2, 0, 3]), jnp.ones(3))
-    want = softmax_loss(q, c, jnp.zeros(4), positives)
+    want = softmax_loss(q, c, log_weight=jnp.zeros(4), positives=positives)
     padded = Positives(
         jnp.array([0, 1, 1, 0, 0]), jnp.array([2, 0, 3, 0, 0]), jnp.array([1.0, 1.0, 1.0, 0.0, 0.0])
     )
     c_more, a_more = jnp.concatenate([c, 100 * c[:2]]), jnp.array([0, 0, 0, 0, -jnp.inf, -jnp.inf])
-    got = softmax_loss(jnp.concatenate([q, q[:1]]), c_more, a_more, padded)
+    got = softmax_loss(jnp.concatenate([q, q[:1]]), c_more, log_weight=a_more, positives=padded)
     assert float(got) == pytest.approx(float(want), rel=1e-6)
 
 
@@ -194,10 +196,14 @@ def test_bias_is_a_term_of_the_candidate():
     q, c = jnp.asarray(rng.normal(size=(2, 2))), jnp.asarray(rng.normal(size=(3, 2)))
     bias = jnp.asarray(rng.normal(size=3))
     positives = Positives(jnp.array([0, 1]), jnp.array([1, 2]), jnp.ones(2))
-    loss, grad = jax.value_and_grad(lambda b: softmax_loss(q, c, jnp.zeros(3), positives, bias=b))(bias)
+    loss, grad = jax.value_and_grad(
+        lambda b: softmax_loss(q, c, log_weight=jnp.zeros(3), positives=positives, bias=b)
+    )(bias)
     wide_q = jnp.concatenate([q, jnp.ones((2, 1))], axis=1)
     want, want_grad = jax.value_and_grad(
-        lambda b: softmax_loss(wide_q, jnp.concatenate([c, b[:, None]], axis=1), jnp.zeros(3), positives)
+        lambda b: softmax_loss(
+            wide_q, jnp.concatenate([c, b[:, None]], axis=1), log_weight=jnp.zeros(3), positives=positives
+        )
     )(bias)
     np.testing.assert_allclose([loss, *grad], [want, *want_grad], rtol=1e-5)
 
@@ -215,7 +221,9 @@ def test_sampled_softmax_estimates_the_full_one():
     @jax.jit
     def loss_of(vectors, weight, at):
         positives = Positives(jnp.array([0]), at[None], jnp.ones(1))
-        return softmax_loss(q, vectors, weight, positives, mask="accidental", add_positive=True)
+        return softmax_loss(
+            q, vectors, log_weight=weight, positives=positives, mask="accidental", add_positive=True
+        )
 
     for _ in range(400):
         drawn, times = np.unique(rng.choice(n, draws, p=p), return_counts=True)
@@ -261,7 +269,14 @@ def test_positives_beside_the_candidates_by_the_definition(mask):
 
         def got(q, c, bias):
             return softmax_loss(
-                q, c, jnp.asarray(a), positives, known, bias=bias, mask=mask, add_positive=mask == "none"
+                q,
+                c,
+                log_weight=jnp.asarray(a),
+                positives=positives,
+                known=known,
+                bias=bias,
+                mask=mask,
+                add_positive=mask == "none",
             )
 
         value, grads = jax.value_and_grad(got, argnums=(0, 1, 2))(q, c, bias)
@@ -281,7 +296,9 @@ def test_l2_penalty_by_hand():
 def test_known_pairs_and_their_mask_go_together():
     positives = Positives(jnp.array([0]), jnp.array([0]), jnp.ones(1))
     with pytest.raises(TypeError, match="go together"):
-        softmax_loss(jnp.ones((1, 1)), jnp.ones((1, 1)), jnp.zeros(1), positives, mask="known")
+        softmax_loss(
+            jnp.ones((1, 1)), jnp.ones((1, 1)), log_weight=jnp.zeros(1), positives=positives, mask="known"
+        )
 
 
 @pytest.mark.parametrize("mask", ["none", "accidental", "known"])
@@ -294,7 +311,9 @@ def test_a_positive_far_above_all_candidates_keeps_the_others_finite(mask, above
     known = Known(jnp.array([0]), jnp.array([9])) if mask == "known" else None
 
     def loss(q, c):
-        return softmax_loss(q, c, weight, positives, known, mask=mask, add_positive=mask == "none")
+        return softmax_loss(
+            q, c, log_weight=weight, positives=positives, known=known, mask=mask, add_positive=mask == "none"
+        )
 
     value, grads = jax.value_and_grad(loss, argnums=(0, 1))(jnp.ones((1, 1)), candidates)
     draws = np.exp([0.1, -0.2, 0.3])
@@ -313,7 +332,7 @@ def test_where_every_candidate_is_masked_nothing_moves():
     known = Known(jnp.array([0, 0]), jnp.array([0, 1]))
 
     def loss(q, c):
-        return softmax_loss(q, c, jnp.zeros(2), positives, known, mask="known")
+        return softmax_loss(q, c, log_weight=jnp.zeros(2), positives=positives, known=known, mask="known")
 
     value, grads = jax.value_and_grad(loss, argnums=(0, 1))(jnp.ones((1, 1)), candidates)
     assert float(value) == 0.0

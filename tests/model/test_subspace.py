@@ -31,7 +31,7 @@ def dense(blocks):
 def test_blocks_are_the_histories_weighted_by_their_lengths(block, monkeypatch):
     monkeypatch.setattr(subspace, "BLOCK", block)
     _, item, start, had = interactions(0)
-    blocks = subspace.histories(item, start, N, power=0.5)
+    blocks = subspace.histories(item, start, n_items=N, power=0.5)
     want = had / np.sqrt(np.maximum(had.sum(axis=1, keepdims=True), 1))
     np.testing.assert_allclose(dense(blocks), want[had.any(axis=1)], rtol=1e-6)
     assert len(blocks) == {1: had.any(axis=1).sum(), 10_000: 1}.get(block, len(blocks))
@@ -50,7 +50,7 @@ def test_leading_eigenvectors_are_those_of_the_whole(block, monkeypatch):
     scale = np.linspace(0.5, 2, N).astype(np.float32)
     first = np.random.default_rng(0).normal(size=(N, 6)).astype(np.float32)
     values, vectors = subspace.leading(
-        subspace.histories(item, start, N, 0.3), scale, first=first, strides=(2, *(1,) * 40)
+        subspace.histories(item, start, n_items=N, power=0.3), scale, first=first, strides=(2, *(1,) * 40)
     )
     w = had / np.maximum(had.sum(axis=1, keepdims=True), 1) ** 0.3 * scale
     want, basis = np.linalg.eigh(w.T @ w)
@@ -62,7 +62,7 @@ def test_leading_eigenvectors_are_those_of_the_whole(block, monkeypatch):
 def test_the_first_passes_skip_blocks(monkeypatch):
     monkeypatch.setattr(subspace, "BLOCK", 1)
     _, item, start, _ = interactions(2)
-    blocks = subspace.histories(item, start, N, 0.0)
+    blocks = subspace.histories(item, start, n_items=N, power=0.0)
     read: list[int] = []
 
     def noted(number):
@@ -87,7 +87,7 @@ def test_the_bits_do_not_depend_on_the_cores(monkeypatch):
     ends = []
     for cores in (1, 2, 64):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
-        blocks = subspace.histories(item, start, N, 0.1)
+        blocks = subspace.histories(item, start, n_items=N, power=0.1)
         ends.append(subspace.leading(blocks, np.ones(N, np.float32), first=first, strides=(1, 1)))
     for values, vectors in ends[1:]:
         assert values.tobytes() == ends[0][0].tobytes()

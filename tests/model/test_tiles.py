@@ -98,7 +98,7 @@ def test_softmax_loss_tiles_where_the_matrix_is_large(monkeypatch, passes):
     )
 
     def both(q, c, b):
-        return softmax_loss(q, c, log_weight, of, bias=b)
+        return softmax_loss(q, c, log_weight=log_weight, positives=of, bias=b)
 
     q, c = jnp.asarray(queries, jnp.float32), jnp.asarray(candidates, jnp.float32)
     want, want_grad = jax.value_and_grad(both, (0, 1, 2))(q, c, bias)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from butaca.rank.about import kept_about, second_about
-from butaca.rank.features import KINDS, RatingFeatures, kind_of
+from butaca.rank.features import RatingFeatures
+from butaca.rank.kinds import KINDS, kind_of
 from butaca.rank.ranker import Ranker
 from butaca.serve.registry import Registry
 from tests.support.two_stages import two_stages
@@ -35,7 +36,7 @@ def test_a_folder_of_before_some_settings_loads_and_tells(model):
     kept = json.loads(json.dumps(numbers))
     del kept["settings"]["used"]
     kept["settings"] |= {"threads": 1, "patience": 25}
-    ranker = Ranker.from_parts(arrays, kept, texts)
+    ranker = Ranker.from_parts(arrays, kept, texts=texts)
     assert (ranker.settings.threads, ranker.settings.patience) == (1, 25)
     assert kept_about(kept) == second_about(ranker) == second_about(model.ranker)
 

@@ -27,7 +27,7 @@ def knn(part):
 
 
 def fitted(data, settings=SMALL):
-    return fit_ranker(data, knn, knn(data), settings)
+    return fit_ranker(data, knn, first=knn(data), settings=settings)
 
 
 @pytest.mark.parametrize("people", [1, 2])
@@ -44,7 +44,7 @@ def test_a_ranker_of_few_people_whose_table_has_groups_without_anybody(people):
 def test_ratings_that_are_all_missing_are_none(target):
     data = rated_board()
     data = replace(data, value=np.full(len(data), np.nan, np.float32))
-    train, test = butaca.random_split(data, 0.2, 1)
+    train, test = butaca.random_split(data, 0.2, seed=1)
     ranker = fitted(train, replace(SMALL, target=target))
     json.dumps(ranker.as_parts()[1], allow_nan=False)
     assert "rating_range" not in ranker.about
@@ -84,7 +84,8 @@ def test_no_candidates_and_nobody():
     for people, n in ((three, 0), (nobody, 4)):
         shape = (len(people), n)
         assert (
-            ranker.rank(people, np.zeros(shape, np.int32), np.zeros(shape, np.float32)).items.shape == shape
+            ranker.rank(people, np.zeros(shape, np.int32), scores=np.zeros(shape, np.float32)).items.shape
+            == shape
         )
-    short = ranker.rank(three, np.full((3, 4), -1, np.int32), np.zeros((3, 4), np.float32))
+    short = ranker.rank(three, np.full((3, 4), -1, np.int32), scores=np.zeros((3, 4), np.float32))
     assert (short.items == -1).all()

@@ -49,8 +49,8 @@ def knn(part):
 
 @pytest.fixture(scope="module")
 def judged():
-    train, test = butaca.random_split(rated(), 0.2, 1)
-    two = TwoStage(knn(train), fit_ranker(train, knn, knn(train), SMALL), Histories.of(train))
+    train, test = butaca.random_split(rated(), 0.2, seed=1)
+    two = TwoStage(knn(train), fit_ranker(train, knn, first=knn(train), settings=SMALL), Histories.of(train))
     return two, train, test, judge_ranking(two, test)
 
 
@@ -60,17 +60,19 @@ def test_graded_ndcg_by_hand():
     Found: 1/log2(2) + 2/log2(4) = 1 + 1 = 2. Ideal: 2/log2(2) + 1/log2(3) + 1/log2(4) = 2 + 0.6309 + 0.5.
     """
     ranks, row, worth = np.array([0, 2, 7]), np.zeros(3, int), np.array([1.0, 2.0, 1.0])
-    found = graded_ndcg(ranks, row, 1, 3, gain=worth)
+    found = graded_ndcg(ranks, row, n=1, k=3, gain=worth)
     np.testing.assert_allclose(found, 2 / (2 + 1 / np.log2(3) + 0.5))
     # The liked one first instead: 2 + 1/2, nearer to the ideal.
-    assert graded_ndcg(ranks, row, 1, 3, gain=np.array([2.0, 1.0, 1.0]))[0] > found[0]
+    assert graded_ndcg(ranks, row, n=1, k=3, gain=np.array([2.0, 1.0, 1.0]))[0] > found[0]
 
 
 def test_with_equal_gains_it_is_ndcg():
     rng = np.random.default_rng(0)
     row, ranks = rng.integers(0, 5, 60), rng.integers(0, 30, 60)
     row[:5] = np.arange(5)
-    np.testing.assert_allclose(graded_ndcg(ranks, row, 5, 10, gain=np.full(60, 1.5)), ndcg(ranks, row, 5, 10))
+    np.testing.assert_allclose(
+        graded_ndcg(ranks, row, n=5, k=10, gain=np.full(60, 1.5)), ndcg(ranks, row, n=5, k=10)
+    )
 
 
 def test_the_comparison_by_hand_counts_a_repeated_pair_once():
@@ -78,7 +80,7 @@ def test_the_comparison_by_hand_counts_a_repeated_pair_once():
     user, item = np.array([0, 0, 1], np.int32), np.array([3, 3, 4], np.int32)
     first = Evaluation(np.array([1, 1, 0]), 20, True, None, user, item)
     both = replace(first, ranks=np.array([0, 0, 0]))
-    c = compare_graded(both, first, np.array([1.5, 1.5, 1.0]))
+    c = compare_graded(both, first, worth=np.array([1.5, 1.5, 1.0]))
     np.testing.assert_allclose([c.theirs, c.ours], [(1 / np.log2(3) + 1) / 2, 1.0])
     np.testing.assert_allclose(c.difference, c.ours - c.theirs)
     assert c.label == "graded NDCG@10"
@@ -88,7 +90,7 @@ def test_the_comparison_by_hand_counts_a_repeated_pair_once():
 def test_liked_is_what_training_calls_so_and_the_test_takes_no_part(judged):
     """Above the item's mean and the person's generosity, of training: by hand for one pair."""
     two, train, test, _ = judged
-    worth = some(worth_of(two.ranker, two.seen, test))
+    worth = some(worth_of(two.ranker, two.seen, test=test))
     assert set(worth.tolist()) == {1.0, 2.0}
     user, item = int(test.user[0]), int(test.item[0])
     rating = two.ranker.facts.rating
@@ -99,12 +101,12 @@ def test_liked_is_what_training_calls_so_and_the_test_takes_no_part(judged):
     # One pair's rating changes that pair alone: no mean over the test decides.
     other = test.value.copy()
     other[0] = 5.0 if worth[0] == 1.0 else 1.0
-    changed = some(worth_of(two.ranker, two.seen, replace(test, value=other)))
+    changed = some(worth_of(two.ranker, two.seen, test=replace(test, value=other)))
     assert np.flatnonzero(changed != worth).tolist() == [0]
-    assert worth_of(two.ranker, two.seen, replace(test, value=None)) is None
+    assert worth_of(two.ranker, two.seen, test=replace(test, value=None)) is None
     unrated = test.value.copy()
     unrated[1] = np.nan
-    assert some(worth_of(two.ranker, two.seen, replace(test, value=unrated)))[1] == 1.0
+    assert some(worth_of(two.ranker, two.seen, test=replace(test, value=unrated)))[1] == 1.0
 
 
 def test_the_verdict_and_its_json_tell_it(judged):
@@ -132,7 +134,7 @@ def test_the_report_shows_it_below_the_plain_one(judged, language):
 def test_a_graded_ranker_is_warned_of_by_its_own_measure(judged, monkeypatch):
     two, _, test, verdict = judged
     bad = replace(verdict.graded, difference=-0.2, low=-0.3, high=-0.1, word="loses")
-    monkeypatch.setattr("butaca.rank.judge.compare_graded", lambda *_: bad)
+    monkeypatch.setattr("butaca.rank.judge.compare_graded", lambda *_, **__: bad)
     ties = tuple(replace(c, low=-1.0, high=1.0, word="ties") for c in verdict.gains)
     monkeypatch.setattr("butaca.rank.judge.compare_many", lambda *_, **__: {"first": ties, "": ties})
     assert "graded NDCG@10" in str(judge_ranking(two, test).notice)
@@ -180,7 +182,7 @@ def test_the_table_of_both_stages_is_whole_on_a_narrow_screen():
     """A row for each measure, in eighty columns."""
     first = knn(rated())
     verdict = judge_ranking(
-        TwoStage(first, fit_ranker(rated(), knn, first, SMALL), Histories.of(rated())), rated()
+        TwoStage(first, fit_ranker(rated(), knn, first=first, settings=SMALL), Histories.of(rated())), rated()
     )
     numbers = (0.1797, 0.1782, 0.0015, -0.0001, 0.0033)
     graded = Comparison("graded_ndcg", 10, *numbers, "ties")

@@ -12,9 +12,9 @@ from butaca.baselines.item_knn import ItemKNN
 from butaca.data.dataset import Entities
 from butaca.rank.fact_check import check_facts, sampled
 from butaca.rank.facts import Neighbours, TrainFacts
-from butaca.rank.features import default_features
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
+from butaca.rank.kinds import default_features
 from butaca.rank.leaks import LeakError, check_when
 from butaca.rank.learn import FactSettings, learn_facts
 from butaca.rank.settings import RankSettings
@@ -47,29 +47,33 @@ MODELS = ("together", "near", "linear")
 
 
 def test_facts_of_what_is_known_pass(fold, honest):
-    check_facts(honest, fold.known, fold.label, KEPT)
-    check_facts(learn_facts(fold.known), fold.known, fold.label)
-    check_facts(replace(honest, neighbours={}, rating=None, spread=None), fold.known, fold.label, KEPT)
+    check_facts(honest, fold.known, label=fold.label, settings=KEPT)
+    check_facts(learn_facts(fold.known), fold.known, label=fold.label)
+    check_facts(
+        replace(honest, neighbours={}, rating=None, spread=None), fold.known, label=fold.label, settings=KEPT
+    )
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_field_learned_with_the_answers_is_refused_by_name(fold, honest, knowing, name):
     with pytest.raises(LeakError, match=f"{name} learned elsewhere"):
-        check_facts(replace(honest, **{name: getattr(knowing, name)}), fold.known, fold.label, KEPT)
+        check_facts(
+            replace(honest, **{name: getattr(knowing, name)}), fold.known, label=fold.label, settings=KEPT
+        )
 
 
 @pytest.mark.parametrize(("field", "column"), MAPPED)
 def test_a_column_learned_with_the_answers_is_refused_by_name(fold, honest, knowing, field, column):
     leaky = {**getattr(honest, field), column: getattr(knowing, field)[column]}
     with pytest.raises(LeakError, match=rf"{field}\['{column}'\] learned elsewhere"):
-        check_facts(replace(honest, **{field: leaky}), fold.known, fold.label, KEPT)
+        check_facts(replace(honest, **{field: leaky}), fold.known, label=fold.label, settings=KEPT)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_neighbours_learned_with_the_answers_are_refused_by_name(fold, honest, knowing, name):
     leaky = {**honest.neighbours, name: knowing.neighbours[name]}
     with pytest.raises(LeakError, match=rf"neighbours\['{name}'\] learned elsewhere"):
-        check_facts(replace(honest, neighbours=leaky), fold.known, fold.label, KEPT)
+        check_facts(replace(honest, neighbours=leaky), fold.known, label=fold.label, settings=KEPT)
 
 
 def test_people_of_the_answers_are_refused():
@@ -78,9 +82,9 @@ def test_people_of_the_answers_are_refused():
     mine = data.user == 0
     known, label = data.take(np.flatnonzero(~mine)), data.take(np.flatnonzero(mine))
     facts = learn_facts(known, settings=KEPT)
-    check_facts(facts, known, label, KEPT)
+    check_facts(facts, known, label=label, settings=KEPT)
     with pytest.raises(LeakError, match="people learned elsewhere: 40 where 39 is known"):
-        check_facts(replace(facts, people=40), known, label, KEPT)
+        check_facts(replace(facts, people=40), known, label=label, settings=KEPT)
 
 
 def test_labels_chosen_by_the_answers_are_refused():
@@ -91,18 +95,25 @@ def test_labels_chosen_by_the_answers_are_refused():
     data = replace(board, items=items, user=user, item=item, value=None, timestamp=None)
     known, label, few = data.take(np.arange(6)), data.take(np.arange(6, 8)), FactSettings(labels=2)
     facts = learn_facts(known, settings=few)
-    check_facts(facts, known, label, few)
+    check_facts(facts, known, label=label, settings=few)
     with pytest.raises(LeakError, match=r"labels\['kind'\] learned elsewhere"):
-        check_facts(replace(facts, labels=learn_facts(data, settings=few).labels), known, label, few)
+        check_facts(
+            replace(facts, labels=learn_facts(data, settings=few).labels), known, label=label, settings=few
+        )
 
 
 def test_a_model_that_known_data_do_not_allow_is_refused(fold, honest):
     timeless = replace(fold.known, timestamp=None)
     near = learn_facts(timeless, settings=KEPT)
     with pytest.raises(LeakError, match="'near'"):
-        check_facts(replace(near, neighbours={"near": honest.neighbours["near"]}), timeless, fold.label, KEPT)
+        check_facts(
+            replace(near, neighbours={"near": honest.neighbours["near"]}),
+            timeless,
+            label=fold.label,
+            settings=KEPT,
+        )
     with pytest.raises(LeakError, match="times learned elsewhere"):
-        check_facts(honest, timeless, fold.label, KEPT)
+        check_facts(honest, timeless, label=fold.label, settings=KEPT)
 
 
 def test_strong_neighbours_that_are_missing_are_noticed(fold, honest):
@@ -113,7 +124,9 @@ def test_strong_neighbours_that_are_missing_are_noticed(fold, honest):
         np.take_along_axis(whole.items, weakest, 1), np.take_along_axis(whole.weights, weakest, 1)
     )
     with pytest.raises(LeakError, match="'together'"):
-        check_facts(replace(honest, neighbours={"together": cut}), fold.known, fold.label, KEPT)
+        check_facts(
+            replace(honest, neighbours={"together": cut}), fold.known, label=fold.label, settings=KEPT
+        )
 
 
 def test_every_field_is_looked_at():
@@ -134,21 +147,22 @@ def test_other_settings_are_told_apart_from_leaks(fold):
     """Facts of other settings are right by those settings, which training passes on."""
     other = replace(KEPT, span=2.0, prior=2.0)
     facts = learn_facts(fold.known, settings=other)
-    check_facts(facts, fold.known, fold.label, other)
+    check_facts(facts, fold.known, label=fold.label, settings=other)
     with pytest.raises(LeakError, match="rating learned elsewhere"):
-        check_facts(facts, fold.known, fold.label, KEPT)
+        check_facts(facts, fold.known, label=fold.label, settings=KEPT)
     first = ItemKNN().fit(fold.known)
-    assert len(examples_of(fold, first, facts, default_features(facts), 10, settings=other))
+    assert len(examples_of(fold, first, facts=facts, features=default_features(facts), n=10, settings=other))
     small = RankSettings(rounds=2, least=5, n_folds=2, held_out=0.0, candidates=10, facts=other)
     board = rated_board()
-    assert fit_ranker(board, ItemKNN().fit, ItemKNN().fit(board), small).settings.facts == other
+    ranker = fit_ranker(board, ItemKNN().fit, first=ItemKNN().fit(board), settings=small)
+    assert ranker.settings.facts == other
 
 
 @pytest.mark.parametrize("off", [-1.0, 1.0])
 def test_a_fold_in_time_asks_between_what_is_known_and_what_is_to_be_found(off):
     fold = folds_of(rated_board(), "time", n=3, label=0.2)[-1]
-    check_when(fold.known, fold.label, fold.when)
-    check_when(fold.known, fold.label, None)
+    check_when(fold.known, fold.label, when=fold.when)
+    check_when(fold.known, fold.label, when=None)
     known, label = some(fold.known.timestamp), some(fold.label.timestamp)
     moment = float(known.max()) if off < 0 else float(label.min()) + 1
     facts = learn_facts(fold.known)
@@ -156,18 +170,18 @@ def test_a_fold_in_time_asks_between_what_is_known_and_what_is_to_be_found(off):
         examples_of(
             Fold(fold.known, fold.label, moment),
             ItemKNN().fit(fold.known),
-            facts,
-            default_features(facts),
-            10,
+            facts=facts,
+            features=default_features(facts),
+            n=10,
         )
     with pytest.raises(LeakError, match="a time for every interaction"):
-        check_when(replace(fold.known, timestamp=None), fold.label, fold.when)
+        check_when(replace(fold.known, timestamp=None), fold.label, when=fold.when)
 
 
 def test_a_mean_rating_of_nothing_is_that_of_nothing(fold):
     unrated = replace(fold.known, value=None)
     facts = learn_facts(unrated)
     assert math.isnan(facts.mean_rating)
-    check_facts(facts, unrated, fold.label)
+    check_facts(facts, unrated, label=fold.label)
     with pytest.raises(LeakError, match="mean_rating learned elsewhere"):
-        check_facts(replace(facts, mean_rating=3.0), unrated, fold.label)
+        check_facts(replace(facts, mean_rating=3.0), unrated, label=fold.label)

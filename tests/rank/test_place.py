@@ -41,6 +41,6 @@ def test_places_by_hand():
     popularity = np.array([5, 9, 5, 7, 9], np.float32)
     allowed = np.array([True, True, True, False, True])
     items = [Item(name, name, 0.0) for name in "cab"]
-    found = placed(items, np.array([2, 0, 1]), popularity, np.array([4]), allowed)
+    found = placed(items, np.array([2, 0, 1]), popularity=popularity, excluded=np.array([4]), allowed=allowed)
     assert [item.place for item in found] == [3, 2, 1]
     assert allowed.tolist() == [True, True, True, False, True]

@@ -22,10 +22,11 @@ from butaca.errors import SettingError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.verdict import Comparison
 from butaca.rank.facts import Neighbours, TrainFacts
-from butaca.rank.features import Neighbourhood, default_features, names_of
+from butaca.rank.features import Neighbourhood
 from butaca.rank.fit import fit_ranker
 from butaca.rank.folds import Fold, examples_of, folds_of
 from butaca.rank.judge import judge_ranking, ranking_hurts
+from butaca.rank.kinds import default_features, names_of
 from butaca.rank.leaks import LeakError
 from butaca.rank.learn import learn_facts
 from butaca.rank.matrix import candidates_of, matrix
@@ -53,13 +54,13 @@ def knn(train):
 
 @pytest.fixture(scope="module")
 def ranker():
-    return fit_ranker(rated(), knn, knn(rated()), SMALL)
+    return fit_ranker(rated(), knn, first=knn(rated()), settings=SMALL)
 
 
 def scene(data, first, users, n=10, **more):
     seen = Histories.of(data)
     people = People.of(users, seen, **more)
-    return people, *candidates_of(first.score(users), [seen[int(u)] for u in users], n)
+    return people, *candidates_of(first.score(users), [seen[int(u)] for u in users], n=n)
 
 
 def test_training_and_serving_see_the_same_rows():
@@ -67,11 +68,11 @@ def test_training_and_serving_see_the_same_rows():
     fold = folds_of(rated(), n=3)[0]
     first, facts = knn(fold.known), learn_facts(fold.known)
     features = default_features(facts)
-    trained = examples_of(fold, first, facts, features, 10)
+    trained = examples_of(fold, first, facts=facts, features=features, n=10)
     at = 0
     for user, size in zip(np.unique(fold.label.user), trained.group, strict=True):
         people, items, scores = scene(fold.known, first, np.array([user], np.int32))
-        rows = matrix(features, facts, people, items, scores)
+        rows = matrix(features, facts, people=people, candidates=items, scores=scores)
         np.testing.assert_array_equal(rows, trained.features[at : at + size])
         at += size
     assert at == len(trained) > 100
@@ -82,9 +83,9 @@ def test_only_examples_that_are_learned_from_are_computed_and_they_are_the_same(
     fold = folds_of(rated(), n=3)[0]
     first, facts = knn(fold.known), learn_facts(fold.known)
     features = default_features(facts)
-    every = examples_of(fold, first, facts, features, 10)
+    every = examples_of(fold, first, facts=facts, features=features, n=10)
     whole = np.array([3, 11], np.int32)
-    some = examples_of(fold, first, facts, features, 10, best=4, whole=whole)
+    some = examples_of(fold, first, facts=facts, features=features, n=10, best=4, whole=whole)
     place = np.concatenate([np.arange(size) for size in every.group])
     kept = (place < 4) | every.watched | np.isin(every.user, whole)
     assert (every.watched & (place >= 4)).sum() > 0
@@ -104,7 +105,9 @@ def test_of_random_folds_as_many_are_made_as_are_used():
 
 def test_trees_are_the_same_with_any_number_of_threads_and_the_environment_is_left_alone():
     """Their texts to the byte, and so a folder's checksums: threads=0 takes as many as a machine has."""
-    made = [fit_ranker(rated(), knn, knn(rated()), replace(SMALL, threads=n)) for n in (1, 2, 3)]
+    made = [
+        fit_ranker(rated(), knn, first=knn(rated()), settings=replace(SMALL, threads=n)) for n in (1, 2, 3)
+    ]
     assert made[0].trees == made[1].trees == made[2].trees
     assert made[0].ratings == made[1].ratings == made[2].ratings != ""
     assert "GOMP_SPINCOUNT" not in os.environ
@@ -112,8 +115,8 @@ def test_trees_are_the_same_with_any_number_of_threads_and_the_environment_is_le
 
 def test_early_stopping_keeps_fewer_trees_where_asked_for():
     patient = replace(SMALL, rounds=60, patience=1)
-    assert fit_ranker(rated(), knn, knn(rated()), SMALL).about["rounds"] == 8
-    assert fit_ranker(rated(), knn, knn(rated()), patient).about["rounds"] < 60
+    assert fit_ranker(rated(), knn, first=knn(rated()), settings=SMALL).about["rounds"] == 8
+    assert fit_ranker(rated(), knn, first=knn(rated()), settings=patient).about["rounds"] < 60
 
 
 def test_neighbours_by_hand():
@@ -147,7 +150,13 @@ def test_values_by_hand():
     assert facts.users_of.tolist() == [3, 2, 1]
     people = People.of(np.array([2], np.int32), Histories.of(data), when=2 * 86400.0)
     features = default_features(facts)
-    rows = matrix(features, facts, people, np.array([[1, 2]], np.int32), np.array([[1.0, 0.0]], np.float32))
+    rows = matrix(
+        features,
+        facts,
+        people=people,
+        candidates=np.array([[1, 2]], np.int32),
+        scores=np.array([[1.0, 0.0]], np.float32),
+    )
     found = dict(zip(names_of(features, facts), rows.T.tolist(), strict=True))
     assert found["retrieval_score"] == [1, -1]  # mean .5, deviation .5
     np.testing.assert_allclose(found["retrieval_rank"], np.log([1, 2]), atol=1e-6)
@@ -160,7 +169,14 @@ def test_values_by_hand():
 
 def planted(fold, histories=None, facts=None, first=None):
     facts = facts or learn_facts(fold.known)
-    return examples_of(fold, first or knn(fold.known), facts, default_features(facts), 10, histories)
+    return examples_of(
+        fold,
+        first or knn(fold.known),
+        facts=facts,
+        features=default_features(facts),
+        n=10,
+        histories=histories,
+    )
 
 
 def test_a_leak_of_every_kind_is_caught():
@@ -186,7 +202,7 @@ def test_a_first_stage_that_reads_more_than_it_is_given_is_refused():
         seen = Histories.of(rated())
 
     with pytest.raises(LeakError):
-        fit_ranker(rated(), lambda _: Knowing().fit(rated()), knn(rated()), SMALL)
+        fit_ranker(rated(), lambda _: Knowing().fit(rated()), first=knn(rated()), settings=SMALL)
 
 
 def test_folds_hide_each_pair_once_and_time_folds_know_only_before():
@@ -210,28 +226,31 @@ def test_any_number_of_folds_is_disjoint(n, seed):
 
 
 def test_equal_data_and_seed_give_equal_trees(ranker):
-    again = fit_ranker(rated(), knn, knn(rated()), SMALL)
+    again = fit_ranker(rated(), knn, first=knn(rated()), settings=SMALL)
     assert (again.trees, again.ratings) == (ranker.trees, ranker.ratings)
 
 
 def test_saved_parts_give_the_same_ranker(ranker):
     arrays, numbers, texts = ranker.as_parts()
-    again = Ranker.from_parts(arrays, json.loads(json.dumps(numbers, allow_nan=False)), texts)
+    again = Ranker.from_parts(arrays, json.loads(json.dumps(numbers, allow_nan=False)), texts=texts)
     people, items, scores = scene(rated(), knn(rated()), np.arange(-1, 41, dtype=np.int32))
-    for a, b in zip(ranker.rank(people, items, scores), again.rank(people, items, scores), strict=True):
+    for a, b in zip(
+        ranker.rank(people, items, scores=scores), again.rank(people, items, scores=scores), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
     assert again.settings == ranker.settings
     assert again.importance() == ranker.importance()
     np.testing.assert_array_equal(
-        ranker.predict_ratings(people, items, scores), again.predict_ratings(people, items, scores)
+        ranker.predict_ratings(people, items, scores=scores),
+        again.predict_ratings(people, items, scores=scores),
     )
     assert isinstance(again.facts, TrainFacts)
 
 
 def test_contributions_add_up_to_the_trees(ranker):
     people, items, scores = scene(rated(), knn(rated()), np.array([3], np.int32))
-    rows = ranker.matrix(people, items, scores)
-    moved = ranker.contributions(people, items, scores, top=99)
+    rows = ranker.matrix(people, items, scores=scores)
+    moved = ranker.contributions(people, items, scores=scores, top=99)
     share = rows[:, ranker.names.index("retrieval_share")]
     added = ranker.scores(rows) - share
     constant = added - [sum(m.points for m in mine) for mine in moved]
@@ -240,7 +259,7 @@ def test_contributions_add_up_to_the_trees(ranker):
 
 def test_predicted_ratings_lie_within_those_seen(ranker):
     people, items, scores = scene(rated(), knn(rated()), np.arange(40, dtype=np.int32))
-    predicted = ranker.predict_ratings(people, items, scores)
+    predicted = ranker.predict_ratings(people, items, scores=scores)
     assert ((predicted >= 1) & (predicted <= 5)).all()
     assert ranker.about["rmse"] > 0
 
@@ -256,20 +275,21 @@ def test_data_may_lack_anything(lacks):
         data = replace(
             data, users=Entities("user_id", data.users.ids), items=Entities("item_id", data.items.ids)
         )
-    made = fit_ranker(data, knn, knn(data), SMALL)
+    made = fit_ranker(data, knn, first=knn(data), settings=SMALL)
     two = TwoStage(knn(data), made, Histories.of(data))
     assert np.isfinite(two.score(np.arange(-1, 40, dtype=np.int32))).all()
     if data.value is None:
+        people, items, scores = scene(data, knn(data), np.array([0], np.int32))
         with pytest.raises(SettingError, match="from ratings"):
-            made.predict_ratings(*scene(data, knn(data), np.array([0], np.int32)))
+            made.predict_ratings(people, items, scores=scores)
 
 
 def test_someone_without_history_and_someone_with_one_film(ranker):
     one = Histories.from_pairs(np.array([1]), np.array([4]), n_users=2)
     users, unknown = np.array([0, 1], np.int32), np.array([-1, 99], np.int32)
-    people = People.of(users, one, unknown, when=1e6)
+    people = People.of(users, one, known_as=unknown, when=1e6)
     items = np.array([[1, 2, 3], [2, 6, -1]], np.int32)
-    ranked = ranker.rank(people, items, np.array([[3, 2, 1], [2, 1, -np.inf]], np.float32))
+    ranked = ranker.rank(people, items, scores=np.array([[3, 2, 1], [2, 1, -np.inf]], np.float32))
     assert sorted(ranked.items[0]) == [1, 2, 3]
     assert ranked.items[1, 2] == -1
     assert np.isfinite(ranked.scores[ranked.items >= 0]).all()
@@ -278,7 +298,7 @@ def test_someone_without_history_and_someone_with_one_film(ranker):
 def test_a_short_row_of_scores_is_refused(ranker):
     people = People.of(np.array([0], np.int32), Histories.of(rated()))
     with pytest.raises(SettingError, match="row of candidates"):
-        ranker.rank(people, np.array([[1, 2]], np.int32), np.array([[1]], np.float32))
+        ranker.rank(people, np.array([[1, 2]], np.int32), scores=np.array([[1]], np.float32))
 
 
 def test_two_stages_reorder_the_candidates_alone(ranker):
@@ -300,15 +320,17 @@ def test_two_stages_reorder_the_candidates_alone(ranker):
 
 
 def test_the_graded_target_and_folds_in_time():
-    made = fit_ranker(rated(), knn, knn(rated()), replace(SMALL, target="graded", folds="time", label=0.2))
+    made = fit_ranker(
+        rated(), knn, first=knn(rated()), settings=replace(SMALL, target="graded", folds="time", label=0.2)
+    )
     assert made.people(np.array([0], np.int32), Histories.of(rated())).when[0] == rated().timestamp.max()
     assert made.people(np.array([0], np.int32), Histories.of(rated()), now=9e9).when[0] == 9e9
 
 
 def test_the_verdict_tells_ceiling_gains_and_slices(ranker):
-    train, test = butaca.random_split(rated(), 0.2, 1)
+    train, test = butaca.random_split(rated(), 0.2, seed=1)
     first = knn(train)
-    two = TwoStage(first, fit_ranker(train, knn, first, SMALL), Histories.of(train))
+    two = TwoStage(first, fit_ranker(train, knn, first=first, settings=SMALL), Histories.of(train))
     verdict = judge_ranking(two, test)
     assert verdict.ceiling[100] >= verdict.first.top_k(10)
     assert verdict.gains[0].theirs == evaluate_scorer(first, test, seen=Histories.of(train)).top_k(10)

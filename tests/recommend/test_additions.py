@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from butaca import Bags, Entities, Recommender, Vocabulary, recipe
-from butaca.data.dataset import Column
+from butaca.data.bags import Column
 from butaca.data.tables import read_entities
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.recommend.additions import with_items

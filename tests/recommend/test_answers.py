@@ -13,7 +13,8 @@ from butaca import Category, History, Id, Recommender, TwoTower
 from butaca.catalogue.filters import Filters
 from butaca.catalogue.items import Catalogue
 from butaca.catalogue.titles import Titles
-from butaca.data.dataset import Bags, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError, UnknownEntityError
@@ -329,8 +330,8 @@ def test_less_of_an_item_moves_away_from_it_and_leaves_it_out(rec):
     was = {i.id: i.score for i in before.items}
     trained_part = sum(was[i.id] - i.score for i in after.items)
     assert trained_part > 0
-    person, _, _ = rec._person("u1", None, (), ["m007"], False)
-    shares = some(shares_in(rec, person, np.array([int(i[1:]) for i in ids(after)])))
+    person, _, _ = rec._person("u1", less=["m007"])
+    shares = some(shares_in(rec, person, codes=np.array([int(i[1:]) for i in ids(after)])))
     np.testing.assert_allclose(shares.total(), [i.score for i in after.items], rtol=2e-4, atol=2e-4)
 
 
@@ -360,7 +361,7 @@ def test_what_is_stored_of_an_item_is_kept_where_it_is_given_again():
         value=np.array([4.0, 1.0], np.float32),
         time=np.array([20, 10]),
     )
-    row = extended(seen, 0, {5: Given(5, 1.0), 9: Given(9, 3.0, 15), 7: Given(7)})
+    row = extended(seen, 0, added={5: Given(5, 1.0), 9: Given(9, 3.0, 15), 7: Given(7)})
     assert row.items.tolist() == [2, 5, 7, 9]
     np.testing.assert_array_equal(row.value, [1.0, 4.0, np.nan, 3.0])
     assert some(row.time).tolist() == [10, 20, 20, 15]  # without a time, as late as the latest
@@ -383,8 +384,8 @@ def test_variety_is_maximal_marginal_relevance_by_hand():
     vectors = np.array([[1, 0], [1, 0], [0, 1], [-1, 0]], dtype=np.float32)
     scores = np.array([3, 2.9, 1, 0], dtype=np.float32)
     codes = np.arange(4)
-    assert varied(codes, scores, vectors, 2, 0.5).tolist() == [0, 2]
-    assert varied(codes, scores, vectors, 4, 0.0).tolist() == [0, 1, 2, 3]
+    assert varied(codes, scores, vectors=vectors, k=2, variety=0.5).tolist() == [0, 2]
+    assert varied(codes, scores, vectors=vectors, k=4, variety=0.0).tolist() == [0, 1, 2, 3]
 
 
 def test_variety_and_freshness_change_the_list_as_they_say(rec):

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import butaca
-from butaca.catalogue.titles import find_title
+from butaca.catalogue.titles import Titles
 from butaca.cli.model import folder_facts
 from butaca.data.histories import Histories
 from butaca.errors import BundleError, SettingError, UnknownEntityError
@@ -119,7 +119,7 @@ TITLES = ["Toy Story (1995)", "Usual Suspects, The (1995)", "Amélie (2001)", "H
     ],
 )
 def test_titles_as_people_type_them(asked, position):
-    assert find_title(TITLES, asked) == position
+    assert Titles(TITLES, np.zeros(len(TITLES), np.float32)).find(asked) == position
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_titles_as_people_type_them(asked, position):
 )
 def test_titles_that_name_none_or_several(asked, hint):
     with pytest.raises(UnknownEntityError, match=hint):
-        find_title(TITLES, asked)
+        Titles(TITLES, np.zeros(len(TITLES), np.float32)).find(asked)
 
 
 # Histories: answered at once, from the query tower.

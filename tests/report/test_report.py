@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from butaca.catalogue.genres import find_genres
-from butaca.data.dataset import Bags, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import BundleError, SettingError
@@ -355,7 +356,7 @@ def test_degenerate_vectors_have_a_map(vectors):
 
 
 def test_neighbours_leave_the_item_itself_out():
-    near, cosine = neighbours(np.array([[1, 0], [2, 0], [0, 1]], dtype=np.float32), np.array([0, 2]), 5)
+    near, cosine = neighbours(np.array([[1, 0], [2, 0], [0, 1]], dtype=np.float32), np.array([0, 2]), k=5)
     assert near.tolist() == [[1, 2], [0, 1]]
     assert cosine.tolist() == [[1, 0], [0, 0]]
 

@@ -31,7 +31,7 @@ def model(tmp_path_factory):
 
 @pytest.mark.parametrize("exclude_seen", [True, False])
 def test_lists_are_those_of_recommend(model, tmp_path, exclude_seen):
-    write_lists(model, tmp_path / "l", ListSettings(5, exclude_seen, part=13), runner=Here())
+    write_lists(model, tmp_path / "l", settings=ListSettings(5, exclude_seen, part=13), runner=Here())
     assert len(contents(tmp_path / "l")) == 4 + 1  # 13 + 13 + 13 + 11 users, and the manifest
     found, recommender = rows_of(tmp_path / "l"), Recommender.load(model)
     assert list(found) == recommender.users.ids.values.tolist()
@@ -48,7 +48,7 @@ def test_lists_are_those_of_recommend(model, tmp_path, exclude_seen):
 
 def test_a_user_known_by_features_alone_gets_what_these_say(tmp_path):
     recommender = made(checkerboard(20, 16), n_unknown=2, user_features=("parity",))
-    write_lists(recommender.save(tmp_path / "m"), tmp_path / "l", ListSettings(3))
+    write_lists(recommender.save(tmp_path / "m"), tmp_path / "l", settings=ListSettings(3))
     answer = recommender.recommend("u19", 3)
     assert answer.source == "features"
     assert [item for item, _ in rows_of(tmp_path / "l")["u19"]] == [item.id for item in answer.items]
@@ -56,7 +56,7 @@ def test_a_user_known_by_features_alone_gets_what_these_say(tmp_path):
 
 def test_k_beyond_what_is_left_gives_what_is_left(model, tmp_path):
     """Of 16 items a user of the checkerboard has had 7: its parity's 8 but one."""
-    done = write_lists(model, tmp_path / "l", ListSettings(100))
+    done = write_lists(model, tmp_path / "l", settings=ListSettings(100))
     lengths = {user: len(listed) for user, listed in rows_of(tmp_path / "l").items()}
     assert lengths == {f"u{u:02d}": 9 if u < 47 else 16 for u in range(50)}
     assert (done["n_rows"], done["n_users"]) == (47 * 9 + 3 * 16, 50)
@@ -67,11 +67,13 @@ def test_two_stages_as_recommend_unless_the_first_is_asked_for(tmp_path):
     n = np.arange(len(data))
     data = replace(data, value=(n * 7 % 5 + 1).astype(np.float32), timestamp=n * 3600)
     settings = RankSettings(rounds=8, least=5, n_folds=3, held_out=0.3, candidates=10)
-    ranker = fit_ranker(data, lambda train: ItemKNN().fit(train), ItemKNN().fit(data), settings)
+    ranker = fit_ranker(
+        data, lambda train: ItemKNN().fit(train), first=ItemKNN().fit(data), settings=settings
+    )
     recommender = made(data, ranker=ranker)
     folder = recommender.save(tmp_path / "m")
-    assert write_lists(folder, tmp_path / "two", ListSettings(6, part=16))["stages"] == 2
-    assert write_lists(folder, tmp_path / "one", ListSettings(6, rank=False))["stages"] == 1
+    assert write_lists(folder, tmp_path / "two", settings=ListSettings(6, part=16))["stages"] == 2
+    assert write_lists(folder, tmp_path / "one", settings=ListSettings(6, rank=False))["stages"] == 1
     two, one = rows_of(tmp_path / "two"), rows_of(tmp_path / "one")
     assert two != one
     for user in recommender.users.ids.values.tolist():
@@ -86,10 +88,12 @@ def test_two_stages_as_recommend_unless_the_first_is_asked_for(tmp_path):
 def test_same_bytes_whoever_writes(model, tmp_path):
     asked = ListSettings(7, part=11)
     steps = []
-    write_lists(model, tmp_path / "here", asked, runner=Here(), progress=lambda *step: steps.append(step))
+    write_lists(
+        model, tmp_path / "here", settings=asked, runner=Here(), progress=lambda *step: steps.append(step)
+    )
     assert steps == [("lists", n, 5) for n in range(1, 6)]
     with local_runner(2) as pool:
-        write_lists(model, tmp_path / "pool", asked, runner=pool)
+        write_lists(model, tmp_path / "pool", settings=asked, runner=pool)
     assert contents(tmp_path / "here") == contents(tmp_path / "pool")
 
 
@@ -103,8 +107,8 @@ class Twice(Here):
 
 
 def test_a_task_that_runs_again_changes_nothing(model, tmp_path):
-    write_lists(model, tmp_path / "once", ListSettings(4, part=20), runner=Here())
-    write_lists(model, tmp_path / "twice", ListSettings(4, part=20), runner=Twice())
+    write_lists(model, tmp_path / "once", settings=ListSettings(4, part=20), runner=Here())
+    write_lists(model, tmp_path / "twice", settings=ListSettings(4, part=20), runner=Twice())
     assert contents(tmp_path / "once") == contents(tmp_path / "twice")
 
 
@@ -115,7 +119,7 @@ def test_a_lost_task_is_no_list(model, tmp_path):
             return iter([*results[:-1], replace(results[-1], users=0)])
 
     with pytest.raises(ClusterError, match=r"Every user has a list\. Received: 40 of 50"):
-        write_lists(model, tmp_path / "l", ListSettings(4, part=20), runner=Forgetful())
+        write_lists(model, tmp_path / "l", settings=ListSettings(4, part=20), runner=Forgetful())
     assert not (tmp_path / "l").exists()
 
 

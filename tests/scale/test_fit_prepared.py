@@ -17,7 +17,7 @@ from butaca.recommend.recommender import Recommender
 from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
-from butaca.train.batches import Room
+from butaca.train.room import Room
 from butaca.two_tower import TwoTower
 from butaca.workflows import fitting, judging, loading
 from tests.support.narrow import some
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
     rows = [f"u{u:02d},{i},{1 + (u + i) % 5},{1_600_000_000 + 60 * n}" for n, (u, i) in enumerate(pairs)]
     table = place / "ratings.csv"
     table.write_text("user_id,movie_id,rating,timestamp\n" + "\n".join(rows) + "\n")
-    prepare(table, place / "p", Preparing(workers=1, test_share=0.25))
+    prepare(table, place / "p", settings=Preparing(workers=1, test_share=0.25))
     return place / "p"
 
 

@@ -41,14 +41,14 @@ def big(ml, tmp_path_factory):
     folder = tmp_path_factory.mktemp("grown") / "big"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("butaca.data.fractal.PART_ROWS", 80_000)
-        grow(ml, folder, Growth(2, 4))
+        grow(ml, folder, growth=Growth(2, 4))
     return folder
 
 
 @pytest.fixture(scope="module")
 def prepared(big, tmp_path_factory):
     out = tmp_path_factory.mktemp("prepared") / "p"
-    return prepare(big, out, replace(ALONE, split="temporal"))
+    return prepare(big, out, settings=replace(ALONE, split="temporal"))
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +92,9 @@ def replace_order(data):
 @pytest.mark.parametrize("split", ["temporal", "random"])
 def test_same_bytes_whatever_the_partitions_and_the_workers(big, tmp_path, split):
     asked = replace(ALONE, split=split, partitions=1)
-    prepare(big, tmp_path / "one", asked)
-    prepare(big, tmp_path / "seven", replace(asked, partitions=7))
-    prepare(big, tmp_path / "two", replace(asked, partitions=5, workers=2))
+    prepare(big, tmp_path / "one", settings=asked)
+    prepare(big, tmp_path / "seven", settings=replace(asked, partitions=7))
+    prepare(big, tmp_path / "two", settings=replace(asked, partitions=5, workers=2))
     one = contents(tmp_path / "one")
     assert len(one) == 11
     assert one == contents(tmp_path / "seven") == contents(tmp_path / "two")
@@ -102,12 +102,12 @@ def test_same_bytes_whatever_the_partitions_and_the_workers(big, tmp_path, split
 
 def test_stripes_are_whole_whoever_writes_which(big, tmp_path, monkeypatch):
     """Of 2 and of many, cut within users, the bytes of one."""
-    prepare(big, tmp_path / "one", replace(ALONE, partitions=3))
+    prepare(big, tmp_path / "one", settings=replace(ALONE, partitions=3))
     monkeypatch.setattr("butaca.scale.placing.UNIT", 4096)
     most = []
     progress = lambda stage, done, total: most.append(total) if stage == "placing" else None  # noqa: E731
     for partitions in (2, 9):
-        prepare(big, tmp_path / "many", replace(ALONE, partitions=partitions), progress=progress)
+        prepare(big, tmp_path / "many", settings=replace(ALONE, partitions=partitions), progress=progress)
         assert most[-1] == {2: 4, 9: 17}[partitions]  # of both sides; the test side has 16 units, 2 a stripe
         assert contents(tmp_path / "many") == contents(tmp_path / "one")
 
@@ -134,7 +134,12 @@ def test_a_row_that_is_lost_is_noticed(tmp_path):
             return map(function, tasks)
 
     with pytest.raises(TableError, match=r"Every row that was read .* Received: 34 rows read"):
-        prepare(small(tmp_path / "t.csv"), tmp_path / "p", replace(ALONE, partitions=2), runner=Forgetful())
+        prepare(
+            small(tmp_path / "t.csv"),
+            tmp_path / "p",
+            settings=replace(ALONE, partitions=2),
+            runner=Forgetful(),
+        )
 
 
 class Twice(Here):
@@ -148,8 +153,8 @@ class Twice(Here):
 
 def test_a_task_that_runs_again_changes_nothing(big, tmp_path):
     asked = replace(ALONE, split="temporal", partitions=3)
-    prepare(big, tmp_path / "once", asked)
-    prepare(big, tmp_path / "twice", asked, runner=Twice())
+    prepare(big, tmp_path / "once", settings=asked)
+    prepare(big, tmp_path / "twice", settings=asked, runner=Twice())
     assert contents(tmp_path / "once") == contents(tmp_path / "twice")
 
 
@@ -161,7 +166,7 @@ def test_another_runner_will_do(tmp_path):
             return reversed([function(task) for task in reversed(tasks)])
 
     source = small(tmp_path / "t.csv")
-    prepare(source, tmp_path / "a", ALONE)
+    prepare(source, tmp_path / "a", settings=ALONE)
     prepare(source, tmp_path / "b", runner=Backwards())
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
@@ -169,7 +174,7 @@ def test_another_runner_will_do(tmp_path):
 def test_random_split_is_of_the_asked_share_and_of_the_seed(big, tmp_path):
     sides = {}
     for seed in (1, 2):
-        found = prepare(big, tmp_path / f"s{seed}", replace(ALONE, test_share=0.3, seed=seed))
+        found = prepare(big, tmp_path / f"s{seed}", settings=replace(ALONE, test_share=0.3, seed=seed))
         n = len(found.train) + len(found.test)
         assert len(found.test) / n == pytest.approx(0.3, abs=0.004)  # 4 standard deviations
         sides[seed] = set(zip(*pairs(found.test), strict=True))
@@ -183,8 +188,8 @@ def pairs(side):
 def test_rule_draws_each_pair_alone():
     rule = Rule("random", 0.5, 7)
     user, item = np.arange(1000, dtype=np.int32), np.arange(1000, dtype=np.int32)[::-1]
-    whole = rule.tests(user, item, None)
-    assert [bool(rule.tests(user[i : i + 1], item[i : i + 1], None)[0]) for i in range(50)] == whole[
+    whole = rule.tests(user, item, time=None)
+    assert [bool(rule.tests(user[i : i + 1], item[i : i + 1], time=None)[0]) for i in range(50)] == whole[
         :50
     ].tolist()
     assert 430 < whole.sum() < 570  # binomial: 500, standard deviation 16
@@ -199,8 +204,8 @@ def test_little_memory_spills_rather_than_fails(tmp_path, monkeypatch):
         "COPY (FROM range(1500000) r(x) SELECT hash(x) % 20000 AS user, hash(x * 7 + 1) % 3000 AS item, "
         f"(hash(x + 9) % 1000) / 7.0 AS rating, hash(x * 3) % 1000000000 AS timestamp) TO '{path}'"
     )
-    found = prepare(path, tmp_path / "p", replace(ALONE, memory="200MB"))
-    again = prepare(path, tmp_path / "q", replace(ALONE, memory="3GB"))
+    found = prepare(path, tmp_path / "p", settings=replace(ALONE, memory="200MB"))
+    again = prepare(path, tmp_path / "q", settings=replace(ALONE, memory="3GB"))
     assert contents(tmp_path / "p") == contents(tmp_path / "q")
     assert len(found.train) == len(again.train)
     assert len(found.train) + len(found.test) + found.manifest["repeats"] == 1_500_000
@@ -209,7 +214,7 @@ def test_little_memory_spills_rather_than_fails(tmp_path, monkeypatch):
 def test_killed_run_leaves_nothing_that_looks_whole(big, tmp_path):
     out = tmp_path / "p"
     command = "from butaca.scale.prepare import *; import sys, time\n"
-    command += "prepare(sys.argv[1], sys.argv[2], Preparing(workers=1), "
+    command += "prepare(sys.argv[1], sys.argv[2], settings=Preparing(workers=1), "
     command += "progress=lambda s, d, n: (print(s, flush=True), time.sleep(60)) if s == 'placing' else None)"
     with subprocess.Popen(
         [sys.executable, "-c", command, str(big), str(out)], stdout=subprocess.PIPE
@@ -221,7 +226,7 @@ def test_killed_run_leaves_nothing_that_looks_whole(big, tmp_path):
         with pytest.raises(TableError, match="manifest"):
             Prepared.open(folder)
     began = time.monotonic()
-    prepare(small(tmp_path / "t.csv"), out, ALONE)
+    prepare(small(tmp_path / "t.csv"), out, settings=ALONE)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p", "t.csv"]
     assert time.monotonic() - began < 30
 
@@ -244,9 +249,9 @@ def test_odd_tables_as_in_memory(tmp_path, rows, partitions, split):
         sides = temporal_split(data) if split else (data,)
     except (TableError, SplitError) as error:
         with pytest.raises(type(error)):
-            prepare(path, tmp_path / "p", asked)
+            prepare(path, tmp_path / "p", settings=asked)
         return
-    found = prepare(path, tmp_path / "p", asked)
+    found = prepare(path, tmp_path / "p", settings=asked)
     assert found.users.ids == data.users.ids
     for side, expected in zip((found.train, found.test), map(Histories.of, sides), strict=False):
         for name, theirs in (("start", "start"), ("item", "items"), ("value", "value"), ("time", "time")):
@@ -264,15 +269,15 @@ def test_odd_tables_as_in_memory(tmp_path, rows, partitions, split):
 )
 def test_times_as_in_memory(tmp_path, times):
     path = csv(tmp_path / "t.csv", *(f"u{n % 2},i{n},1,{t}" for n, t in enumerate(times)))
-    found = prepare(path, tmp_path / "p", replace(ALONE, split="none"))
+    found = prepare(path, tmp_path / "p", settings=replace(ALONE, split="none"))
     assert some(found.train.time).tolist() == some(Histories.of(read_table(path)).time).tolist()
 
 
 def test_latest_by_hand():
     #       key 4 comes at 9 and 2: row 0; key 1 twice at 5: the later row, 3; key 2 once: row 4
     key, when, place = np.array([4, 1, 4, 1, 2]), np.array([9, 5, 2, 5, 0]), np.arange(5)
-    assert latest(key, when, place).tolist() == [3, 4, 0]
-    assert latest(key, None, place).tolist() == [3, 4, 2]
+    assert latest(key, when, place=place).tolist() == [3, 4, 0]
+    assert latest(key, None, place=place).tolist() == [3, 4, 2]
 
 
 def test_text_features_and_a_folder_of_files(tmp_path):
@@ -282,7 +287,7 @@ def test_text_features_and_a_folder_of_files(tmp_path):
     (tmp_path / "in" / "c.csv.gz").write_bytes(gzip.compress(lines.encode()))
     (tmp_path / "i.csv").write_text("item,year,zip,price\ni1,1990,0213,1.5\ni9,1991,,2\n")
     found = prepare(
-        tmp_path / "in", tmp_path / "p", replace(ALONE, split="none", items=str(tmp_path / "i.csv"))
+        tmp_path / "in", tmp_path / "p", settings=replace(ALONE, split="none", items=str(tmp_path / "i.csv"))
     )
     assert found.items.ids.values.tolist() == ["i1", "i2", "i3", "i9"]
     assert found.items.record(3) == {"item": "i9", "year": 1991, "zip": "", "price": 2}
@@ -293,11 +298,11 @@ def test_text_features_and_a_folder_of_files(tmp_path):
 
 def test_without_values_and_times(tmp_path):
     source = small(tmp_path / "t.csv")
-    found = prepare(source, tmp_path / "p", replace(ALONE, value_column="", time_column=""))
+    found = prepare(source, tmp_path / "p", settings=replace(ALONE, value_column="", time_column=""))
     assert found.train.value is None
     assert found.train.time is None
     with pytest.raises(SplitError, match="has no time column"):
-        prepare(source, tmp_path / "q", replace(ALONE, split="temporal", time_column=""))
+        prepare(source, tmp_path / "q", settings=replace(ALONE, split="temporal", time_column=""))
 
 
 def test_blocks_hold_every_user_once(prepared):
@@ -328,7 +333,7 @@ def test_blocks_hold_every_user_once(prepared):
 def test_wrong_cells_are_named(tmp_path, line, said):
     path = csv(tmp_path / "t.csv", "u1,i1,5,1", line, "u2,i2,5,1")
     with pytest.raises(TableError, match=said):
-        prepare(path, tmp_path / "p", replace(ALONE, workers=2 if "five" in line else 1))
+        prepare(path, tmp_path / "p", settings=replace(ALONE, workers=2 if "five" in line else 1))
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
 
 
@@ -336,23 +341,25 @@ def test_wrong_inputs(tmp_path):
     source = small(tmp_path / "t.csv")
     (tmp_path / "in").mkdir()
     with pytest.raises(TableError, match="A folder of interactions holds tables"):
-        prepare(tmp_path / "in", tmp_path / "p", ALONE)
+        prepare(tmp_path / "in", tmp_path / "p", settings=ALONE)
     csv(tmp_path / "in" / "a.csv", "u1,i1,5,1", "u2,i2,5,1")
     (tmp_path / "in" / "b.csv").write_text("user,item\nu1,i1\n")
     with pytest.raises(TableError, match=r"written alike\. Received: .*b\.csv"):
-        prepare(tmp_path / "in", tmp_path / "p", ALONE)
+        prepare(tmp_path / "in", tmp_path / "p", settings=ALONE)
     with pytest.raises(TableError, match="holds something else"):
-        prepare(source, tmp_path / "in", ALONE)
+        prepare(source, tmp_path / "in", settings=ALONE)
     with pytest.raises(TableError, match="at least two users"):
-        prepare(csv(tmp_path / "one.csv", "u,i,1,1", "u,j,1,2"), tmp_path / "p", ALONE)
+        prepare(csv(tmp_path / "one.csv", "u,i,1,1", "u,j,1,2"), tmp_path / "p", settings=ALONE)
     with pytest.raises(TableError, match="exists"):
-        prepare(tmp_path / "nowhere.csv", tmp_path / "p", ALONE)
+        prepare(tmp_path / "nowhere.csv", tmp_path / "p", settings=ALONE)
     (tmp_path / "i.csv").write_text("item,year\nz1,1990\nz2,1990\n")
     with pytest.raises(TableError, match="none of their ids"):
-        prepare(source, tmp_path / "p", replace(ALONE, items=str(tmp_path / "i.csv")))
+        prepare(source, tmp_path / "p", settings=replace(ALONE, items=str(tmp_path / "i.csv")))
     with pytest.raises(SplitError, match="Both sides"):
         prepare(
-            csv(tmp_path / "two.csv", "u,i,1,1", "v,j,1,2"), tmp_path / "p", replace(ALONE, test_share=1e-9)
+            csv(tmp_path / "two.csv", "u,i,1,1", "v,j,1,2"),
+            tmp_path / "p",
+            settings=replace(ALONE, test_share=1e-9),
         )
 
 
@@ -379,7 +386,7 @@ def test_no_runner_of_nobody():
 
 
 def test_damage_is_found(tmp_path):
-    prepare(small(tmp_path / "t.csv"), tmp_path / "p", ALONE)
+    prepare(small(tmp_path / "t.csv"), tmp_path / "p", settings=ALONE)
     Prepared.open(tmp_path / "p", check=True)
     path = tmp_path / "p" / "train" / "item.npy"
     content = bytearray(path.read_bytes())

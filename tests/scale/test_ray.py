@@ -81,7 +81,7 @@ def source(tmp_path_factory):
 def prepared(source, tmp_path_factory):
     """As one process prepares."""
     out = tmp_path_factory.mktemp("prepared") / "p"
-    prepare(source, out, ASKED, runner=Here())
+    prepare(source, out, settings=ASKED, runner=Here())
     return all_contents(out)
 
 
@@ -165,7 +165,7 @@ def test_preparing_gives_the_bytes_of_one_process(raylets, source, prepared, tmp
 
 
 def test_preparing_with_workers_killed_in_each_stage(raylets, source, prepared, tmp_path):
-    prepare(source, tmp_path / "p", ASKED, runner=Deadly(tmp_path / "killed"))
+    prepare(source, tmp_path / "p", settings=ASKED, runner=Deadly(tmp_path / "killed"))
     assert all_contents(tmp_path / "p") == prepared
     stages = {"read", "sort", "count", "place"}
     assert {path.name for path in (tmp_path / "killed").iterdir()} == {
@@ -177,8 +177,8 @@ def test_preparing_with_workers_killed_in_each_stage(raylets, source, prepared, 
 
 def test_lists_with_workers_killed(raylets, model, tmp_path):
     asked = ListSettings(6, part=9)
-    write_lists(model, tmp_path / "here", asked, runner=Here())
-    write_lists(model, tmp_path / "ray", asked, runner=Deadly(tmp_path / "killed"))
+    write_lists(model, tmp_path / "here", settings=asked, runner=Here())
+    write_lists(model, tmp_path / "ray", settings=asked, runner=Deadly(tmp_path / "killed"))
     assert {path.name for path in (tmp_path / "killed").iterdir()} == {"lists midway", "lists over"}
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
     assert list(rows_of(tmp_path / "ray")) == [f"u{u:02d}" for u in range(60)]
@@ -196,7 +196,7 @@ def test_the_command_writes_lists_on_ray(raylets, model, tmp_path):
 def test_the_first_error_is_raised_as_it_was(raylets, tmp_path):
     path = csv(tmp_path / "t.csv", "u1,i1,5,1", "u1,i2,five,1", "u2,i2,5,1")
     with pytest.raises(TableError, match="'five' in column 'rating', line 3"):
-        prepare(path, tmp_path / "p", ASKED, runner=RayRunner(3))
+        prepare(path, tmp_path / "p", settings=ASKED, runner=RayRunner(3))
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
 
 
@@ -240,7 +240,7 @@ def test_a_raylet_that_is_lost_in_mid_work(raylets, model, tmp_path):
     (its,) = (n["NodeID"] for n in ray.nodes() if n["RayletSocketName"] == lost.raylet_socket_name)
     asked, places = ListSettings(6, part=9), tmp_path / "places"
     places.mkdir()
-    write_lists(model, tmp_path / "here", asked, runner=Here())
+    write_lists(model, tmp_path / "here", settings=asked, runner=Here())
 
     def waiting(task):
         """Says where it runs, and waits for the loss; on the raylet that is lost, for its own end."""
@@ -264,7 +264,7 @@ def test_a_raylet_that_is_lost_in_mid_work(raylets, model, tmp_path):
 
     losing = threading.Thread(target=lose)
     losing.start()
-    write_lists(model, tmp_path / "ray", asked, runner=Waiting(3))
+    write_lists(model, tmp_path / "ray", settings=asked, runner=Waiting(3))
     losing.join(WAITS)
     died = {path.name.split("-")[1] for path in places.glob(f"{its}-*")}
     again = [path.name.split("-")[1] for path in places.iterdir() if "-" in path.name]

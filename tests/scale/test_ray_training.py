@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from benchmarks.scale.traffic import bytes_sent, collective_bytes
 from typer.testing import CliRunner
 
 import butaca
@@ -26,8 +27,8 @@ from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 from butaca.scale.ray_training import JobEvent, Patience, fit_on_ray, run
 from butaca.scale.ray_worker import Job, Worker, WorkerPlace
-from butaca.scale.traffic import bytes_sent, collective_bytes
-from butaca.train.batches import Batches, BatchPlan, UserRows
+from butaca.train.batch import BatchPlan, UserRows
+from butaca.train.batches import Batches
 from butaca.train.checkpoints import position
 from butaca.train.shares import SharedBatches
 from tests.support.boards import checkerboard
@@ -121,7 +122,7 @@ def write(folder: Path, user: np.ndarray, item: np.ndarray) -> Prepared:
     table = folder.parent.with_suffix(f".{folder.name}.csv")
     lines = (f"u{u:04d},i{i:04d},{n % 5},{n * 60}" for n, (u, i) in enumerate(zip(user, item, strict=True)))
     table.write_text("\n".join(["user_id,item_id,rating,timestamp", *lines]), encoding="utf-8")
-    prepare(table, folder, Preparing(split="none", workers=1))
+    prepare(table, folder, settings=Preparing(split="none", workers=1))
     return Prepared.open(folder)
 
 
@@ -289,11 +290,11 @@ def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates,
     data = board.dataset()
     seen = Histories.of(data)
     plan = BatchPlan(size=90, candidates=candidates, samples=10, by="user", seed=3, mask=mask)
-    assert SharedBatches.can(plan, data.item, seen.items)
-    assert not SharedBatches.can(plan, data.item.copy(), seen.items)
-    assert not SharedBatches.can(replace(plan, candidates="in_batch"), data.item, seen.items)
-    assert SharedBatches.can(replace(plan, mask="known"), data.item, seen.items)
-    assert not SharedBatches.can(replace(plan, mask="accidental"), data.item, seen.items)
+    assert SharedBatches.can(plan, data.item, histories=seen.items)
+    assert not SharedBatches.can(plan, data.item.copy(), histories=seen.items)
+    assert not SharedBatches.can(replace(plan, candidates="in_batch"), data.item, histories=seen.items)
+    assert SharedBatches.can(replace(plan, mask="known"), data.item, histories=seen.items)
+    assert not SharedBatches.can(replace(plan, mask="accidental"), data.item, histories=seen.items)
     whole: dict[str, Any] = {
         "n_users": 60,
         "n_items": 24,

@@ -59,7 +59,7 @@ def saved(model, tmp_path_factory):
 
 def small_ranker(fit, first, board, **settings):
     settings = {"rounds": 10, "least": 2, "n_folds": 3, "held_out": 0.0, "candidates": 8} | settings
-    return fit_ranker(board, fit, first, RankSettings(**settings))
+    return fit_ranker(board, fit, first=first, settings=RankSettings(**settings))
 
 
 def two_over(fit, data=None, **settings):

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Dataset, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 
 

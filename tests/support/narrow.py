@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from butaca.data.dataset import Bags
+from butaca.data.bags import Bags
 
 T = TypeVar("T")
 

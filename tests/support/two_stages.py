@@ -50,4 +50,4 @@ def two_stages() -> Recommender:
     )
     first = Recommender.build(model, data, about={"recipe": "small", "metrics": {"ranking": JUDGED}})
     settings = RankSettings(rounds=12, least=5, n_folds=3, held_out=0.3, candidates=30)
-    return replace(first, ranker=fit_ranker(data, knn, knn(data), settings))
+    return replace(first, ranker=fit_ranker(data, knn, first=knn(data), settings=settings))

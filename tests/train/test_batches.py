@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.train.batches import Batches, BatchPlan, UserRows
+from butaca.train.batch import BatchPlan, UserRows
+from butaca.train.batches import Batches
 from butaca.train.slots import knowing
 from tests.support.narrow import some
 

@@ -23,7 +23,8 @@ from butaca.model.query import HistoryWeights, QueryTower, RatingBins, ages, wei
 from butaca.model.spectral import SpectralSettings
 from butaca.model.towers import HistoryTable, unit
 from butaca.train import step
-from butaca.train.batches import Batches, BatchPlan, HistoryRows, UserRows
+from butaca.train.batch import BatchPlan, HistoryRows, UserRows
+from butaca.train.batches import Batches
 from butaca.train.build import item_prior
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.slots import knowing
@@ -163,7 +164,7 @@ def test_shares_of_a_score_add_up(name):
     value = None if tower.history.bins is None else seen.value
     for user in (0, 11):
         span = slice(seen.start[user], seen.start[user + 1])
-        weight = tower.history.weights(None if value is None else value[span], None, span.stop - span.start)
+        weight = tower.history.weights(None if value is None else value[span], None, n=span.stop - span.start)
         shares = weight[:, None] * tower.history.table[seen.items[span]] / np.sqrt(weight.sum())
         scores = (shares @ model.item_vectors.T).sum(axis=0)
         if model.item_bias is not None:
@@ -275,8 +276,8 @@ def test_rating_bins():
 def test_ages_are_days_before_each_users_latest():
     rows = np.array([0, 0, 0, 2, 2])
     time = np.array([-DAY, -3 * DAY, DAY // 2 - DAY, 10**17, 10**17 - DAY], dtype=np.int64)
-    np.testing.assert_allclose(ages(rows, time, 3), [0.5, 2.5, 0.0, 0.0, 1.0], rtol=1e-5)
-    far = ages(np.zeros(2, int), np.array([-(2**63), 2**63 - 1], dtype=np.int64), 1)
+    np.testing.assert_allclose(ages(rows, time, n_rows=3), [0.5, 2.5, 0.0, 0.0, 1.0], rtol=1e-5)
+    far = ages(np.zeros(2, int), np.array([-(2**63), 2**63 - 1], dtype=np.int64), n_rows=1)
     np.testing.assert_allclose(far, [2**64 / DAY, 0.0])
 
 
@@ -299,7 +300,7 @@ def test_a_table_alone_by_hand():
     )
     tower = QueryTower(np.array([[9, 9], [0.5, 0.5]], np.float32), weights)
     seen = Histories(np.array([0, 1], np.int32), np.array([0, 2]), np.array([1, 2], np.float32))
-    got = tower(np.array([0], np.int32), seen, np.array([5], np.int32))
+    got = tower(np.array([0], np.int32), seen, known_as=np.array([5], np.int32))
     np.testing.assert_allclose(got[0], np.array([1, np.e]) / np.sqrt(1 + np.e) + 0.5, rtol=1e-6)
 
 

@@ -297,7 +297,7 @@ for name, owner in {
             sums = jax.lax.pcast(jnp.zeros(5), "items", to="varying").at[jnp.arange(len(value))[at] % 5]
             return jnp.append(sums.add(jnp.where(mine, value[at], 0.0)), len(mine))  # and how many it got
 
-        sums = over_own(add, own, "items")
+        sums = over_own(add, own, axis="items")
         return jax.lax.psum(sums[:5], "items"), sums[5:]
 
     def total(value):

@@ -24,7 +24,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from butaca.catalogue.titles import folded
-from butaca.data.dataset import Bags, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Entities
 from butaca.errors import SettingError
 from butaca.types import Bools, Values
 

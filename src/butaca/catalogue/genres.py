@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Entities
 from butaca.types import Floats, Ints
 
 #: Columns that hold genres, in order of preference; then any whose name begins so.

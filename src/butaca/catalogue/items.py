@@ -10,7 +10,8 @@ import numpy as np
 
 from butaca.catalogue.filters import YEARS, Filters, Where
 from butaca.catalogue.titles import Titles
-from butaca.data.dataset import Bags, Entities
+from butaca.data.bags import Bags
+from butaca.data.dataset import Entities
 from butaca.types import Bools, Codes, Floats
 
 #: Columns that hold what a person would call an item, in order of preference.

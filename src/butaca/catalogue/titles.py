@@ -112,8 +112,3 @@ class Titles:
         assert found is not None
         begins = np.array([self._keys[int(c)].startswith(text) for c in found], dtype=bool)
         return found[np.lexsort((self._rank[found], ~begins))][:k]
-
-
-def find_title(titles: Sequence[str], asked: str) -> int:
-    """Finds one title among a few, as `Titles.find` does."""
-    return Titles(titles, np.zeros(len(titles), dtype=np.float32)).find(asked)

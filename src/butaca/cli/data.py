@@ -77,7 +77,7 @@ def grow(
         grown = fractal.grow(
             original,
             out_folder,
-            growth,
+            growth=growth,
             progress=lambda done, total: bar.update(task, completed=done, total=max(done, total)),
         )
     name = plain(str(out_folder))
@@ -137,8 +137,8 @@ def prepare(
         items=items,
         users=users,
     )
-    with _runner(engine, workers, address) as runner, _stages() as told:
-        prepared = run(source, out_folder, settings, runner=runner, progress=told)
+    with _runner(engine, workers, address) as runner, _stages() as progress:
+        prepared = run(source, out_folder, settings=settings, runner=runner, progress=progress)
     repeats = prepared.manifest["repeats"]
     more = f" {repeats:,} repeated pairs dropped, the latest of each kept." if repeats else ""
     out.print(
@@ -165,8 +165,8 @@ def batch(
 
     check_free(out_folder, KIND)
     asked = ListSettings(k, not include_seen, not first_stage)
-    with _runner(engine, workers, address) as runner, _stages() as told:
-        done = write_lists(model, out_folder, asked, runner=runner, progress=told)
+    with _runner(engine, workers, address) as runner, _stages() as progress:
+        done = write_lists(model, out_folder, settings=asked, runner=runner, progress=progress)
     out.print(
         f"{done['n_rows']:,} rows for {done['n_users']:,} users in [bold]{plain(str(out_folder))}[/].",
         highlight=False,
@@ -197,12 +197,12 @@ def _stages() -> Iterator[StageProgress]:
     with _progress() as bar:
         tasks: dict[str, TaskID] = {}
 
-        def told(stage: str, done: int, total: int) -> None:
+        def move(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done)
 
-        yield told
+        yield move
 
 
 @contextmanager

@@ -91,7 +91,11 @@ def evaluate(
         from butaca.data.tables import read_test
 
         given = read_test(
-            test, recommender.users, recommender.items, user_column=user_column, item_column=item_column
+            test,
+            users=recommender.users,
+            items=recommender.items,
+            user_column=user_column,
+            item_column=item_column,
         )
         if not as_json:
             screen.data_summary(out, given)

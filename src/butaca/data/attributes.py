@@ -22,10 +22,11 @@ from types import MappingProxyType
 import duckdb
 import numpy as np
 
+from butaca.data.bags import Bags, Column
 from butaca.data.cells import LARGEST, Ids, ids, number, refuse
 from butaca.data.columns import Field, Role, by_name, listed, named
-from butaca.data.dataset import Bags, Column, Entities
-from butaca.data.formats import Opened
+from butaca.data.dataset import Entities
+from butaca.data.opened import Opened
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import TableError
 from butaca.types import Values
@@ -130,7 +131,7 @@ def entities(
     return Entities(name, ids_, MappingProxyType(columns)), notes
 
 
-def distinct(con: duckdb.DuckDBPyConnection, table: str, parts: Iterable[str]) -> Vocabulary:
+def distinct(con: duckdb.DuckDBPyConnection, table: str, *, parts: Iterable[str]) -> Vocabulary:
     """Returns the sorted distinct ids of queries of a column `v`, as a DuckDB table and a Vocabulary."""
     union = " UNION ".join(f"({part})" for part in parts)
     con.execute(

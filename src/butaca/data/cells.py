@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from butaca.data.columns import Field
-from butaca.data.formats import Opened
+from butaca.data.opened import Opened
 from butaca.errors import TableError
 from butaca.types import Floats, Times, Values
 

@@ -97,7 +97,7 @@ def read_manifest(folder: Path, kind: str, *, made_by: str) -> dict[str, Any]:
     Args:
         folder: where.
         kind: "grown" or "prepared".
-        made_by: the command that makes one, for the message.
+        made_by: the function and the command that make one, for the message.
 
     Raises:
         TableError: it is no such folder, a file is missing or has another size.
@@ -106,7 +106,7 @@ def read_manifest(folder: Path, kind: str, *, made_by: str) -> dict[str, Any]:
         raise TableError(
             f"A folder of {kind} data holds a {MANIFEST} that says so",
             f"{folder}, which {'has none' if folder.is_dir() else 'is not a folder'}",
-            f"Make one with `{made_by}`",
+            f"Make one with {made_by}",
         )
     manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
     for name, entry in manifest["files"].items():

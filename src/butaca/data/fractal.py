@@ -32,8 +32,8 @@ import numpy as np
 
 from butaca.data.dataset import Dataset
 from butaca.data.folders import writing
-from butaca.data.formats import quoted, session
 from butaca.data.fractal_tables import write_entities
+from butaca.data.opened import quoted, session
 from butaca.errors import SettingError
 from butaca.types import Bools, Codes, Floats, Ints, Times
 
@@ -138,7 +138,7 @@ class _Patterns:
 
 
 def grow(
-    data: Dataset, out: str | PathLike[str], growth: Growth, *, progress: RowProgress | None = None
+    data: Dataset, out: str | PathLike[str], *, growth: Growth, progress: RowProgress | None = None
 ) -> Grown:
     """Writes the grown data: interactions/part-00000.parquet and on, users.parquet, items.parquet.
 

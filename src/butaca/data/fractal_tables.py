@@ -8,9 +8,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from butaca.data.bags import Bags, Column
 from butaca.data.columns import plain
-from butaca.data.dataset import Bags, Column, Entities
-from butaca.data.formats import quoted
+from butaca.data.dataset import Entities
+from butaca.data.opened import quoted
 from butaca.types import Values
 
 APART = "\x1f"  # stands between the members of a list on their way

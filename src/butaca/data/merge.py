@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Column, Dataset, Entities, join_columns, take_column
+from butaca.data.bags import Bags, Column, join_columns, take_column
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.types import Bools, Codes, Floats, Times, Values
 
 
 def with_interactions(
     data: Dataset,
+    *,
     user: Sequence[Any] | Values,
     item: Sequence[Any] | Values,
-    *,
     value: Floats | None = None,
     timestamp: Times | None = None,
 ) -> Dataset:
@@ -65,7 +66,7 @@ def with_interactions(
         timestamp=times,
         notes=(*data.notes, *notes),
     )
-    kept = latest_of_each(whole.user, whole.item, times)
+    kept = latest_of_each(whole.user, whole.item, time=times)
     return whole if kept.all() else whole.take(np.flatnonzero(kept))
 
 
@@ -86,10 +87,10 @@ def without_users(data: Dataset, gone: Bools) -> Dataset:
     return replace(left, users=users, user=code[left.user])
 
 
-def latest_of_each(user: Codes, item: Codes, time: Times | None) -> Bools:
+def latest_of_each(user: Codes, item: Codes, *, time: Times | None) -> Bools:
     """Returns which rows are the latest of their pair, [n]; of equal times, or without times, the last row.
 
-    >>> latest_of_each(np.array([0, 0, 1]), np.array([5, 5, 5]), np.array([9, 3, 1])).tolist()
+    >>> latest_of_each(np.array([0, 0, 1]), np.array([5, 5, 5]), time=np.array([9, 3, 1])).tolist()
     [True, False, True]
     """
     pair = user.astype(np.int64) << 32 | item.astype(np.int64)

@@ -20,8 +20,9 @@ from types import MappingProxyType
 import numpy as np
 
 from butaca.data import sources
+from butaca.data.bags import Bags, Column
 from butaca.data.copies import Copy
-from butaca.data.dataset import Bags, Column, Dataset, Entities
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.movielens_codes import (
     AGES,
     FLAGS,
@@ -279,6 +280,6 @@ def _encode(met: Codes, numbers: Ints, copy: Copy, ratings: Table, listed: Table
     if out.min() < 0:
         row = int(np.argmax(out < 0))
         rule = f"Each id in {ratings.name} is listed in {listed.name}"
-        line, name = line_of(copy, ratings, row), ratings.columns[column]
+        line, name = line_of(copy, ratings, row=row), ratings.columns[column]
         raise ratings.fault(copy, line, column=name, found=f"{met[row]}, which is not,", rule=rule)
     return out

@@ -132,7 +132,7 @@ def read_ratings(copy: Copy, table: Table) -> RatingColumns:
         )
 
 
-def line_of(copy: Copy, table: Table, row: int) -> int:
+def line_of(copy: Copy, table: Table, *, row: int) -> int:
     """Returns the line of a row of ratings, counting both from where they do: 1 and 0."""
     with copy.on_disk(table.name) as path:
         return next(islice(_lines(path, table), row, None))[0]

@@ -17,7 +17,7 @@ from butaca.errors import SplitError
 from butaca.types import Bools, Ints, Times
 
 
-def random_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
     """Holds out a seeded random share of the interactions, as the notebook's cell 78.
 
     The rows of `numpy.random.default_rng(seed).permutation(n)`: the first n - round(test_share n) train,
@@ -34,14 +34,14 @@ def random_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tupl
 
 
 def stratified_split(
-    data: Dataset, test_share: float = 0.25, seed: int = 42, by: Literal["item", "user"] = "item"
+    data: Dataset, test_share: float = 0.25, *, seed: int = 42, by: Literal["item", "user"] = "item"
 ) -> tuple[Dataset, Dataset]:
     """Holds out a seeded random share of the interactions of every item, or of every user.
 
     Of a group of n, the floor((1 - test_share) n) interactions with the lowest draws train and the others
     test, so an item with one interaction is never trained on. Draws are one uniform number per row from
     numpy's legacy generator, `RandomState(seed)`: on MovieLens 100K in the archive's order with movie ids as
-    items, `stratified_split(data, 0.25, 42)` gives the rows of Microsoft Recommenders'
+    items, `stratified_split(data, 0.25, seed=42)` gives the rows of Microsoft Recommenders'
     `python_stratified_split(data, ratio=0.75, filter_by="item", seed=42)`. Both sides keep the order of
     the data.
 
@@ -104,7 +104,7 @@ def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
     return _by_mask(data, mask)
 
 
-def user_split(data: Dataset, test_share: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
     """Holds out all interactions of a seeded share of the users: strong generalisation, nobody in both.
 
     The share is of the users that have interactions; at least one stays on each side.
@@ -141,7 +141,8 @@ def _times(data: Dataset, split: str) -> Times:
         raise SplitError(
             f"{split} needs a time for every interaction",
             f"{data.name!r}, which has no time column",
-            "Name one with --time-column, or use random_split or user_split",
+            "Name one with time_column= (on the command line: --time-column), or use random_split or "
+            "user_split",
         )
     return data.timestamp
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
 
 import duckdb
 import numpy as np
@@ -26,12 +25,12 @@ from butaca.data.attributes import distinct, entities, load_keys
 from butaca.data.cells import Ids, counted, ids, numbers, seconds
 from butaca.data.columns import ROLES, ColumnChoice, Role, choose, listed
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.formats import Opened, Source, open_table, session
+from butaca.data.formats import Source, open_table
+from butaca.data.opened import Opened, session
+from butaca.data.repeats import Duplicates, check_duplicates, once, repeated
 from butaca.data.vocabulary import Vocabulary
-from butaca.errors import SettingError, TableError
-from butaca.types import Bools, Codes, Floats, Ints, Times
-
-Duplicates: TypeAlias = Literal["last", "first", "keep", "error"]
+from butaca.errors import TableError
+from butaca.types import Codes, Floats, Ints, Times
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def read_table(
     >>> data.users.ids.values.tolist(), data.items.ids.values.tolist(), data.item.tolist()
     (['ana', 'eva'], [7, 9], [0, 1, 0])
     """
-    _check_duplicates(duplicates)
+    check_duplicates(duplicates)
     asked = _asked(user_column, item_column, value_column, time_column)
     with session() as con:
         rows = _read(con, source, asked)
@@ -103,9 +102,9 @@ def read_table(
 
 def read_test(
     source: Source,
+    *,
     users: Entities,
     items: Entities,
-    *,
     user_column: str | None = None,
     item_column: str | None = None,
     value_column: str | None = None,
@@ -132,7 +131,7 @@ def read_test(
     Raises:
         TableError: the table breaks a rule, or no row of it is of a known user and a known item.
     """
-    _check_duplicates(duplicates)
+    check_duplicates(duplicates)
     asked = _asked(user_column, item_column, value_column, time_column)
     with session() as con:
         rows = _read(con, source, asked, {"user": users.key, "item": items.key})
@@ -168,7 +167,7 @@ def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Ent
         table = open_table(con, source, table=f"{role}_table", wanted=[key])
         field = load_keys(table, role, name=key, is_text=is_text)
         coded = f"{role}_ids"
-        vocabulary = distinct(con, coded, [f"FROM {table.table} SELECT {field[1].sql} AS v"])
+        vocabulary = distinct(con, coded, parts=[f"FROM {table.table} SELECT {field[1].sql} AS v"])
         found, _ = entities(
             table, role, name=key, vocabulary=(coded, vocabulary), key=field, known=len(vocabulary)
         )
@@ -211,11 +210,11 @@ def _side(
     key, coded = rows.choice.fields[role].name, f"{role}_ids"
     parts = [f"FROM {rows.opened.table} SELECT {found.sql} AS v"]
     if source is None:
-        vocabulary = distinct(con, coded, parts)
+        vocabulary = distinct(con, coded, parts=parts)
         return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
     table = open_table(con, source, table=f"{role}_table", wanted=[key])
     key_field = load_keys(table, role, name=key, is_text=found.is_text)
-    vocabulary = distinct(con, coded, [*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
+    vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
     codes = _codes(con, rows.opened, found.sql, coded)
     known = len(np.unique(codes))
     entity, notes = entities(
@@ -271,9 +270,9 @@ def _finish(
     keep = np.arange(len(user)) if keep is None else keep
     time = None if rows.timestamp is None else rows.timestamp[keep]
     pair = user[keep].astype(np.int64) * len(items) + item[keep]
-    is_kept, repeats = _once(pair, time, first=duplicates == "first")
+    is_kept, repeats = once(pair, time, first=duplicates == "first")
     if repeats and duplicates == "error":
-        raise _repeated(rows, users, items, pair, keep)
+        raise repeated(rows.opened, pair, rows=keep, users=users, items=items)
     notes = list(rows.notes)
     if repeats:
         first, last = ("first", "last") if time is None else ("earliest", "latest")
@@ -296,36 +295,3 @@ def _finish(
         name=name or rows.opened.name,
         notes=tuple(notes),
     )
-
-
-def _once(pair: Ints, time: Times | None, first: bool) -> tuple[Bools, int]:
-    """Returns which rows stay if every pair stays once, and how many pairs come more than once."""
-    order = np.argsort(pair, kind="stable") if time is None else np.lexsort((time, pair))  # ties: by row
-    in_order = pair[order]
-    is_new = np.append(True, in_order[1:] != in_order[:-1])
-    is_last = np.append(is_new[1:], True)
-    is_kept = np.zeros(len(pair), dtype=bool)
-    is_kept[order[is_new if first else is_last]] = True
-    return is_kept, int((is_new & ~is_last).sum())
-
-
-def _repeated(rows: _Rows, users: Entities, items: Entities, pair: Ints, keep: Ints) -> TableError:
-    """Returns the error that names the first row whose pair came before."""
-    distinct_pairs, firsts, inverse = np.unique(pair, return_index=True, return_inverse=True)
-    again = int(np.flatnonzero(firsts[inverse] != np.arange(len(pair)))[0])
-    before = int(firsts[inverse[again]])
-    user, item = divmod(int(pair[again]), len(items))
-    return TableError(
-        "Every pair of user and item comes once",
-        f"{users.key} {users.ids.values[user]!r} with {items.key} {items.ids.values[item]!r} in "
-        f"{rows.opened.where(int(keep[before]))} and in {rows.opened.where(int(keep[again]))} of "
-        f"{rows.opened.label}, and {len(pair) - len(distinct_pairs)} repeated rows in all",
-        'Remove one, or pass duplicates="last" or "keep"',
-    )
-
-
-def _check_duplicates(duplicates: str) -> None:
-    if duplicates not in get_args(Duplicates):
-        raise SettingError(
-            "duplicates is one of 'last', 'first', 'keep' and 'error'", repr(duplicates), "Leave it at 'last'"
-        )

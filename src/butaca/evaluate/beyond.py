@@ -50,7 +50,7 @@ def coverage(lists: Codes, n_items: int) -> float:
     return float(np.count_nonzero(exposure(lists, n_items)) / max(n_items, 1))
 
 
-def novelty(lists: Codes, share: Shares, n_users: int) -> float:
+def novelty(lists: Codes, share: Shares, *, n_users: int) -> float:
     """Returns the mean self-information of the listed items in bits: -log2 share (Zhou et al. 2010).
 
     0 if everyone has had all that is offered. An item that nobody had counts as had by one of the
@@ -72,7 +72,7 @@ def popularity_share(lists: Codes, share: Shares) -> float:
     return _mean(share[lists[lists >= 0]])
 
 
-def history_popularity_share(seen: Histories, users: Codes, share: Shares) -> float:
+def history_popularity_share(seen: Histories, users: Codes, *, share: Shares) -> float:
     """Returns the mean share of users that had an item of a history: over each history, then over users.
 
     Users without a history count for nothing; each other counts once, as in lists of equal length.
@@ -270,9 +270,9 @@ def beyond_accuracy(
     return Beyond(
         lists.shape[1],
         coverage(lists, n_items),
-        novelty(lists, share, int(np.count_nonzero(seen.lengths))),
+        novelty(lists, share, n_users=int(np.count_nonzero(seen.lengths))),
         popularity_share(lists, share),
-        history_popularity_share(seen, users, share),
+        history_popularity_share(seen, users, share=share),
         gini(lists, n_items),
         intra_list_similarity(lists, user_columns(seen, n_items) if columns is None else columns),
         overlap(lists),

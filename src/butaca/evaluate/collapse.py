@@ -93,7 +93,7 @@ def alikeness(lists: Codes, users: Codes, *, seen: Histories, n_items: int) -> A
         overlap(lists),
         float((had * (had - 1)).sum() / others),
         popularity_share(lists, share),
-        history_popularity_share(seen, users, share),
+        history_popularity_share(seen, users, share=share),
     )
 
 

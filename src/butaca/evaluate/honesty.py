@@ -74,7 +74,7 @@ def users_without_history(user: Codes, seen: Histories) -> Notice | None:
     )
 
 
-def repeats_of_training(user: Codes, item: Codes, seen: Histories) -> Notice | None:
+def repeats_of_training(user: Codes, item: Codes, *, seen: Histories) -> Notice | None:
     """Warns of test pairs that training held: with seen items left out they count as misses.
 
     Args:

@@ -14,9 +14,9 @@ items. An item that can't be in the list (seen in training, left out) has a rank
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,15 @@ from butaca.types import Codes, Floats, Ints
 
 #: One figure a user.
 PerUser: TypeAlias = NDArray[np.float64]
+
+
+class UserMetric(Protocol):
+    """A UserMetric is a function of ranks that gives one figure a user."""
+
+    __name__: str
+
+    def __call__(self, ranks: Ints, row: Ints, *, n: int, k: int) -> PerUser:
+        """Returns the figure of each of n users, float64 [n]."""
 
 
 def top_k_accuracy(ranks: Ints, k: int) -> float:
@@ -39,7 +48,7 @@ def top_k_accuracy(ranks: Ints, k: int) -> float:
     return float(np.mean(ranks < k)) if len(ranks) else float("nan")
 
 
-def hit_rate(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
+def hit_rate(ranks: Ints, row: Ints, *, n: int, k: int) -> PerUser:
     """Returns 1 for a user with a relevant item among the first k, else 0 (Hit Rate, HR@k).
 
     >>> hit_rate(np.array([0, 7, 9]), np.array([0, 0, 1]), n=2, k=5)  # the second user's stands tenth
@@ -48,7 +57,7 @@ def hit_rate(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     return (_hits(ranks, row, n, k) > 0).astype(np.float64)
 
 
-def precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
+def precision(ranks: Ints, row: Ints, *, n: int, k: int) -> PerUser:
     """Returns the share of the k places that hold a relevant item: hits / k (Precision@k).
 
     Divided by k even where R < k, so a user with one relevant item reaches 1 / k at most.
@@ -59,7 +68,7 @@ def precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     return _hits(ranks, row, n, k) / k
 
 
-def recall(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
+def recall(ranks: Ints, row: Ints, *, n: int, k: int) -> PerUser:
     """Returns the share of the relevant items among the first k: hits / R (Recall@k).
 
     Divided by R, not by min(k, R) as in Liang et al. 2018 (VAE-CF): a user with more relevant items
@@ -71,7 +80,7 @@ def recall(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     return _hits(ranks, row, n, k) / _relevant(row, n)
 
 
-def ndcg(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
+def ndcg(ranks: Ints, row: Ints, *, n: int, k: int) -> PerUser:
     """Returns the discounted gain of the hits over the best possible (NDCG@k, Järvelin and Kekäläinen 2002).
 
         sum over hits of 1 / log2(rank + 2)  /  sum over places 0 .. min(k, R) - 1 of 1 / log2(place + 2)
@@ -89,7 +98,7 @@ def ndcg(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     return np.bincount(row, gain, minlength=n) / best
 
 
-def graded_ndcg(ranks: Ints, row: Ints, n: int, k: int, *, gain: PerUser) -> PerUser:
+def graded_ndcg(ranks: Ints, row: Ints, *, n: int, k: int, gain: PerUser) -> PerUser:
     """Returns `ndcg` where finding one item is worth more than finding another: `gain` [P], above 0.
 
         sum over hits of gain / log2(rank + 2)  /  the same of the list with the largest gains first
@@ -108,7 +117,7 @@ def graded_ndcg(ranks: Ints, row: Ints, n: int, k: int, *, gain: PerUser) -> Per
     return np.bincount(row, found, minlength=n) / np.bincount(sorted_row, ideal, minlength=n)
 
 
-def average_precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
+def average_precision(ranks: Ints, row: Ints, *, n: int, k: int) -> PerUser:
     """Returns the mean of the precision at each hit (its mean over users is MAP@k).
 
         sum over hits of (hits up to and including this one) / (rank + 1)  /  min(k, R)
@@ -127,7 +136,7 @@ def average_precision(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
     return np.bincount(sorted_row, found, minlength=n) / np.minimum(_relevant(row, n), k)
 
 
-def reciprocal_rank(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
+def reciprocal_rank(ranks: Ints, row: Ints, *, n: int, k: int) -> PerUser:
     """Returns 1 / (rank + 1) of the best relevant item, 0 if it is not among the first k (MRR@k).
 
     >>> reciprocal_rank(np.array([3, 1, 12]), np.array([0, 0, 1]), n=2, k=10)
@@ -139,7 +148,7 @@ def reciprocal_rank(ranks: Ints, row: Ints, n: int, k: int) -> PerUser:
 
 
 #: The metrics that average over users, by the name that `Evaluation.metric` takes.
-PER_USER: Mapping[str, Callable[[Ints, Ints, int, int], PerUser]] = MappingProxyType(
+PER_USER: Mapping[str, UserMetric] = MappingProxyType(
     {
         "hit_rate": hit_rate,
         "precision": precision,
@@ -159,7 +168,7 @@ def _relevant(row: Ints, n: int) -> PerUser:
     return np.bincount(row, minlength=n).astype(np.float64)
 
 
-def in_batch_loss(scores: Floats, user: Codes | Ints, item: Codes | Ints) -> float:
+def in_batch_loss(scores: Floats, *, user: Codes | Ints, item: Codes | Ints) -> float:
     """Returns the notebook's loss of one batch of pairs, summed: every pair against the batch's items.
 
     loss = sum over pairs b of  log sum over pairs j of exp(s[user_b, item_j])  -  s[user_b, item_b],
@@ -170,7 +179,7 @@ def in_batch_loss(scores: Floats, user: Codes | Ints, item: Codes | Ints) -> flo
         user: row into `scores` of each pair, [B].
         item: item code of each pair, [B].
 
-    >>> round(in_batch_loss(np.zeros((1, 3)), np.array([0, 0]), np.array([1, 2])), 4)  # 2 log 2
+    >>> round(in_batch_loss(np.zeros((1, 3)), user=np.array([0, 0]), item=np.array([1, 2])), 4)  # 2 log 2
     1.3863
     """
     items, column, counts = np.unique(item, return_inverse=True, return_counts=True)

@@ -109,7 +109,7 @@ class Evaluation:
             raise SettingError(
                 f"A metric is top_k_accuracy or one of {', '.join(PER_USER)}", repr(name), "Correct the name"
             )
-        return PER_USER[name](self.ranks[self._distinct], self._row[self._distinct], len(self.users), k)
+        return PER_USER[name](self.ranks[self._distinct], self._row[self._distinct], n=len(self.users), k=k)
 
     def hits(self, k: int) -> Bools:
         """Returns which pairs are among the first k, [P]."""
@@ -170,12 +170,12 @@ def evaluate_scorer(
             f"a scorer of {scorer.n_items} items and a test set over {len(test.items)}",
             "Recode the test set with the model's entities (Dataset.recoded)",
         )
-    ranks, top = rank_pairs(scorer, test.user, test.item, seen=seen, k=min(lists, scorer.n_items))
+    ranks, top = rank_pairs(scorer, user=test.user, item=test.item, seen=seen, k=min(lists, scorer.n_items))
     loss = None
     if loss_batch is not None:
         last = len(test) - ((len(test) - 1) // loss_batch) * loss_batch if len(test) else 0
         users, row = np.unique(test.user[len(test) - last :], return_inverse=True)
-        loss = in_batch_loss(scorer.score(users), row, test.item[len(test) - last :])
+        loss = in_batch_loss(scorer.score(users), user=row, item=test.item[len(test) - last :])
     return Evaluation(
         ranks, scorer.n_items, seen is not None, loss, test.user, test.item, top if lists else None
     )
@@ -200,7 +200,7 @@ def top_lists(scorer: Scorer, users: Codes, *, seen: Histories | None, k: int) -
 
 
 def rank_pairs(
-    scorer: Scorer, user: Codes, item: Codes, *, seen: Histories | None, k: int
+    scorer: Scorer, *, user: Codes, item: Codes, seen: Histories | None, k: int
 ) -> tuple[Ints, Codes]:
     """Returns exact ranks of pairs [P], and the first k items of their users, ascending [U', k].
 

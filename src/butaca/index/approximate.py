@@ -64,7 +64,7 @@ class ApproximateIndex:
         self.vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         self.bias = None if bias is None else np.asarray(bias, dtype=np.float32)
         self.oversample, self.least = oversample, least
-        self._book = Codebook.fit(self.vectors, self.bias, seed)
+        self._book = Codebook.fit(self.vectors, self.bias, seed=seed)
         self._scan = Scan(self._book, self._book.codes(self.vectors, self.bias), part=part)
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class ApproximateIndex:
         Raises:
             SettingError: k below 1, or as many exclusions as queries are not given.
         """
-        check(queries, k, exclude)
+        check(queries, k, exclude=exclude)
         n, k = len(self), min(k, len(self))
         needed = max(self.oversample * k, self.least)
         left = n if allowed is None else int(np.count_nonzero(allowed))

@@ -35,7 +35,7 @@ class Codebook:
     levels: Floats
 
     @classmethod
-    def fit(cls, vectors: Floats, bias: Floats | None, seed: int) -> Codebook:
+    def fit(cls, vectors: Floats, bias: Floats | None, *, seed: int) -> Codebook:
         """Finds levels for these vectors [N, d] and their bias [N]; the same for the same seed."""
         rng = np.random.default_rng(seed)
         n, d = vectors.shape

@@ -85,7 +85,7 @@ class ExactIndex:
         Raises:
             SettingError: k below 1, or as many exclusions as queries are not given.
         """
-        check(queries, k, exclude)
+        check(queries, k, exclude=exclude)
         k = min(k, len(self))
         barred = None if allowed is None else Barred.but(allowed)
         items = np.empty((len(queries), k), dtype=np.int32)

@@ -70,7 +70,7 @@ class Index(Protocol):
         ...
 
 
-def check(queries: Floats, k: int, exclude: Sequence[Codes | Ints] | None) -> None:
+def check(queries: Floats, k: int, *, exclude: Sequence[Codes | Ints] | None) -> None:
     """Refuses what no index can answer.
 
     Raises:

@@ -24,19 +24,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.data.dataset import Bags, Column, Entities, take_column
+from butaca.data.bags import Bags, Column, take_column
+from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary
-from butaca.model.features import (
-    Bag,
-    Buckets,
-    Category,
-    Encoded,
-    Encoder,
-    Feature,
-    Number,
-    Text,
-    unknown_row,
-)
+from butaca.model.encoded import Encoded
+from butaca.model.features import Bag, Buckets, Category, Encoder, Feature, Number, Text, unknown_row
 from butaca.types import Floats, Ints
 
 Doubles = NDArray[np.float64]
@@ -140,7 +132,7 @@ def fit_cold(
     u = a @ turn
     first = y.shape[1] - rows.items.shape[1] - (rows.bias is not None)
     scored = b[:, first:] @ in_scores(queries, rows.bias is not None).T
-    ridge = least_left_out(u, values, scored, weight / len(warm))
+    ridge = least_left_out(u, values, y=scored, lever=weight / len(warm))
     w = np.zeros((x.shape[1], y.shape[1]))
     w[kept] = scale[:, None] * (turn @ ((u.T @ b) / (values + ridge)[:, None]))
     intercept = middle - mean @ w
@@ -157,7 +149,7 @@ def fit_cold(
     )
 
 
-def least_left_out(u: Doubles, values: Doubles, y: Doubles, lever: Doubles) -> float:
+def least_left_out(u: Doubles, values: Doubles, *, y: Doubles, lever: Doubles) -> float:
     """Returns the ridge whose leave-one-out error is least.
 
     Args:

@@ -65,10 +65,10 @@ class Known(NamedTuple):
 def softmax_loss(
     queries: Array,
     candidates: Array,
+    *,
     log_weight: Array,
     positives: Positives,
     known: Known | None = None,
-    *,
     bias: Array | None = None,
     mask: Mask = "none",
     add_positive: bool = False,
@@ -150,7 +150,7 @@ def _forward(
             pairs = pairs if bias is None else pairs + bias[at]
             return _zeros(own.shape, rule.axis).at[some].add(jnp.where(mine, pairs, 0.0))
 
-        scores = over_own(of_pairs, own, rule.axis)
+        scores = over_own(of_pairs, own, axis=rule.axis)
     s_pos = _sum_over(jnp.where(own, scores, 0.0), rule.axis)  # [P]
 
     weighted = logits + log_weight
@@ -216,7 +216,9 @@ def _backward(rule: _Rule, residuals: tuple[Any, ...], g: Array) -> tuple[Any, .
             by = jnp.where(mine, at_positive[some], 0.0)
             return add_rows(d_candidates, slot[some], query[some], by, queries)
 
-        of_queries, of_candidates = (over_own(add, own, rule.axis) for add in (add_candidates, add_queries))
+        of_queries, of_candidates = (
+            over_own(add, own, axis=rule.axis) for add in (add_candidates, add_queries)
+        )
         d_bias = jnp.pad(d_bias, (0, n_slots - n_softmax)).at[slot].add(at_positive)
         d_queries, d_candidates = of_queries, of_candidates
     of_bias = None if bias is None else g * d_bias

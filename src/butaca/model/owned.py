@@ -20,7 +20,7 @@ At: TypeAlias = Array | slice
 SHARES = (2, 4)
 
 
-def over_own(add: Callable[[At, Array], Array], own: Array, axis: str | None) -> Array:
+def over_own(add: Callable[[At, Array], Array], own: Array, *, axis: str | None) -> Array:
     """Returns what `add` makes of this device's entries; which others it is given makes no difference.
 
     Args:

@@ -72,7 +72,7 @@ class HistoryWeights:
     rating: Floats | None = None
     recency: float = 0.0
 
-    def weights(self, value: Floats | None, age: Floats | None, n: int) -> Floats:
+    def weights(self, value: Floats | None, age: Floats | None, *, n: int) -> Floats:
         """Returns the weight of each of n history rows, float32 [n]."""
         weight = np.ones(n, dtype=np.float32)
         if self.bins is not None and self.rating is not None and value is not None:
@@ -141,7 +141,7 @@ class QueryTower:
         out: Floats = vectors * factors[np.minimum(lengths, self.trusted_from)][:, None]
         return out
 
-    def __call__(self, users: Codes, histories: Histories, known_as: Codes | None = None) -> Floats:
+    def __call__(self, users: Codes, histories: Histories, *, known_as: Codes | None = None) -> Floats:
         """Returns query vectors: codes [B] and the histories they point into -> float32 [B, D].
 
         A code outside the known users is the unknown user; a code outside `histories` has none.
@@ -153,9 +153,9 @@ class QueryTower:
         """
         of = users if known_as is None else known_as
         x: Floats = self.base[np.where((of >= 0) & (of < len(self.base) - 1), of, len(self.base) - 1)]
-        rows, items, value, age = entries(users, histories, self.reads_age)
+        rows, items, value, age = entries(users, histories, with_age=self.reads_age)
         if self.history is not None:
-            weight = self.history.weights(value, age, len(rows))
+            weight = self.history.weights(value, age, n=len(rows))
             total = np.bincount(rows, weights=weight, minlength=len(users)).astype(np.float32)
             summed = weighted_sum(self.history.table, rows, items=items, weight=weight, n_rows=len(users))
             x = np.asarray(x + summed / np.sqrt(np.maximum(total, 1e-12))[:, None], dtype=np.float32)
@@ -173,20 +173,22 @@ class QueryTower:
 
 
 def entries(
-    users: Codes, histories: Histories, with_age: bool = True
+    users: Codes, histories: Histories, *, with_age: bool = True
 ) -> tuple[Ints, Codes, Floats | None, Floats | None]:
     """Returns users' history rows: row into the batch, item, value or None, age in days or None."""
     rows, at = histories.rows(users)
     items = histories.items[at]
     value = None if histories.value is None else histories.value[at]
-    age = None if histories.time is None or not with_age else ages(rows, histories.time[at], len(users))
+    age = (
+        None if histories.time is None or not with_age else ages(rows, histories.time[at], n_rows=len(users))
+    )
     return rows, items, value, age
 
 
-def ages(rows: Ints, time: Times, n_rows: int) -> Floats:
+def ages(rows: Ints, time: Times, *, n_rows: int) -> Floats:
     """Returns the days before the latest of the same row's times, [m] -> float32 [m].
 
-    >>> ages(np.array([0, 0, 1]), np.array([0, 86400, 5]), 2).tolist()
+    >>> ages(np.array([0, 0, 1]), np.array([0, 86400, 5]), n_rows=2).tolist()
     [1.0, 0.0, 0.0]
     """
     when = time.astype(np.float64)  # as integers, times far apart would overflow

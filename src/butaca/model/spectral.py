@@ -135,7 +135,7 @@ def decompose(
         values, vectors = _dense(user, item, weight.astype(np.float32), scale, span, power, first)
     else:
         blocks = (
-            subspace.histories(item, np.append(0, np.cumsum(count)), n_items, power)
+            subspace.histories(item, np.append(0, np.cumsum(count)), n_items=n_items, power=power)
             if whole
             else subspace.in_blocks(windows(user, item, count=count, n_items=n_items, span=span, power=power))
         )

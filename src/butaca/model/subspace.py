@@ -57,7 +57,7 @@ def leading(
     return values[::-1].astype(np.float32), np.ascontiguousarray((basis @ turn)[:, ::-1], dtype=np.float32)
 
 
-def histories(item: Codes, start: Ints, n_items: int, power: float) -> list[Rows]:
+def histories(item: Codes, start: Ints, *, n_items: int, power: float) -> list[Rows]:
     """Returns blocks of whole histories: a row per user, each entry n ** -power for one of n items.
 
     Args:

@@ -95,7 +95,7 @@ def _forward(
         by = jnp.where(mine, held[some], 0.0)
         return add_rows(jnp.zeros_like(queries), query[some], at[some], by, candidates)
 
-    wanted = over_own(add_candidates, own, axis)  # [Q, d]
+    wanted = over_own(add_candidates, own, axis=axis)  # [Q, d]
     score = jnp.sum(queries * wanted) + jnp.sum(held * jnp.where(own, added[at], 0.0))
     if axis is not None:
         score = lax.psum(score, axis)  # type: ignore[no-untyped-call]
@@ -121,7 +121,7 @@ def _backward(axis: str | None, residuals: tuple[Any, ...], g: Array) -> tuple[A
     def add_queries(some: At, mine: Array) -> Array:
         return add_rows(d_candidates, at[some], query[some], jnp.where(mine, -held[some], 0.0), queries)
 
-    of_pairs = over_own(add_queries, own, axis)
+    of_pairs = over_own(add_queries, own, axis=axis)
     d_added = d_added.at[at].add(-held)
     return g * (d_queries - wanted), g * of_pairs, g * d_added, None, None, None
 

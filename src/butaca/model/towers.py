@@ -49,7 +49,7 @@ class HistoryTable(eqx.Module):
     rating: Array | None
     recency: Array | None
 
-    def weights(self, weight: Array, bins: Array | None, age: Array | None) -> Array:
+    def weights(self, weight: Array, bins: Array | None, *, age: Array | None) -> Array:
         """Returns the weights of history entries [M]: those given, by rating bin and by age in days."""
         if self.rating is not None and bins is not None:
             weight = weight * jnp.exp(self.rating[bins])
@@ -77,7 +77,8 @@ class Tower(eqx.Module):
 
     def embed(self, inputs: Rows, history: Array | None = None) -> Array:
         """Returns the sum before any hidden layer, [n, d]."""
-        parts = [lookup(self.tables[name], *inputs[name]) for name in sorted(self.tables)]
+        read = [(self.tables[name], *inputs[name]) for name in sorted(self.tables)]
+        parts = [lookup(table, codes, weights=weights) for table, codes, weights in read]
         parts += [] if history is None else [history]
         return sum(parts[1:], start=parts[0])
 
@@ -93,7 +94,7 @@ def unit(x: Array) -> Array:
     return x * jax.lax.rsqrt(jnp.square(x).sum(axis=-1, keepdims=True) + 1e-12)
 
 
-def lookup(table: Array, codes: Array | None, weights: Array | None) -> Array:
+def lookup(table: Array, codes: Array | None, *, weights: Array | None) -> Array:
     """Sums weighted embedding rows: table [v, d], codes [n, w], weights [n, w] -> [n, d]."""
     of_one = codes is not None and codes.shape[1] == 1
     rows = table if codes is None else table[codes[:, 0] if of_one else codes]  # [n, d] or [n, w, d]

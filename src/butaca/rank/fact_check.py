@@ -30,7 +30,7 @@ STEPS, LEFT = 200, 1e-5
 
 
 def check_facts(
-    facts: TrainFacts, known: Dataset, label: Dataset, settings: FactSettings | None = None
+    facts: TrainFacts, known: Dataset, *, label: Dataset, settings: FactSettings | None = None
 ) -> None:
     """Checks that facts are those of what is known, and of nothing that is to be found.
 

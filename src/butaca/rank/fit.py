@@ -11,9 +11,10 @@ from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
 from butaca.rank import boosting
 from butaca.rank.facts import Doubles, TrainFacts
-from butaca.rank.features import RankFeature, default_features, names_of
+from butaca.rank.features import RankFeature
 from butaca.rank.first_stage import FirstStage, FitFirst, vectors_of
 from butaca.rank.folds import Examples, examples_of, folds_of, joined
+from butaca.rank.kinds import default_features, names_of
 from butaca.rank.learn import learn_facts
 from butaca.rank.ranker import Ranker, base_rating
 from butaca.rank.settings import RankSettings
@@ -26,6 +27,7 @@ BINS = 20
 def fit_ranker(
     train: Dataset,
     fit_first: FitFirst,
+    *,
     first: FirstStage,
     settings: RankSettings | None = None,
     features: Sequence[RankFeature] | None = None,
@@ -42,23 +44,35 @@ def fit_ranker(
     Raises:
         LeakError: an example saw its own answer, for instance since `fit_first` reads more than it is given.
     """
-    s = settings or RankSettings()
-    facts = learn_facts(train, vectors_of(first), s.facts)
+    settings = settings or RankSettings()
+    facts = learn_facts(train, vectors_of(first), settings=settings.facts)
     declared = tuple(features) if features is not None else default_features(facts)
-    found = out_of_fold(train, fit_first, s, declared, facts)
-    return train_ranker(found, facts, declared, s, train)
+    found = out_of_fold(train, fit_first, settings=settings, features=declared, facts=facts)
+    return train_ranker(found, facts, features=declared, settings=settings, train=train)
 
 
 def out_of_fold(
-    train: Dataset, fit_first: FitFirst, s: RankSettings, features: Sequence[RankFeature], facts: TrainFacts
+    train: Dataset,
+    fit_first: FitFirst,
+    *,
+    settings: RankSettings,
+    features: Sequence[RankFeature],
+    facts: TrainFacts,
 ) -> Examples:
     """Returns the folds' examples, after the leak guard; their columns are those of all the facts."""
     wanted, parts = names_of(features, facts), []
-    folds = folds_of(train, s.folds, s.n_folds, s.seed, s.label, s.used)
-    whole = held_out_people(np.concatenate([fold.label.user for fold in folds]), s)
+    folds = folds_of(
+        train,
+        settings.folds,
+        n=settings.n_folds,
+        seed=settings.seed,
+        label=settings.label,
+        used=settings.used,
+    )
+    whole = held_out_people(np.concatenate([fold.label.user for fold in folds]), settings)
     for fold in folds:
         part_first = fit_first(fold.known)
-        part_facts = learn_facts(fold.known, vectors_of(part_first), s.facts)
+        part_facts = learn_facts(fold.known, vectors_of(part_first), settings=settings.facts)
         if names_of(features, part_facts) != wanted:
             missing = sorted(set(wanted) ^ set(names_of(features, part_facts)))
             raise SettingError(
@@ -70,11 +84,11 @@ def out_of_fold(
             examples_of(
                 fold,
                 part_first,
-                part_facts,
-                features,
-                s.candidates,
-                settings=s.facts,
-                best=s.trained,
+                facts=part_facts,
+                features=features,
+                n=settings.candidates,
+                settings=settings.facts,
+                best=settings.trained,
                 whole=whole,
             )
         )
@@ -82,23 +96,28 @@ def out_of_fold(
 
 
 def train_ranker(
-    found: Examples, facts: TrainFacts, features: Sequence[RankFeature], s: RankSettings, train: Dataset
+    found: Examples,
+    facts: TrainFacts,
+    *,
+    features: Sequence[RankFeature],
+    settings: RankSettings,
+    train: Dataset,
 ) -> Ranker:
     """Trains trees over examples."""
     names = names_of(features, facts)
-    held_out = np.isin(found.user, held_out_people(found.user, s))
-    learned = _first_places(found, s.trained)
+    held_out = np.isin(found.user, held_out_people(found.user, settings))
+    learned = _first_places(found, settings.trained)
     start = found.features[:, names.index("retrieval_share")].astype(np.float64)
-    label = _labels(found, s, names, facts.mean_rating)
+    label = _labels(found, settings, names, facts.mean_rating)
     fit_on, check_on = learned & ~held_out, learned & held_out
-    booster, rounds = _order(found, label, start, fit_on, check_on, s, names)
+    booster, rounds = _order(found, label, start, fit_on, check_on, settings, names)
     trees = boosting.text_of(booster, rounds)
     calibrated = held_out if held_out.any() else np.ones(len(found), dtype=bool)
-    raw = start[calibrated] + s.weight * booster.predict(
+    raw = start[calibrated] + settings.weight * booster.predict(
         found.features[calibrated],
         raw_score=True,
         num_iteration=rounds,
-        num_threads=boosting.threads(s.threads),
+        num_threads=boosting.threads(settings.threads),
     )
     gain = booster.feature_importance("gain", iteration=rounds)
     about: dict[str, Any] = {
@@ -106,14 +125,14 @@ def train_ranker(
         "examples": int(np.count_nonzero(fit_on)),
         "people": len(np.unique(found.user[fit_on])),
     }
-    ratings, figures = _ratings(found, names, facts.mean_rating, held_out, s)
+    ratings, figures = _ratings(found, names, facts.mean_rating, held_out, settings)
     about |= figures
     if train.timestamp is not None and len(train):
         about["now"] = float(train.timestamp.max())
     if train.value is not None and np.isfinite(train.value).any():
         about["rating_range"] = [float(np.nanmin(train.value)), float(np.nanmax(train.value))]
     return Ranker(
-        s,
+        settings,
         facts,
         tuple(features),
         trees,
@@ -188,7 +207,7 @@ def _labels(found: Examples, s: RankSettings, names: Sequence[str], mean: float)
     """Labels examples 0 or 1; under "graded" 2 for a rating above what person and item make likely."""
     label = found.watched.astype(np.int64)
     if s.target == "graded":
-        expected = base_rating(found.features, names, mean)
+        expected = base_rating(found.features, names, mean=mean)
         with np.errstate(invalid="ignore"):
             label[found.watched & (found.value > expected)] = 2
     return label
@@ -215,7 +234,7 @@ def _ratings(
     fit_on, check_on = rated & ~held_out, rated & held_out
     if fit_on.sum() < 20 or not np.isfinite(mean):
         return "", {}
-    base = base_rating(found.features, names, mean)
+    base = base_rating(found.features, names, mean=mean)
     off = found.value - base
     main = boosting.lightgbm().Dataset(
         found.features[fit_on],

@@ -70,6 +70,7 @@ class Examples:
 def folds_of(
     train: Dataset,
     how: How = "random",
+    *,
     n: int = 5,
     seed: int = 0,
     label: float = 0.1,
@@ -136,6 +137,7 @@ def _once(train: Dataset) -> Dataset:
 def examples_of(
     fold: Fold,
     first: FirstStage,
+    *,
     facts: TrainFacts,
     features: Sequence[RankFeature],
     n: int,
@@ -163,9 +165,9 @@ def examples_of(
     histories = Histories.of(fold.known) if histories is None else histories
     check_pairs(fold.known, fold.label)
     check_histories(histories, fold.label)
-    check_first_stage(first, fold.known, fold.label)
-    check_when(fold.known, fold.label, fold.when)
-    check_facts(facts, fold.known, fold.label, settings)
+    check_first_stage(first, fold.known, label=fold.label)
+    check_when(fold.known, fold.label, when=fold.when)
+    check_facts(facts, fold.known, label=fold.label, settings=settings)
     best, whole = n if best is None else best, np.zeros(0, np.int32) if whole is None else whole
     parts = [
         _some(fold, first, facts, features, n, histories, users, best, whole)
@@ -192,14 +194,14 @@ def _some(
     whole: Codes,
 ) -> Examples:
     people = People.of(users, histories, when=fold.when)
-    candidates, scores = candidates_of(first.score(users), [histories[int(u)] for u in users], n)
+    candidates, scores = candidates_of(first.score(users), [histories[int(u)] for u in users], n=n)
     place = np.full((len(users), len(fold.label.items)), -1, dtype=np.int64)
     mine = np.flatnonzero(np.isin(fold.label.user, users))
     place[np.searchsorted(users, fold.label.user[mine]), fold.label.item[mine]] = mine
     outcome = np.take_along_axis(place, np.maximum(candidates, 0), axis=1)
     asked = (np.arange(candidates.shape[1]) < best) | (outcome >= 0) | np.isin(users, whole)[:, None]
     asked &= candidates >= 0
-    rows = matrix(features, facts, people, candidates, scores, asked)
+    rows = matrix(features, facts, people=people, candidates=candidates, scores=scores, asked=asked)
     row = np.repeat(np.arange(len(users)), asked.sum(axis=1))
     item, found = candidates[asked], outcome[asked]
     watched = found >= 0

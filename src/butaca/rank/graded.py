@@ -22,7 +22,7 @@ K = 10
 BLOCK = 1024
 
 
-def worth_of(ranker: Ranker, seen: Histories, test: Dataset) -> Doubles | None:
+def worth_of(ranker: Ranker, seen: Histories, *, test: Dataset) -> Doubles | None:
     """Returns what finding each test pair is worth, [P]: `settings.liked` where it was liked, else 1.
 
     Liked is what training calls so: rated above the item's mean and the person's generosity, both of
@@ -42,7 +42,7 @@ def worth_of(ranker: Ranker, seen: Histories, test: Dataset) -> Doubles | None:
         return np.where(test.value > expected, ranker.settings.liked, 1.0)
 
 
-def compare_graded(both: Evaluation, first: Evaluation, worth: Doubles) -> Comparison:
+def compare_graded(both: Evaluation, first: Evaluation, *, worth: Doubles) -> Comparison:
     """Compares graded NDCG@10 of both stages with that of the first, with a paired interval over users.
 
     Args:
@@ -65,7 +65,7 @@ def _per_user(evaluation: Evaluation, worth: Doubles) -> Doubles:
     row = np.searchsorted(evaluation.users, evaluation.user)
     once = np.unique(row * evaluation.n_items + evaluation.item, return_index=True)[1]
     k = min(K, evaluation.n_items)
-    return graded_ndcg(evaluation.ranks[once], row[once], len(evaluation.users), k, gain=worth[once])
+    return graded_ndcg(evaluation.ranks[once], row[once], n=len(evaluation.users), k=k, gain=worth[once])
 
 
 def _generosity(ranker: Ranker, seen: Histories, users: np.ndarray) -> Doubles:

@@ -69,7 +69,7 @@ class RankVerdict:
         }
 
 
-def judge_ranking(two: TwoStage, test: Dataset, seen: Histories | None = None) -> RankVerdict:
+def judge_ranking(two: TwoStage, test: Dataset, *, seen: Histories | None = None) -> RankVerdict:
     """Returns the verdict on a second stage.
 
     Args:
@@ -79,11 +79,11 @@ def judge_ranking(two: TwoStage, test: Dataset, seen: Histories | None = None) -
     """
     seen = two.seen if seen is None else seen
     first, both = evaluate_scorer(two.first, test, seen=seen), evaluate_scorer(two, test, seen=seen)
-    return compare_stages(first, both, test, seen, two.ranker)
+    return compare_stages(first, both, test=test, seen=seen, ranker=two.ranker)
 
 
 def compare_stages(
-    first: Evaluation, both: Evaluation, test: Dataset, seen: Histories, ranker: Ranker | None = None
+    first: Evaluation, both: Evaluation, *, test: Dataset, seen: Histories, ranker: Ranker | None = None
 ) -> RankVerdict:
     """Returns the verdict from two evaluations of the same pairs.
 
@@ -104,8 +104,8 @@ def compare_stages(
             liked = compare_many(
                 both.only(likes), {"": first.only(likes)}, measures=[("top_k_accuracy", 10)]
             )[""][0]
-    worth = None if ranker is None else worth_of(ranker, seen, test)
-    graded = None if worth is None else compare_graded(both, first, worth)
+    worth = None if ranker is None else worth_of(ranker, seen, test=test)
+    graded = None if worth is None else compare_graded(both, first, worth=worth)
     target = "" if ranker is None else ranker.settings.target
     aimed = (graded,) if graded is not None and target == "graded" else ()
     return RankVerdict(
@@ -135,7 +135,7 @@ def ranking_hurts(gains: tuple[Comparison, ...]) -> Notice | None:
     )
 
 
-def kept_comparison(metric: str, k: int | None, row: Mapping[str, Any]) -> Comparison:
+def kept_comparison(metric: str, k: int | None, *, row: Mapping[str, Any]) -> Comparison:
     """Returns a row of `RankVerdict.as_json` as the comparison that it was; nan for null."""
     names = ("both", "first", "gain", "low", "high")
     ours, theirs, gain, low, high = (float("nan") if row[n] is None else float(row[n]) for n in names)
@@ -147,8 +147,8 @@ def with_kept(verdict: RankVerdict, kept: Mapping[str, Any]) -> RankVerdict:
     liked, graded = kept.get("liked"), kept.get("graded")
     return replace(
         verdict,
-        liked=verdict.liked or (liked and kept_comparison("top_k_accuracy", 10, liked)),
-        graded=verdict.graded or (graded and kept_comparison("graded_ndcg", K, graded)),
+        liked=verdict.liked or (liked and kept_comparison("top_k_accuracy", 10, row=liked)),
+        graded=verdict.graded or (graded and kept_comparison("graded_ndcg", K, row=graded)),
     )
 
 

@@ -31,7 +31,7 @@ def check_pairs(known: Dataset, label: Dataset) -> None:
         raise _leak("the known interactions", label, np.flatnonzero(both))
 
 
-def check_histories(histories: Histories, label: Dataset, what: str = "the histories") -> None:
+def check_histories(histories: Histories, label: Dataset, *, what: str = "the histories") -> None:
     """Checks that no history holds its user's positive."""
     user = np.repeat(np.arange(len(histories), dtype=np.int64), histories.lengths)
     had = user * len(label.items) + histories.items
@@ -40,12 +40,12 @@ def check_histories(histories: Histories, label: Dataset, what: str = "the histo
         raise _leak(what, label, np.flatnonzero(both))
 
 
-def check_first_stage(first: FirstStage, known: Dataset, label: Dataset) -> None:
+def check_first_stage(first: FirstStage, known: Dataset, *, label: Dataset) -> None:
     """Checks that a first stage that says what it has seen has seen no positive, and no later pairs."""
     seen = first.seen if isinstance(first, HasSeen) else None
     if not isinstance(seen, Histories):
         return
-    check_histories(seen, label, "the first stage")
+    check_histories(seen, label, what="the first stage")
     if len(seen.items) > len(Histories.of(known).items):
         raise LeakError(
             "A training example's first stage learned from what was known before it",
@@ -54,7 +54,7 @@ def check_first_stage(first: FirstStage, known: Dataset, label: Dataset) -> None
         )
 
 
-def check_when(known: Dataset, label: Dataset, when: float | None) -> None:
+def check_when(known: Dataset, label: Dataset, *, when: float | None) -> None:
     """Checks that in a fold in time all that is known lies before the time of asking, and the rest after.
 
     Raises:

@@ -51,6 +51,7 @@ class FactSettings:
 def learn_facts(
     known: Dataset,
     vectors: Floats | None = None,
+    *,
     settings: FactSettings | None = None,
     neighbours: bool = True,
 ) -> TrainFacts:
@@ -96,7 +97,7 @@ def _neighbours(seen: Histories, user: Codes, n: int, s: FactSettings) -> dict[s
     if n <= s.linear_items:
         out["linear"] = linear(matrix, s.neighbours)
     if seen.time is not None:
-        out["near"] = near(user, seen.items, seen.time, n, s.neighbours, s.span)
+        out["near"] = near(user, seen.items, time=seen.time, n_items=n, kept=s.neighbours, span=s.span)
     return out
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from butaca.cores import cores
 from butaca.rank.facts import TrainFacts
-from butaca.rank.features import RankFeature, names_of
+from butaca.rank.features import RankFeature
+from butaca.rank.kinds import names_of
 from butaca.rank.people import People
 from butaca.rank.scene import Scene
 from butaca.types import Bools, Codes, Floats, Ints
@@ -21,6 +22,7 @@ BLOCK = 16
 def matrix(
     features: Sequence[RankFeature],
     facts: TrainFacts,
+    *,
     people: People,
     candidates: Codes,
     scores: Floats,
@@ -60,7 +62,7 @@ def matrix(
     return out
 
 
-def candidates_of(scores: Floats, hidden: Sequence[Codes] | None, n: int) -> tuple[Codes, Floats]:
+def candidates_of(scores: Floats, hidden: Sequence[Codes] | None, *, n: int) -> tuple[Codes, Floats]:
     """Returns the n best of each row of scores [B, N], less what is hidden: codes, scores [B, C], best first.
 
     Equal scores stand by code. -1 and -inf fill where fewer are left.

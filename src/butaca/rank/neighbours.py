@@ -23,14 +23,14 @@ CHUNK = 1 << 22
 REACH = 3
 
 
-def together(matrix: sparse.csr_array, kept: int, shrinkage: float = 0.0) -> Neighbours:
+def together(matrix: sparse.csr_array, kept: int, *, shrinkage: float = 0.0) -> Neighbours:
     """Returns item-kNN's cosines (baselines/item_knn.py) of who had what, sparse 0/1 [U, N]."""
     columns = matrix.T.tocsr()
     return _strongest(columns, matrix, np.diff(columns.indptr).astype(np.float32), kept, shrinkage)
 
 
 def near(
-    user: Codes, item: Codes, time: Times, n_items: int, kept: int, span: float, shrinkage: float = 2.0
+    user: Codes, item: Codes, *, time: Times, n_items: int, kept: int, span: float, shrinkage: float = 2.0
 ) -> Neighbours:
     """Returns which items are had in a row: exp(-positions apart / span), summed over users, as a cosine.
 
@@ -53,7 +53,7 @@ def near(
     return _strongest(total, None, count, kept, shrinkage)
 
 
-def linear(matrix: sparse.csr_array, kept: int, l2: float | None = None) -> Neighbours:
+def linear(matrix: sparse.csr_array, kept: int, *, l2: float | None = None) -> Neighbours:
     """Returns EASE's weights (baselines/ease.py) into each item, the largest by size, negative ones too."""
     from butaca.baselines.ease import default_l2, inverse_of
 

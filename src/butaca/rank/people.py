@@ -34,6 +34,7 @@ class People:
         cls,
         users: Codes,
         histories: Histories,
+        *,
         known_as: Codes | None = None,
         when: float | None = None,
     ) -> People:

@@ -14,7 +14,8 @@ from butaca.cores import cores
 from butaca.errors import SettingError
 from butaca.rank.boosting import booster
 from butaca.rank.facts import Doubles, TrainFacts
-from butaca.rank.features import KINDS, RankFeature, kind_of, names_of
+from butaca.rank.features import RankFeature
+from butaca.rank.kinds import KINDS, kind_of, names_of
 from butaca.rank.learn import FactSettings
 from butaca.rank.matrix import matrix
 from butaca.rank.people import People
@@ -90,11 +91,11 @@ class Ranker:
         """Returns the size of the catalogue."""
         return self.facts.n_items
 
-    def matrix(self, people: People, candidates: Codes, scores: Floats) -> Floats:
+    def matrix(self, people: People, candidates: Codes, *, scores: Floats) -> Floats:
         """Returns the features of every candidate, float32 [R, F], the same in training and serving."""
-        return matrix(self.features, self.facts, people, candidates, scores)
+        return matrix(self.features, self.facts, people=people, candidates=candidates, scores=scores)
 
-    def rank(self, people: People, candidates: Codes, scores: Floats) -> Ranked:
+    def rank(self, people: People, candidates: Codes, *, scores: Floats) -> Ranked:
         """Orders candidates anew; equal scores keep the first stage's order.
 
         Args:
@@ -104,7 +105,7 @@ class Ranker:
         """
         self._check(people, candidates, scores)
         given = np.full(candidates.shape, -np.inf)
-        given[candidates >= 0] = self.scores(self.matrix(people, candidates, scores))
+        given[candidates >= 0] = self.scores(self.matrix(people, candidates, scores=scores))
         order = np.argsort(-given, axis=1, kind="stable")
         items = np.take_along_axis(candidates, order, axis=1)
         return Ranked(items, np.take_along_axis(given, order, axis=1), order)
@@ -119,14 +120,14 @@ class Ranker:
         return start + self.settings.weight * trees
 
     def contributions(
-        self, people: People, candidates: Codes, scores: Floats, top: int = 3
+        self, people: People, candidates: Codes, *, scores: Floats, top: int = 3
     ) -> list[list[Contribution]]:
         """Returns what moved each candidate most: SHAP values of the trees (Lundberg 2018), [R] lists.
 
         In the order of `matrix`'s rows; the largest first, by size.
         """
         self._check(people, candidates, scores)
-        return self.moved(self.matrix(people, candidates, scores), top)
+        return self.moved(self.matrix(people, candidates, scores=scores), top)
 
     def moved(self, rows: Floats, top: int = 3) -> list[list[Contribution]]:
         """Returns what moved each of some rows of `matrix` most; see `contributions`."""
@@ -140,7 +141,7 @@ class Ranker:
             for r, mine in enumerate(order.tolist())
         ]
 
-    def predict_ratings(self, people: People, candidates: Codes, scores: Floats) -> Doubles:
+    def predict_ratings(self, people: People, candidates: Codes, *, scores: Floats) -> Doubles:
         """Returns the rating that each would give to each candidate, [R].
 
         Raises:
@@ -152,19 +153,19 @@ class Ranker:
                 "a ranker that learned from data without them",
                 "Rank only",
             )
-        rows = self.matrix(people, candidates, scores)
+        rows = self.matrix(people, candidates, scores=scores)
         if not len(rows):
             return np.zeros(0)
         predicted: Doubles = self._ratings.predict(rows, num_threads=1)
         low, high = self.about.get("rating_range", (-np.inf, np.inf))
-        return np.clip(predicted + base_rating(rows, self.names, self.facts.mean_rating), low, high)
+        return np.clip(predicted + base_rating(rows, self.names, mean=self.facts.mean_rating), low, high)
 
     def importance(self) -> dict[str, float]:
         """Returns by feature its share of the trees' gain, the largest first."""
         return dict(sorted(self.gains.items(), key=lambda pair: -pair[1]))
 
     def people(
-        self, users: Codes, histories: Any, known_as: Codes | None = None, now: Times | float | None = None
+        self, users: Codes, histories: Any, *, known_as: Codes | None = None, now: Times | float | None = None
     ) -> People:
         """Returns people at the time that the ranker was trained for.
 
@@ -178,7 +179,7 @@ class Ranker:
         when = None
         if self.settings.folds == "time":
             when = float(now) if now is not None else self.about.get("now")
-        return People.of(users, histories, known_as, when)
+        return People.of(users, histories, known_as=known_as, when=when)
 
     @functools.cached_property
     def _trees(self) -> Any:
@@ -212,7 +213,7 @@ class Ranker:
 
     @classmethod
     def from_parts(
-        cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any], texts: Mapping[str, str]
+        cls, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any], *, texts: Mapping[str, str]
     ) -> Ranker:
         """Returns a ranker from what `as_parts` gave."""
         stored = dict(numbers["settings"])
@@ -232,7 +233,7 @@ class Ranker:
         )
 
 
-def base_rating(rows: Floats, names: Sequence[str], mean: float) -> Doubles:
+def base_rating(rows: Floats, names: Sequence[str], *, mean: float) -> Doubles:
     """Returns the item's mean and the person's generosity, [R]: what ratings start from."""
     at = {name: i for i, name in enumerate(names)}
     if "rating" not in at:

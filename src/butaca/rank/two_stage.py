@@ -68,13 +68,13 @@ class TwoStage:
 
     def candidates(self, users: Codes, scores: Floats) -> tuple[Codes, Floats]:
         """Returns the first stage's best of each, seen left out, from its scores [B, N]."""
-        return candidates_of(scores, [self.seen[int(u)] for u in users], self.ranker.settings.candidates)
+        return candidates_of(scores, [self.seen[int(u)] for u in users], n=self.ranker.settings.candidates)
 
     def _reorder(self, users: Codes, scores: Floats) -> None:
         candidates, values = self.candidates(users, scores)
         if not candidates.size:
             return
-        ranked = self.ranker.rank(self.people(users), candidates, values)
+        ranked = self.ranker.rank(self.people(users), candidates, scores=values)
         n = candidates.shape[1]
         for b in range(len(users)):
             real = ranked.items[b] >= 0

@@ -15,7 +15,8 @@ import numpy as np
 
 from butaca.catalogue.items import TITLE_COLUMNS
 from butaca.catalogue.titles import folded
-from butaca.data.dataset import Bags, Column, Entities, join_columns
+from butaca.data.bags import Bags, Column, join_columns
+from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.model.query import QueryTower

@@ -19,7 +19,7 @@ from butaca.types import Codes, Floats, Ints
 LESS = 0.5
 
 
-def rung(parts: ModelParts, person: Person, given: bool) -> tuple[Source, Floats | None]:
+def rung(parts: ModelParts, person: Person, *, given: bool) -> tuple[Source, Floats | None]:
     """Returns the first rung of the ladder that holds, and the query vector [1, D]; None: popularity.
 
     Raises:
@@ -34,7 +34,7 @@ def rung(parts: ModelParts, person: Person, given: bool) -> tuple[Source, Floats
                 'Fit recipe("default") (--recipe default), or with History() among the features',
             )
         one = np.zeros(1, dtype=np.int32)
-        query = tower(one, person.histories, np.array([person.code], dtype=np.int32))
+        query = tower(one, person.histories, known_as=np.array([person.code], dtype=np.int32))
         source: Source = "history" if given else "user"
     else:
         query = parts.user_vectors[person.code : person.code + 1]
@@ -49,7 +49,7 @@ def rung(parts: ModelParts, person: Person, given: bool) -> tuple[Source, Floats
     return source, query
 
 
-def shares_in(parts: ModelParts, person: Person, codes: Ints) -> Shares | None:
+def shares_in(parts: ModelParts, person: Person, *, codes: Ints) -> Shares | None:
     """Returns the shares of a person's history in the scores of items; None where the model is no sum of it.
 
     What the person wants less of has shares too, which are taken off.
@@ -61,7 +61,7 @@ def shares_in(parts: ModelParts, person: Person, codes: Ints) -> Shares | None:
     bias = None if parts.item_bias is None else parts.item_bias[codes]
     histories = person.histories
     if histories is None:
-        histories = extended(parts.seen, person.code, {})
+        histories = extended(parts.seen, person.code, added={})
     shares = shares_of(tower, histories, known_as=person.code, vectors=vectors, bias=bias)
     if shares is None or not len(person.less):
         return shares

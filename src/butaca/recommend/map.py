@@ -79,7 +79,7 @@ class CatalogueMap:
         cache: where maps are kept.
     """
 
-    def __init__(self, recommender: Recommender, folder: Path, cache: Path | None = None) -> None:
+    def __init__(self, recommender: Recommender, folder: Path, *, cache: Path | None = None) -> None:
         self._recommender, self._folder = recommender, folder
         self._file = (cache or cache_folder()) / f"{recommender.version}.npy"
         self._sketch: Floats | None = None

@@ -46,6 +46,40 @@ class Person:
     less: Codes
 
 
+def person_of(
+    seen: Histories,
+    code: int,
+    *,
+    find: Callable[[Any], int | None],
+    known: Callable[[Any], int | None],
+    history: Sequence[Any] | None = None,
+    later: Sequence[Given] = (),
+    less: Sequence[Any] = (),
+) -> tuple[Person, list[int], tuple[str, ...]]:
+    """Returns the person, the codes of `history` in its order, and what of it is not known.
+
+    Args:
+        seen: the stored histories.
+        code: of the user; the unknown user's for someone new.
+        find: gives the code of an item of `history` or `less`.
+        known: gives that of an item of `later`, None where it is not known.
+        history: given, as `Recommender.recommend` takes it.
+        later: what the user has had since training.
+        less: what they want less of.
+    """
+    own = seen[code]
+    nothing = own[:0]
+    if not (history or later or less):
+        return Person(code, own, None, nothing, nothing), [], ()
+    given, unknown = read(as_given(history or ()), find)
+    since, _ = read(later, known)
+    against, not_there = read(as_given(less), find)
+    added = {**since, **given}
+    histories = extended(seen, code, added=added) if added else None
+    person = Person(code, own, histories, distinct(list(added)), distinct(list(against)))
+    return person, list(given), unknown + not_there
+
+
 def as_given(history: Iterable[Any] | str) -> list[Given]:
     """Reads a history as people write it: ids, titles, (item, value[, time]), or mappings of these.
 
@@ -89,7 +123,7 @@ def read(
     return found, tuple(unknown)
 
 
-def extended(seen: Histories, user: int, added: Mapping[int, Given]) -> Histories:
+def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histories:
     """Returns the stored history of a user with further items, one row; of these alone for someone new.
 
     What is stored of an item that was given again is kept. Where the stored ones have values or times, so

@@ -78,7 +78,7 @@ def affinities(points: Map, perplexity: float) -> sparse.csr_array:
     return sparse.csr_array((one_way + one_way.T) / (2 * n))
 
 
-def tsne(points: Map, perplexity: float = PERPLEXITY, seed: int = 0) -> Map:
+def tsne(points: Map, perplexity: float = PERPLEXITY, *, seed: int = 0) -> Map:
     """Returns exact t-SNE [N, 2] (van der Maaten and Hinton 2008), from the first two components.
 
     Attraction runs over the sparse affinities; repulsion over all pairs, a block of rows at a time:
@@ -136,7 +136,7 @@ def _nearest(points: Map, k: int) -> tuple[Ints, Map]:
     return near, np.take_along_axis(distance, near, axis=1)
 
 
-def neighbours(vectors: Floats, of: Ints, k: int) -> tuple[Ints, Floats]:
+def neighbours(vectors: Floats, of: Ints, *, k: int) -> tuple[Ints, Floats]:
     """Returns the k rows of [N, d] with the highest cosine to each row `of` [M], less itself: [M, k] each."""
     rows = unit(vectors)
     k = min(k, max(len(rows) - 1, 0))

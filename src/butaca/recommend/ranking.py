@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
+from butaca.index.interface import TopK
 from butaca.rank.people import People
 from butaca.rank.ranker import Contribution, Ranker
 from butaca.recommend.answers import Item, Reason
+from butaca.recommend.person import Person
+from butaca.recommend.reorder import LEAST, varied
 from butaca.types import Bools, Codes, Floats, Ints
 
 
@@ -29,9 +32,58 @@ class Ordered(NamedTuple):
     moved: list[tuple[Contribution, ...]]
 
 
+def ranked(
+    ranker: Ranker,
+    found: TopK,
+    *,
+    k: int,
+    person: Person,
+    seen: Histories,
+    catalogue: Catalogue,
+    vectors: Floats | None = None,
+    variety: float = 0.0,
+    reasons_of: Callable[[Codes], list[tuple[Reason, ...]] | None] | None = None,
+) -> tuple[Item, ...]:
+    """Returns a list in the second stage's order; what lies beyond its candidates follows as retrieved.
+
+    Args:
+        ranker: orders the first `ranker.settings.candidates`.
+        found: what was retrieved for the person, one row.
+        k: how many.
+        person: who the list is for.
+        seen: the stored histories.
+        catalogue: names the items.
+        vectors: unit vectors of all items [N, d]; None: variety does not count.
+        variety: see `reorder.varied`.
+        reasons_of: gives the reasons of items; None explains nothing.
+    """
+    n = ranker.settings.candidates
+    real = found.items[0] >= 0
+    codes, scores = found.items[0][real], found.scores[0][real]
+    histories, row = (seen, person.code) if person.histories is None else (person.histories, 0)
+    explained = (k if vectors is None else LEAST) if reasons_of is not None else 0
+    best_first = ordered(
+        ranker,
+        codes[:n],
+        scores=scores[:n],
+        user=person.code,
+        histories=histories,
+        row=row,
+        explained=explained,
+    )
+    chosen = np.arange(min(k, len(best_first.items)))
+    if vectors is not None:
+        candidates = best_first.items.astype(np.int64)
+        chosen = varied(candidates, best_first.scores, vectors=vectors, k=k, variety=variety)
+    reasons = None if reasons_of is None else reasons_of(best_first.items[chosen])
+    beyond = zip(codes[n:k].tolist(), scores[n:k].tolist(), strict=True)
+    return listed(best_first, chosen, catalogue=catalogue, reasons=reasons, beyond=beyond, after=n)
+
+
 def ordered(
     ranker: Ranker,
     items: Codes,
+    *,
     scores: Floats,
     user: int,
     histories: Histories,
@@ -52,9 +104,9 @@ def ordered(
         explained: of the first so many, say what moved them.
     """
     known = items < ranker.n_items
-    people = person(ranker, user, histories, row)
+    people = as_people(ranker, user, histories=histories, row=row)
     candidates, given = items[known][None], scores[known][None]
-    rows = ranker.matrix(people, candidates, given)
+    rows = ranker.matrix(people, candidates, scores=given)
     points = ranker.scores(rows)
     order = np.argsort(-points, kind="stable")
     place = np.arange(len(items))
@@ -76,8 +128,8 @@ def ordered(
 def listed(
     found: Ordered,
     chosen: Ints,
-    catalogue: Catalogue,
     *,
+    catalogue: Catalogue,
     reasons: Sequence[tuple[Reason, ...]] | None,
     beyond: Iterable[tuple[int, float]],
     after: int,
@@ -114,7 +166,7 @@ def listed(
 
 
 def placed(
-    items: Sequence[Item], codes: Codes, popularity: Floats, excluded: Codes, allowed: Bools | None
+    items: Sequence[Item], codes: Codes, *, popularity: Floats, excluded: Codes, allowed: Bools | None
 ) -> tuple[Item, ...]:
     """Returns items with the places that popularity gives them: what someone unknown gets unranked.
 
@@ -135,7 +187,7 @@ def placed(
     return tuple(out)
 
 
-def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
+def as_people(ranker: Ranker, user: int, *, histories: Histories, row: int) -> People:
     """Returns the person as the ranker reads one; items that it does not know are left out of the history."""
     one = np.array([row], dtype=np.int32)
     _, at = histories.rows(one)
@@ -150,7 +202,7 @@ def person(ranker: Ranker, user: int, histories: Histories, row: int) -> People:
             time=None if histories.time is None else histories.time[keep],
         )
         one = np.zeros(1, dtype=np.int32)
-    return ranker.people(one, histories, np.array([user], dtype=np.int32))
+    return ranker.people(one, histories, known_as=np.array([user], dtype=np.int32))
 
 
 def filled(scores: np.ndarray) -> np.ndarray:

@@ -15,9 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
 from butaca.model.query import QueryTower, entries
+from butaca.recommend.answers import Reason
 from butaca.types import Codes, Floats
+
+#: Reasons named with an item.
+REASONS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +60,7 @@ def shares_of(
     if tower.layers:
         return None
     one = np.zeros(1, dtype=np.int32)
-    _, items, value, age = entries(one, histories, tower.reads_age)
+    _, items, value, age = entries(one, histories, with_age=tower.reads_age)
     d = tower.base.shape[1]
     trained, beside = vectors[:, :d], vectors[:, d:]
     base = tower.base[known_as if 0 <= known_as < len(tower.base) - 1 else -1]
@@ -64,7 +69,7 @@ def shares_of(
     whole = base
     parts = np.zeros((len(items), d), dtype=np.float32)
     if tower.history is not None and len(items):
-        weight = tower.history.weights(value, age, len(items))
+        weight = tower.history.weights(value, age, n=len(items))
         parts = tower.history.table[items] * (weight / np.sqrt(max(weight.sum(), 1e-12)))[:, None]
         whole = base + parts.sum(axis=0)
     trust = tower.trust(len(items))
@@ -75,6 +80,19 @@ def shares_of(
         rows = tower.head[items]
         shares += (rows @ beside.T) * np.float32(trust * tower.head_scale / _length(rows.sum(axis=0)))
     return Shares(items, shares, rest.astype(np.float32))
+
+
+def largest(shares: Shares | None, catalogue: Catalogue) -> list[tuple[Reason, ...]] | None:
+    """Returns for each item its largest positive shares, by id and title; None without any history."""
+    if shares is None or not len(shares.items):
+        return None
+    ids, titles, of = catalogue.ids, catalogue.titles, shares.items.tolist()
+    top = np.argsort(-shares.shares, axis=0, kind="stable")[:REASONS].T  # [k, REASONS]
+    values = np.take_along_axis(shares.shares.T, top, axis=1)
+    return [
+        tuple(Reason(ids[of[i]], titles[of[i]], v) for i, v in zip(row, points, strict=True) if v > 0)
+        for row, points in zip(top.tolist(), values.tolist(), strict=True)
+    ]
 
 
 def _length(x: Floats) -> float:

@@ -24,19 +24,16 @@ from butaca.recommend.fitted import FittedTowers, parts_of
 from butaca.recommend.folder.bundle import damaged, load_bundle, save_bundle
 from butaca.recommend.ladder import rung, shares_in
 from butaca.recommend.parts import ModelParts
-from butaca.recommend.person import Given, Person, as_given, distinct, extended, read
-from butaca.recommend.reasons import Shares
-from butaca.recommend.reorder import LEAST, POOL, check, fresh, varied
-from butaca.types import Bools, Codes, Floats, Scorer
+from butaca.recommend.person import Given, Person, person_of
+from butaca.recommend.reasons import Shares, largest
+from butaca.recommend.reorder import check, fresh, reordered
+from butaca.types import Codes, Floats, Scorer
 
 if TYPE_CHECKING:  # loaded where a model has a second stage
-    from butaca.rank.ranker import Ranker
+    pass
 
 #: Users scored at once.
 BLOCK = 1024
-
-#: Reasons named with an item.
-REASONS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +68,7 @@ class Recommender(ModelParts):
         cls,
         model: FittedTowers,
         train: Dataset,
+        *,
         test: Dataset | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> Self:
@@ -146,68 +144,54 @@ class Recommender(ModelParts):
         """
         if variety or freshness:
             check(variety, freshness)
-        person, given, unknown = self._person(user, history, later, less, skip_unknown)
+        person, given, unknown = self._person(user, history, later, less=less, skip_unknown=skip_unknown)
         left_out = [self.catalogue.matches(exclude)] if len(exclude) else []
         if exclude_seen:
             left_out += [person.own, person.given]
         left_out.append(person.less)
         allowed = self.catalogue.allowed(where, allow)
-        source, query = rung(self, person, bool(given))
+        source, query = rung(self, person, given=bool(given))
         excluded = np.concatenate(left_out)
         titles = tuple(self.catalogue.titles[i] for i in given)
         if self.ranker is not None and rank and not freshness:
+            from butaca.recommend.ranking import placed, ranked
+
             of_towers = self.user_vectors[-1:] if query is None else query
-            items, near = self._ranked(self.ranker, person, of_towers, k, excluded, allowed, variety, explain)
+            n = max(k, self.ranker.settings.candidates)
+            found = self._index.top_k(of_towers, n, exclude=[excluded], allowed=allowed)
+            items = ranked(
+                self.ranker,
+                found,
+                k=k,
+                person=person,
+                seen=self.seen,
+                catalogue=self.catalogue,
+                vectors=self._units if variety else None,
+                variety=variety,
+                reasons_of=functools.partial(self._reasons, person) if explain else None,
+            )
             if query is None and items:  # without ranking popularity answers
-                items = self._placed(items, excluded, allowed)
-            return Recommendation(user, items, source, titles, unknown, near)
+                codes = np.array([self.items.ids.code(item.id) for item in items], dtype=np.int32)
+                items = placed(items, codes, popularity=self.popularity, excluded=excluded, allowed=allowed)
+            return Recommendation(user, items, source, titles, unknown, found.approximate)
         if query is None:
             top = self._popular.top_k(np.ones((1, 1), np.float32), k, exclude=[excluded], allowed=allowed)
             return self._answer(user, top, 0, source, "popularity", unknown=unknown)
         if variety or freshness:
-            top = self._reordered(query, k, excluded, allowed, variety, freshness)
+            top = reordered(
+                self._index.scores(query)[0],
+                k,
+                excluded=excluded,
+                allowed=allowed,
+                new=self._fresh if freshness else None,
+                freshness=freshness,
+                vectors=self._units if variety else None,
+                variety=variety,
+            )
         else:
             top = self._index.top_k(query, k, exclude=[excluded], allowed=allowed)
         reasons = self._reasons(person, top.items[0]) if explain else None
         return self._answer(user, top, 0, source, "retrieval", reasons, titles, unknown)
-
-    def _ranked(
-        self,
-        ranker: Ranker,
-        person: Person,
-        query: Floats,
-        k: int,
-        excluded: Codes,
-        allowed: Bools | None,
-        variety: float,
-        explain: bool,
-    ) -> tuple[tuple[Item, ...], bool]:
-        """Returns a list in the second stage's order; what lies beyond its candidates follows as retrieved.
-
-        With it, whether the candidates are approximate.
-        """
-        from butaca.recommend.ranking import listed, ordered
-
-        n = ranker.settings.candidates
-        found = self._index.top_k(query, max(k, n), exclude=[excluded], allowed=allowed)
-        real = found.items[0] >= 0
-        codes, scores = found.items[0][real], found.scores[0][real]
-        histories, row = (self.seen, person.code) if person.histories is None else (person.histories, 0)
-        explained = (LEAST if variety else k) if explain else 0
-        best_first = ordered(ranker, codes[:n], scores[:n], person.code, histories, row, explained)
-        chosen = np.arange(min(k, len(best_first.items)))
-        if variety:
-            chosen = varied(best_first.items.astype(np.int64), best_first.scores, self._units, k, variety)
-        reasons = self._reasons(person, best_first.items[chosen]) if explain else None
-        beyond = zip(codes[n:k].tolist(), scores[n:k].tolist(), strict=True)
-        items = listed(best_first, chosen, self.catalogue, reasons=reasons, beyond=beyond, after=n)
-        return items, found.approximate
-
-    def _placed(self, items: tuple[Item, ...], excluded: Codes, allowed: Bools | None) -> tuple[Item, ...]:
-        from butaca.recommend.ranking import placed
-
-        codes = np.array([self.items.ids.code(item.id) for item in items], dtype=np.int32)
-        return placed(items, codes, self.popularity, excluded, allowed)
 
     def two_stage(self) -> Scorer:
         """Returns both stages as a Scorer; this model itself where it has no second one."""
@@ -226,73 +210,42 @@ class Recommender(ModelParts):
             Shares of the whole history, the stored and the given; None where the model is no sum over the
             history: it has hidden layers, or reads none.
         """
-        person, _, _ = self._person(user, history, (), (), False)
+        person, _, _ = self._person(user, history)
         codes = np.array([self.find_item(item) for item in items], dtype=np.int64)
-        return shares_in(self, person, codes)
+        return shares_in(self, person, codes=codes)
 
     def _person(
         self,
         user: Any,
-        history: Sequence[Any] | None,
-        later: Sequence[Given],
-        less: Sequence[Any],
-        skip_unknown: bool,
+        history: Sequence[Any] | None = None,
+        later: Sequence[Given] = (),
+        *,
+        less: Sequence[Any] = (),
+        skip_unknown: bool = False,
     ) -> tuple[Person, list[int], tuple[str, ...]]:
         """Returns the person, the codes of `history` in its order, and what of it is not known."""
-        code = self.users.ids.unknown if user is None else self.users.ids.code(user)
-        own = self.seen[code]
-        nothing = own[:0]
-        if not (history or later or less):
-            return Person(code, own, None, nothing, nothing), [], ()
-        of = self.catalogue.known if skip_unknown else self.find_item
-        given, unknown = read(as_given(history or ()), of)
-        since, _ = read(later, self.catalogue.known)
-        against, not_there = read(as_given(less), of)
-        added = {**since, **given}
-        histories = extended(self.seen, code, added) if added else None
-        person = Person(code, own, histories, distinct(list(added)), distinct(list(against)))
-        return person, list(given), unknown + not_there
+        known = self.catalogue.known
+        return person_of(
+            self.seen,
+            self.users.ids.unknown if user is None else self.users.ids.code(user),
+            find=known if skip_unknown else self.find_item,
+            known=known,
+            history=history,
+            later=later,
+            less=less,
+        )
 
     def _reasons(self, person: Person, items: Codes) -> list[tuple[Reason, ...]] | None:
         """Returns for each item the largest positive shares."""
-        shares = shares_in(self, person, items[items >= 0].astype(np.int64))
-        if shares is None or not len(shares.items):
-            return None
-        ids, titles, of = self.catalogue.ids, self.catalogue.titles, shares.items.tolist()
-        top = np.argsort(-shares.shares, axis=0, kind="stable")[:REASONS].T  # [k, REASONS]
-        values = np.take_along_axis(shares.shares.T, top, axis=1)
-        return [
-            tuple(Reason(ids[of[i]], titles[of[i]], v) for i, v in zip(row, points, strict=True) if v > 0)
-            for row, points in zip(top.tolist(), values.tolist(), strict=True)
-        ]
+        return largest(shares_in(self, person, codes=items[items >= 0].astype(np.int64)), self.catalogue)
 
-    def _reordered(
-        self, query: Floats, k: int, exclude: Codes, allowed: Bools | None, variety: float, freshness: float
-    ) -> TopK:
-        """Returns a list for variety or freshness; its scores are the model's, with what freshness adds."""
-        if k < 1:
-            raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
-        scores = self._index.scores(query)[0]
-        if freshness:
-            scores = scores + np.float32(freshness * scores.std()) * self._fresh
-        if allowed is not None:
-            scores[~allowed] = -np.inf
-        scores[exclude] = -np.inf
-        pool = max(POOL * k, LEAST) if variety else k
-        items, values = best(scores, min(pool, len(scores)))
-        items, values = items[values > -np.inf], values[values > -np.inf]
-        if variety:
-            order = varied(items, values, self._units, k, variety)
-            items, values = items[order], values[order]
-        return TopK(items[None].astype(np.int32), values[None])
-
-    def top_k(self, users: Codes, k: int = 10, exclude_seen: bool = True) -> TopK:
+    def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool = True) -> TopK:
         """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
         exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
         return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
 
     def recommend_many(
-        self, users: Sequence[Any], k: int = 10, exclude_seen: bool = True
+        self, users: Sequence[Any], k: int = 10, *, exclude_seen: bool = True
     ) -> Iterator[Recommendation]:
         """Yields the lists of `recommend` for any number of users, in order, in blocks that bound memory."""
         if self.ranker is not None:  # it orders one person's candidates at a time
@@ -303,7 +256,7 @@ class Recommender(ModelParts):
             block = list(users[at : at + BLOCK])
             codes = self.users.ids.encode(block)
             known = np.flatnonzero([len(self.seen[int(c)]) > 0 for c in codes])
-            top = self.top_k(codes[known], k, exclude_seen)
+            top = self.top_k(codes[known], k, exclude_seen=exclude_seen)
             row_of = {int(i): row for row, i in enumerate(known)}
             for i, user in enumerate(block):
                 if i in row_of:
@@ -311,7 +264,7 @@ class Recommender(ModelParts):
                 else:
                     yield self.recommend(user, k, exclude_seen=exclude_seen)
 
-    def similar(self, item: str, k: int = 10, where: Where | None = None) -> Recommendation:
+    def similar(self, item: str, k: int = 10, *, where: Where | None = None) -> Recommendation:
         """Returns the items whose vectors point most nearly the same way (cosine), the item itself left out.
 
         Args:

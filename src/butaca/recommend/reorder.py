@@ -11,7 +11,9 @@ import numpy as np
 
 from butaca.catalogue.filters import YEARS, Filters
 from butaca.errors import SettingError
-from butaca.types import Floats, Ints
+from butaca.index.interface import TopK
+from butaca.index.selection import best
+from butaca.types import Bools, Codes, Floats, Ints
 
 #: Years in which an item's freshness halves.
 HALF_LIFE = 10.0
@@ -49,7 +51,46 @@ def fresh(filters: Filters) -> Floats:
     return out
 
 
-def varied(codes: Ints, scores: Floats, vectors: Floats, k: int, variety: float) -> Ints:
+def reordered(
+    scores: Floats,
+    k: int,
+    *,
+    excluded: Codes,
+    allowed: Bools | None,
+    new: Floats | None = None,
+    freshness: float = 0.0,
+    vectors: Floats | None = None,
+    variety: float = 0.0,
+) -> TopK:
+    """Returns a list for variety or freshness; its scores are the model's, with what freshness adds.
+
+    Args:
+        scores: one person's, of all items [N]; written over.
+        k: how many.
+        excluded: codes that are left out.
+        allowed: which items may come back [N]; None: all.
+        new: how new each item is [N], see `fresh`; None: freshness does not count.
+        freshness: how much it counts, in spreads of the scores.
+        vectors: unit vectors of all items [N, d]; None: variety does not count.
+        variety: see `varied`.
+    """
+    if k < 1:
+        raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
+    if new is not None:
+        scores = scores + np.float32(freshness * scores.std()) * new
+    if allowed is not None:
+        scores[~allowed] = -np.inf
+    scores[excluded] = -np.inf
+    pool = k if vectors is None else max(POOL * k, LEAST)
+    items, values = best(scores, min(pool, len(scores)))
+    items, values = items[values > -np.inf], values[values > -np.inf]
+    if vectors is not None:
+        order = varied(items, values, vectors=vectors, k=k, variety=variety)
+        items, values = items[order], values[order]
+    return TopK(items[None].astype(np.int32), values[None])
+
+
+def varied(codes: Ints, scores: Floats, *, vectors: Floats, k: int, variety: float) -> Ints:
     """Returns positions of k candidates by maximal marginal relevance (Carbonell and Goldstein 1998).
 
     Each next item is the one with the highest (1 - variety) * relevance - variety * likeness, relevance
@@ -71,8 +112,8 @@ def varied(codes: Ints, scores: Floats, vectors: Floats, k: int, variety: float)
     chosen: list[int] = []
     for _ in range(min(k, len(codes))):
         worth = np.where(left, (1 - variety) * relevance - variety * likeness, -np.inf)
-        best = int(worth.argmax())
-        chosen.append(best)
-        left[best] = False
-        likeness = np.maximum(likeness, own @ own[best])
+        at = int(worth.argmax())
+        chosen.append(at)
+        left[at] = False
+        likeness = np.maximum(likeness, own @ own[at])
     return np.array(chosen, dtype=np.int64)

@@ -186,7 +186,7 @@ def _map(ranked: Ints, recommender: Recommender) -> Map | None:
     found, how = project(vectors)
     low, high = found.min(axis=0), found.max(axis=0)
     xy = (found - low) / np.where(high > low, high - low, 1)
-    near, _ = neighbours(vectors, np.arange(len(items)), NEAR)
+    near, _ = neighbours(vectors, np.arange(len(items)), k=NEAR)
     return Map(how, items, xy, near, len(pool) > len(items))
 
 
@@ -205,6 +205,6 @@ def _cards(
     chosen = sorted(chosen[:CARDS], key=lambda code: place[code])
     if len(vectors) < 2:
         return ()
-    near, cosine = neighbours(vectors, np.array(chosen), NEAR)
+    near, cosine = neighbours(vectors, np.array(chosen), k=NEAR)
     rows = zip(chosen, near.tolist(), cosine.tolist(), strict=True)
     return tuple((code, tuple(zip(n, c, strict=True))) for code, n, c in rows)

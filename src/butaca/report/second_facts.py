@@ -154,14 +154,14 @@ def of_manifest(kept: Mapping[str, Any]) -> Ranking:
     return Ranking(
         {int(name.split("@")[-1]): nan_if_none(value) for name, value in kept.get("ceiling", {}).items()},
         {},
-        tuple(kept_comparison(m, k, gains[label]) for m, k, label in MEASURES if label in gains),
-        None if liked is None else kept_comparison("top_k_accuracy", 10, liked),
+        tuple(kept_comparison(m, k, row=gains[label]) for m, k, label in MEASURES if label in gains),
+        None if liked is None else kept_comparison("top_k_accuracy", 10, row=liked),
         tuple(
             Part(name, "", int(row["pairs"]), row["first"], row["both"], None)
             for name, row in kept.get("slices", {}).items()
         ),
         kept.get("notice") is not None,
-        None if graded is None else kept_comparison("graded_ndcg", 10, graded),
+        None if graded is None else kept_comparison("graded_ndcg", 10, row=graded),
         1.0 if graded is None else float(graded["worth"]),
         str(kept.get("target", "")),
     )

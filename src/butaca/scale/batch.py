@@ -23,7 +23,7 @@ import numpy as np
 
 from butaca.cores import cores
 from butaca.data.folders import read_manifest, writing
-from butaca.data.formats import quoted, session
+from butaca.data.opened import quoted, session
 from butaca.errors import BundleError, ClusterError, SettingError
 from butaca.files import move_file
 from butaca.recommend.folder.bundle import read_manifest as read_model
@@ -96,8 +96,8 @@ class Listed:
 def write_lists(
     model: str | PathLike[str],
     out: str | PathLike[str],
-    settings: ListSettings | None = None,
     *,
+    settings: ListSettings | None = None,
     runner: Runner | None = None,
     progress: StageProgress | None = None,
 ) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def write_lists(
             n_users=n_users,
             n_rows=rows,
         )
-    return read_manifest(Path(out), KIND, made_by="butaca batch MODEL --out FOLDER")
+    return read_manifest(Path(out), KIND, made_by="write_lists, or `butaca batch MODEL --out FOLDER`")
 
 
 def _run(runner: Runner, tasks: list[ListTask], out: Path, progress: StageProgress | None) -> int:
@@ -189,7 +189,7 @@ def _at_once(recommender: Recommender, users: Codes, settings: ListSettings) -> 
     of_known = users[known]
     for at in range(0, len(of_known), BLOCK):
         block = of_known[at : at + BLOCK]
-        top = recommender.top_k(block, settings.k, settings.exclude_seen)
+        top = recommender.top_k(block, settings.k, exclude_seen=settings.exclude_seen)
         row, column = np.nonzero(top.items >= 0)
         parts.append((block[row], column, top.items[row, column], top.scores[row, column]))
     if not known.all():

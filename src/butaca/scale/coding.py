@@ -10,7 +10,8 @@ import duckdb
 from butaca.data.attributes import load_keys
 from butaca.data.cells import number
 from butaca.data.columns import Field, Role
-from butaca.data.formats import Opened, open_table, quoted
+from butaca.data.formats import open_table
+from butaca.data.opened import Opened, quoted
 from butaca.errors import TableError
 from butaca.scale.reading import Budget, spilling
 

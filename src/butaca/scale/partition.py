@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from butaca.data.formats import quoted
+from butaca.data.opened import quoted
 from butaca.scale.reading import Budget, own_folder, spilling
 from butaca.types import Bools, Codes, Ints, Times, Values
 
@@ -39,7 +39,7 @@ class Rule:
     seed: int
     cut: int | None = None
 
-    def tests(self, user: Codes, item: Codes, time: Times | None) -> Bools:
+    def tests(self, user: Codes, item: Codes, *, time: Times | None) -> Bools:
         """Returns which rows test, [n]."""
         if self.split == "none":
             return np.zeros(len(user), dtype=bool)
@@ -120,7 +120,7 @@ def sort(task: PartTask) -> Sorted:
                 f"SELECT users.code AS user, items.code AS item{short}, ord"
             ).fetchnumpy()
     key = columns["user"].astype(np.int64) << 32 | columns["item"]
-    order = latest(key, columns.get("time"), columns["ord"])
+    order = latest(key, columns.get("time"), place=columns["ord"])
     folder = own_folder(task.work / "sorted", f"{task.number:05d}-")
     for name in ("user", "item", *task.names):
         np.save(folder / f"{name}.npy", columns[name][order])
@@ -130,10 +130,10 @@ def sort(task: PartTask) -> Sorted:
     return Sorted(folder, len(order), len(key) - len(order), histogram)
 
 
-def latest(key: Ints, time: Times | None, place: Ints) -> Ints:
+def latest(key: Ints, time: Times | None, *, place: Ints) -> Ints:
     """Returns the rows that stay, by ascending key: of equal keys the latest, of equal times the last.
 
-    >>> latest(np.array([7, 3, 7, 7]), np.array([5, 0, 9, 9]), np.array([0, 1, 2, 3])).tolist()
+    >>> latest(np.array([7, 3, 7, 7]), np.array([5, 0, 9, 9]), place=np.array([0, 1, 2, 3])).tolist()
     [1, 3]
     """
     order = np.argsort(key)
@@ -189,7 +189,7 @@ def with_cut(task: PartTask, cut: int) -> PartTask:
 
 def _sides(task: PartTask) -> tuple[Codes, Bools]:
     user, item = task.column("user"), task.column("item")
-    return user, task.rule.tests(user, item, task.column("time") if "time" in task.names else None)
+    return user, task.rule.tests(user, item, time=task.column("time") if "time" in task.names else None)
 
 
 def _mixed(pair: Values, seed: int) -> Values:

@@ -78,7 +78,7 @@ def _piece(task: Stripe, name: str, users: tuple[int, int]) -> dict[str, Values]
     if lo == hi:
         return None
     columns = {c: np.array(load(of / f"{c}.npy")[lo:hi]) for c in ("user", "item", *task.names)}
-    is_test = task.rule.tests(columns["user"], columns["item"], columns.get("time"))
+    is_test = task.rule.tests(columns["user"], columns["item"], time=columns.get("time"))
     kept = np.flatnonzero(is_test if task.side == "test" else ~is_test)
     return {c: values[kept] for c, values in columns.items()}
 

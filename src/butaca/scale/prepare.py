@@ -25,7 +25,7 @@ import numpy as np
 
 from butaca.data.columns import Role
 from butaca.data.folders import sha256, writing
-from butaca.data.formats import quoted, session
+from butaca.data.opened import quoted, session
 from butaca.errors import SplitError, TableError
 from butaca.scale.coding import write_ids
 from butaca.scale.partition import (
@@ -54,8 +54,8 @@ FOR_DUCKDB, FOR_ROWS = 0.45, 0.35  # shares of a worker's memory
 def prepare(
     source: str | PathLike[str],
     out: str | PathLike[str],
-    settings: Preparing | None = None,
     *,
+    settings: Preparing | None = None,
     runner: Runner | None = None,
     progress: StageProgress | None = None,
 ) -> Prepared:

@@ -10,7 +10,8 @@ from typing import get_args
 
 from butaca.data import fractal
 from butaca.data.folders import read_manifest
-from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS, quoted, session
+from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS
+from butaca.data.opened import quoted, session
 from butaca.errors import SettingError, SplitError, TableError
 from butaca.scale.partition import SplitName
 
@@ -97,7 +98,7 @@ def files_of(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
         read_manifest(
             source,
             fractal.KIND,
-            made_by="butaca data grow ml-100k --user-copies 160 --item-copies 32 --out big",
+            made_by="grow, or `butaca data grow ml-100k --user-copies 160 --item-copies 32 --out big`",
         )
         settings = replace(
             settings,

@@ -106,7 +106,7 @@ class Prepared:
             TableError: it is no such folder, or it is damaged.
         """
         path = Path(folder)
-        manifest = read_manifest(path, KIND, made_by=f"butaca data prepare SOURCE --out {path}")
+        manifest = read_manifest(path, KIND, made_by=f"prepare, or `butaca data prepare SOURCE --out {path}`")
         if manifest["format"] > FORMAT:
             raise TableError(
                 f"This version reads prepared data of format {FORMAT}",

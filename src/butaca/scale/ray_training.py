@@ -173,7 +173,7 @@ def _attempt(job: Job, resume: bool, patience: Patience, progress: JobProgress, 
         places = _started(actors, patience.start_within)
         progress(JobEvent("started", position(Path(job.checkpoint)), tuple(places)))
         coordinator = f"{places[0].host}:{places[0].port}"
-        running = [a.train.remote(rank, coordinator, resume) for rank, a in enumerate(actors)]
+        running = [a.train.remote(rank, coordinator, resume=resume) for rank, a in enumerate(actors)]
         last = position(Path(job.checkpoint))
         while running:
             done, running = ray.wait(running, timeout=LOOKS_EVERY)

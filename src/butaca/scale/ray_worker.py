@@ -88,7 +88,7 @@ class Worker:
             coordinator_bind_address=coordinator,
         )
 
-    def train(self, rank: int, coordinator: str, resume: bool) -> int:
+    def train(self, rank: int, coordinator: str, *, resume: bool) -> int:
         """Trains to the end, or from the checkpoint on; returns the number of epochs in the history.
 
         Raises:

@@ -20,7 +20,8 @@ import duckdb
 
 from butaca.data.cells import LARGEST, NANOSECONDS, UNITS, ids, number, refuse
 from butaca.data.columns import Field, Role, choose
-from butaca.data.formats import Opened, open_table, quoted, session
+from butaca.data.formats import open_table
+from butaca.data.opened import Opened, quoted, session
 
 SMALLEST = 100_000_000  # bytes that a DuckDB gets at least
 

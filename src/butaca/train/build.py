@@ -11,14 +11,15 @@ import numpy as np
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
-from butaca.model.features import Encoded, Encoder, Feature, History, encode_with_unknown, pad_rows
+from butaca.model.encoded import Encoded, pad_rows
+from butaca.model.features import Encoder, Feature, History, encode_with_unknown
 from butaca.model.query import RatingBins, ages
 from butaca.model.spectral import SpectralSettings, Spectrum, decompose, start_vectors
 from butaca.model.towers import HistoryTable, as_tower, init_tower
-from butaca.train.batches import UserRows
+from butaca.train.batch import UserRows
+from butaca.train.layout import Features, Towers
 from butaca.train.processes import first_says
 from butaca.train.settings import Prior, TwoTowerSettings
-from butaca.train.step import Features, Towers
 from butaca.types import Floats
 
 
@@ -93,7 +94,7 @@ def history_rows(seen: Histories, history: History, *, bins: RatingBins | None) 
     """Returns what the step reads of each user's history."""
     age = None
     if history.by_recency and seen.time is not None:
-        age = ages(np.repeat(np.arange(len(seen)), seen.lengths), seen.time, len(seen))
+        age = ages(np.repeat(np.arange(len(seen)), seen.lengths), seen.time, n_rows=len(seen))
     of_rating = None if bins is None or seen.value is None else bins(seen.value)
     return UserRows(seen.items, seen.start, of_rating, age)
 

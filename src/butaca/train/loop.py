@@ -13,19 +13,14 @@ import optax
 from jax.sharding import Mesh
 
 from butaca.errors import CheckpointError
-from butaca.train.batches import Batch, Batches
+from butaca.train.batch import Batch
+from butaca.train.batches import Batches
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.checkpoints import Saved, check_same_run, read_checkpoint, write_checkpoint
+from butaca.train.layout import Features, Towers
 from butaca.train.processes import first_says, is_first, put, whole
 from butaca.train.shares import place_batch
-from butaca.train.step import (
-    Features,
-    LossSettings,
-    StepLoss,
-    Towers,
-    make_init,
-    make_step,
-)
+from butaca.train.step import LossSettings, StepLoss, make_init, make_step
 
 Validate = Callable[[Towers], Mapping[str, float]]
 
@@ -66,7 +61,7 @@ class TrainingRun:
         self.stop_training = False
 
     def fit(
-        self, epochs: int, callbacks: Sequence[Callback] = (), resume: str | Path | None = None
+        self, epochs: int, callbacks: Sequence[Callback] = (), *, resume: str | Path | None = None
     ) -> FitHistory:
         """Trains up to `epochs` epochs in all; with `resume`, from that folder's checkpoint on."""
         self.epochs = epochs
@@ -131,7 +126,7 @@ class TrainingRun:
 
     def restore(self, parameters: Mapping[str, np.ndarray]) -> None:
         """Puts parameters back, on the mesh."""
-        self.towers = with_leaves(self.towers, parameters, self.batches.n_items + 1)
+        self.towers = with_leaves(self.towers, parameters, n_rows=self.batches.n_items + 1)
 
     def save(self, folder: Path) -> None:
         """Writes a checkpoint of everything: of several processes all call this, and the first one writes."""
@@ -166,7 +161,7 @@ class TrainingRun:
             callback.load_state(state["values"], _under(saved.arrays, f"callback/{i}/"))
         self.restore(_under(saved.arrays, "towers/"))
         state = _under(saved.arrays, "optimizer/")
-        self.optimizer_state = with_leaves(self.optimizer_state, state, self.batches.n_items + 1)
+        self.optimizer_state = with_leaves(self.optimizer_state, state, n_rows=self.batches.n_items + 1)
         self.epoch, self.step = saved.epoch, saved.step
 
 
@@ -182,7 +177,7 @@ def named_leaves(tree: Any) -> dict[str, np.ndarray]:
     return {"/".join(map(_plain, path)): whole(leaf) for path, leaf in leaves}
 
 
-def with_leaves(tree: Any, arrays: Mapping[str, np.ndarray], n_rows: int) -> Any:
+def with_leaves(tree: Any, arrays: Mapping[str, np.ndarray], *, n_rows: int) -> Any:
     """Returns the tree with its arrays replaced by name, each where the old one lies.
 
     Args:

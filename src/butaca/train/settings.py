@@ -11,7 +11,7 @@ from butaca.errors import SettingError
 from butaca.model.features import Feature, History, Id
 from butaca.model.losses import Mask
 from butaca.model.spectral import SpectralSettings
-from butaca.train.batches import Candidates, Shuffle
+from butaca.train.batch import Candidates, Shuffle
 
 #: Up to this many items the softmax runs over the whole catalogue unless asked otherwise.
 FULL_SOFTMAX_ITEMS = 100_000

@@ -15,8 +15,9 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from butaca.train.batches import Batch, Batches, BatchPlan, HistoryRows, runs
-from butaca.train.step import SPLIT, batch_specs, place
+from butaca.train.batch import Batch, BatchPlan, HistoryRows
+from butaca.train.batches import Batches, runs
+from butaca.train.layout import SPLIT, batch_specs, place
 from butaca.types import Codes, Ints
 
 
@@ -33,7 +34,7 @@ class SharedBatches(Batches):
         self.process, self.n_processes = process, n_processes
 
     @staticmethod
-    def can(plan: BatchPlan, item: Codes, histories: Codes) -> bool:
+    def can(plan: BatchPlan, item: Codes, *, histories: Codes) -> bool:
         """Says whether batches of this plan can be shared: their positives are the histories as they lie.
 
         Args:
@@ -45,7 +46,7 @@ class SharedBatches(Batches):
         whole = plan.by == "user" and plan.candidates != "in_batch" and plan.mask != "accidental"
         return as_they_lie and whole
 
-    def share(self, rows: Ints, size: int, fill: int) -> Codes:
+    def share(self, rows: Ints, size: int, *, fill: int) -> Codes:
         """Returns items of this process's part of `size` rows, where those beyond len(rows) are `fill`."""
         each = size // self.n_processes
         own = rows[self.process * each : (self.process + 1) * each]
@@ -65,13 +66,13 @@ class SharedBatches(Batches):
             candidate_rows,
             log_weight,
             _padded(query, size, 0, np.int32),
-            self.share(rows, size, 0),
+            self.share(rows, size, fill=0),
             _padded(np.ones(n), size, 0, np.float32),
             None,
             None,
             HistoryRows(
                 _padded(query, room, self._n_queries - 1, np.int32),
-                self.share(rows, room, beyond),
+                self.share(rows, room, fill=beyond),
                 _padded(np.ones(n), room, 0, np.float32),
                 None if histories.bins is None else _padded(histories.bins[rows], room, 0, np.int32),
                 None if histories.age is None else _padded(histories.age[rows], room, 0, np.float32),
@@ -85,13 +86,13 @@ class SharedBatches(Batches):
 def place_batch(batch: Batch, batches: Batches, *, mesh: Mesh) -> Batch:
     """Puts a batch on a mesh of several processes: whole as `step.batch_specs` says, or by shares."""
     if not isinstance(batches, SharedBatches) or batch.history is None:
-        placed: Batch = place(batch, batch_specs(batch), mesh)
+        placed: Batch = place(batch, batch_specs(batch), mesh=mesh)
         return placed
     split = NamedSharding(mesh, SPLIT)
     lay: Any = jax.make_array_from_process_local_data
     slot, item = lay(split, batch.positive_slot), lay(split, batch.history.item)
     rest = batch._replace(positive_slot=None, history=batch.history._replace(item=None))
-    placed = place(rest, batch_specs(rest), mesh)
+    placed = place(rest, batch_specs(rest), mesh=mesh)
     assert placed.history is not None
     return placed._replace(positive_slot=slot, history=placed.history._replace(item=item))
 

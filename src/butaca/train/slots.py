@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
-from butaca.train.batches import Batch
+from butaca.train.batch import Batch
 from butaca.types import AnyArray
 
 

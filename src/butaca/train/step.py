@@ -13,46 +13,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array, lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding
 
 from butaca.model.losses import Known, Mask, Positives, l2_penalty, softmax_loss
 from butaca.model.owned import At, over_own
 from butaca.model.rows import add_rows
 from butaca.model.tiles import apart
-from butaca.model.towers import HistoryTable, Inputs, Rows, Tower, unit
-from butaca.train.batches import Batch, HistoryRows
-from butaca.train.processes import put
+from butaca.model.towers import HistoryTable, Inputs, Rows, unit
+from butaca.train.batch import Batch, HistoryRows
+from butaca.train.layout import (
+    AXIS,
+    WHOLE,
+    Features,
+    Towers,
+    batch_specs,
+    feature_specs,
+    state_specs,
+    tower_specs,
+)
 from butaca.train.slots import knowing, with_slots
 from butaca.types import AnyArray
 
-AXIS = "items"
-
 #: A matrix of queries by items with at least one entry in this many cells is multiplied whole.
 FILLED = 50
-
-SPLIT: Any = PartitionSpec(AXIS)  # type: ignore[no-untyped-call]
-WHOLE: Any = PartitionSpec()  # type: ignore[no-untyped-call]
-
-
-class Towers(NamedTuple):
-    """Holds what training changes: the query and candidate towers, and a term of each item alone [rows]."""
-
-    query: Tower
-    candidate: Tower
-    bias: AnyArray | None = None
-
-
-class Features(NamedTuple):
-    """Holds what training reads and never changes: encoded rows of all users and all items."""
-
-    query: Inputs
-    candidate: Inputs
 
 
 @dataclass(frozen=True)
@@ -78,28 +65,6 @@ class StepLoss(NamedTuple):
 
     loss: AnyArray
     regularization: AnyArray
-
-
-def item_mesh(n_devices: int | None = None) -> Mesh:
-    """Returns a mesh with one axis `items` over all devices, other processes' too, or the first n."""
-    devices = jax.devices()[:n_devices]
-    return Mesh(np.array(devices), (AXIS,))
-
-
-def tower_specs(towers: Towers, key: str | None) -> Towers:
-    """Says how each parameter lies on the mesh: what has a row per item is split, the rest whole."""
-    query = jax.tree.map(lambda _: WHOLE, towers.query)
-    candidate = jax.tree.map(lambda _: WHOLE, towers.candidate)
-    if key is not None:
-        candidate = eqx.tree_at(lambda tower: tower.tables[key], candidate, SPLIT)
-    if towers.query.history is not None:
-        query = eqx.tree_at(lambda tower: tower.history.table, query, SPLIT)
-    return Towers(query, candidate, None if towers.bias is None else SPLIT)
-
-
-def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
-    """Puts arrays on the mesh's devices by their specs."""
-    return jax.tree.map(lambda x, spec: put(x, NamedSharding(mesh, spec)), tree, specs)
 
 
 def batch_loss(
@@ -154,9 +119,9 @@ def batch_loss(
         loss = softmax_loss(
             queries,
             candidates,
-            batch.log_weight,
-            positives,
-            known,
+            log_weight=batch.log_weight,
+            positives=positives,
+            known=known,
             bias=bias,
             mask=settings.mask,
             add_positive=settings.sampled and settings.mask == "none",
@@ -197,7 +162,7 @@ def summed_histories(
     with its table: on CPUs a gather and a segment sum take six times as long at MovieLens 100K's size. Where
     that matrix would be nearly empty (100,000 items, say, or a million) they take less time, and memory.
     """
-    weight = weights.weights(entries.weight, entries.bins, entries.age)
+    weight = weights.weights(entries.weight, entries.bins, age=entries.age)
     if dropout:
         key = jax.random.fold_in(jax.random.key(0), count)
         weight = weight * jax.random.bernoulli(key, 1.0 - dropout, weight.shape)
@@ -219,25 +184,11 @@ def summed_histories(
             where = jnp.where(mine, own[at], 0)
             return add_rows(start, entries.query[at], where, jnp.where(mine, weight[at], 0.0), weights.table)
 
-        summed = over_own(add, inside, axis)
+        summed = over_own(add, inside, axis=axis)
     if axis is not None:
         summed = lax.psum(summed, axis)  # type: ignore[no-untyped-call]
     mean: Array = summed * lax.rsqrt(jnp.maximum(total, 1e-12))[:, None]
     return mean
-
-
-def feature_specs(features: Features) -> Features:
-    """Says how features lie: the users' whole on every device, the items' split by row."""
-    query = jax.tree.map(lambda _: WHOLE, features.query)
-    return Features(query, jax.tree.map(lambda _: SPLIT, features.candidate))
-
-
-def batch_specs(batch: Batch) -> Batch:
-    """Says how a batch lies: candidate slots split, everything else whole."""
-    whole = jax.tree.map(lambda _: WHOLE, batch)
-    rows = None if batch.candidate_rows is None else SPLIT
-    replaced: Batch = whole._replace(candidate_rows=rows, log_weight=SPLIT)
-    return replaced
 
 
 @functools.lru_cache(maxsize=32)
@@ -275,13 +226,6 @@ def make_init(
         return _lying(optimizer, mesh, key, towers, optimizer.init(towers))[1]
 
     return jax.jit(init)
-
-
-def state_specs(optimizer: optax.GradientTransformation, state: Any, *, specs: Towers) -> Any:
-    """Says how an optimizer's state lies: what belongs to a parameter as that does, the rest whole."""
-    return optax.tree_map_params(
-        optimizer, lambda _, spec: spec, state, specs, transform_non_params=lambda _: WHOLE
-    )
 
 
 def _gathered(mesh: Mesh, batch: Batch) -> Batch:

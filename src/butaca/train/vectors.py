@@ -16,8 +16,8 @@ from butaca.model.features import Feature
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import Spectrum, closed_form
 from butaca.model.towers import unit
+from butaca.train.layout import Features, Towers
 from butaca.train.settings import TwoTowerSettings
-from butaca.train.step import Features, Towers
 from butaca.types import Codes, Floats, Ints
 
 #: Users whose scores set the closed-form tower's scale.
@@ -68,7 +68,7 @@ class HistoryScorer:
         unknown = len(self.vectors.users) - 1
         codes = np.append(self.known_as, unknown)
         known_as = codes[np.where((users < 0) | (users >= len(self.seen)), len(self.seen), users)]
-        queries = self.vectors.tower(users, self.seen, known_as.astype(np.int32))
+        queries = self.vectors.tower(users, self.seen, known_as=known_as.astype(np.int32))
         scores: Floats = queries @ self.vectors.items.T
         return scores if self.vectors.bias is None else scores + self.vectors.bias
 

@@ -89,7 +89,7 @@ def fit(
         n_interactions = len(train) + (0 if test is None else len(test))
     given = None
     if split == "user" and test is not None:
-        given, test = stratified_split(test, 1 - GIVEN, seed, by="user")
+        given, test = stratified_split(test, 1 - GIVEN, seed=seed, by="user")
     of_split: dict[str, Any] = {"split": "none"}
     if test is not None:
         of_split = {"split": split, "test_share": test_share, "seed": seed}
@@ -108,18 +108,19 @@ def fit(
     if split == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
-            "--split user with a query tower of user ids",
-            "Use --recipe default, which reads histories, or --split random or temporal",
+            "split='user' with a query tower of user ids",
+            "Use recipe('default'), which reads histories, or split='random' or 'temporal' (on the command "
+            "line: --recipe default, --split random)",
         )
     model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume=resume)
-    recommender = Recommender.build(model, train if given is None else joined(train, given), test)
+    recommender = Recommender.build(model, train if given is None else joined(train, given), test=test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
-    judged = None if test is None else judge(recommender, train, test, split=split, given=given)
+    judged = None if test is None else judge(recommender, train=train, test=test, split=split, given=given)
     ranking = None
     if rank:
         recommender = replace(
-            recommender, ranker=second_stage(recipe, model, train, split=split, target=target)
+            recommender, ranker=second_stage(recipe, model, train=train, split=split, target=target)
         )
         ranking = None if test is None else judge_stages(recommender, test)
     if given is not None:
@@ -154,7 +155,7 @@ def fit(
 
 
 def second_stage(
-    recipe: Recipe, model: TwoTower, train: Dataset, *, split: Split, target: Target = "watched"
+    recipe: Recipe, model: TwoTower, *, train: Dataset, split: Split, target: Target = "watched"
 ) -> Ranker:
     """A ranker for a fitted model; it learns from first stages that did not train on what it learns."""
     from butaca.rank.fit import fit_ranker
@@ -164,4 +165,4 @@ def second_stage(
     if folds == "time" and train.timestamp is None:
         folds = "random"
     settings = RankSettings(target=target, folds=folds, seed=recipe.model.seed)
-    return fit_ranker(train, lambda part: recipe.fit(part)[0], model, settings)
+    return fit_ranker(train, lambda part: recipe.fit(part)[0], first=model, settings=settings)

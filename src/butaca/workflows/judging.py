@@ -67,16 +67,16 @@ def judge_stages(recommender: Recommender, test: Dataset) -> RankVerdict | None:
     from butaca.rank.two_stage import TwoStage
 
     verdict = judge_ranking(TwoStage(recommender, recommender.ranker, recommender.seen), test)
-    told = recommender.about.get("metrics", {}).get("ranking")
+    kept = recommender.about.get("metrics", {}).get("ranking")
     own = recommender.test is not None and test.user is recommender.test[0] and test.value is None
-    return with_kept(verdict, told) if told and own else verdict
+    return with_kept(verdict, kept) if kept and own else verdict
 
 
 def judge(
     scorer: Scorer,
+    *,
     train: Dataset,
     test: Dataset,
-    *,
     loss_batch: int = 4096,
     split: str = "given",
     given: Dataset | None = None,
@@ -103,8 +103,8 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
         if recommender.test is None:
             raise SettingError(
                 "A model is judged on interactions that it was not trained on",
-                "a model fitted with --split none",
-                "Pass --test FILE with interactions of your own",
+                "a model fitted with split='none' (--split none)",
+                "Pass test= with interactions of your own (on the command line: --test FILE)",
             )
         test = Dataset(users, items, *recommender.test)
         split = str(split_record(recommender.about).get("split", split))
@@ -145,7 +145,7 @@ def _judge(
     notices = (
         random_split_of_timed_data(split, train.timestamp is not None),
         users_without_history(test.user, seen),
-        repeats_of_training(test.user, test.item, seen),
+        repeats_of_training(test.user, test.item, seen=seen),
         duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
         collapse(ours.lists, ours.users, seen=seen, n_items=ours.n_items),

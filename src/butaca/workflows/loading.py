@@ -87,7 +87,7 @@ def prepared(source: str) -> Sides | None:
     return Sides(found.dataset("train"), test, record["split"], record["test_share"], record["seed"])
 
 
-def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset:
+def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Dataset:
     """The data with the service's events, and without the people who were erased; the events alone for None.
 
     Args:
@@ -100,7 +100,11 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
 
     path = address.removeprefix("sqlite:///")
     if "://" not in path and not Path(path).is_file():
-        raise StoreError("Events are read from a store that is there", path, "Check --from-events")
+        raise StoreError(
+            "Events are read from a store that is there",
+            path,
+            "Check its address (FitPlan.from_events; on the command line: --from-events)",
+        )
     store = EventStore.open(address)
     try:
         before = store.erased_among(_people(data, events_table(store)))
@@ -119,7 +123,9 @@ def with_events(data: Dataset | None, address: str, columns: Columns) -> Dataset
         means = {item: known.known(item) for item in dict.fromkeys(events.item.tolist())}
         ids = {item: item if code is None else known.ids[code] for item, code in means.items()}
         items = [ids[item] for item in events.item.tolist()]  # a title stands for its item
-        return with_interactions(left, events.user, items, value=events.value, timestamp=events.time)
+        return with_interactions(
+            left, user=events.user, item=items, value=events.value, timestamp=events.time
+        )
     if not len(events):
         raise TableError("A model learns from events that are there", f"{address}, which has none", "Wait")
     from butaca.data.tables import read_table
@@ -141,9 +147,9 @@ def split_by(data: Dataset, split: Split, *, test_share: float, seed: int) -> tu
     if split == "none":
         return data, None
     if split == "random":
-        return random_split(data, test_share, seed)
+        return random_split(data, test_share, seed=seed)
     if split == "temporal":
         return temporal_split(data, test_share)
     if split == "user":
-        return user_split(data, test_share, seed)
+        return user_split(data, test_share, seed=seed)
     return leave_last_out(data)

@@ -88,7 +88,11 @@ class Keeping:
     def __post_init__(self) -> None:
         """Checks that what is continued has a folder."""
         if self.resume and self.checkpoint is None:
-            raise SettingError("--resume continues a checkpoint", "no --checkpoint", "Name its folder")
+            raise SettingError(
+                "resume continues a checkpoint",
+                "no checkpoint",
+                "Name its folder with checkpoint= (on the command line: --checkpoint)",
+            )
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,11 @@ class FitPlan:
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
         if self.source is None and self.from_events is None:
-            raise SettingError("fit learns from a table", "none", "Name a SOURCE, or pass --from-events")
+            raise SettingError(
+                "fit learns from a table",
+                "none",
+                "Name a source, or events with from_events= (on the command line: SOURCE, --from-events)",
+            )
         if self.ray is not None and self.keeping.tensorboard is not None:
             raise ray_needs_prepared()
 
@@ -151,7 +159,7 @@ class FitPlan:
         if sides is not None and (self.rank is not None or self.from_events is not None):
             raise SettingError(
                 "Prepared data train the towers alone, from the disk",
-                "--rank or --from-events with a folder of `butaca data prepare`",
+                "rank or from_events (--rank, --from-events) with a folder of prepared data",
                 "Leave it out, or pass the table itself",
             )
         if sides is None and self.ray is not None:
@@ -226,8 +234,9 @@ def ray_needs_prepared() -> SettingError:
     """Returns the error of a cluster that is asked for what it doesn't do."""
     return SettingError(
         "Ray trains the towers on prepared data, and writes no TensorBoard logs",
-        "--engine ray with a table or --tensorboard",
-        "Run `butaca data prepare SOURCE --out FOLDER` first and pass FOLDER, or use --engine local",
+        "ray= with a table or a folder of logs (--engine ray, --tensorboard)",
+        "Prepare the table first (scale.prepare.prepare, `butaca data prepare SOURCE --out FOLDER`) and pass "
+        "that folder, or leave ray out (--engine local)",
     )
 
 
@@ -238,7 +247,7 @@ def _check_extras(plan: FitPlan) -> None:
 
         lightgbm()
     if plan.from_events is not None:
-        with needed("fit --from-events"):
+        with needed("Learning from events (fit --from-events)"):
             import butaca.events.store  # noqa: F401
 
 
@@ -250,8 +259,8 @@ def _read(plan: FitPlan, sides: Sides | None) -> Dataset:
     if plan.from_events is None:
         assert data is not None
         return data
-    with needed("fit --from-events"):
-        return with_events(data, plan.from_events, plan.columns)
+    with needed("Learning from events (fit --from-events)"):
+        return with_events(data, plan.from_events, columns=plan.columns)
 
 
 def _callbacks(plan: FitPlan, watching: Watching) -> list[Callback]:
@@ -270,7 +279,7 @@ def _trainer(plan: FitPlan, watching: Watching) -> Trainer | None:
     """Returns what trains on a cluster, or None for this process."""
     if plan.ray is None:
         return None
-    with needed("fit --engine ray"):
+    with needed("Training on a cluster (fit --engine ray)"):
         from butaca.scale.ray_training import fit_on_ray
     return partial(
         fit_on_ray,

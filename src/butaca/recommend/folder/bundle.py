@@ -224,7 +224,7 @@ def _ranker_from(numbers: Mapping[str, Any] | None, content: Mapping[str, bytes]
     from butaca.rank.ranker import Ranker
 
     texts = {name: content[name].decode() for name in ("trees", "ratings") if name in content}
-    return Ranker.from_parts(parse_tensors(content["ranker"]), numbers, texts)
+    return Ranker.from_parts(parse_tensors(content["ranker"]), numbers, texts=texts)
 
 
 def canonical(value: Any, indent: int | None = None) -> bytes:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from butaca.data.dataset import Bags, Column, Entities
+from butaca.data.bags import Bags, Column
+from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.model.cold import ColdItems
 from butaca.model.features import Bag, Buckets, Category, Encoder, Feature, Id, Number, Text
