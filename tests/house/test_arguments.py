@@ -63,10 +63,6 @@ ALLOWED: dict[str, set[str]] = {
     "Rule, received and cure: every error has the three, in this order.": {
         "errors.ButacaError.__init__",
     },
-    "To be given by name.": {
-        "cli.screen.accuracy_table",
-        "cli.screen.print_judged",
-    },
 }
 
 

@@ -1,1 +1,1 @@
-"""The `butaca` command: what it parses and prints."""
+"""This room is the `butaca` command: what it parses and prints."""

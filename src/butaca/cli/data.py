@@ -1,4 +1,4 @@
-"""Data in bulk: `butaca data grow`, `butaca data prepare` and `butaca batch`."""
+"""This module is for data in bulk: `butaca data grow`, `butaca data prepare` and `butaca batch`."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def batch(
 
 @contextmanager
 def _runner(engine: str, workers: int, address: str | None) -> Iterator[Runner]:
-    """Who runs the tasks."""
+    """Yields who runs the tasks."""
     if engine == "ray":
         from butaca.scale.ray_runner import ray_runner
 

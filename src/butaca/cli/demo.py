@@ -1,4 +1,4 @@
-"""`butaca demo`: what the notebook does, its numbers beside ours; then the default recipe."""
+"""This module is `butaca demo`: what the notebook does, its numbers beside ours; then the default recipe."""
 
 from __future__ import annotations
 
@@ -88,5 +88,5 @@ def run(console: Console, folder: Path) -> None:
 
 
 def _shown(value: object) -> object:
-    """Arrays and their scalars as plain Python, for printing."""
+    """Returns arrays and their scalars as plain Python, for printing."""
     return value.tolist() if hasattr(value, "tolist") else value

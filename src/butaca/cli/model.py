@@ -1,4 +1,4 @@
-"""What a model folder answers: `butaca recommend`, `similar`, `inspect` and `add-items`."""
+"""This module asks a model folder: `butaca recommend`, `similar`, `inspect` and `add-items`."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def similar(
 
 
 def heading(answer: Recommendation) -> str:
-    """Whom a list is for, and where it comes from if that is not what they had."""
+    """Says whom a list is for, and where it comes from if that is not what they had."""
     had = ", ".join(answer.history)
     text = f"For someone who had {had}" if answer.asked is None else f"For user {answer.asked}"
     if had and answer.asked is not None:
@@ -119,7 +119,7 @@ def heading(answer: Recommendation) -> str:
 
 
 def conditions(given: list[str]) -> dict[str, Any]:
-    """Conditions as written on the command line.
+    """Returns conditions as written on the command line.
 
     >>> conditions(["genres=Drama,War", "year=1990..", "genres!=Horror"])
     {'genres': {'any': ['Drama', 'War'], 'not': ['Horror']}, 'year': {'min': '1990'}}
@@ -146,7 +146,7 @@ def conditions(given: list[str]) -> dict[str, Any]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a file of users, blank ones left out.
+    """Returns the lines of a file of users, blank ones left out.
 
     Raises:
         TableError: the file can't be read, or names nobody.
@@ -185,7 +185,7 @@ def inspect(model: options.Model, as_json: options.AsJson = False) -> None:
 
 
 def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
-    """What there is to say of a model folder, as JSON values."""
+    """Returns what there is to say of a model folder, as JSON values."""
     about = manifest["about"]
     items, users = recommender.items, recommender.users
     verdict = about.get("metrics", {}).get("verdict", {})
@@ -225,7 +225,7 @@ def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """A fact for reading."""
+    """Returns a fact as text to read."""
     if isinstance(value, dict):
         return ", ".join(f"{k} {shown(v)}" for k, v in value.items() if v not in (None, [], {})) or "none"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What the commands print: tables of results and lists of titles, drawn with rich."""
+"""This module draws what the commands print: tables of results and lists of titles, drawn with rich."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def data_summary(console: Console, data: Dataset) -> None:
-    """Name, sizes, and what reading decided."""
+    """Returns a data set's name, sizes, and what reading decided."""
     density = len(data) / max(len(data.users) * len(data.items), 1)
     console.print(
         f"[bold]{data.name}[/]: {len(data):,} interactions of {len(data.users):,} users "
@@ -35,9 +35,9 @@ def data_summary(console: Console, data: Dataset) -> None:
 
 
 def accuracy_table(
-    rows: Mapping[str, Evaluation | Mapping[Any, float]], title: str, k: Sequence[int] = NOTEBOOK_K
+    rows: Mapping[str, Evaluation | Mapping[Any, float]], title: str, *, k: Sequence[int] = NOTEBOOK_K
 ) -> Table:
-    """Top-k accuracies, a row each; a row may be an Evaluation or printed figures by k and "loss".
+    """Returns top-k accuracies, a row each: of an Evaluation, or of printed figures by k and "loss".
 
     The loss is that of the last test batch of 4,096, as Keras prints it.
     """
@@ -52,7 +52,7 @@ def accuracy_table(
 
 
 def comparison_table(judged: Judged, name: str) -> Table:
-    """The model beside every baseline, on the same pairs with seen items left out."""
+    """Returns the model beside every baseline, on the same pairs with seen items left out."""
     title = f"{name} beside the baselines: {judged.n_test:,} test pairs, seen left out"
     table = _table(title, [label for *_, label in COLUMNS])
     rows = {name: judged.rows["seen left out"], **judged.baselines}
@@ -62,7 +62,7 @@ def comparison_table(judged: Judged, name: str) -> Table:
 
 
 def verdict_table(judged: Judged) -> Table:
-    """A row for each baseline: the word and the interval of the difference, by measure."""
+    """Returns a row for each baseline: the word and the interval of the difference, by measure."""
     title = "The difference and its 95 % interval over users"
     table = _table(title, [label for *_, label in MEASURES])
     for name, row in judged.verdict.against.items():
@@ -71,7 +71,7 @@ def verdict_table(judged: Judged) -> Table:
 
 
 def ranking_table(found: RankVerdict) -> Table:
-    """The first stage beside both, and what the first allows at most."""
+    """Returns the first stage beside both, and what the first allows at most."""
     ceiling = ", ".join(f"{share:.1%} among {k}" for k, share in found.ceiling.items())
     title = f"The second stage orders what the first retrieves (of the test pairs {ceiling})"
     gains = found.gains if found.graded is None else (*found.gains, found.graded)
@@ -84,7 +84,7 @@ def ranking_table(found: RankVerdict) -> Table:
 
 
 def slice_table(slices: Sequence[Slice]) -> Table:
-    """Accuracy by slice; the empty ones are left out."""
+    """Returns accuracy by slice; the empty ones are left out."""
     table = _table("By slice, seen left out", ["users", "pairs", *(label for *_, label in MEASURES)])
     for part in slices:
         if part.n_pairs:
@@ -94,7 +94,7 @@ def slice_table(slices: Sequence[Slice]) -> Table:
 
 
 def beyond_table(judged: Judged) -> Table:
-    """What lies beyond accuracy, the model and the baselines."""
+    """Returns what lies beyond accuracy, the model and the baselines."""
     columns = ["coverage", "novelty, bits", "popularity", "Gini", "similarity", "overlap"]
     k = judged.beyond["seen left out"].k
     own = judged.beyond["seen left out"].history_popularity_share
@@ -131,7 +131,7 @@ def _difference(c: Comparison) -> str:
 
 
 def recommendation_table(answer: Recommendation, heading: str) -> Table:
-    """One list; with reasons, if any item has one."""
+    """Returns one list; with reasons, if any item has one."""
     explained = any(item.because for item in answer.items)
     table = Table(title=heading, title_justify="left", title_style="bold", header_style="dim", box=None)
     table.add_column("", justify="right", style="dim")
@@ -146,12 +146,12 @@ def recommendation_table(answer: Recommendation, heading: str) -> Table:
 
 
 def plain(text: str) -> str:
-    """Text in which square brackets are not markup."""
+    """Returns text in which square brackets are not markup."""
     return escape(text)
 
 
 def as_json(answer: Recommendation) -> dict[str, Any]:
-    """One JSON line: {"user": ..., "source": ..., "items": [{"id", "title", "score"}, ...]}.
+    """Returns a JSON line: {"user": ..., "source": ..., "items": [{"id", "title", "score"}, ...]}.
 
     With the titles found for a history that was given, under "history", and the reasons of an item that has
     some, under "because".
@@ -169,7 +169,7 @@ def as_json(answer: Recommendation) -> dict[str, Any]:
 
 
 def print_judged(
-    out: Console, judged: Judged, name: str, *, k: Sequence[int] = NOTEBOOK_K, details: bool = False
+    out: Console, judged: Judged, *, name: str, k: Sequence[int] = NOTEBOOK_K, details: bool = False
 ) -> None:
     """Prints a verdict: the model's accuracies, the baselines beside it, the intervals, and what to mind.
 
@@ -185,7 +185,7 @@ def print_judged(
         f"{name}, seen left out": judged.rows["seen left out"],
         "popularity, seen left out": judged.rows["popularity"],
     }
-    out.print(accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k))
+    out.print(accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k=k))
     out.print(comparison_table(judged, name))
     out.print(verdict_table(judged))
     if details:

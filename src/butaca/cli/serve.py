@@ -1,4 +1,4 @@
-"""`butaca serve` and `butaca keys`: the service from the command line."""
+"""This module is `butaca serve` and `butaca keys`: the service from the command line."""
 
 from __future__ import annotations
 

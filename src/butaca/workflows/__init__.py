@@ -1,1 +1,1 @@
-"""What the commands do, without the commands: load, fit, judge, describe."""
+"""This room does what the commands do, without the commands: load, fit, judge, describe."""

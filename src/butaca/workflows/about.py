@@ -1,4 +1,4 @@
-"""What a reader must know of a model: its settings, and how it was trained and judged."""
+"""This module says what a reader must know of a model: its settings, and how it was trained and judged."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def split_record(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def protocol(about: Mapping[str, Any]) -> list[str]:
-    """What a reader must know of how a model was trained and judged, a line each."""
+    """Returns what a reader must know of how a model was trained and judged, a line each."""
     of_split, softmax = split_record(about), str(about.get("softmax", ""))
     notes = [SOFTMAX[softmax]] if softmax in SOFTMAX else []
     if "judged_users" in of_split:

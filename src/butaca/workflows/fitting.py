@@ -1,4 +1,4 @@
-"""What the commands do, without the commands: from a source to a judged, saved model."""
+"""This module goes from a source to a judged, saved model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ GIVEN = 0.8
 
 @dataclass
 class Fitted:
-    """The outcome of `fit`."""
+    """Holds the outcome of `fit`."""
 
     recommender: Recommender
     history: FitHistory
@@ -67,7 +67,7 @@ def fit(
     sides: Sides | None = None,
     trainer: Trainer | None = None,
 ) -> Fitted:
-    """Split, train, judge; nothing is written but what callbacks write.
+    """Splits, trains and judges; nothing is written but what callbacks write.
 
     A split by user trains on some people and judges on others: of each of those a share of the
     interactions, `GIVEN`, is their history, from which the model and the baselines answer as they are,
@@ -157,7 +157,7 @@ def fit(
 def second_stage(
     recipe: Recipe, model: TwoTower, *, train: Dataset, split: Split, target: Target = "watched"
 ) -> Ranker:
-    """A ranker for a fitted model; it learns from first stages that did not train on what it learns."""
+    """Returns a ranker for a fitted model, learned from first stages that did not train on what it learns."""
     from butaca.rank.fit import fit_ranker
     from butaca.rank.settings import RankSettings
 

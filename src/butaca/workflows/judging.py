@@ -1,4 +1,4 @@
-"""A model beside the baselines: on held-out pairs, on a saved folder's, in both stages."""
+"""This module puts a model beside the baselines: on held-out pairs, on a saved folder's, in both stages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ JUDGED_SCORES, JUDGED_USERS = 1e9, 10_000
 
 
 def judged_on(test: Dataset, seed: int) -> Dataset:
-    """The test pairs of a draw of their users where scoring all would take minutes, else all.
+    """Returns the test pairs of a draw of their users where scoring all would take minutes, else all.
 
     Up to JUDGED_SCORES scores, and JUDGED_USERS users in any case, nothing is drawn.
     """
@@ -57,7 +57,7 @@ def judged_on(test: Dataset, seed: int) -> Dataset:
 
 
 def judge_stages(recommender: Recommender, test: Dataset) -> RankVerdict | None:
-    """What the second stage gains on test pairs in the model's codes; None where the model has none.
+    """Returns what the second stage gains on test pairs in the model's codes; None where the model has none.
 
     On the pairs that a folder kept, which have no ratings, what needs these is as it was in `fit`.
     """
@@ -81,7 +81,7 @@ def judge(
     split: str = "given",
     given: Dataset | None = None,
 ) -> Judged:
-    """The model beside the baselines, all on the same pairs, and what follows.
+    """Returns the model beside the baselines, all on the same pairs, and what follows.
 
     Args:
         scorer: the model; its codes are those of both sets.
@@ -96,7 +96,7 @@ def judge(
 
 
 def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged:
-    """Judge a saved model on its own held-out pairs, or on a test set in its codes."""
+    """Judges a saved model on its own held-out pairs, or on a test set in its codes."""
     users, items, seen = recommender.users, recommender.items, recommender.seen
     split = "given"
     if test is None:
@@ -162,7 +162,7 @@ def _judge(
 
 
 def joined(one: Dataset, other: Dataset) -> Dataset:
-    """The interactions of both, which share users, items and columns."""
+    """Returns the interactions of both, which share users, items and columns."""
     both: dict[str, Any] = {
         name: None
         if getattr(one, name) is None
@@ -173,7 +173,7 @@ def joined(one: Dataset, other: Dataset) -> Dataset:
 
 
 class _Counts(Popularity):
-    """Popularity from counts that a model folder kept (repeats of a pair included)."""
+    """Scores by popularity, from counts that a model folder kept (repeats of a pair included)."""
 
     def __init__(self, counts: Any) -> None:
         self._counts = counts

@@ -1,4 +1,4 @@
-"""Where data come from, and how they are split: sets by name, tables, the service's events."""
+"""This module says where data come from and how they are split: sets by name, tables, service events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOVIELENS = ("ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "ml-lat
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """Data that come split.
+    """Holds data that come split.
 
     Attributes:
         train, test: the sides; test is None where nothing is held out.
@@ -53,7 +53,7 @@ class Columns:
 
 
 def load(source: str, columns: Columns | None = None) -> Dataset:
-    """A MovieLens set by name (items are titles, as in the notebook), or a table of the caller's own."""
+    """Returns a MovieLens set by name (items are titles, as in the notebook), or the caller's own table."""
     columns = columns or Columns()
     if source in MOVIELENS:
         from butaca.data.movielens import load_movielens
@@ -75,7 +75,7 @@ def load(source: str, columns: Columns | None = None) -> Dataset:
 
 
 def prepared(source: str) -> Sides | None:
-    """The sides of a folder that `butaca data prepare` wrote, from the disk; None for anything else."""
+    """Returns the sides of a folder that `butaca data prepare` wrote, on the disk; None for anything else."""
     from butaca.scale.prepared import KIND, Prepared
 
     folder = Path(source).expanduser()
@@ -88,7 +88,7 @@ def prepared(source: str) -> Sides | None:
 
 
 def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Dataset:
-    """The data with the service's events, and without the people who were erased; the events alone for None.
+    """Returns data with the service's events, without the people who were erased; for None the events alone.
 
     Args:
         data: to begin with.
@@ -137,13 +137,13 @@ def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Data
 
 
 def _people(data: Dataset | None, events: Interactions) -> list[str]:
-    """Everyone in the data or the events, as text."""
+    """Returns everyone in the data or the events, as text."""
     known = [] if data is None else list(map(str, data.users.ids.values.tolist()))
     return [*known, *dict.fromkeys(events.user.tolist())]
 
 
 def split_by(data: Dataset, split: Split, *, test_share: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """Train and test by the name of the split; "none" trains on everything."""
+    """Returns train and test by the name of the split; "none" trains on everything."""
     if split == "none":
         return data, None
     if split == "random":
