@@ -98,17 +98,10 @@ def unclear(path: Path) -> list[str]:
     ]
 
 
-def is_pending(path: Path) -> bool:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py") in PENDING
-
-
 def test_docstrings_read_alone():
-    files = [path for path in sorted(ROOT.rglob("*.py")) if not is_pending(path)]
+    files = sorted(ROOT.rglob("*.py"))
+    assert len(files) > 150
     assert [line for path in files for line in unclear(path)] == []
-
-
-def test_pending_rooms_exist():
-    assert {room for room in PENDING if (ROOT / room).is_dir() or (ROOT / f"{room}.py").is_file()} == PENDING
 
 
 @pytest.mark.parametrize("text", ["All of it.", "Gone.", "Of one device.", "The same, read.", "it is so."])

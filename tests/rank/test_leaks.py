@@ -154,9 +154,8 @@ def test_other_settings_are_told_apart_from_leaks(fold):
     assert len(examples_of(fold, first, facts=facts, features=default_features(facts), n=10, settings=other))
     small = RankSettings(rounds=2, least=5, n_folds=2, held_out=0.0, candidates=10, facts=other)
     board = rated_board()
-    assert (
-        fit_ranker(board, ItemKNN().fit, first=ItemKNN().fit(board), settings=small).settings.facts == other
-    )
+    ranker = fit_ranker(board, ItemKNN().fit, first=ItemKNN().fit(board), settings=small)
+    assert ranker.settings.facts == other
 
 
 @pytest.mark.parametrize("off", [-1.0, 1.0])

@@ -330,7 +330,7 @@ def test_less_of_an_item_moves_away_from_it_and_leaves_it_out(rec):
     was = {i.id: i.score for i in before.items}
     trained_part = sum(was[i.id] - i.score for i in after.items)
     assert trained_part > 0
-    person, _, _ = rec._person("u1", None, (), ["m007"], False)
+    person, _, _ = rec._person("u1", less=["m007"])
     shares = some(shares_in(rec, person, codes=np.array([int(i[1:]) for i in ids(after)])))
     np.testing.assert_allclose(shares.total(), [i.score for i in after.items], rtol=2e-4, atol=2e-4)
 

@@ -419,7 +419,7 @@ def test_a_list_that_can_not_be_logged_takes_no_other_with_it():
         rows: ClassVar[list[Shown]] = []
 
         def log_recommendations(self, rows):
-            self.rows.extend(checked_shown(row) for row in rows)
+            self.rows.extend([checked_shown(row) for row in rows])
 
     store: Any = Store()
     shown = ShownLog(store, Telemetry(), size=100)

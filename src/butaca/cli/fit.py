@@ -148,7 +148,7 @@ def _print_fitted(fitted: Fitted, recipe: str, folder: Path) -> None:
     if fitted.judged is None:
         out.print("Trained on everything; nothing was held out to judge it by.")
     else:
-        screen.print_judged(out, fitted.judged, recipe)
+        screen.print_judged(out, fitted.judged, name=recipe)
         if fitted.ranking is not None:
             out.print(screen.ranking_table(fitted.ranking))
     out.print(f"Saved to [bold]{folder}[/]. Next: butaca recommend {folder} --user ID -k 3")

@@ -111,7 +111,8 @@ def evaluate(
     if as_json:
         screen.print_json(judged.as_json(ks) | ({} if ranking is None else {"ranking": ranking.as_json()}))
         return
-    screen.print_judged(out, judged, str(recommender.about.get("recipe", "model")), k=ks, details=True)
+    name = str(recommender.about.get("recipe", "model"))
+    screen.print_judged(out, judged, name=name, k=ks, details=True)
     if ranking is not None:
         out.print(screen.ranking_table(ranking))
 

@@ -35,7 +35,7 @@ def data_summary(console: Console, data: Dataset) -> None:
 
 
 def accuracy_table(
-    rows: Mapping[str, Evaluation | Mapping[Any, float]], title: str, k: Sequence[int] = NOTEBOOK_K
+    rows: Mapping[str, Evaluation | Mapping[Any, float]], title: str, *, k: Sequence[int] = NOTEBOOK_K
 ) -> Table:
     """Draws top-k accuracies, a row each; a row may be an Evaluation or printed figures by k and "loss".
 
@@ -169,7 +169,7 @@ def as_json(answer: Recommendation) -> dict[str, Any]:
 
 
 def print_judged(
-    out: Console, judged: Judged, name: str, *, k: Sequence[int] = NOTEBOOK_K, details: bool = False
+    out: Console, judged: Judged, *, name: str, k: Sequence[int] = NOTEBOOK_K, details: bool = False
 ) -> None:
     """Prints a verdict: the model's accuracies, the baselines beside it, the intervals, and what to mind.
 
@@ -185,7 +185,7 @@ def print_judged(
         f"{name}, seen left out": judged.rows["seen left out"],
         "popularity, seen left out": judged.rows["popularity"],
     }
-    out.print(accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k))
+    out.print(accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k=k))
     out.print(comparison_table(judged, name))
     out.print(verdict_table(judged))
     if details:
