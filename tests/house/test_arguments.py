@@ -58,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "Rule, received and cure: every error has the three, in this order.": {
         "errors.ButacaError.__init__",
     },
-    "To be given by name.": {
+    "Operands of a drawing or of arithmetic, in their usual order; a problem is written like an error.": {
         "model.rows.add_rows",
         "model.tiles.tiled_softmax",
         "report.drawing.line",
