@@ -98,7 +98,12 @@ def tower_specs(towers: Towers, key: str | None) -> Towers:
 
 
 def place(tree: Any, specs: Any, mesh: Mesh) -> Any:
-    """Puts arrays on the mesh's devices by their specs."""
+    """Puts arrays on the mesh's devices by their specs.
+
+    On one device all lie whole, as what a step returns does: else the second step would be compiled anew.
+    """
+    if mesh.size == 1:
+        return jax.tree.map(lambda x: put(x, NamedSharding(mesh, WHOLE)), tree)
     return jax.tree.map(lambda x, spec: put(x, NamedSharding(mesh, spec)), tree, specs)
 
 
@@ -274,7 +279,7 @@ def make_init(
     def init(towers: Towers) -> Any:
         return _lying(optimizer, mesh, key, towers, optimizer.init(towers))[1]
 
-    return jax.jit(init)
+    return jax.jit(init, out_shardings=NamedSharding(mesh, WHOLE) if mesh.size == 1 else None)
 
 
 def state_specs(optimizer: optax.GradientTransformation, state: Any, *, specs: Towers) -> Any:
