@@ -55,7 +55,12 @@ def tower_specs(towers: Towers, key: str | None) -> Towers:
 
 
 def place(tree: Any, specs: Any, *, mesh: Mesh) -> Any:
-    """Puts arrays on the mesh's devices by their specs."""
+    """Puts arrays on the mesh's devices by their specs.
+
+    On one device all lie whole, as what a step returns does: else the second step would be compiled anew.
+    """
+    if mesh.size == 1:
+        return jax.tree.map(lambda x: put(x, NamedSharding(mesh, WHOLE)), tree)
     return jax.tree.map(lambda x, spec: put(x, NamedSharding(mesh, spec)), tree, specs)
 
 

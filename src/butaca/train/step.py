@@ -225,7 +225,7 @@ def make_init(
     def init(towers: Towers) -> Any:
         return _lying(optimizer, mesh, key, towers, optimizer.init(towers))[1]
 
-    return jax.jit(init)
+    return jax.jit(init, out_shardings=NamedSharding(mesh, WHOLE) if mesh.size == 1 else None)
 
 
 def _gathered(mesh: Mesh, batch: Batch) -> Batch:
