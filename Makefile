@@ -1,5 +1,6 @@
 # make demo   sets up, gets MovieLens 100K, trains, compares, recommends
 # make test   sets up and runs the tests
+# make test-quick  under a minute, between edits: units worked by hand; no browser, cluster, database or service
 # make check  format, lint, strict types
 # make bench-notebook  butaca beside TensorFlow Recommenders, as ratios
 # make bench-quality   the default recipe beside ten peers, five splits, with a verdict on each
@@ -17,7 +18,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-ranking bench-serve notebooks clean
+.PHONY: help demo test test-quick check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-ranking bench-serve notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -50,8 +51,19 @@ $(VENV)/.browser: | $(VENV)/.dev
 	else echo "The page's tests need chromium (Debian: apt install chromium)" >&2; exit 1; fi
 
 test: $(VENV)/.dev $(VENV)/.browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
+
+# Of each room the files that start no process and fit little; what it leaves out, `make test` runs.
+QUICK := baselines/test_baselines data/test_dataset data/test_histories data/test_merge data/test_splits \
+	data/test_vocabulary evaluate/test_evaluate evaluate/test_verdict events/test_experiments \
+	files/test_files house/test_circles house/test_rooms index/test_index model/test_features model/test_rows \
+	model/test_subspace model/test_tiles rank/test_edges rank/test_graded recommend/test_additions \
+	train/test_batches train/test_slots
+
+test-quick: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(QUICK:%=tests/%.py) $(PYTEST_ARGS) \
+		--deselect tests/events/test_experiments.py::test_from_the_store_to_a_difference  # needs PostgreSQL
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -73,7 +73,7 @@ class Shared(Worker):
 
         place = shares.place_batch
 
-        def place_shares(batch, batches, mesh):
+        def place_shares(batch, batches, *, mesh):
             assert isinstance(batches, SharedBatches)
             return place(batch, batches, mesh=mesh)
 
@@ -159,7 +159,11 @@ def raylets():
     before = dict(os.environ)
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])  # this module, in the workers
+    root = Path(__file__).parents[2]
+    os.environ["PYTHONPATH"] = (
+        f"{root}{os.pathsep}{root / 'src'}"  # this module and this tree, in the workers
+    )
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # there: each process compiles its steps, and runs few
     import ray
     from ray.cluster_utils import Cluster
 
