@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -59,3 +60,14 @@ Install it: pip install 'butaca[ann]'.
                     f"Install it: pip install 'butaca[{extra}]'",
                 ) from error
         raise
+
+
+def require(module: str, what: str) -> None:
+    """Checks that a library of an extra can be imported, without importing it.
+
+    Raises:
+        SettingError: it is not installed; as `needed`.
+    """
+    if importlib.util.find_spec(module) is None:
+        with needed(what):
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)

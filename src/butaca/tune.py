@@ -21,6 +21,7 @@ from butaca.data.histories import Histories
 from butaca.data.splits import random_split
 from butaca.errors import SettingError
 from butaca.evaluate.protocol import evaluate_scorer
+from butaca.extras import needed
 from butaca.files import replace_file
 from butaca.model.features import History
 from butaca.model.spectral import SpectralSettings
@@ -166,12 +167,8 @@ def tune(
     Raises:
         SettingError: Optuna is not installed, or the recipe has nothing to search.
     """
-    try:
+    with needed("A search of settings"):
         import optuna
-    except ImportError as error:
-        raise SettingError(
-            "Tuning needs Optuna", "an installation without it", "pip install 'butaca[tune]'"
-        ) from error
     if not slices:
         raise SettingError("A search judges on at least one slice", "none", "Pass validation_slices(train)")
     if trials < 1:

@@ -193,7 +193,7 @@ def _runner(engine: str, workers: int, address: str | None) -> Iterator[Runner]:
 
 @contextmanager
 def _stages() -> Iterator[StageProgress]:
-    """Bars, one a stage, and what moves them."""
+    """Shows bars, one a stage, and what moves them."""
     with _progress() as bar:
         tasks: dict[str, TaskID] = {}
 

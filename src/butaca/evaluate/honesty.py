@@ -36,14 +36,14 @@ class Notice:
         return asdict(self)
 
 
-def random_split_of_timed_data(how: str, has_times: bool) -> Notice | None:
+def random_split_of_timed_data(split: str, has_times: bool) -> Notice | None:
     """Warns of a random split that lets the model learn from what happened after the test.
 
     Args:
-        how: name of the split.
+        split: name of the split.
         has_times: whether the interactions have times.
     """
-    if how != "random" or not has_times:
+    if split != "random" or not has_times:
         return None
     return Notice(
         "A model in use knows only the past",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from butaca.cores import cores
 from butaca.errors import SettingError
+from butaca.extras import needed
 from butaca.index.codes import LEVELS, Codebook
 from butaca.types import Floats, Ints
 
@@ -79,12 +80,8 @@ def _alone(part: Any, turned: Floats, n: int) -> tuple[Floats, Ints]:
 
 
 def _faiss() -> Any:
-    try:
+    with needed("The approximate index"):
         import faiss
-    except ImportError as error:
-        raise SettingError(
-            "The approximate index needs faiss", str(error), "Install the extra: pip install 'butaca[ann]'"
-        ) from error
     return faiss  # its own annotations know one constructor of several
 
 

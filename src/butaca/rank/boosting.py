@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from butaca.cores import cores
-from butaca.errors import SettingError
+from butaca.extras import needed
 
 #: Turns that a waiting thread of GNU's OpenMP spins before it sleeps. Its own default spins for milliseconds:
 #: beside other work two threads then take five times as long as one.
@@ -23,11 +23,8 @@ def lightgbm() -> Any:
     before = os.environ.get("GOMP_SPINCOUNT")
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read once, when the library is loaded
     try:
-        import lightgbm as library
-    except ImportError as error:
-        raise SettingError(
-            "The second stage needs LightGBM", str(error), "Install the extra: pip install 'butaca[rank]'"
-        ) from error
+        with needed("The second stage"):
+            import lightgbm as library
     finally:
         if before is None:
             os.environ.pop("GOMP_SPINCOUNT", None)

@@ -348,5 +348,7 @@ class Recommender(ModelParts):
         parts = load_bundle(path)
         try:
             return cls.of(parts, index)
+        except SettingError:  # an index whose extra is not installed
+            raise
         except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise damaged(path, f"its parts do not fit together ({error})") from error

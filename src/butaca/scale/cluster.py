@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import socket
@@ -15,6 +14,7 @@ from typing import Any
 
 from butaca.cores import cores
 from butaca.errors import ClusterError, SettingError
+from butaca.extras import require
 
 ANSWERS_WITHIN, JOINS_WITHIN = 5, 30  # seconds: a connection to the head; a driver that has joined
 STORE = 256 << 20  # bytes of shared memory for results, on a cluster of our own
@@ -56,12 +56,7 @@ def cluster(address: str | None = None, workers: int = 0) -> Iterator[Joined]:
             f"workers={workers}",
             "Pass 0 or more (on the command line: --workers)",
         )
-    if importlib.util.find_spec("ray") is None:
-        raise SettingError(
-            "Work on a cluster (--engine ray) needs Ray",
-            "a Python without it",
-            "pip install 'butaca[ray]', on every machine",
-        )
+    require("ray", "Work on a cluster")
     if address is None:
         # Read by Ray when it is imported and by what it starts: without them it listens on every address.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from butaca.catalogue.items import Catalogue
 from butaca.data.dataset import Dataset
 from butaca.data.folders import kind_of
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
-from butaca.errors import StoreError, TableError
+from butaca.errors import SplitError, StoreError, TableError
 from butaca.workflows.about import split_record
 
 if TYPE_CHECKING:  # a database
@@ -42,7 +42,7 @@ class Sides:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns and feature tables that the caller named; None is found by name and type."""
+    """A Columns names columns and feature tables that the caller named; None is found by name and type."""
 
     user: str | None = None
     item: str | None = None
@@ -152,4 +152,6 @@ def split_by(data: Dataset, split: Split, *, test_share: float, seed: int) -> tu
         return temporal_split(data, test_share)
     if split == "user":
         return user_split(data, test_share, seed=seed)
-    return leave_last_out(data)
+    if split == "last":
+        return leave_last_out(data)
+    raise SplitError("A split is one of " + ", ".join(get_args(Split)), repr(split), "Correct the name")
