@@ -54,7 +54,7 @@ test: $(VENV)/.dev $(VENV)/.browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
 
-# Of each room the files that start no process and fit little; what it leaves out, `make test` runs.
+# The files that start no process and fit little; what it leaves out (serve, cli, report, scale), `make test` runs.
 QUICK := baselines/test_baselines data/test_dataset data/test_histories data/test_merge data/test_splits \
 	data/test_vocabulary evaluate/test_evaluate evaluate/test_verdict events/test_experiments \
 	files/test_files house/test_circles house/test_rooms index/test_index model/test_features model/test_rows \

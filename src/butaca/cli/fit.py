@@ -100,12 +100,14 @@ def fit(
         out_folder,
         from_events=from_events,
         columns=Columns(user_column, item_column, value_column, time_column, items, users),
-        recipe=RecipeChoice(recipe, settings, seed, epochs, batch_size, dim, softmax),
+        recipe=RecipeChoice(
+            recipe, settings=settings, epochs=epochs, batch_size=batch_size, dim=dim, softmax=softmax
+        ),
         split=split,
         test_share=test_share,
         seed=seed,
         rank=(rank_target or "watched") if rank else None,
-        keeping=Keeping(checkpoint, checkpoint_every, resume, tensorboard),
+        keeping=Keeping(checkpoint, every_steps=checkpoint_every, resume=resume, tensorboard=tensorboard),
         ray=_cluster(engine, workers, address),
     )
     watching = Watching(

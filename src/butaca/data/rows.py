@@ -110,7 +110,7 @@ def _split(copy: Copy, table: Table, text: str) -> Iterator[tuple[int, list[str]
 
 
 def read_ratings(copy: Copy, table: Table) -> RatingColumns:
-    """Columns user, item, rating and time, in the order of the file.
+    """Reads the columns user, item, rating and time, in the order of the file.
 
     Raises:
         TableError: a cell that is not what its column holds; or no rows.

@@ -30,8 +30,6 @@ Answer = Callable[[bytes], Awaitable[bytes]]
 #: Never shed, never limited: what tells whether the service lives.
 ALWAYS = ("/health/live", "/health/ready", "/metrics")
 
-_EMPTY: Message = {"type": "http.request", "body": b"", "more_body": False}
-
 
 class Guard:
     """A Guard stands before an app: it checks limits, reads bodies, and answers what goes wrong.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
-from butaca.extras import needed
+from butaca.extras import needed, require
 from butaca.recommend.folder.bundle import check_free
 from butaca.workflows.fitting import Fitted, Target, fit
-from butaca.workflows.loading import Columns, Sides, Split, load, prepared, with_events
+from butaca.workflows.loading import Columns, Sides, Split, at_least, check_split, load, prepared, with_events
 
 if TYPE_CHECKING:  # these load JAX
     from butaca.recipes import Recipe
@@ -32,20 +32,24 @@ class RecipeChoice:
     Attributes:
         name: of the recipe.
         settings: a file that `butaca tune` wrote.
-        seed: of training.
         epochs, batch_size, dim, softmax: instead of the recipe's.
     """
 
     name: str = "default"
+    _: KW_ONLY
     settings: Path | None = None
-    seed: int = 42
     epochs: int | None = None
     batch_size: int | None = None
     dim: int | None = None
     softmax: SoftmaxName | None = None
 
-    def recipe(self) -> Recipe:
-        """Returns the recipe with these settings.
+    def __post_init__(self) -> None:
+        """Checks that what replaces a setting is a whole number above 0."""
+        for name in ("epochs", "batch_size", "dim"):
+            at_least(name, getattr(self, name), 1)
+
+    def recipe(self, seed: int = 42) -> Recipe:
+        """Returns the recipe with these settings, and this seed of training.
 
         Raises:
             SettingError: no recipe has the name, or the file of settings can't be read.
@@ -60,9 +64,7 @@ class RecipeChoice:
         model = chosen.model
         return replace(
             chosen,
-            model=replace(
-                model, seed=self.seed, dim=self.dim or model.dim, softmax=self.softmax or model.softmax
-            ),
+            model=replace(model, seed=seed, dim=self.dim or model.dim, softmax=self.softmax or model.softmax),
             epochs=self.epochs or chosen.epochs,
             steps=0 if self.epochs else chosen.steps,
             batch_size=self.batch_size or chosen.batch_size,
@@ -81,12 +83,14 @@ class Keeping:
     """
 
     checkpoint: Path | None = None
+    _: KW_ONLY
     every_steps: int = 0
     resume: bool = False
     tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
-        """Checks that what is continued has a folder."""
+        """Checks that what is continued has a folder, and the steps between two checkpoints."""
+        at_least("every_steps", self.every_steps, 0)
         if self.resume and self.checkpoint is None:
             raise SettingError(
                 "resume continues a checkpoint",
@@ -107,6 +111,10 @@ class Cluster:
     workers: int = 0
     address: str | None = None
 
+    def __post_init__(self) -> None:
+        """Checks the number of workers."""
+        at_least("workers", self.workers, 0)
+
 
 @dataclass(frozen=True)
 class FitPlan:
@@ -118,7 +126,8 @@ class FitPlan:
         from_events: address of the service's events, which are added.
         columns: of the source, and tables of features.
         recipe: what to train.
-        split, test_share, seed: how to hold out what judges; prepared data come split.
+        split, test_share: how to hold out what judges; of prepared data, which come split, neither is read.
+        seed: of the split and of training.
         rank: train a second stage too, and for which target.
         keeping: checkpoints and logs.
         ray: train on a cluster; None trains in this process.
@@ -129,6 +138,7 @@ class FitPlan:
 
     source: str | None = None
     out: Path = Path("model")
+    _: KW_ONLY
     from_events: str | None = None
     columns: Columns = field(default_factory=Columns)
     recipe: RecipeChoice = field(default_factory=RecipeChoice)
@@ -141,6 +151,8 @@ class FitPlan:
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
+        object.__setattr__(self, "out", Path(self.out))
+        check_split(self.split, test_share=self.test_share, seed=self.seed)
         if self.source is None and self.from_events is None:
             raise SettingError(
                 "fit learns from a table",
@@ -204,8 +216,9 @@ def carry_out(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     """
     watching = watching or Watching()
     check_free(plan.out)
+    _check_places(plan)
     _check_extras(plan)
-    recipe = plan.recipe.recipe()
+    recipe = plan.recipe.recipe(plan.seed)
     sides = None if plan.source is None else prepared(plan.source)
     plan.check_sides(sides)
     data = _read(plan, sides)
@@ -243,12 +256,20 @@ def ray_needs_prepared() -> SettingError:
 def _check_extras(plan: FitPlan) -> None:
     """Checks before anything is read that the libraries are there which the plan will need."""
     if plan.rank is not None:
-        from butaca.rank.boosting import lightgbm
-
-        lightgbm()
+        require("lightgbm", "A second stage")
+    if plan.ray is not None:
+        require("ray", "Training on a cluster")
     if plan.from_events is not None:
-        with needed("Learning from events (fit --from-events)"):
+        with needed("fit --from-events"):
             import butaca.events.store  # noqa: F401
+
+
+def _check_places(plan: FitPlan) -> None:
+    """Checks that the folders of logs and checkpoints are none that are files."""
+    for name in ("checkpoint", "tensorboard"):
+        folder = getattr(plan.keeping, name)
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise SettingError(f"{name} is a folder", f"{folder}, which is a file", "Name another place")
 
 
 def _read(plan: FitPlan, sides: Sides | None) -> Dataset:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from butaca.workflows.loading import Columns, Split, load, split_by
+from butaca.errors import SettingError
+from butaca.extras import require
+from butaca.workflows.loading import Columns, Split, at_least, check_split, load, split_by
 
 if TYPE_CHECKING:  # these load JAX
     from butaca.tune import Trial, Tuned
@@ -29,6 +31,7 @@ class TunePlan:
 
     source: str
     out: Path = Path("settings.json")
+    _: KW_ONLY
     columns: Columns = field(default_factory=Columns)
     split: Split = "random"
     test_share: float = 0.2
@@ -36,6 +39,13 @@ class TunePlan:
     trials: int = 60
     seconds: float | None = None
     slices: int = 4
+
+    def __post_init__(self) -> None:
+        """Checks what can be known before the data are read."""
+        object.__setattr__(self, "out", Path(self.out))
+        check_split(self.split, test_share=self.test_share, seed=self.seed)
+        at_least("trials", self.trials, 1)
+        at_least("slices", self.slices, 1)
 
 
 def carry_out(plan: TunePlan, progress: Callable[[Trial, float], None] | None = None) -> Tuned:
@@ -51,6 +61,12 @@ def carry_out(plan: TunePlan, progress: Callable[[Trial, float], None] | None = 
     from butaca import recipes
     from butaca.tune import save_settings, tune, validation_slices
 
+    require("optuna", "A search of settings")
+    if plan.out.is_dir() or not plan.out.parent.is_dir():
+        received = (
+            f"{plan.out}, which is a folder" if plan.out.is_dir() else f"{plan.out}, whose folder is none"
+        )
+        raise SettingError("Settings are written to a file", received, "Name a file, such as settings.json")
     data = load(plan.source, plan.columns)
     train, _ = split_by(data, plan.split, test_share=plan.test_share, seed=plan.seed)
     slices = validation_slices(train, plan.slices)
