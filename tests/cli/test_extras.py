@@ -28,6 +28,7 @@ ROWS = "user_id,item_id\n" + "".join(f"u{u},i{i}\n" for u in range(8) for i in r
         (["psycopg"], ["keys", "list", "--events", "postgresql://u@127.0.0.1/d"], "postgres"),
         (["lightgbm"], ["fit", "rows.csv", "--rank"], "rank"),
         (["optuna"], ["tune", "rows.csv", "--trials", "1"], "tune"),
+        (["ray"], ["fit", "rows.csv", "--engine", "ray"], "ray"),
         (["ray"], ["data", "prepare", "rows.csv", "--out", "p", "--engine", "ray"], "ray"),
     ],
 )
@@ -51,6 +52,19 @@ def test_a_missing_extra_is_named(
     assert "Traceback" not in text
     assert "epoch" not in run.stdout  # said before anything is trained
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_an_approximate_index_without_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from butaca.recommend.recommender import Recommender
+    from butaca.workflows.plans import FitPlan, RecipeChoice, carry_out
+
+    (tmp_path / "rows.csv").write_text(ROWS)
+    carry_out(
+        FitPlan(str(tmp_path / "rows.csv"), tmp_path / "m", split="none", recipe=RecipeChoice(epochs=1))
+    )
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(SettingError, match=r"needs the extra ann.*butaca\[ann\]"):
+        Recommender.load(tmp_path / "m", "approximate")
 
 
 def test_the_extras_are_those_of_pyproject() -> None:

@@ -155,10 +155,10 @@ def check_split(split: str, *, test_share: float, seed: int) -> None:
         raise SplitError(
             "The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2"
         )
-    at_least("seed", seed, 0)
+    at_least("seed", seed, least=0)
 
 
-def at_least(name: str, value: int | None, least: int) -> None:
+def at_least(name: str, value: int | None, *, least: int) -> None:
     """Checks a whole number, or None.
 
     Raises:

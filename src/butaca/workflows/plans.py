@@ -46,7 +46,7 @@ class RecipeChoice:
     def __post_init__(self) -> None:
         """Checks that what replaces a setting is a whole number above 0."""
         for name in ("epochs", "batch_size", "dim"):
-            at_least(name, getattr(self, name), 1)
+            at_least(name, getattr(self, name), least=1)
 
     def recipe(self, seed: int = 42) -> Recipe:
         """Returns the recipe with these settings, and this seed of training.
@@ -90,7 +90,7 @@ class Keeping:
 
     def __post_init__(self) -> None:
         """Checks that what is continued has a folder, and the steps between two checkpoints."""
-        at_least("every_steps", self.every_steps, 0)
+        at_least("every_steps", self.every_steps, least=0)
         if self.resume and self.checkpoint is None:
             raise SettingError(
                 "resume continues a checkpoint",
@@ -113,7 +113,7 @@ class Cluster:
 
     def __post_init__(self) -> None:
         """Checks the number of workers."""
-        at_least("workers", self.workers, 0)
+        at_least("workers", self.workers, least=0)
 
 
 @dataclass(frozen=True)

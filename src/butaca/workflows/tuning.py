@@ -44,8 +44,8 @@ class TunePlan:
         """Checks what can be known before the data are read."""
         object.__setattr__(self, "out", Path(self.out))
         check_split(self.split, test_share=self.test_share, seed=self.seed)
-        at_least("trials", self.trials, 1)
-        at_least("slices", self.slices, 1)
+        at_least("trials", self.trials, least=1)
+        at_least("slices", self.slices, least=1)
 
 
 def carry_out(plan: TunePlan, progress: Callable[[Trial, float], None] | None = None) -> Tuned:

@@ -1,0 +1,106 @@
+"""A plan made in Python does what the command does, and is checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from butaca.cli.app import app
+from butaca.errors import ButacaError, SettingError
+from butaca.recommend.folder.bundle import read_manifest
+from butaca.workflows.about import describe, split_record
+from butaca.workflows.loading import Columns
+from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, carry_out
+from butaca.workflows.tuning import TunePlan
+from butaca.workflows.tuning import carry_out as search
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Writes a table of 30 users who had items of one parity."""
+    path = tmp_path_factory.mktemp("plans") / "rows.csv"
+    lines = [f"u{u},i{i},{1 + (u * i) % 5},{i + 40 * u}" for u in range(30) for i in range(40) if (u + i) % 2]
+    path.write_text("user_id,item_id,rating,timestamp\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "plan"),
+    [
+        (["--seed", "7", "--epochs", "2"], {"seed": 7, "recipe": RecipeChoice(epochs=2)}),
+        (
+            ["--split", "temporal", "--test-share", "0.3", "--dim", "4", "--epochs", "1"],
+            {"split": "temporal", "test_share": 0.3, "recipe": RecipeChoice(dim=4, epochs=1)},
+        ),
+    ],
+)
+def test_python_and_the_command_make_the_same_model(rows, tmp_path, options, plan):
+    run = CliRunner().invoke(app, ["fit", str(rows), "--out", str(tmp_path / "a"), *options])
+    assert run.exit_code == 0, run.output
+    fitted = carry_out(FitPlan(str(rows), tmp_path / "b", **plan))
+    a, b = (read_manifest(tmp_path / name) for name in ("a", "b"))
+    assert a["files"] == b["files"]  # every vector, to the bit
+    assert split_record(a["about"])["split"] == plan.get("split", "random")
+    assert a["about"]["model"]["seed"] == plan.get("seed", 42)
+    assert describe(fitted.recipe) == b["about"]["model"]
+
+
+def test_what_is_told_is_told(rows, tmp_path):
+    from butaca.workflows.plans import Watching
+
+    met = []
+    carry_out(
+        FitPlan(str(rows), tmp_path / "m", split="none", recipe=RecipeChoice(epochs=1)),
+        Watching(data=lambda data: met.append(len(data))),
+    )
+    assert met == [600]
+
+
+def test_a_plan_is_frozen():
+    with pytest.raises(FrozenInstanceError):
+        FitPlan("rows.csv").seed = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: FitPlan(),
+        lambda: FitPlan("r.csv", split="future"),  # type: ignore[arg-type]
+        lambda: FitPlan("r.csv", test_share=2),
+        lambda: FitPlan("r.csv", seed=-1),
+        lambda: FitPlan("r.csv", ray=Cluster(), keeping=Keeping(tensorboard=Path("logs"))),
+        lambda: RecipeChoice(epochs=0),
+        lambda: RecipeChoice(batch_size=0),
+        lambda: RecipeChoice(dim=-3),
+        lambda: Keeping(Path("c"), every_steps=-1),
+        lambda: Keeping(resume=True),
+        lambda: Cluster(-1),
+        lambda: TunePlan("r.csv", trials=0),
+        lambda: TunePlan("r.csv", slices=0),
+        lambda: TunePlan("r.csv", split="future"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_can_be_known_is_checked_at_once(wrong):
+    with pytest.raises(ButacaError, match="Received"):
+        wrong()
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "tensorboard"])
+def test_a_file_where_a_folder_should_be(rows, tmp_path, name):
+    plan = FitPlan(str(rows), str(tmp_path / "m"), keeping=Keeping(**{name: rows}))  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match=f"{name} is a folder"):
+        carry_out(plan)
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_search_names_a_place_for_its_settings_before_it_begins(rows, tmp_path):
+    with pytest.raises(SettingError, match="written to a file"):
+        search(TunePlan(str(rows), tmp_path / "nowhere" / "s.json"))
+
+
+def test_columns_are_those_of_the_plan(rows, tmp_path):
+    with pytest.raises(ButacaError, match="who"):
+        carry_out(FitPlan(str(rows), tmp_path / "m", columns=Columns(user="who")))
