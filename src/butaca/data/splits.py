@@ -27,7 +27,7 @@ def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> t
     >>> rng_rows.tolist()
     [4, 2, 3, 1, 0]
     """
-    _check_share(test_share)
+    check_share(test_share)
     order = np.random.default_rng(seed).permutation(len(data))
     n_train = len(data) - round(len(data) * test_share)
     return _both(data, order[:n_train], order[n_train:])
@@ -49,7 +49,7 @@ def stratified_split(
     >>> draws.argsort().tolist()  # floor(0.75 * 4) = 3 train: all but row 1
     [0, 3, 2, 1]
     """
-    _check_share(test_share)
+    check_share(test_share)
     if by not in ("item", "user"):
         raise SplitError("A stratified split is by item or by user", f"by={by!r}", 'Pass by="item"')
     group = data.item if by == "item" else data.user
@@ -70,7 +70,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     T is the time that leaves as near to the `test_share` after it as whole moments allow:
     interactions of the same second stay on the same side, so no time stands on both.
     """
-    _check_share(test_share)
+    check_share(test_share)
     time = _times(data, "temporal_split")
     moments, counts = np.unique(time, return_counts=True)
     if len(moments) < 2:
@@ -109,7 +109,7 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
 
     The share is of the users that have interactions; at least one stays on each side.
     """
-    _check_share(test_share)
+    check_share(test_share)
     active = np.unique(data.user)
     if len(active) < 2:
         raise SplitError(
@@ -147,7 +147,12 @@ def _times(data: Dataset, split: str) -> Times:
     return data.timestamp
 
 
-def _check_share(test_share: float) -> None:
+def check_share(test_share: float) -> None:
+    """Checks the share that a split holds out.
+
+    Raises:
+        SplitError: it does not lie between 0 and 1.
+    """
     if not 0 < test_share < 1:
         raise SplitError(
             "The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2"

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
+from butaca.evaluate.scorers import vectors_of
 from butaca.rank import boosting
 from butaca.rank.facts import Doubles, TrainFacts
 from butaca.rank.features import RankFeature
-from butaca.rank.first_stage import FirstStage, FitFirst, vectors_of
 from butaca.rank.folds import Examples, examples_of, folds_of, joined
 from butaca.rank.kinds import default_features, names_of
 from butaca.rank.learn import learn_facts
 from butaca.rank.ranker import Ranker, base_rating
 from butaca.rank.settings import RankSettings
-from butaca.types import Bools, Codes, Ints
+from butaca.types import Bools, Codes, Ints, Scorer
 
 #: Bins of the calibration.
 BINS = 20
+
+
+#: Fits a first stage, any scorer, on what is known.
+FitFirst = Callable[[Dataset], Scorer]
 
 
 def fit_ranker(
     train: Dataset,
     fit_first: FitFirst,
     *,
-    first: FirstStage,
+    first: Scorer,
     settings: RankSettings | None = None,
     features: Sequence[RankFeature] | None = None,
 ) -> Ranker:

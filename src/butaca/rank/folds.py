@@ -19,12 +19,11 @@ from butaca.errors import SettingError
 from butaca.rank.fact_check import check_facts
 from butaca.rank.facts import TrainFacts
 from butaca.rank.features import RankFeature
-from butaca.rank.first_stage import FirstStage
 from butaca.rank.leaks import check_first_stage, check_histories, check_pairs, check_when
 from butaca.rank.learn import FactSettings
 from butaca.rank.matrix import candidates_of, matrix
 from butaca.rank.people import People
-from butaca.types import Codes, Floats, Ints
+from butaca.types import Codes, Floats, Ints, Scorer
 
 How: TypeAlias = Literal["random", "time"]
 
@@ -136,7 +135,7 @@ def _once(train: Dataset) -> Dataset:
 
 def examples_of(
     fold: Fold,
-    first: FirstStage,
+    first: Scorer,
     *,
     facts: TrainFacts,
     features: Sequence[RankFeature],
@@ -184,7 +183,7 @@ def joined(parts: Sequence[Examples]) -> Examples:
 
 def _some(
     fold: Fold,
-    first: FirstStage,
+    first: Scorer,
     facts: TrainFacts,
     features: Sequence[RankFeature],
     n: int,

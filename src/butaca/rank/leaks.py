@@ -10,8 +10,8 @@ import numpy as np
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.rank.first_stage import FirstStage, HasSeen
-from butaca.types import Ints
+from butaca.evaluate.scorers import HasHistories
+from butaca.types import Ints, Scorer
 
 CURE = "Fit it on the fold's known interactions alone"
 
@@ -40,9 +40,9 @@ def check_histories(histories: Histories, label: Dataset, *, what: str = "the hi
         raise _leak(what, label, np.flatnonzero(both))
 
 
-def check_first_stage(first: FirstStage, known: Dataset, *, label: Dataset) -> None:
+def check_first_stage(first: Scorer, known: Dataset, *, label: Dataset) -> None:
     """Checks that a first stage that says what it has seen has seen no positive, and no later pairs."""
-    seen = first.seen if isinstance(first, HasSeen) else None
+    seen = first.seen if isinstance(first, HasHistories) else None
     if not isinstance(seen, Histories):
         return
     check_histories(seen, label, what="the first stage")

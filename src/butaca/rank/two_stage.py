@@ -8,11 +8,11 @@ import numpy as np
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.rank.first_stage import FirstStage, answering
+from butaca.evaluate.scorers import answering
 from butaca.rank.matrix import candidates_of
 from butaca.rank.people import People
 from butaca.rank.ranker import Ranker
-from butaca.types import Codes, Floats
+from butaca.types import Codes, Floats, Scorer
 
 #: Persons ordered at once.
 BLOCK = 256
@@ -34,7 +34,7 @@ class TwoStage:
         now: of a ranker trained on folds in time, the time of asking; see `Ranker.people`.
     """
 
-    first: FirstStage
+    first: Scorer
     ranker: Ranker
     seen: Histories
     now: float | None = None

@@ -12,6 +12,7 @@ import numpy as np
 
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
+from butaca.evaluate.scorers import HasHistories
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, History
 from butaca.model.query import QueryTower
@@ -64,16 +65,6 @@ class HasQueryTower(Protocol):
     @property
     def query_tower(self) -> QueryTower | None:
         """Returns the tower, or None."""
-        ...
-
-
-@runtime_checkable
-class HasHistories(Protocol):
-    """A HasHistories is a model that keeps the histories that its user vectors were made of."""
-
-    @property
-    def seen(self) -> Histories:
-        """Returns what each user had in training."""
         ...
 
 

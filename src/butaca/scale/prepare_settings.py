@@ -12,7 +12,8 @@ from butaca.data import fractal
 from butaca.data.folders import read_manifest
 from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.opened import quoted, session
-from butaca.errors import SettingError, SplitError, TableError
+from butaca.data.splits import check_share
+from butaca.errors import SettingError, TableError
 from butaca.scale.partition import SplitName
 
 ROW_BYTES = 130  # what sorting takes, a row
@@ -59,10 +60,7 @@ class Preparing:
                 f"split={self.split!r}",
                 "Pass one of them (on the command line: --split)",
             )
-        if not 0 < self.test_share < 1:
-            raise SplitError(
-                "The test share lies between 0 and 1", f"test_share={self.test_share}", "Try test_share=0.2"
-            )
+        check_share(self.test_share)
         if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
             raise SettingError(
                 f"Workers are at least 1, a seed at least 0, partitions 0 to {MOST_PARTITIONS:,}",

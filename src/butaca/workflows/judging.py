@@ -24,9 +24,9 @@ from butaca.evaluate.honesty import (
 )
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
+from butaca.evaluate.scorers import answering, vectors_of
 from butaca.evaluate.slices import by_slice
 from butaca.evaluate.verdict import MEASURES, verdict
-from butaca.rank.first_stage import answering, vectors_of
 from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
 from butaca.workflows.about import split_record
