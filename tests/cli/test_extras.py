@@ -56,10 +56,11 @@ def test_a_missing_extra_is_named(
 
 def test_an_approximate_index_without_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from butaca.recommend.recommender import Recommender
-    from butaca.workflows.plans import FitPlan, RecipeChoice, carry_out
+    from butaca.workflows.carrying import carry_out_fit
+    from butaca.workflows.plans import FitPlan, RecipeChoice
 
     (tmp_path / "rows.csv").write_text(ROWS)
-    carry_out(
+    carry_out_fit(
         FitPlan(str(tmp_path / "rows.csv"), tmp_path / "m", split="none", recipe=RecipeChoice(epochs=1))
     )
     monkeypatch.setitem(sys.modules, "faiss", None)

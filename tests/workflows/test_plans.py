@@ -12,10 +12,9 @@ from butaca.cli.app import app
 from butaca.errors import ButacaError, SettingError
 from butaca.recommend.folder.bundle import read_manifest
 from butaca.workflows.about import describe, split_record
+from butaca.workflows.carrying import Watching, carry_out_fit, carry_out_tune
 from butaca.workflows.loading import Columns
-from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, carry_out
-from butaca.workflows.tuning import TunePlan
-from butaca.workflows.tuning import carry_out as search
+from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, TunePlan
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_python_and_the_command_make_the_same_model(rows, tmp_path, options, plan):
     run = CliRunner().invoke(app, ["fit", str(rows), "--out", str(tmp_path / "a"), *options])
     assert run.exit_code == 0, run.output
-    fitted = carry_out(FitPlan(str(rows), tmp_path / "b", **plan))
+    fitted = carry_out_fit(FitPlan(str(rows), tmp_path / "b", **plan))
     a, b = (read_manifest(tmp_path / name) for name in ("a", "b"))
     assert a["files"] == b["files"]  # every vector, to the bit
     assert split_record(a["about"])["split"] == plan.get("split", "random")
@@ -49,10 +48,8 @@ def test_python_and_the_command_make_the_same_model(rows, tmp_path, options, pla
 
 
 def test_what_is_told_is_told(rows, tmp_path):
-    from butaca.workflows.plans import Watching
-
     met = []
-    carry_out(
+    carry_out_fit(
         FitPlan(str(rows), tmp_path / "m", split="none", recipe=RecipeChoice(epochs=1)),
         Watching(data=lambda data: met.append(len(data))),
     )
@@ -88,19 +85,24 @@ def test_what_can_be_known_is_checked_at_once(wrong):
         wrong()
 
 
+def test_a_share_that_nothing_is_held_out_by_is_not_read():
+    assert FitPlan("r.csv", split="last", test_share=0).split == "last"
+    assert FitPlan("r.csv", split="none", test_share=0).split == "none"
+
+
 @pytest.mark.parametrize("name", ["checkpoint", "tensorboard"])
 def test_a_file_where_a_folder_should_be(rows, tmp_path, name):
     plan = FitPlan(str(rows), str(tmp_path / "m"), keeping=Keeping(**{name: rows}))  # type: ignore[arg-type]
     with pytest.raises(SettingError, match=f"{name} is a folder"):
-        carry_out(plan)
+        carry_out_fit(plan)
     assert not (tmp_path / "m").exists()
 
 
 def test_a_search_names_a_place_for_its_settings_before_it_begins(rows, tmp_path):
     with pytest.raises(SettingError, match="written to a file"):
-        search(TunePlan(str(rows), tmp_path / "nowhere" / "s.json"))
+        carry_out_tune(TunePlan(str(rows), tmp_path / "nowhere" / "s.json"))
 
 
 def test_columns_are_those_of_the_plan(rows, tmp_path):
     with pytest.raises(ButacaError, match="who"):
-        carry_out(FitPlan(str(rows), tmp_path / "m", columns=Columns(user="who")))
+        carry_out_fit(FitPlan(str(rows), tmp_path / "m", columns=Columns(user="who")))

@@ -91,7 +91,8 @@ def fit(
 ) -> None:
     """Train on a table of who had what, say how good it is, and save it."""
     from butaca.train.callbacks import Progress
-    from butaca.workflows.plans import FitPlan, Keeping, RecipeChoice, Watching, carry_out
+    from butaca.workflows.carrying import Watching, carry_out_fit
+    from butaca.workflows.plans import FitPlan, Keeping, RecipeChoice
 
     if rank_target is not None and not rank:
         raise SettingError("--rank-target is of a second stage", "no --rank", "Add --rank")
@@ -115,7 +116,7 @@ def fit(
         cluster=lambda event: _print_event(event, plan.cluster_checkpoint),
         callbacks=[Progress(out)],
     )
-    _print_fitted(carry_out(plan, watching), recipe, out_folder)
+    _print_fitted(carry_out_fit(plan, watching), recipe, out_folder)
 
 
 def _cluster(engine: str, workers: int, address: str | None) -> Cluster | None:

@@ -46,7 +46,8 @@ def tune(
     from rich.progress import Progress
 
     from butaca.tune import Trial
-    from butaca.workflows.tuning import TunePlan, carry_out
+    from butaca.workflows.carrying import carry_out_tune
+    from butaca.workflows.plans import TunePlan
 
     plan = TunePlan(
         source,
@@ -66,7 +67,7 @@ def tune(
             """Moves the bar by a trial."""
             bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
 
-        found = carry_out(plan, progress)
+        found = carry_out_tune(plan, progress)
     out.print(
         f"NDCG@20 {found.best.value:.4f}, where the recipe had {found.trials[0].value:.4f}. "
         f"Next: butaca fit {source} --settings {out_file}",

@@ -12,7 +12,7 @@ from butaca.catalogue.items import Catalogue
 from butaca.data.dataset import Dataset
 from butaca.data.folders import kind_of
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
-from butaca.errors import SettingError, SplitError, StoreError, TableError
+from butaca.errors import SplitError, StoreError, TableError
 from butaca.workflows.about import split_record
 
 if TYPE_CHECKING:  # a database
@@ -142,32 +142,6 @@ def _people(data: Dataset | None, events: Interactions) -> list[str]:
     return [*known, *dict.fromkeys(events.user.tolist())]
 
 
-def check_split(split: str, *, test_share: float, seed: int) -> None:
-    """Checks the name of a split, the share that it holds out, and its seed.
-
-    Raises:
-        SplitError: no split has the name, or the share is none.
-        SettingError: the seed is below 0.
-    """
-    if split not in get_args(Split):
-        raise SplitError("A split is one of " + ", ".join(get_args(Split)), repr(split), "Correct the name")
-    if not 0 < test_share < 1:
-        raise SplitError(
-            "The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2"
-        )
-    at_least("seed", seed, least=0)
-
-
-def at_least(name: str, value: int | None, *, least: int) -> None:
-    """Checks a whole number, or None.
-
-    Raises:
-        SettingError: it is below `least`.
-    """
-    if value is not None and value < least:
-        raise SettingError(f"{name} is {least} or more", f"{name}={value}", "Correct it")
-
-
 def split_by(data: Dataset, split: Split, *, test_share: float, seed: int) -> tuple[Dataset, Dataset | None]:
     """Splits into train and test by the name of the split; "none" trains on everything."""
     if split == "none":
@@ -180,4 +154,9 @@ def split_by(data: Dataset, split: Split, *, test_share: float, seed: int) -> tu
         return user_split(data, test_share, seed=seed)
     if split == "last":
         return leave_last_out(data)
-    raise SplitError("A split is one of " + ", ".join(get_args(Split)), repr(split), "Correct the name")
+    raise no_split(split)
+
+
+def no_split(name: str) -> SplitError:
+    """Returns the error of a name that no split has."""
+    return SplitError("A split is one of " + ", ".join(get_args(Split)), repr(name), "Correct the name")

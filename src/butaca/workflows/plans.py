@@ -1,26 +1,21 @@
-"""This module holds what a fit decides before it reads anything, a FitPlan, and does it."""
+"""This module holds what a command decides before anything is read: a FitPlan, a TunePlan.
+
+`workflows/carrying.py` does what they say.
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from butaca.data.dataset import Dataset
+from butaca.data.splits import check_share
 from butaca.errors import SettingError
-from butaca.extras import needed, require
-from butaca.recommend.folder.bundle import check_free
-from butaca.workflows.fitting import Fitted, Target, fit
-from butaca.workflows.loading import Columns, Sides, Split, at_least, check_split, load, prepared, with_events
+from butaca.workflows.fitting import Target
+from butaca.workflows.loading import Columns, Sides, Split, no_split
 
-if TYPE_CHECKING:  # these load JAX
+if TYPE_CHECKING:  # loads JAX
     from butaca.recipes import Recipe
-    from butaca.scale.ray_training import JobEvent
-    from butaca.train.callbacks import Callback
-    from butaca.workflows.fitting import Trainer
 
 SoftmaxName: TypeAlias = Literal["full", "sampled", "in_batch"]
 
@@ -184,63 +179,36 @@ class FitPlan:
 
 
 @dataclass(frozen=True)
-class Watching:
-    """A Watching names who is told while a plan is carried out; None: nobody.
+class TunePlan:
+    """A TunePlan holds every decision of a search: `butaca tune` makes one of its options.
 
     Attributes:
-        data: called once the data are read.
-        cluster: called with what happens on a cluster.
-        callbacks: of training, such as Progress.
+        source: a MovieLens set by name, or a table.
+        out: file for the settings that are found.
+        columns: of the source.
+        split, test_share, seed: what `fit` would hold out, which is never read; the seed is the search's too.
+        trials: settings to try at most.
+        seconds: budget of time; None is no limit.
+        slices: validation slices that a trial is judged on.
     """
 
-    data: Callable[[Dataset], None] | None = None
-    cluster: Callable[[JobEvent], None] | None = None
-    callbacks: Sequence[Callback] = ()
+    source: str
+    out: Path = Path("settings.json")
+    _: KW_ONLY
+    columns: Columns = field(default_factory=Columns)
+    split: Split = "random"
+    test_share: float = 0.2
+    seed: int = 42
+    trials: int = 60
+    seconds: float | None = None
+    slices: int = 4
 
-
-def carry_out(plan: FitPlan, watching: Watching | None = None) -> Fitted:
-    """Does what the plan says: reads, splits, trains, judges, and saves the model at `plan.out`.
-
-    >>> from butaca.workflows.plans import FitPlan, RecipeChoice, carry_out
-    >>> carry_out(FitPlan("nowhere.csv"))
-    Traceback (most recent call last):
-        ...
-    butaca.errors.TableError: ...
-
-    Args:
-        plan: what to do.
-        watching: who is told on the way.
-
-    Raises:
-        ButacaError: a source that can't be read, a setting out of range, a folder that holds something else.
-    """
-    watching = watching or Watching()
-    check_free(plan.out)
-    _check_places(plan)
-    _check_extras(plan)
-    recipe = plan.recipe.recipe(plan.seed)
-    sides = None if plan.source is None else prepared(plan.source)
-    plan.check_sides(sides)
-    data = _read(plan, sides)
-    if watching.data is not None:
-        watching.data(data)
-    fitted = fit(
-        data,
-        recipe,
-        split=plan.split,
-        test_share=plan.test_share,
-        seed=plan.seed,
-        callbacks=_callbacks(plan, watching),
-        resume=plan.keeping.checkpoint if plan.keeping.resume else None,
-        rank=plan.rank is not None,
-        target=plan.rank or "watched",
-        sides=sides,
-        trainer=_trainer(plan, watching),
-    )
-    fitted.recommender.save(plan.out)
-    if plan.ray is not None and plan.keeping.checkpoint is None:
-        shutil.rmtree(plan.cluster_checkpoint)
-    return fitted
+    def __post_init__(self) -> None:
+        """Checks what can be known before the data are read."""
+        object.__setattr__(self, "out", Path(self.out))
+        check_split(self.split, test_share=self.test_share, seed=self.seed)
+        at_least("trials", self.trials, least=1)
+        at_least("slices", self.slices, least=1)
 
 
 def ray_needs_prepared() -> SettingError:
@@ -253,62 +221,25 @@ def ray_needs_prepared() -> SettingError:
     )
 
 
-def _check_extras(plan: FitPlan) -> None:
-    """Checks before anything is read that the libraries are there which the plan will need."""
-    if plan.rank is not None:
-        require("lightgbm", "A second stage")
-    if plan.ray is not None:
-        require("ray", "Training on a cluster")
-    if plan.from_events is not None:
-        with needed("fit --from-events"):
-            import butaca.events.store  # noqa: F401
+def at_least(name: str, value: int | None, *, least: int) -> None:
+    """Checks a whole number, or None.
+
+    Raises:
+        SettingError: it is below `least`.
+    """
+    if value is not None and value < least:
+        raise SettingError(f"{name} is {least} or more", f"{name}={value}", "Correct it")
 
 
-def _check_places(plan: FitPlan) -> None:
-    """Checks that the folders of logs and checkpoints are none that are files."""
-    for name in ("checkpoint", "tensorboard"):
-        folder = getattr(plan.keeping, name)
-        if folder is not None and folder.exists() and not folder.is_dir():
-            raise SettingError(f"{name} is a folder", f"{folder}, which is a file", "Name another place")
+def check_split(split: Split, *, test_share: float, seed: int) -> None:
+    """Checks the name of a split, the share where it holds one out, and the seed.
 
-
-def _read(plan: FitPlan, sides: Sides | None) -> Dataset:
-    """Reads what the plan learns from: prepared data's training side, or a table, events or both."""
-    if sides is not None:
-        return sides.train
-    data = None if plan.source is None else load(plan.source, plan.columns)
-    if plan.from_events is None:
-        assert data is not None
-        return data
-    with needed("Learning from events (fit --from-events)"):
-        return with_events(data, plan.from_events, columns=plan.columns)
-
-
-def _callbacks(plan: FitPlan, watching: Watching) -> list[Callback]:
-    """Lists the callbacks of training in this process."""
-    from butaca.train.callbacks import Checkpoint, TensorBoard
-
-    callbacks = list(watching.callbacks)
-    if plan.keeping.tensorboard is not None:
-        callbacks.append(TensorBoard(plan.keeping.tensorboard))
-    if plan.keeping.checkpoint is not None:
-        callbacks.append(Checkpoint(plan.keeping.checkpoint, plan.keeping.every_steps))
-    return callbacks
-
-
-def _trainer(plan: FitPlan, watching: Watching) -> Trainer | None:
-    """Returns what trains on a cluster, or None for this process."""
-    if plan.ray is None:
-        return None
-    with needed("Training on a cluster (fit --engine ray)"):
-        from butaca.scale.ray_training import fit_on_ray
-    return partial(
-        fit_on_ray,
-        str(plan.source),
-        workers=plan.ray.workers,
-        checkpoint=plan.cluster_checkpoint,
-        address=plan.ray.address,
-        every_steps=plan.keeping.every_steps,
-        resume=plan.keeping.resume,
-        progress=watching.cluster,
-    )
+    Raises:
+        SplitError: no split has the name, or the share does not lie between 0 and 1.
+        SettingError: the seed is below 0.
+    """
+    if split not in get_args(Split):
+        raise no_split(split)
+    if split in {"random", "temporal", "user"}:
+        check_share(test_share)
+    at_least("seed", seed, least=0)
