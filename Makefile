@@ -59,7 +59,7 @@ QUICK := baselines/test_baselines data/test_dataset data/test_histories data/tes
 	data/test_vocabulary evaluate/test_evaluate evaluate/test_verdict events/test_experiments \
 	files/test_files house/test_circles house/test_rooms index/test_index model/test_features model/test_rows \
 	model/test_subspace model/test_tiles rank/test_edges rank/test_graded recommend/test_additions \
-	train/test_batches train/test_slots
+	train/test_batches train/test_slots two_tower/test_settings workflows/test_about workflows/test_plans
 
 test-quick: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(QUICK:%=tests/%.py) $(PYTEST_ARGS) \

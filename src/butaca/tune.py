@@ -104,7 +104,7 @@ def settings_of(recipe: Recipe) -> dict[str, float]:
         raise SettingError(
             "tune searches the settings of a history tower with a closed-form one beside it",
             f"the recipe {recipe.name!r}",
-            'Start from recipe("default"), or --recipe default',
+            'Start from recipe("default") (on the command line: --recipe default)',
         )
     found: dict[str, float] = {
         "learning_rate": recipe.learning_rate,

@@ -14,7 +14,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import optax
-from jax.sharding import Mesh
 
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.data.dataset import Dataset, Entities
@@ -24,18 +23,15 @@ from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
-from butaca.model.losses import Mask
 from butaca.model.query import QueryTower, RatingBins
 from butaca.model.spectral import SpectralSettings, Spectrum
-from butaca.train.batch import BatchPlan, Candidates, Shuffle, UserRows
-from butaca.train.batches import Batches
-from butaca.train.build import build_towers, history_rows, spectrum_of
+from butaca.train.batch import Candidates, Shuffle
+from butaca.train.build import batch_plan, build_batches, build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.layout import Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.loop import TrainingRun
 from butaca.train.processes import gathered
 from butaca.train.settings import MaskChoice, Prior, SoftmaxChoice, Start, TwoTowerSettings
-from butaca.train.shares import SharedBatches
 from butaca.train.step import LossSettings
 from butaca.train.vectors import (
     HistoryScorer,
@@ -201,13 +197,12 @@ class TwoTower:
         )
         towers = place(towers, tower_specs(towers, loss.key), mesh=mesh)
         features = place(features, feature_specs(features), mesh=mesh)
-        batches = self._batches(
+        batches = build_batches(
             train,
-            self._plan(batch_size, softmax, mask=loss.mask),
+            batch_plan(settings, batch_size, softmax=softmax),
             mesh=mesh,
             rows_per_shard=rows_per_shard,
             histories=history_rows(seen, settings.history, bins=bins) if settings.history else None,
-            seen=seen,
         )
         run = TrainingRun(
             towers,
@@ -373,47 +368,6 @@ class TwoTower:
                 f"{history!r}, while candidates are told apart by {key!r}",
                 f"Declare History() or History({key!r})",
             )
-
-    def _plan(self, batch_size: int, softmax: Candidates, *, mask: Mask) -> BatchPlan:
-        """Returns how the settings batch: whole users where the query reads histories, else pairs."""
-        settings = self.settings
-        return BatchPlan(
-            batch_size,
-            softmax,
-            mask,
-            settings.samples,
-            settings.sampling_power,
-            settings.logq,
-            settings.shuffle,
-            settings.seed,
-            "user" if settings.history else "pair",
-        )
-
-    def _batches(
-        self,
-        train: Dataset,
-        plan: BatchPlan,
-        *,
-        mesh: Mesh,
-        rows_per_shard: int,
-        histories: UserRows | None,
-        seen: Histories,
-    ) -> Batches:
-        """Makes the batches of a training set, in shares where several processes can each build their own."""
-        make: Callable[..., Batches] = Batches
-        if mesh.is_multi_process and SharedBatches.can(plan, train.item, histories=seen.items):
-            processes = {"process": jax.process_index(), "n_processes": jax.process_count()}
-            make = functools.partial(SharedBatches, **processes)
-        return make(
-            train.user,
-            train.item,
-            n_users=len(train.users),
-            n_items=len(train.items),
-            plan=plan,
-            n_shards=mesh.size,
-            rows_per_shard=rows_per_shard,
-            histories=histories,
-        )
 
     def _candidate_key(self, train: Dataset) -> str:
         """Returns the column that says what a candidate is."""

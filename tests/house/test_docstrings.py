@@ -17,9 +17,6 @@ import butaca
 
 ROOT = Path(butaca.__file__).parent
 
-#: Rooms and files whose docstrings are being rewritten.
-PENDING: set[str] = set()
-
 #: What commands of the terminal say to do.
 COMMANDS = {"Add", "Compare", "Do", "End", "Grow", "Let", "List", "Load", "Make", "Rank", "Read", "Search"}
 COMMANDS |= {"Serve", "Show", "Train", "Write"}

@@ -31,7 +31,8 @@ def rung(parts: ModelParts, person: Person, *, given: bool) -> tuple[Source, Flo
             raise SettingError(
                 "A history is answered by a model whose query tower reads histories",
                 f"a history of {len(person.given)} for a model that has vectors of its users only",
-                'Fit recipe("default") (--recipe default), or with History() among the features',
+                'Fit recipe("default") (on the command line: --recipe default), or with History() among the '
+                "features",
             )
         one = np.zeros(1, dtype=np.int32)
         query = tower(one, person.histories, known_as=np.array([person.code], dtype=np.int32))

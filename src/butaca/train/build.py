@@ -1,12 +1,14 @@
-"""This module makes, of settings and data, what training starts from: towers, features, histories."""
+"""This module makes, of settings and data, what training starts from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.data.dataset import Dataset, Entities
@@ -16,10 +18,12 @@ from butaca.model.features import Encoder, Feature, History, encode_with_unknown
 from butaca.model.query import RatingBins, ages
 from butaca.model.spectral import SpectralSettings, Spectrum, decompose, start_vectors
 from butaca.model.towers import HistoryTable, as_tower, init_tower
-from butaca.train.batch import UserRows
+from butaca.train.batch import BatchPlan, Candidates, UserRows
+from butaca.train.batches import Batches
 from butaca.train.layout import Features, Towers
 from butaca.train.processes import first_says
 from butaca.train.settings import Prior, TwoTowerSettings
+from butaca.train.shares import SharedBatches
 from butaca.types import Floats
 
 
@@ -127,3 +131,47 @@ def item_prior(
 def _arrays(encoded: Encoded) -> tuple[jax.Array, jax.Array | None]:
     weights = None if encoded.weights is None else jnp.asarray(encoded.weights)
     return jnp.asarray(encoded.codes), weights
+
+
+def batch_plan(settings: TwoTowerSettings, batch_size: int, *, softmax: Candidates) -> BatchPlan:
+    """Returns how these settings batch: whole users where the query reads histories, else pairs."""
+    return BatchPlan(
+        batch_size,
+        softmax,
+        settings.mask_for(softmax),
+        settings.samples,
+        settings.sampling_power,
+        settings.logq,
+        settings.shuffle,
+        settings.seed,
+        "user" if settings.history else "pair",
+    )
+
+
+def build_batches(
+    train: Dataset, plan: BatchPlan, *, mesh: Mesh, rows_per_shard: int, histories: UserRows | None
+) -> Batches:
+    """Makes the batches of a training set, in shares where several processes can each build their own.
+
+    Args:
+        train: the interactions.
+        plan: how to batch.
+        mesh: of the devices that the catalogue is split over.
+        rows_per_shard: catalogue rows on each.
+        histories: what the queries read, or None.
+    """
+    make: Callable[..., Batches] = Batches
+    several = mesh.is_multi_process
+    if several and histories and SharedBatches.can(plan, train.item, histories=histories.items):
+        processes = {"process": jax.process_index(), "n_processes": jax.process_count()}
+        make = functools.partial(SharedBatches, **processes)
+    return make(
+        train.user,
+        train.item,
+        n_users=len(train.users),
+        n_items=len(train.items),
+        plan=plan,
+        n_shards=mesh.size,
+        rows_per_shard=rows_per_shard,
+        histories=histories,
+    )
