@@ -250,7 +250,7 @@ def test_saved_parts_give_the_same_ranker(ranker):
 def test_contributions_add_up_to_the_trees(ranker):
     people, items, scores = scene(rated(), knn(rated()), np.array([3], np.int32))
     rows = ranker.matrix(people, items, scores=scores)
-    moved = ranker.contributions(people, items, scores=scores, top=99)
+    moved = ranker.moved(rows, top=99)
     share = rows[:, ranker.names.index("retrieval_share")]
     added = ranker.scores(rows) - share
     constant = added - [sum(m.points for m in mine) for mine in moved]

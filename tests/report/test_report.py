@@ -337,14 +337,14 @@ def test_the_map_keeps_clusters_together():
 
 def test_the_gradient_of_the_map_is_that_of_the_divergence():
     """Repulsion by blocks against the plain double sum."""
-    from butaca.recommend.projection import _repulsion
+    from butaca.recommend.projection import repulsion
 
     y = np.random.default_rng(1).normal(size=(300, 2))
     apart = y[:, None] - y
     w = 1 / (1 + (apart**2).sum(axis=2))
     np.fill_diagonal(w, 0)
     expected = (w[:, :, None] ** 2 * apart).sum(axis=1) / w.sum()
-    np.testing.assert_allclose(_repulsion(y), expected, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(repulsion(y), expected, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("vectors", [np.zeros((30, 4)), np.ones((30, 4)), np.eye(30)])

@@ -23,7 +23,7 @@ from butaca.data.splits import temporal_split
 from butaca.data.tables import read_table
 from butaca.errors import SettingError, SplitError, TableError
 from butaca.scale.partition import Rule, latest, sort
-from butaca.scale.placing import UNIT, Stripe, _span, stripes
+from butaca.scale.placing import UNIT, Stripe, span, stripes
 from butaca.scale.pool import Here, local_runner
 from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing
@@ -118,7 +118,7 @@ def test_no_page_of_a_file_has_two_writers(tmp_path):
         np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", dtype, (n,))
         path, after = tmp_path / f"{name}.npy", 0
         for first, last in stripes(n, 9):
-            begin, end = _span(Stripe("train", first, last, (), tmp_path, (), rule, tmp_path), path, n)
+            begin, end = span(Stripe("train", first, last, (), tmp_path, (), rule, tmp_path), path, n)
             assert begin == after
             after = end
             if first:  # 128 bytes of header, then rows

@@ -199,17 +199,24 @@ def test_another_process_writes_and_is_noticed(tmp_path):
 
         async def run():
             following = asyncio.create_task(app.service.live.follow())
-            await asyncio.sleep(0.2)
+
+            async def source(wanted: str) -> str:
+                """The source of the list, asked for until it is the one wanted, or for ten seconds."""
+                for _ in range(200):
+                    answer = await http.post("/v1/recommend", json={"user": "new"})
+                    if (found := answer.json()["source"]) == wanted:
+                        break
+                    await asyncio.sleep(0.05)
+                return str(found)
+
             async with client(app) as http:
-                first = await http.post("/v1/recommend", json={"user": "new"})
+                first = await source("popularity")
                 await asyncio.to_thread(other.add, [Event("1", "new", "i01")])
-                await asyncio.sleep(0.3)
-                second = await http.post("/v1/recommend", json={"user": "new"})
+                second = await source("user")
                 await asyncio.to_thread(other.erase, "new")
-                await asyncio.sleep(0.3)
-                third = await http.post("/v1/recommend", json={"user": "new"})
+                third = await source("popularity")
             following.cancel()
-            return [a.json()["source"] for a in (first, second, third)]
+            return [first, second, third]
 
         assert asyncio.run(run()) == ["popularity", "user", "popularity"]
 

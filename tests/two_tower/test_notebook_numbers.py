@@ -112,7 +112,7 @@ def test_three_titles_for_user_21(ml_split, notebook_model, tmp_path):
     recommender = butaca.Recommender.build(notebook_model[0], train_set)
     answer = recommender.recommend(user="21", k=3)
     titles = {item.title for item in answer.items}
-    had = set(train_set.items.ids.decode(recommender.seen[recommender.find_user("21")]).tolist())
+    had = set(train_set.items.ids.decode(recommender.seen[recommender.users.ids.code("21")]).tolist())
     assert len(titles) == 3
     assert not titles & had
     recommender.save(tmp_path / "model")

@@ -119,18 +119,11 @@ class Ranker:
         trees: Doubles = self._trees.predict(rows, raw_score=True, num_threads=threads)
         return start + self.settings.weight * trees
 
-    def contributions(
-        self, people: People, candidates: Codes, *, scores: Floats, top: int = 3
-    ) -> list[list[Contribution]]:
-        """Returns what moved each candidate most: SHAP values of the trees (Lundberg 2018), [R] lists.
-
-        In the order of `matrix`'s rows; the largest first, by size.
-        """
-        self._check(people, candidates, scores)
-        return self.moved(self.matrix(people, candidates, scores=scores), top)
-
     def moved(self, rows: Floats, top: int = 3) -> list[list[Contribution]]:
-        """Returns what moved each of some rows of `matrix` most; see `contributions`."""
+        """Returns what moved each of some rows of `matrix` most: SHAP values of the trees (Lundberg 2018).
+
+        The largest first, by size.
+        """
         if not len(rows):
             return []
         parts: Doubles = np.asarray(self._trees.predict(rows, pred_contrib=True, num_threads=1))[:, :-1]

@@ -99,7 +99,7 @@ def tsne(points: Map, perplexity: float = PERPLEXITY, *, seed: int = 0) -> Map:
         pull = sparse.csr_array((joint.data / (1 + square), joint.indices, joint.indptr), shape=(n, n))
         attraction = pull.sum(axis=1)[:, None] * y - pull @ y
         attraction *= 12.0 if turn < EARLY else 1.0
-        gradient = 4 * (attraction - _repulsion(y))
+        gradient = 4 * (attraction - repulsion(y))
         gains = np.where(np.sign(gradient) != np.sign(step), gains + 0.2, gains * 0.8).clip(0.01)
         step = (0.5 if turn < EARLY else 0.8) * step - rate * gains * gradient
         y = y + step
@@ -107,7 +107,7 @@ def tsne(points: Map, perplexity: float = PERPLEXITY, *, seed: int = 0) -> Map:
     return y
 
 
-def _repulsion(y: Map) -> Map:
+def repulsion(y: Map) -> Map:
     """Returns sum_j w_ij^2 (y_i - y_j) / Z, [N, 2], Z the sum of w over all pairs."""
     n = len(y)
     y32 = y.astype(np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 from butaca.catalogue.filters import Where
 from butaca.catalogue.items import Catalogue
 from butaca.data.dataset import Dataset
-from butaca.errors import SettingError, UnknownEntityError
+from butaca.errors import SettingError
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index, TopK
 from butaca.index.kinds import IndexKind, index_of
@@ -291,21 +291,6 @@ class Recommender(ModelParts):
             UnknownEntityError: none or several fit.
         """
         return self.catalogue.find(asked)
-
-    def find_user(self, asked: Any) -> int:
-        """Returns the code of a known user.
-
-        Raises:
-            UnknownEntityError: the model never saw that user.
-        """
-        code = self.users.ids.code(asked)
-        if code == self.users.ids.unknown:
-            raise UnknownEntityError(
-                f"A {self.users.key} is one that the model was trained on",
-                repr(asked),
-                f"There are {len(self.users):,}, such as {self.users.ids.values[0]!r}",
-            )
-        return code
 
     @functools.cached_property
     def _units(self) -> Floats:
