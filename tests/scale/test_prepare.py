@@ -118,7 +118,7 @@ def test_no_page_of_a_file_has_two_writers(tmp_path):
         np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", dtype, (n,))
         path, after = tmp_path / f"{name}.npy", 0
         for first, last in stripes(n, 9):
-            begin, end = span(Stripe("train", first, last, (), tmp_path, (), rule, tmp_path), path, n)
+            begin, end = span(Stripe("train", first, last, (), tmp_path, (), rule, tmp_path), path, n=n)
             assert begin == after
             after = end
             if first:  # 128 bytes of header, then rows

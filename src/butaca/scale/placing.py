@@ -56,7 +56,7 @@ def place(task: Stripe) -> None:
     """Writes a stripe: the rows of the users that it covers, from all partitions, by user and then item."""
     folder = task.out / task.side
     start = load(folder / "start.npy")
-    spans = {name: span(task, folder / f"{name}.npy", int(start[-1])) for name in ("item", *task.names)}
+    spans = {name: span(task, folder / f"{name}.npy", n=int(start[-1])) for name in ("item", *task.names)}
     begin, end = min(a for a, _ in spans.values()), max(b for _, b in spans.values())
     users = int(np.searchsorted(start, begin, "right")) - 1, int(np.searchsorted(start, end, "left"))
     pieces = [piece for name in task.sorted if (piece := _piece(task, name, users)) is not None]
@@ -83,7 +83,7 @@ def _piece(task: Stripe, name: str, users: tuple[int, int]) -> dict[str, Values]
     return {c: values[kept] for c, values in columns.items()}
 
 
-def span(task: Stripe, path: Path, n: int) -> tuple[int, int]:
+def span(task: Stripe, path: Path, *, n: int) -> tuple[int, int]:
     """Returns the rows of a column that begin and end with blocks of its file."""
     lead = _header(path) // load(path).itemsize
     return task.first and task.first - lead, n if task.last == n else task.last - lead
