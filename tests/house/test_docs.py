@@ -22,6 +22,13 @@ from tests.support.boards import checkerboard
 from tests.support.commands import commands_of
 
 ROOT = Path(__file__).parents[2]
+
+#: The pages of the project, and none that a tool left in a folder of its own (.venv, .pytest_cache).
+PAGES = sorted(
+    path
+    for path in (p.relative_to(ROOT) for p in ROOT.glob("**/*.md"))
+    if not path.parts[0].startswith(".") or path.parts[0] == ".github"
+)
 READMES = ["README.md", "README.es.md"]
 
 
@@ -63,9 +70,7 @@ def test_shell_blocks_run(name, tmp_path):
     assert ran >= 4
 
 
-@pytest.mark.parametrize(
-    "path", sorted(p.relative_to(ROOT) for p in ROOT.glob("**/*.md") if ".venv" not in p.parts)
-)
+@pytest.mark.parametrize("path", PAGES, ids=str)
 def test_links_lead_somewhere(path):
     text = (ROOT / path).read_text(encoding="utf-8")
     assert not re.findall(r"@[A-Z_]+@", text), "an unfilled figure"
@@ -74,9 +79,7 @@ def test_links_lead_somewhere(path):
             assert (ROOT / path).parent.joinpath(link).exists(), link
 
 
-@pytest.mark.parametrize(
-    "path", sorted(p.relative_to(ROOT) for p in ROOT.glob("**/*.md") if ".venv" not in p.parts)
-)
+@pytest.mark.parametrize("path", PAGES, ids=str)
 def test_files_and_commands_that_pages_name_exist(path):
     """Files of Python by their path in the repository or in src/butaca, and what `python -m` is given."""
     text = (ROOT / path).read_text(encoding="utf-8")
