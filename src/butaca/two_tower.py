@@ -362,6 +362,12 @@ class TwoTower:
         if not len(train):
             raise SettingError("Training needs interactions", "an empty data set", "Check the split")
         history, key = self.settings.history, train.items.key
+        if history and history.order is not None and train.timestamp is None:
+            raise FeatureError(
+                "A history with an order needs the time of each interaction",
+                f"{history.order!r} on {train.name!r}, which has no times",
+                "Name their column with time_column=, or leave out the order (on the command line: --order none)",
+            )
         if history and history.column not in {"", key}:
             raise FeatureError(
                 "A history holds the candidates, by their id column",

@@ -60,17 +60,19 @@ def shares_of(
     if tower.layers:
         return None
     one = np.zeros(1, dtype=np.int32)
-    _, items, value, age = entries(one, histories, with_age=tower.reads_age)
+    had = entries(one, histories, with_time=tower.reads_time)
+    items = had.items
     d = tower.base.shape[1]
     trained, beside = vectors[:, :d], vectors[:, d:]
     base = tower.base[known_as if 0 <= known_as < len(tower.base) - 1 else -1]
     shares = np.zeros((len(items), len(vectors)), dtype=np.float32)
     rest = np.zeros(len(vectors), dtype=np.float32) if bias is None else bias.astype(np.float32)
     whole = base
-    parts = np.zeros((len(items), d), dtype=np.float32)
+    parts: Floats | None = np.zeros((len(items), d), dtype=np.float32)
     if tower.history is not None and len(items):
-        weight = tower.history.weights(value, age, n=len(items))
-        parts = tower.history.table[items] * (weight / np.sqrt(max(weight.sum(), 1e-12)))[:, None]
+        parts = tower.history.parts(had)
+        if parts is None:
+            return None
         whole = base + parts.sum(axis=0)
     trust = tower.trust(len(items))
     scale = np.float32(trust * tower.scale / (_length(whole) if tower.unit else 1.0))

@@ -147,6 +147,11 @@ class TwoTowerSettings:
         """Returns the history that the query tower reads."""
         return next((f for f in self.query if isinstance(f, History)), None)
 
+    @property
+    def candidate_id(self) -> str:
+        """Returns the column that says what a candidate is, "" where none does."""
+        return next((f.column for f in self.candidate if isinstance(f, Id)), "")
+
     def softmax_for(self, n_items: int) -> Candidates:
         """Returns the softmax that "auto" means for a catalogue of this size."""
         if self.softmax != "auto":
