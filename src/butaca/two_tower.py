@@ -366,7 +366,8 @@ class TwoTower:
             raise FeatureError(
                 "A history with an order needs the time of each interaction",
                 f"{history.order!r} on {train.name!r}, which has no times",
-                "Name their column with time_column=, or leave out the order (on the command line: --order none)",
+                "Name their column with time_column=, or leave out the order (on the command line: --order "
+                "none)",
             )
         if history and history.column not in {"", key}:
             raise FeatureError(

@@ -26,7 +26,6 @@ from butaca.errors import FeatureError
 from butaca.model.encoded import Encoded, pad_bags
 from butaca.types import Values
 
-
 #: How a history with an order is read (model/order/).
 Order: TypeAlias = Literal["timescales", "attention"]
 

@@ -4,11 +4,12 @@ The same arithmetic as model/towers.py under JAX, which a test holds it to. A qu
 
     [ scale * unit(deep(base + sum_i w_i h_i / sqrt(sum_i w_i))),  unit(sum_i g_i) * head_scale ]
 
-or what a history with an order is read as in the place of that sum (model/order/), with h the trained history table, g the closed-form one (model/spectral.py), each part there if the model has
-it, and unit only where the towers have unit length. A short history says less of a person, and at unit length
-its vector would say as much as a long one's: it is multiplied by `trust(n)`, and the rest of a score, the
-candidates' bias, is what most people have. Without hidden layers every term is a sum over the history, so an
-item's share of a score is exact.
+with h the trained history table, g the closed-form one (model/spectral.py), each part there if the model has
+it, what model/order/ makes of a history with an order in the place of the first sum, and unit only where the
+towers have unit length. A short history says less of a person, and at unit length its vector would say as much
+as a long one's: it is multiplied by `trust(n)`, and the rest of a score, the candidates' bias, is what most
+people have. Without hidden layers every term but attention's is a sum over the history, so an item's share of a
+score is exact.
 """
 
 from __future__ import annotations
@@ -142,8 +143,7 @@ class HistoryWeights:
         weight = self.weights(entries, n_rows)
         total = np.bincount(entries.rows, weights=weight, minlength=n_rows).astype(np.float32)
         summed = weighted_sum(self.table, entries.rows, items=entries.items, weight=weight, n_rows=n_rows)
-        out: Floats = summed / np.sqrt(np.maximum(total, 1e-12))[:, None]
-        return out
+        return np.asarray(summed / np.sqrt(np.maximum(total, 1e-12))[:, None], dtype=np.float32)
 
     def parts(self, entries: Entries) -> Floats:
         """Returns each entry's term of that sum, float32 [m, d]."""
@@ -151,8 +151,7 @@ class HistoryWeights:
         weight = self.weights(entries, n_rows)
         total = np.maximum(np.bincount(entries.rows, weights=weight, minlength=n_rows), 1e-12)
         of_row = (weight / np.sqrt(total)[entries.rows]).astype(np.float32)
-        out: Floats = self.table[entries.items] * of_row[:, None]
-        return out
+        return np.asarray(self.table[entries.items] * of_row[:, None], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,7 +49,7 @@ def cuts_of(lengths: Ints, window: int) -> Cuts:
 
 
 def packed(lengths: Ints, row: int) -> tuple[Ints, Ints]:
-    """Packs windows into rows: the row and the place in it of each, int64 [W]; the longest that fits comes first.
+    """Packs windows into rows, the longest that fits first: the row, and the place in it, of each, int64 [W].
 
     >>> packed(np.array([3, 8, 5, 2]), 8)
     (array([1, 0, 1, 2]), array([5, 0, 0, 0]))
@@ -102,7 +102,10 @@ class WindowBatches(Batches):
         self._of, self._at = packed(self._cuts.length, self._row)
         self._n_rows = int(self._of.max(initial=-1)) + 1
         by_row = np.argsort(self._of, kind="stable")
-        self._cut_order, self._cut_start = by_row, np.searchsorted(self._of[by_row], np.arange(self._n_rows + 1))
+        self._cut_order, self._cut_start = (
+            by_row,
+            np.searchsorted(self._of[by_row], np.arange(self._n_rows + 1)),
+        )
         self._rows_per_batch = max(min(round(plan.size / self._row), self._n_rows), 1)
         size = self._rows_per_batch * self._row
         if plan.candidates == "sampled":
@@ -114,7 +117,8 @@ class WindowBatches(Batches):
 
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
         histories = self.histories
-        assert histories is not None and histories.time is not None
+        assert histories is not None
+        assert histories.time is not None
         which = self._cut_order[spans(self._cut_start[rows], self._cut_start[rows + 1])]
         line = np.repeat(np.arange(len(rows)), self._cut_start[rows + 1] - self._cut_start[rows])
         users = self._cuts.user[which]
@@ -165,9 +169,11 @@ class WindowBatches(Batches):
 
 
 def drawn(at: Ints, seed: int, epoch: int) -> NDArray[np.uint64]:
-    """Returns a draw for each row of the data, the same for a seed and an epoch (SplitMix64, Steele et al. 2014)."""
+    """Returns a draw for each row of the data, by seed and epoch (SplitMix64, Steele et al. 2014)."""
     with np.errstate(over="ignore"):
-        x = at.astype(np.uint64) + np.uint64((seed * 1_000_003 + epoch) % 2**32) * np.uint64(0x9E3779B97F4A7C15)
+        x = at.astype(np.uint64) + np.uint64((seed * 1_000_003 + epoch) % 2**32) * np.uint64(
+            0x9E3779B97F4A7C15
+        )
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return x ^ (x >> np.uint64(31))

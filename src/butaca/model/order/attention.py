@@ -1,9 +1,9 @@
 """This module reads a history in order by causal self-attention, the same code for numpy and for JAX.
 
-A block is that of HSTU (Zhai et al. 2024): one gate, values, queries and keys from the normalised input, biases
-by relative place and by relative time instead of embeddings of positions, and a gated, normalised output added
-to the input. Weights are a softmax, as in SASRec (Kang and McAuley 2018). In training several histories may
-share a row; `seen` keeps them apart.
+A block is that of HSTU (Zhai et al. 2024): gates, values, queries and keys come from the normalised input,
+biases by relative place and relative time take the place of embeddings of positions, and a gated, normalised
+output is added to the input. Weights are a softmax, as in SASRec (Kang and McAuley 2018). In training several
+histories may share a row; `seen` keeps them apart.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from butaca.model.order.moments import Ordered, ordered
 from butaca.model.query import Entries
 from butaca.types import AnyArray, Floats, Ints
 
+#: Units in which the time between two places is told, in days: a minute and a day.
+TIME_UNITS = (1 / 1440, 1.0)
+
 #: Places of histories that numpy attends over at once.
 HELD_PLACES = 1 << 14
 
@@ -27,8 +30,7 @@ class Block(NamedTuple):
     Attributes:
         inward, inward_bias: to gates, values, queries and keys [d, 4 d], [4 d].
         places: bias of each distance in places [h, window].
-        times: of each head, a fall with the logarithm of the time between, and that time's unit as a logarithm
-            of days [h, 2].
+        times: falls with the logarithm of the time between, in each of TIME_UNITS [h, 2].
         outward, outward_bias: back from the gated values [d, d], [d].
     """
 
@@ -60,14 +62,15 @@ def attended(
         xp: numpy, or jax.numpy.
     """
     apart = xp.maximum(place[..., :, None] - place[..., None, :], 0.0)
-    between = xp.maximum(days[:, :, None] - days[:, None, :], 0.0)
+    days_between = xp.maximum(days[:, :, None] - days[:, None, :], 0.0)
+    between = [xp.log1p(days_between * np.float32(1 / unit)) for unit in TIME_UNITS]
     for block in blocks:
         x = x + _block(x, block, seen=seen, apart=apart, between=between, xp=xp)
     return x
 
 
 def _block(
-    x: AnyArray, block: Block, *, seen: AnyArray, apart: AnyArray, between: AnyArray, xp: Any
+    x: AnyArray, block: Block, *, seen: AnyArray, apart: AnyArray, between: list[AnyArray], xp: Any
 ) -> AnyArray:
     n_heads, window = block.places.shape
     d = x.shape[-1]
@@ -82,9 +85,10 @@ def _block(
     for h in range(n_heads):
         some = slice(h * of_head, (h + 1) * of_head)
         bias = block.places[h][low] * (1.0 - part) + block.places[h][high] * part
-        fall, unit_ = block.times[h, 0], xp.exp(block.times[h, 1])
         logits = query[..., some] @ xp.swapaxes(key[..., some], -1, -2) * np.float32(of_head**-0.5)
-        logits = logits + bias - fall * xp.log1p(between / unit_)
+        logits = logits + bias
+        for i, since in enumerate(between):
+            logits = logits - block.times[h, i] * since
         logits = xp.where(seen, logits, np.float32(-1e9))
         weight = xp.exp(logits - logits.max(axis=-1, keepdims=True))
         weight = weight / weight.sum(axis=-1, keepdims=True)
@@ -122,8 +126,6 @@ class Attention:
         out = np.zeros((n_rows, self.table.shape[1]), dtype=np.float32)
         if not len(entries.items):
             return out
-        if entries.time is None:
-            raise TypeError("a history with an order has times")
         order = ordered(entries.rows, entries.items, entries.time)
         begin = np.flatnonzero(np.append(True, order.rows[1:] != order.rows[:-1]))
         ends = np.append(begin[1:], len(order.rows))

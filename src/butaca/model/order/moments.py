@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from butaca.model.query import DAY
 from butaca.types import Codes, Floats, Ints, Times
@@ -32,14 +33,21 @@ class Ordered(NamedTuple):
     size: Ints
     age: Floats
 
+    def some(self, which: slice) -> Ordered:
+        """Returns these entries alone."""
+        at, rows, items, place, size, age = (column[which] for column in self)
+        return Ordered(at, rows, items, place, size, age)  # type: ignore[arg-type]
 
-def ordered(rows: Ints, items: Codes, time: Times) -> Ordered:
-    """Returns entries in order: rows ascending [m], items [m], times in seconds [m].
+
+def ordered(rows: Ints, items: Codes, time: Times | None) -> Ordered:
+    """Returns entries in order: rows ascending [m], items [m], times in seconds [m]; None is one moment.
 
     >>> of_one = ordered(np.zeros(4, int), np.array([7, 8, 9, 6]), np.array([20, 10, 20, 30]))
     >>> of_one.items.tolist(), of_one.place.tolist(), of_one.size.tolist()
     ([8, 7, 9, 6], [3, 1, 1, 0], [1, 2, 2, 1])
     """
+    if time is None:
+        time = np.zeros(len(rows), dtype=np.int64)
     at = np.lexsort((time, rows))
     r, t = rows[at], time[at]
     m = len(r)
@@ -59,7 +67,7 @@ def ordered(rows: Ints, items: Codes, time: Times) -> Ordered:
     return Ordered(at, r, items[at], place, size, age)
 
 
-def shared_places(by_place: Floats, place: Ints, size: Ints) -> Floats:
+def shared_places(by_place: NDArray[np.float64], place: Ints, size: Ints) -> Floats:
     """Returns what each entry has of its moment's places: their mean, and nothing of those beyond the window.
 
     >>> shared_places(np.array([[1.0], [0.5], [0.25]]), np.array([0, 1]), np.array([1, 4])).ravel().tolist()
@@ -67,7 +75,8 @@ def shared_places(by_place: Floats, place: Ints, size: Ints) -> Floats:
 
     Args:
         by_place: a number for each of the last w places and k scales [w, k].
-        place, size: of `Ordered` [m].
+        place: as in `Ordered` [m].
+        size: as in `Ordered` [m].
     """
     w = len(by_place)
     up_to = np.concatenate([np.zeros((1, by_place.shape[1])), np.cumsum(by_place, axis=0, dtype=np.float64)])

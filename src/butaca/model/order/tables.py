@@ -1,4 +1,4 @@
-"""This module holds what training learns of histories with an order, in JAX: tables.py's part of a query tower.
+"""This module holds what training learns of histories with an order: a query tower's part, in JAX.
 
 Each reads windows of histories packed in rows, and returns for each place what came before it there, so that
 one pass trains at every position. Serving's numpy counterparts are timescales.py and attention.py.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -84,10 +83,8 @@ class AttentionTable(eqx.Module):
 OrderTable: TypeAlias = TimescalesTable | AttentionTable
 
 
-def start_order(
-    history: History, table: Floats | None, dim: int, *, rng: np.random.Generator
-) -> OrderTable:
-    """Returns the start of what a declared history with an order is read by; None shares the candidates' table."""
+def start_order(history: History, table: Floats | None, dim: int, *, rng: np.random.Generator) -> OrderTable:
+    """Returns the start of what reads a history with an order; no table: the candidates' own."""
     if history.order == "timescales":
         return start_timescales(table, dim)
     return start_attention(

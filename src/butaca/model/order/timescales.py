@@ -72,8 +72,7 @@ class Timescales:
         at = 0
         while at < len(begin):
             until = max(int(np.searchsorted(ends, begin[at] + HELD_ENTRIES, "right")), at + 1)
-            some = slice(begin[at], ends[until - 1])
-            cut = Ordered(*(column[some] for column in order))
+            cut = order.some(slice(begin[at], ends[until - 1]))
             parts = (self.weights(cut) @ self.mix) * self.table[cut.items]
             out[cut.rows[begin[at:until] - begin[at]]] = np.add.reduceat(
                 parts, begin[at:until] - begin[at], axis=0
@@ -83,6 +82,4 @@ class Timescales:
 
 
 def _in_order(entries: Entries) -> Ordered:
-    if entries.time is None:
-        raise TypeError("a history with an order has times")
     return ordered(entries.rows, entries.items, entries.time)
