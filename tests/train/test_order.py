@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,7 +77,9 @@ def latest(seen, n):
         for a, b in zip(seen.start[:-1], seen.start[1:], strict=True)
     ]).astype(int)  # fmt: skip
     user = np.searchsorted(seen.start, rows, side="right") - 1
-    return Histories.from_pairs(user, seen.items[rows], n_users=len(seen), time=seen.time[rows])
+    return Histories.from_pairs(
+        user.astype(np.int32), seen.items[rows], n_users=len(seen), time=seen.time[rows]
+    )
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -165,7 +168,7 @@ def test_dropout_leaves_places_out():
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_same_seed_same_bits_and_the_row_order_makes_no_difference_to_order(name):
-    settings = {"candidate": (butaca.Id("item_id"),), "dim": 4, "unit": True} | SETTINGS[name]
+    settings: dict[str, Any] = {"candidate": (butaca.Id("item_id"),), "dim": 4, "unit": True} | SETTINGS[name]
     data = rounds()
     ends = []
     for rows in (np.arange(len(data)), np.arange(len(data)), np.random.default_rng(1).permutation(len(data))):
@@ -180,7 +183,7 @@ def test_what_an_order_needs_is_said():
     with pytest.raises(FeatureError, match="needs the time of each interaction"):
         TwoTower([History(order="timescales")], [butaca.Id("item_id")]).fit(replace(rounds(), timestamp=None))
     with pytest.raises(FeatureError, match="one of timescales, attention"):
-        History(order="backwards")
+        History(order="backwards")  # type: ignore[arg-type]
     with pytest.raises(FeatureError, match="at least two places"):
         History(order="timescales", window=1)
     with pytest.raises(FeatureError, match="without an order"):

@@ -273,7 +273,7 @@ MESHES: dict[str, dict[str, Any]] = {
         "softmax": "sampled", "samples": 12, "history": {"order": "timescales", "shared": False}, **UNIT,
     },
     "attention": {
-        "softmax": "full", "history": {"order": "attention", "window": 8}, "rate": 0.05, "tiled": True,
+        "softmax": "full", "history": {"order": "attention", "window": 8}, "rate": 0.01, "tiled": True,
         **UNIT,
     },
     # At a rate of 0.5 layers magnify the last digit of a sum a thousandfold in each epoch.

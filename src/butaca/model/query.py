@@ -6,10 +6,10 @@ The same arithmetic as model/towers.py under JAX, which a test holds it to. A qu
 
 with h the trained history table, g the closed-form one (model/spectral.py), each part there if the model has
 it, what model/order/ makes of a history with an order in the place of the first sum, and unit only where the
-towers have unit length. A short history says less of a person, and at unit length its vector would say as much
-as a long one's: it is multiplied by `trust(n)`, and the rest of a score, the candidates' bias, is what most
-people have. Without hidden layers every term but attention's is a sum over the history, so an item's share of a
-score is exact.
+towers have unit length. A short history says less of a person, and at unit length its vector would say as
+much as a long one's: it is multiplied by `trust(n)`, and the rest of a score, the candidates' bias, is what
+most people have. Without hidden layers every term but attention's is a sum over the history, so an item's
+share of a score is exact.
 """
 
 from __future__ import annotations
