@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import optax
 
 from butaca.data.dataset import Dataset
-from butaca.data.splits import random_split
+from butaca.data.splits import validation_split
 from butaca.errors import SettingError
 from butaca.model.cold import features_of
-from butaca.model.features import History, Id
+from butaca.model.features import History, Id, Order
 from butaca.model.spectral import DENSE_ITEMS, SpectralSettings
 from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
 from butaca.train.settings import TwoTowerSettings
@@ -64,6 +64,7 @@ class Recipe:
             1.8 times on), up to 256.
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
             stops early. `for_data` sets it to 0 above 5 million interactions.
+        patience: epochs without a gain there after which training stops.
     """
 
     name: str
@@ -76,10 +77,49 @@ class Recipe:
     features_of_new: bool = False
     tuned_on: int = 0
     held_out: int = 0
+    patience: int = 2
 
     def make_optimizer(self) -> optax.GradientTransformation:
         """Returns the optimizer; one object per name and rate, so that compiled steps are found again."""
         return make_optimizer(self.optimizer, self.learning_rate)
+
+    def ordered(self, order: Order) -> Recipe:
+        """Returns the recipe with a history that has an order (`History.order`), and what trains it best.
+
+        The settings are those that the last but one of each user chose on MovieLens 100K, MovieTweetings and
+        Online Retail (docs/decisions/019-order.md). Its vectors start from the spectrum; no closed-form tower
+        stands beside it.
+
+        Raises:
+            SettingError: the recipe reads no history.
+        """
+        history = self.model.history
+        if history is None:
+            raise SettingError(
+                "An order is that of a history, which the recipe has to read",
+                f"order={order!r} for the recipe {self.name!r}",
+                'Take recipe("default") (on the command line: --recipe default), or leave out the order',
+            )
+        chosen = ORDERED[order]
+        read = replace(history, order=order, dropout=chosen.dropout)
+        query = tuple(read if isinstance(f, History) else f for f in self.model.query)
+        model = replace(
+            self.model,
+            query=query,
+            temperature=chosen.temperature,
+            prior_power=1.0,
+            spectral=None,
+            trusted_from=0,
+        )
+        return replace(
+            self,
+            model=model,
+            learning_rate=chosen.learning_rate,
+            batch_size=8192,
+            epochs=chosen.epochs,
+            steps=0,
+            patience=chosen.patience,
+        )
 
     def for_data(self, data: Dataset, future: bool = False) -> Recipe:
         """Returns the recipe over the data's own id columns, and adapted to its size.
@@ -123,12 +163,18 @@ class Recipe:
         """
         model = self.build()
         validation = None
+        ordered = self.model.history is not None and self.model.history.order is not None
         if self.held_out and len(train) > self.batch_size:
             share = min(self.held_out / len(train), 0.05)
-            train_on, validation = random_split(train, share, seed=self.model.seed)
+            train_on, validation = validation_split(
+                train, "last" if ordered else "random", share=share, seed=self.model.seed
+            )
+            stop = EarlyStopping(
+                "val_ndcg" if ordered else "val_factorized_top_k/top_10_categorical_accuracy", self.patience
+            )
             saving = [i for i, c in enumerate(callbacks) if isinstance(c, Checkpoint)]
             at = min([1, *saving])  # before a checkpoint, which holds what it has made of the epoch
-            callbacks = [*callbacks[:at], EarlyStopping(patience=2), *callbacks[at:]]
+            callbacks = [*callbacks[:at], stop, *callbacks[at:]]
         else:
             train_on = train
         history = model.fit(
@@ -147,6 +193,24 @@ class Recipe:
     def build(self) -> TwoTower:
         """Returns a new model, not yet fitted."""
         return TwoTower.of(self.model)
+
+
+@dataclass(frozen=True)
+class OrderTraining:
+    """An OrderTraining holds what trains a history with an order."""
+
+    learning_rate: float
+    epochs: int
+    dropout: float
+    temperature: float
+    patience: int = 2
+
+
+#: By order; `Recipe.ordered` says how they were chosen.
+ORDERED: Mapping[Order, OrderTraining] = {
+    "timescales": OrderTraining(0.005, 20, 0.2, 0.15),
+    "attention": OrderTraining(0.003, 30, 0.2, 0.15, patience=3),
+}
 
 
 @functools.cache

@@ -433,7 +433,8 @@ class TwoTower:
         def validate(towers: Towers) -> Mapping[str, float]:
             fitted.vectors = self._answering(fitted, towers)
             try:
-                return evaluate_scorer(self, test, seen=fitted.seen).metrics(k)
+                found = evaluate_scorer(self, test, seen=fitted.seen)
+                return {**found.metrics(k), "ndcg": found.metric("ndcg", None)}
             finally:
                 fitted.vectors = None
 

@@ -33,7 +33,7 @@ def read(model, windows, dropout=0.0):
     reader = towers.query.history
     table = towers.candidate.tables["item_id"] if reader.table is None else reader.table
     out = read_windows(
-        reader, table, jax.tree.map(jnp.asarray, windows),
+        reader, table, windows=jax.tree.map(jnp.asarray, windows),
         dropout=dropout, count=jnp.uint32(3), first=0, axis=None,
     )  # fmt: skip
     return np.asarray(out).reshape(*windows.item.shape, -1)

@@ -83,7 +83,7 @@ def build_towers(
             start = rng.uniform(-0.05, 0.05, (len(items), settings.dim)).astype(np.float32)
         table = None if start is None or shared else np.pad(start, ((0, n_rows - len(start)), (0, 0)))
         if declared.order is not None:
-            history = start_order(declared, table, settings.dim, rng=rng)
+            history = start_order(declared, table, dim=settings.dim, rng=rng)
         else:
             history = HistoryTable(
                 jnp.asarray(table),

@@ -94,7 +94,7 @@ def batch_loss(
             history = read_windows(
                 reader,
                 table,
-                batch.history,
+                windows=batch.history,
                 dropout=settings.dropout,
                 count=count,
                 first=first,
@@ -209,8 +209,8 @@ def summed_histories(
 def read_windows(
     reader: OrderTable,
     table: Array,
-    windows: Windows,
     *,
+    windows: Windows,
     dropout: float,
     count: Array,
     first: AnyArray,
@@ -233,7 +233,7 @@ def read_windows(
     vectors = add_rows(start, jnp.arange(len(own)), at, weight, table)
     if axis is not None:
         vectors = lax.psum(vectors, axis)  # type: ignore[no-untyped-call]
-    return reader(vectors.reshape(*shape, dim), windows.begins, windows.gap).reshape(-1, dim)
+    return reader(vectors.reshape(*shape, dim), windows.begins, gap=windows.gap).reshape(-1, dim)
 
 
 @functools.lru_cache(maxsize=32)

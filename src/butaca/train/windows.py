@@ -126,7 +126,7 @@ class WindowBatches(Batches):
         at = spans(start, end)
         cut = np.repeat(np.arange(len(which)), end - start)
         stream = 0 if self.plan.shuffle == "once" else epoch
-        order = np.lexsort((drawn(at, self.plan.seed, stream), histories.time[at], cut))
+        order = np.lexsort((drawn(at, seed=self.plan.seed, epoch=stream), histories.time[at], cut))
         place = np.arange(len(at)) - np.repeat(np.cumsum(end - start) - (end - start), end - start)
         place -= self._cuts.start[which][cut]
         inside = (place >= 0) & (place < self._cuts.length[which][cut])
@@ -168,7 +168,7 @@ class WindowBatches(Batches):
         )
 
 
-def drawn(at: Ints, seed: int, epoch: int) -> NDArray[np.uint64]:
+def drawn(at: Ints, *, seed: int, epoch: int) -> NDArray[np.uint64]:
     """Returns a draw for each row of the data, by seed and epoch (SplitMix64, Steele et al. 2014)."""
     with np.errstate(over="ignore"):
         x = at.astype(np.uint64) + np.uint64((seed * 1_000_003 + epoch) % 2**32) * np.uint64(

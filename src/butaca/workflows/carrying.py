@@ -58,9 +58,10 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     check_free(plan.out)
     _check_places(plan)
     _check_extras(plan)
-    recipe = plan.recipe.recipe(plan.seed)
+    plan.recipe.recipe(plan.seed)  # what it can't be made of is said before anything is read
     sides = None if plan.source is None else prepared(plan.source)
     plan.check_sides(sides)
+    recipe = plan.recipe.recipe(plan.seed, split=plan.split if sides is None else sides.split)
     data = _read(plan, sides)
     if watching.data is not None:
         watching.data(data)

@@ -28,16 +28,16 @@ def scales(window=6, dim=3):
 def test_places_of_two_people_by_hand():
     rows = np.array([0, 0, 0, 2, 2])
     time = np.array([30, 10, 30, 5, 86_405])
-    order = ordered(rows, np.array([1, 2, 3, 4, 5], np.int32), time)
+    order = ordered(rows, np.array([1, 2, 3, 4, 5], np.int32), time=time)
     assert order.items.tolist() == [2, 1, 3, 4, 5]
     assert order.place.tolist() == [2, 0, 0, 1, 0]
     assert order.size.tolist() == [1, 2, 2, 1, 1]
     assert order.age.round(5).tolist() == [np.float32(20 / 86400).round(5), 0, 0, 1, 0]
-    assert ordered(rows[:0], np.zeros(0, np.int32), time[:0]).age.tolist() == []
+    assert ordered(rows[:0], np.zeros(0, np.int32), time=time[:0]).age.tolist() == []
 
 
 def test_without_times_a_history_is_one_moment():
-    order = ordered(np.zeros(4, int), np.arange(4, dtype=np.int32), None)
+    order = ordered(np.zeros(4, int), np.arange(4, dtype=np.int32), time=None)
     assert order.place.tolist() == [0] * 4
     assert order.size.tolist() == [4] * 4
 
@@ -93,5 +93,5 @@ def test_many_entries_are_summed_in_blocks(monkeypatch):
 
 def test_shared_places_beyond_the_window():
     by_place = np.array([[1.0], [0.5]])
-    got = shared_places(by_place, np.array([0, 1, 2]), np.array([1, 2, 1]))
+    got = shared_places(by_place, np.array([0, 1, 2]), size=np.array([1, 2, 1]))
     assert got.ravel().tolist() == [1.0, 0.25, 0.0]

@@ -1,1 +1,1 @@
-"""This room within `model` holds histories with an order: what their query vectors are made of."""
+"""This package holds histories with an order: what their query vectors are made of."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from butaca.model.order.moments import Ordered, ordered
+from butaca.model.order.moments import InOrder, ordered
 from butaca.model.query import Entries
 from butaca.types import AnyArray, Floats, Ints
 
@@ -126,7 +126,7 @@ class Attention:
         out = np.zeros((n_rows, self.table.shape[1]), dtype=np.float32)
         if not len(entries.items):
             return out
-        order = ordered(entries.rows, entries.items, entries.time)
+        order = ordered(entries.rows, entries.items, time=entries.time)
         begin = np.flatnonzero(np.append(True, order.rows[1:] != order.rows[:-1]))
         ends = np.append(begin[1:], len(order.rows))
         begin = np.maximum(begin, ends - self.window)
@@ -143,7 +143,7 @@ class Attention:
             at = until
         return out
 
-    def _latest(self, order: Ordered, begin: Ints, ends: Ints) -> Floats:
+    def _latest(self, order: InOrder, begin: Ints, ends: Ints) -> Floats:
         """Returns the vectors at the latest moment of some histories, the mean over its items [B, d]."""
         longest = int((ends - begin).max())
         at = begin[:, None] + np.arange(longest)

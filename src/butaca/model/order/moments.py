@@ -14,7 +14,7 @@ from butaca.model.query import DAY
 from butaca.types import Codes, Floats, Ints, Times
 
 
-class Ordered(NamedTuple):
+class InOrder(NamedTuple):
     """Holds the entries of histories by row and within a row by time, m of them.
 
     Attributes:
@@ -33,18 +33,18 @@ class Ordered(NamedTuple):
     size: Ints
     age: Floats
 
-    def some(self, which: slice) -> Ordered:
+    def some(self, which: slice) -> InOrder:
         """Returns these entries alone."""
         at, rows, items, place, size, age = (column[which] for column in self)
-        return Ordered(at, rows, items, place, size, age)  # type: ignore[arg-type]
+        return InOrder(at, rows, items, place, size, age)  # type: ignore[arg-type]
 
 
-def ordered(rows: Ints, items: Codes, time: Times | None) -> Ordered:
+def ordered(rows: Ints, items: Codes, *, time: Times | None) -> InOrder:
     """Returns entries in order: rows ascending [m], items [m], times in seconds [m]; None is one moment.
 
-    >>> of_one = ordered(np.zeros(4, int), np.array([7, 8, 9, 6]), np.array([20, 10, 20, 30]))
+    >>> of_one = ordered(np.zeros(4, int), np.arange(4), time=np.array([20, 10, 20, 30]))
     >>> of_one.items.tolist(), of_one.place.tolist(), of_one.size.tolist()
-    ([8, 7, 9, 6], [3, 1, 1, 0], [1, 2, 2, 1])
+    ([1, 0, 2, 3], [3, 1, 1, 0], [1, 2, 2, 1])
     """
     if time is None:
         time = np.zeros(len(rows), dtype=np.int64)
@@ -64,19 +64,20 @@ def ordered(rows: Ints, items: Codes, time: Times | None) -> Ordered:
     place = row_ends - ends[moment]
     when = t.astype(np.float64)  # as integers, times far apart would overflow
     age = ((when[row_ends - 1] - when) / DAY).astype(np.float32) if m else np.zeros(0, np.float32)
-    return Ordered(at, r, items[at], place, size, age)
+    return InOrder(at, r, items[at], place, size, age)
 
 
-def shared_places(by_place: NDArray[np.float64], place: Ints, size: Ints) -> Floats:
+def shared_places(by_place: NDArray[np.float64], place: Ints, *, size: Ints) -> Floats:
     """Returns what each entry has of its moment's places: their mean, and nothing of those beyond the window.
 
-    >>> shared_places(np.array([[1.0], [0.5], [0.25]]), np.array([0, 1]), np.array([1, 4])).ravel().tolist()
+    >>> by_place = np.array([[1.0], [0.5], [0.25]])
+    >>> shared_places(by_place, np.array([0, 1]), size=np.array([1, 4])).ravel().tolist()
     [1.0, 0.1875]
 
     Args:
         by_place: a number for each of the last w places and k scales [w, k].
-        place: as in `Ordered` [m].
-        size: as in `Ordered` [m].
+        place: as in `InOrder` [m].
+        size: as in `InOrder` [m].
     """
     w = len(by_place)
     up_to = np.concatenate([np.zeros((1, by_place.shape[1])), np.cumsum(by_place, axis=0, dtype=np.float64)])

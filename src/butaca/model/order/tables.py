@@ -37,7 +37,7 @@ class TimescalesTable(eqx.Module):
     half_lives: tuple[Array, Array]
     mix: Array
 
-    def __call__(self, vectors: Array, begins: Array, gap: Array) -> Array:
+    def __call__(self, vectors: Array, begins: Array, *, gap: Array) -> Array:
         """Returns what came before each place: [R, L, d] of vectors, starts of windows, days [R, L]."""
         of_places, of_age = self.half_lives
         kept_places = jnp.exp2(-jnp.exp(-of_places))  # [K]
@@ -69,7 +69,7 @@ class AttentionTable(eqx.Module):
     table: Array | None
     blocks: list[Block]
 
-    def __call__(self, vectors: Array, begins: Array, gap: Array) -> Array:
+    def __call__(self, vectors: Array, begins: Array, *, gap: Array) -> Array:
         """Returns what came before each place: [R, L, d] of vectors, starts of windows, days [R, L]."""
         window = jnp.cumsum(begins, axis=1)
         places = jnp.arange(vectors.shape[1], dtype=jnp.float32)
@@ -83,7 +83,7 @@ class AttentionTable(eqx.Module):
 OrderTable: TypeAlias = TimescalesTable | AttentionTable
 
 
-def start_order(history: History, table: Floats | None, dim: int, *, rng: np.random.Generator) -> OrderTable:
+def start_order(history: History, table: Floats | None, *, dim: int, rng: np.random.Generator) -> OrderTable:
     """Returns the start of what reads a history with an order; no table: the candidates' own."""
     if history.order == "timescales":
         return start_timescales(table, dim)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from butaca.model.order.moments import Ordered, ordered, shared_places
+from butaca.model.order.moments import InOrder, ordered, shared_places
 from butaca.model.query import Entries
 from butaca.types import Floats
 
@@ -45,12 +45,12 @@ class Timescales:
         """Returns the same over another table."""
         return replace(self, table=table)
 
-    def weights(self, order: Ordered) -> Floats:
+    def weights(self, order: InOrder) -> Floats:
         """Returns the weight of each entry at each scale, float32 [m, K + A]."""
         places = np.arange(self.window, dtype=np.float64)[:, None]
         by_place = np.exp2(-places / self.half_lives.astype(np.float64))
-        of_place = shared_places(by_place, order.place, order.size)
-        inside = shared_places(np.ones((self.window, 1)), order.place, order.size)
+        of_place = shared_places(by_place, order.place, size=order.size)
+        inside = shared_places(np.ones((self.window, 1)), order.place, size=order.size)
         of_age = np.exp2(-order.age[:, None] / self.age_half_lives) * inside
         return np.concatenate([of_place, of_age], axis=1).astype(np.float32)
 
@@ -81,5 +81,5 @@ class Timescales:
         return out
 
 
-def _in_order(entries: Entries) -> Ordered:
-    return ordered(entries.rows, entries.items, entries.time)
+def _in_order(entries: Entries) -> InOrder:
+    return ordered(entries.rows, entries.items, time=entries.time)
