@@ -38,7 +38,7 @@ def test_a_folder_answers_the_same(rec, tmp_path):
     a, b = (r.recommend(history=history, explain=True) for r in (rec, loaded))
     assert a == b
     assert a.source == "history"
-    window = [some(some(parts.query_tower).history).window for parts in (load_bundle(tmp_path / "m"), rec)]  # type: ignore[attr-defined]
+    window = [some(some(parts.query_tower).history).window for parts in (load_bundle(tmp_path / "m"), rec)]
     assert window[0] == window[1]
 
 
