@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from butaca.data.dataset import Dataset
+from butaca.data.splits import COMES_NEXT
 from butaca.errors import SettingError
 from butaca.extras import needed, require
 from butaca.recommend.folder.bundle import check_free
@@ -105,12 +106,18 @@ def carry_out_tune(plan: TunePlan, progress: Callable[[Trial, float], None] | No
         raise SettingError("Settings are written to a file", received, "Name a file, such as settings.json")
     data = load(plan.source, plan.columns)
     train, _ = split_by(data, plan.split, test_share=plan.test_share, seed=plan.seed)
-    slices = validation_slices(train, plan.slices)
+    slices = validation_slices(train, plan.slices, split=plan.split)
     found = tune(
-        recipes.DEFAULT, slices, trials=plan.trials, seconds=plan.seconds, seed=plan.seed, progress=progress
+        recipes.DEFAULT,
+        slices,
+        trials=plan.trials,
+        seconds=plan.seconds,
+        seed=plan.seed,
+        future=plan.split in COMES_NEXT,
+        progress=progress,
     )
     held_out = {"split": plan.split, "test_share": plan.test_share, "seed": plan.seed}
-    save_settings(found, plan.out, about={"source": plan.source, **held_out})
+    save_settings(found, plan.out, about={"source": plan.source, **held_out, "slices": len(slices)})
     return found
 
 

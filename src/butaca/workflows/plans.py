@@ -221,7 +221,7 @@ class TunePlan:
         split, test_share, seed: what `fit` would hold out, which is never read; the seed is the search's too.
         trials: settings to try at most.
         seconds: budget of time; None is no limit.
-        slices: validation slices that a trial is judged on.
+        slices: validation slices that a trial is judged on, made of the training side as the test side is.
     """
 
     source: str
