@@ -74,5 +74,6 @@ def shared_ranks(scores: Floats, user: Codes, *, item: Codes, seen: Histories) -
         keys, of * len(values) + level[item]
     )
     ranks: Ints = at_least - 1 - hidden
-    width = len(scores)
-    return np.where(np.isin(of * width + item, row * width + own), width, ranks)
+    had, pair = row * len(scores) + own, of * len(scores) + item  # what was had, ascending
+    seen_before = np.searchsorted(had, pair, side="right") > np.searchsorted(had, pair)
+    return np.where(seen_before, len(scores), ranks)
