@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from butaca.baselines import half_life as half_life_room
 from butaca.baselines.half_life import SHARES, best_half_life, shared_ranks
 from butaca.baselines.panel import Panel, fit_panel
 from butaca.baselines.popularity import RecentPopularity
@@ -69,6 +70,22 @@ def test_the_order_of_rows_and_repeats_change_nothing():
     again = data.take(np.concatenate([rows, rows[:50]]))
     for split in ("temporal", "last"):
         assert best_half_life(again, split) == best_half_life(data, split)
+
+
+def test_of_very_many_interactions_some_users_choose(monkeypatch):
+    data = drifting(55, n_users=1000)
+    looked = []
+
+    def listening(train, split, **settings):
+        looked.append(len(train))
+        return validation_split(train, split, **settings)
+
+    monkeypatch.setattr(half_life_room, "MOST", 2000)
+    monkeypatch.setattr(half_life_room, "validation_split", listening)
+    found = best_half_life(data, "temporal")
+    assert looked[0] <= 2000
+    assert found is not None
+    assert found < 0.1 * np.ptp(some(data.timestamp))
 
 
 def test_what_cannot_be_held_out_leaves_the_usual():

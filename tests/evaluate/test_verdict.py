@@ -388,6 +388,11 @@ def test_baselines_that_the_data_does_not_allow_are_named(monkeypatch):
     assert found.left_out["EASE"] == "16 items, more than 10"
     assert "no times" in found.left_out["recent popularity"]
     assert "pairs of items" in found.left_out["item-kNN"]
+    monkeypatch.setattr(panel, "CHAIN_PAIRS", 139)
+    assert (
+        panel.fit_panel(checkerboard(), "last").left_out["Markov chain"] == "140 interactions, more than 139"
+    )
+    monkeypatch.setattr(panel, "CHAIN_PAIRS", 140)
     monkeypatch.setattr(panel, "CHAIN_STEPS", 10)
     assert "products, more than 1e+01" in panel.fit_panel(checkerboard(), "last").left_out["Markov chain"]
     judged = judging.judge(EASE().fit(board), train=board, test=board.take(np.arange(30)))

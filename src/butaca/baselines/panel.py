@@ -25,6 +25,9 @@ KNN_PAIRS = 1_000_000_000
 #: The chain's scores take time with what followed upon a user's last moment: some 5 s for so many products.
 CHAIN_STEPS = 2_000_000_000
 
+#: Its fit takes some 200 bytes and a microsecond for each interaction.
+CHAIN_PAIRS = 10_000_000
+
 #: Users that are judged where there are many (workflows/judging.py).
 CHAIN_USERS = 10_000
 
@@ -79,6 +82,9 @@ def _add_chain(train: Dataset, scorers: dict[str, Scorer], *, left_out: dict[str
     """Adds the Markov chain, or why it is left out."""
     if train.timestamp is None:
         left_out["Markov chain"] = "the interactions have no times"
+        return
+    if len(train) > CHAIN_PAIRS:
+        left_out["Markov chain"] = f"{len(train):,} interactions, more than {CHAIN_PAIRS:,}"
         return
     chain = MarkovChain().fit(train)
     steps = chain.steps() * min(len(train.users), CHAIN_USERS)
