@@ -13,16 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import optax
 
 from butaca.data.dataset import Dataset
-from butaca.data.splits import validation_split
+from butaca.data.splits import random_split
 from butaca.errors import SettingError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id, Order
 from butaca.model.spectral import DENSE_ITEMS, SpectralSettings
 from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
 from butaca.train.settings import TwoTowerSettings
+from butaca.train.windows import cuts_of
 from butaca.two_tower import TwoTower
 
 #: Above so many interactions an epoch is more steps than a recipe asks for, so one will do, and nothing is
@@ -64,7 +66,8 @@ class Recipe:
             1.8 times on), up to 256.
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
             stops early. `for_data` sets it to 0 above 5 million interactions.
-        patience: epochs without a gain there after which training stops.
+        decay: whether the learning rate falls in a line, to a fiftieth at the last step.
+        most_epochs: if above 0, `for_data` asks for no more.
     """
 
     name: str
@@ -77,18 +80,32 @@ class Recipe:
     features_of_new: bool = False
     tuned_on: int = 0
     held_out: int = 0
-    patience: int = 2
+    decay: bool = False
+    most_epochs: int = 0
 
-    def make_optimizer(self) -> optax.GradientTransformation:
-        """Returns the optimizer; one object per name and rate, so that compiled steps are found again."""
-        return make_optimizer(self.optimizer, self.learning_rate)
+    def make_optimizer(self, train: Dataset | None = None) -> optax.GradientTransformation:
+        """Returns the optimizer; one object per name and rate, so that compiled steps are found again.
+
+        Args:
+            train: what it will be fitted on, by which a rate that decays knows its last step.
+        """
+        steps = self.epochs * self._steps_per_epoch(train) if self.decay and train is not None else 0
+        return make_optimizer(self.optimizer, self.learning_rate, steps=steps)
+
+    def _steps_per_epoch(self, train: Dataset) -> int:
+        """Counts the steps of an epoch, of windows but for what their packing leaves empty."""
+        history, places = self.model.history, len(train)
+        if history is not None and history.order is not None:
+            lengths = np.bincount(train.user, minlength=len(train.users))
+            places = int(cuts_of(lengths, history.window).length.sum())
+        return max(math.ceil(places / self.batch_size), 1)
 
     def ordered(self, order: Order) -> Recipe:
         """Returns the recipe with a history that has an order (`History.order`), and what trains it best.
 
         The settings are those that the last but one of each user chose on MovieLens 100K, MovieTweetings and
-        Online Retail (docs/decisions/019-order.md). Its vectors start from the spectrum; no closed-form tower
-        stands beside it.
+        Online Retail (docs/decisions/019-order.md). Its vectors start from the spectrum, no closed-form tower
+        stands beside it, and every pair trains.
 
         Raises:
             SettingError: the recipe reads no history.
@@ -116,9 +133,10 @@ class Recipe:
             model=model,
             learning_rate=chosen.learning_rate,
             batch_size=8192,
-            epochs=chosen.epochs,
-            steps=0,
-            patience=chosen.patience,
+            steps=chosen.steps,
+            most_epochs=chosen.most_epochs,
+            decay=True,
+            held_out=0,
         )
 
     def for_data(self, data: Dataset, future: bool = False) -> Recipe:
@@ -150,6 +168,7 @@ class Recipe:
         if self.steps:
             per_epoch = max(math.ceil(len(data) / self.batch_size), 1)
             epochs = max(math.ceil(self.steps / per_epoch), 4 if len(data) <= FEW_EPOCHS_PAIRS else 1)
+            epochs = min(epochs, self.most_epochs or epochs)
         if len(data) > FEW_EPOCHS_PAIRS:
             held_out = 0
         return replace(self, model=model, epochs=epochs, held_out=held_out)
@@ -163,25 +182,19 @@ class Recipe:
         """
         model = self.build()
         validation = None
-        ordered = self.model.history is not None and self.model.history.order is not None
         if self.held_out and len(train) > self.batch_size:
             share = min(self.held_out / len(train), 0.05)
-            train_on, validation = validation_split(
-                train, "last" if ordered else "random", share=share, seed=self.model.seed
-            )
-            stop = EarlyStopping(
-                "val_ndcg" if ordered else "val_factorized_top_k/top_10_categorical_accuracy", self.patience
-            )
+            train_on, validation = random_split(train, share, seed=self.model.seed)
             saving = [i for i, c in enumerate(callbacks) if isinstance(c, Checkpoint)]
             at = min([1, *saving])  # before a checkpoint, which holds what it has made of the epoch
-            callbacks = [*callbacks[:at], stop, *callbacks[at:]]
+            callbacks = [*callbacks[:at], EarlyStopping(patience=2), *callbacks[at:]]
         else:
             train_on = train
         history = model.fit(
             train_on,
             epochs=self.epochs,
             batch_size=self.batch_size,
-            optimizer=self.make_optimizer(),
+            optimizer=self.make_optimizer(train_on),
             callbacks=callbacks,
             validation_data=validation,
             resume=resume,
@@ -197,25 +210,30 @@ class Recipe:
 
 @dataclass(frozen=True)
 class OrderTraining:
-    """An OrderTraining holds what trains a history with an order."""
+    """An OrderTraining holds what trains a history with an order, by the names of Recipe and History."""
 
     learning_rate: float
-    epochs: int
+    steps: int
+    most_epochs: int
     dropout: float
     temperature: float
-    patience: int = 2
 
 
 #: By order; `Recipe.ordered` says how they were chosen.
 ORDERED: Mapping[Order, OrderTraining] = {
-    "timescales": OrderTraining(0.005, 20, 0.2, 0.15),
-    "attention": OrderTraining(0.003, 30, 0.2, 0.15, patience=3),
+    "timescales": OrderTraining(0.007, 200, 40, 0.2, 0.12),
+    "attention": OrderTraining(0.003, 300, 40, 0.2, 0.12),
 }
 
 
 @functools.cache
-def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
+def make_optimizer(name: str, learning_rate: float, *, steps: int = 0) -> optax.GradientTransformation:
     """Returns an optax optimizer by name.
+
+    Args:
+        name: of it.
+        learning_rate: its step size.
+        steps: if above 0, the rate falls in a line to a fiftieth over so many.
 
     Raises:
         SettingError: optax has none of that name that takes a learning rate alone.
@@ -223,7 +241,8 @@ def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformat
     known = {"adagrad": optax.adagrad, "adam": optax.adam, "sgd": optax.sgd}
     if name not in known:
         raise SettingError("The optimizer is one of " + ", ".join(known), repr(name), "Correct the name")
-    made: optax.GradientTransformation = known[name](learning_rate)
+    rate = optax.linear_schedule(learning_rate, learning_rate / 50, steps) if steps else learning_rate
+    made: optax.GradientTransformation = known[name](rate)
     return made
 
 

@@ -28,7 +28,7 @@ class Block(NamedTuple):
     """Holds one block of attention with h heads.
 
     Attributes:
-        inward, inward_bias: to gates, values, queries and keys [d, 4 d], [4 d].
+        inward, inward_bias: to gates, values, queries and keys [d, 4 d]; all but the keys have a bias [3 d].
         places: bias of each distance in places [h, window].
         times: falls with the logarithm of the time between, in each of TIME_UNITS [h, 2].
         outward, outward_bias: back from the gated values [d, d], [d].
@@ -75,8 +75,10 @@ def _block(
     n_heads, window = block.places.shape
     d = x.shape[-1]
     of_head = d // n_heads
-    inward = normalised(x, xp) @ block.inward + block.inward_bias
-    gate, value, query, key = (inward[..., i * d : (i + 1) * d] for i in range(4))
+    inward = normalised(x, xp) @ block.inward
+    biased = inward[..., : 3 * d] + block.inward_bias
+    gate, value, query = (biased[..., i * d : (i + 1) * d] for i in range(3))
+    key = inward[..., 3 * d :]  # a bias of keys would add the same to all that a place sees
     gate = gate / (1.0 + xp.exp(-gate))
     low = xp.minimum(xp.floor(apart), window - 1).astype(np.int32)
     part = xp.minimum(apart, window - 1.0) - low

@@ -115,7 +115,7 @@ def start_attention(
         inward = rng.uniform(-bound, bound, (dim, 4 * dim))
         outward = rng.uniform(-bound, bound, (dim, dim)) * 0.1
         times = np.zeros((heads, 2))
-        numbers = (inward, np.zeros(4 * dim), falls, times, outward, np.zeros(dim))
+        numbers = (inward, np.zeros(3 * dim), falls, times, outward, np.zeros(dim))
         return Block(*(jnp.asarray(x.astype(np.float32)) for x in numbers))
 
     return AttentionTable(None if table is None else jnp.asarray(table), [block() for _ in range(blocks)])
