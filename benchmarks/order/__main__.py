@@ -1,8 +1,9 @@
 """This benchmark asks what comes next: `python -m benchmarks.order`.
 
 MovieLens 100K, and MovieTweetings and Online Retail where `--data` holds them, split by each user's last and
-by time: the default recipe with a history in order, as `butaca fit --split last` and `temporal` train it, beside
-the panel of a verdict there, with paired intervals over users. `--markdown docs/order.md` writes the section.
+by time: the default recipe with a history in order, as `butaca fit --split last` and `temporal` train it,
+beside the panel of a verdict there, with paired intervals over users. `--markdown docs/order.md` writes its
+section.
 """
 
 from __future__ import annotations
