@@ -89,6 +89,7 @@ bench-cold: $(VENV)/.dev
 
 bench-order: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.order.baselines --markdown docs/decisions/019-order.md
+	$(BIN)/python -m benchmarks.order --markdown docs/order.md
 
 bench-ranking: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.ranking --markdown docs/ranking.md
