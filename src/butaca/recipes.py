@@ -12,16 +12,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import optax
 
 from butaca.data.dataset import Dataset
-from butaca.data.splits import random_split
-from butaca.errors import SettingError
+from butaca.data.splits import random_split, validation_split
+from butaca.errors import SettingError, SplitError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id, Order
 from butaca.model.spectral import DENSE_ITEMS, SpectralSettings
+from butaca.train.blend import choose_blend
 from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.windows import cuts_of
@@ -46,6 +48,10 @@ WHOLE_HISTORIES = SpectralSettings(
 )
 
 
+#: Of the training data, the share that chooses a blend.
+CHOOSING_SHARE = 0.2
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A Recipe is a model and how to train it.
@@ -66,6 +72,8 @@ class Recipe:
             1.8 times on), up to 256.
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
             stops early. `for_data` sets it to 0 above 5 million interactions.
+        asks: how the test side is split off, where `fit` is to choose a blend on a part held out in the same
+            way (train/blend.py); None chooses none.
         decay: whether the learning rate falls in a line, to a fiftieth at the last step.
         most_epochs: if above 0, `for_data` asks for no more.
     """
@@ -80,6 +88,7 @@ class Recipe:
     features_of_new: bool = False
     tuned_on: int = 0
     held_out: int = 0
+    asks: Literal["temporal", "last"] | None = None
     decay: bool = False
     most_epochs: int = 0
 
@@ -139,13 +148,17 @@ class Recipe:
             held_out=0,
         )
 
-    def for_data(self, data: Dataset, future: bool = False) -> Recipe:
+    def for_data(
+        self, data: Dataset, future: bool = False, *, asks: Literal["temporal", "last"] | None = None
+    ) -> Recipe:
         """Returns the recipe over the data's own id columns, and adapted to its size.
 
         Args:
             data: what it will be fitted on.
             future: the model is for what comes after the data (a split by time), so that an item's
                 prior is its recent popularity where there are times.
+            asks: the split that judges, for a blend; read by a recipe that is tuned on other data, on up to
+                5 million interactions.
         """
         model = self.model
         query = tuple(Id(data.users.key) if isinstance(f, Id) else f for f in model.query)
@@ -171,7 +184,8 @@ class Recipe:
             epochs = min(epochs, self.most_epochs or epochs)
         if len(data) > FEW_EPOCHS_PAIRS:
             held_out = 0
-        return replace(self, model=model, epochs=epochs, held_out=held_out)
+        chooses = bool(self.tuned_on) and data.timestamp is not None and len(data) <= FEW_EPOCHS_PAIRS
+        return replace(self, model=model, epochs=epochs, held_out=held_out, asks=asks if chooses else None)
 
     def fit(
         self, train: Dataset, callbacks: Sequence[Callback] = (), *, resume: str | Path | None = None
@@ -180,7 +194,8 @@ class Recipe:
 
         What was held out for that counts as had once training ends.
         """
-        model = self.build()
+        chosen = self._with_blend(train)
+        model = chosen.build()
         validation = None
         if self.held_out and len(train) > self.batch_size:
             share = min(self.held_out / len(train), 0.05)
@@ -202,6 +217,23 @@ class Recipe:
         if validation is not None:
             model.remember(train)
         return model, history
+
+    def _with_blend(self, train: Dataset) -> Recipe:
+        """Returns the recipe with the blend that a part of the training data chooses, where it asks for one.
+
+        The part is held out as the test side is, and what is fitted on the rest trains half as long.
+        """
+        if self.asks is None or self.model.blend is not None:
+            return self
+        try:
+            before, after = validation_split(train, self.asks, share=CHOOSING_SHARE, seed=self.model.seed)
+        except SplitError:  # too few times
+            return self
+        short = replace(self, asks=None, epochs=-(-self.epochs // 2), held_out=0)
+        model, _ = short.fit(before)
+        codes = after.recoded(model.users, model.items), before.recoded(model.users, model.items)
+        blend = choose_blend(model.products(), model.item_bias, train=codes[1], validation=codes[0])
+        return replace(self, model=replace(self.model, blend=blend))
 
     def build(self) -> TwoTower:
         """Returns a new model, not yet fitted."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import jax
 import numpy as np
 
-from butaca.data.dataset import Entities
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.model.cold import ColdItems, ItemVectors, fit_cold, taken
 from butaca.model.features import Feature
@@ -19,6 +19,7 @@ from butaca.model.order.timescales import Timescales
 from butaca.model.query import HistoryReader, HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import Spectrum, closed_form
 from butaca.model.towers import unit
+from butaca.train.blend import Blend
 from butaca.train.layout import Features, Towers
 from butaca.train.settings import TwoTowerSettings
 from butaca.types import Codes, Floats, Ints
@@ -74,6 +75,25 @@ class HistoryScorer:
         queries = self.vectors.tower(users, self.seen, known_as=known_as.astype(np.int32))
         scores: Floats = queries @ self.vectors.items.T
         return scores if self.vectors.bias is None else scores + self.vectors.bias
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """A Products scores by the product of the vectors alone, for the training users by code."""
+
+    vectors: Vectors
+
+    @property
+    def n_items(self) -> int:
+        """Returns the size N of the catalogue."""
+        return len(self.vectors.items)
+
+    def score(self, users: Codes) -> Floats:
+        """Scores the catalogue: user codes [B] -> [B, N]."""
+        last = len(self.vectors.users) - 1
+        known = np.where((users < 0) | (users > last), last, users)
+        out: Floats = self.vectors.users[known] @ self.vectors.items.T
+        return out
 
 
 def learned_features(features: Features, seen: Histories, *, key: str) -> Features:
@@ -142,6 +162,18 @@ def answering_vectors(
     )
     both = np.concatenate([users, alone * np.float32(tower.head_scale)], axis=1)
     return Vectors(tower, tower.trusted(both, lengths), np.concatenate([items, beside], axis=1), bias)
+
+
+def blended(vectors: Vectors, blend: Blend, *, train: Dataset) -> Vectors:
+    """Returns the vectors with queries and the terms of items as the blend weighs them."""
+    personal = np.float32(blend.personal)
+    tower = replace(
+        vectors.tower,
+        scale=vectors.tower.scale * blend.personal,
+        head_scale=vectors.tower.head_scale * blend.personal,
+    )
+    bias = blend.of_items(vectors.bias, train)
+    return replace(vectors, tower=tower, users=vectors.users * personal, bias=bias)
 
 
 def _reader(

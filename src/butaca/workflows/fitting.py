@@ -89,7 +89,7 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
-    recipe = recipe.for_data(train, future=split in COMES_NEXT)
+    recipe = recipe.for_data(train, future=split in COMES_NEXT, asks=_asks(split))
     if split == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
@@ -98,6 +98,7 @@ def fit(
             "line: --recipe default, --split random)",
         )
     model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume=resume)
+    recipe = replace(recipe, model=model.settings)  # with the blend that it chose
     recommender = Recommender.build(model, train if given is None else joined(train, given), test=test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
@@ -120,6 +121,11 @@ def fit(
 
         about["ranker"] = second_about(recommender.ranker)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
+
+
+def _asks(split: Split) -> Literal["temporal"] | None:
+    """Returns the split that a blend is chosen for: the later time, and not what comes just next."""
+    return "temporal" if split == "temporal" else None
 
 
 @dataclass(frozen=True, eq=False)
