@@ -57,7 +57,7 @@ PLACES_TIMES_DIM = 1 << 20
 
 
 def grown_dim(dim: int, times: float) -> int:
-    """Returns the dimensions for data so many times as large: by the square root, in whole sixteens, up to 256.
+    """Returns the dimensions for data so many times as large: by the square root, in sixteens, up to 256.
 
     >>> [grown_dim(64, times) for times in (0.1, 1.4, 3.7, 14.0, 400.0)]
     [64, 64, 112, 224, 256]
