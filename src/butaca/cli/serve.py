@@ -64,6 +64,9 @@ def serve(
         int, typer.Option(min=1, help="Requests that may come at once before --rate holds.")
     ] = 200,
     max_in_flight: Annotated[int, typer.Option(min=1, help="Requests in work; more are answered 503.")] = 128,
+    max_connections: Annotated[
+        int, typer.Option(min=1, help="Connections that may be open at once.")
+    ] = 1_000,
     max_body: Annotated[int, typer.Option(min=1024, help="Bytes of a body.")] = 256 * 1024,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request.")] = 10.0,
     staleness: Annotated[
@@ -101,6 +104,7 @@ def serve(
         trusted_proxies=tuple(trusted_proxy or ()),
         max_body=max_body,
         max_in_flight=max_in_flight,
+        max_connections=max_connections,
         rate=rate,
         burst=burst,
         timeout=timeout,

@@ -5,58 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import gc
 import signal
 import socket
 import sys
-from asyncio import TimerHandle, Transport
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from butaca.errors import SettingError
 from butaca.serve.guard import Guard
 from butaca.serve.settings import ServeSettings
 from butaca.serve.telemetry import configure_logs
+from butaca.serve.wire import Bounds, Protocol
 
-#: Seconds for a request's headers to arrive, and for requests in work when the service is stopped.
-HEADERS_WITHIN, GRACE = 10, 10
-
-
-class Protocol(HttpToolsProtocol):
-    """A Protocol is uvicorn's, but lets go of a client that never finishes its headers."""
-
-    _late: TimerHandle | None = None
-
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Starts the clock when someone connects."""
-        super().connection_made(transport)
-        self._late = self.loop.call_later(HEADERS_WITHIN, transport.close)
-
-    def on_message_begin(self) -> None:
-        """Starts the clock at the first bytes of a further request."""
-        super().on_message_begin()
-        if self._late is None:
-            self._late = self.loop.call_later(HEADERS_WITHIN, self.transport.close)
-
-    def on_headers_complete(self) -> None:
-        """Stops the clock when all headers of a request are there."""
-        self._in_time()
-        try:
-            super().on_headers_complete()
-        except (UnicodeDecodeError, ValueError):  # a path that is no address
-            self.send_400_response("Invalid HTTP request received.")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clock when the connection is gone."""
-        self._in_time()
-        super().connection_lost(exc)
-
-    def _in_time(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+#: Seconds for requests in work when the service is stopped.
+GRACE = 10
+#: Files that are open beside connections: the store's, the libraries', the log.
+OTHER_FILES = 200
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -102,6 +69,23 @@ def _stopped(*_: Any) -> None:
     raise SystemExit(0)
 
 
+def _descriptors(connections: int) -> int:
+    """Lets the process open as many files as the connections need, and returns how many may be open."""
+    if sys.platform == "win32":
+        return connections
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    unlimited = resource.RLIM_INFINITY
+    if soft != unlimited and soft < wanted:
+        soft = wanted if hard == unlimited else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return connections if soft == unlimited else max(min(connections, soft - OTHER_FILES), 1)
+
+
 def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> None:
     """Serves until SIGINT or SIGTERM; then answers what is in work, and writes what waits."""
     configure_logs()
@@ -109,9 +93,12 @@ def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> Non
     proxies: dict[str, Any] = {"proxy_headers": False}
     if settings.trusted_proxies:
         proxies = {"proxy_headers": True, "forwarded_allow_ips": list(settings.trusted_proxies)}
+    most = _descriptors(settings.max_connections)
+    bounds = Bounds(app.service.telemetry, max_connections=most, max_body=settings.max_body)
+    protocol: Any = functools.partial(Protocol, bounds=bounds)
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=protocol,
         ws="none",
         lifespan="on",
         log_config=None,

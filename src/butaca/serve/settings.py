@@ -35,6 +35,7 @@ class ServeSettings:
         trusted_proxies: addresses of reverse proxies whose X-Forwarded-For is believed.
         max_body: bytes of a request's body.
         max_in_flight: requests in work at once; more are answered 503 with Retry-After, at once.
+        max_connections: open at once; beyond, the one that has been silent the longest is closed.
         rate: requests a second for each key, or each client address without keys; 0 does not limit. None:
             `RATE_WITH_KEYS` where keys are needed, no limit where they are not.
         burst: requests that may come at once before `rate` holds.
@@ -59,6 +60,7 @@ class ServeSettings:
     trusted_proxies: tuple[str, ...] = ()
     max_body: int = 256 * 1024
     max_in_flight: int = 128
+    max_connections: int = 1_000
     rate: float | None = None
     burst: int = 200
     timeout: float = 10.0
@@ -70,7 +72,14 @@ class ServeSettings:
     index: IndexKind = "exact"
 
     def __post_init__(self) -> None:
-        least = {"max_body": 1024, "max_in_flight": 1, "burst": 1, "cached_users": 1, "log_queue": 1}
+        least = {
+            "max_body": 1024,
+            "max_in_flight": 1,
+            "max_connections": 1,
+            "burst": 1,
+            "cached_users": 1,
+            "log_queue": 1,
+        }
         for name, lowest in least.items():
             if getattr(self, name) < lowest:
                 raise SettingError(f"{name} is at least {lowest:,}", f"{name}={getattr(self, name)}")

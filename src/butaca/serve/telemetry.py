@@ -64,6 +64,7 @@ class Telemetry:
         )
         self.shed, self.limited = refused.labels("overload"), refused.labels("rate")
         self.denied, self.late = refused.labels("key"), refused.labels("timeout")
+        self.cut_off, self.crowded = refused.labels("http"), refused.labels("connections")
         events = Counter("butaca_events", "Events by whether they were new.", ["outcome"], registry=r)
         self.accepted, self.known = events.labels("accepted"), events.labels("known")
         self.lists = Counter(
