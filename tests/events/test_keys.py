@@ -113,7 +113,7 @@ def test_other_processes_see_new_and_revoked_keys_soon(database, store, monkeypa
 
 def test_verifying_asks_the_database_rarely_and_a_guess_not_more_often(store, monkeypatch):
     made = store.keys.create("k")
-    monkeypatch.setattr(store.keys, "_load", lambda: pytest.fail("the copy in memory is fresh"))
+    monkeypatch.setattr(store.keys, "load", lambda: pytest.fail("the copy in memory is fresh"))
     for guess in (made, made + "0", "butaca_unknown_0", ""):
         store.keys.verify(guess)
 

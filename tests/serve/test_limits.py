@@ -8,7 +8,6 @@ import re
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -18,7 +17,6 @@ from typer.testing import CliRunner
 from butaca.cli import app as cli
 from butaca.errors import ButacaError, SettingError, UnknownEntityError
 from butaca.events.store import EventStore
-from butaca.serve.http import access
 from butaca.serve.http.access import presented, scope_of
 from butaca.serve.http.limits import RateLimiter
 from butaca.serve.http.problems import Problem, shown
@@ -257,7 +255,8 @@ def test_a_store_that_is_away_is_503(tmp_path):
                 post("/v1/events", {"events": [EVENT]}),
                 post("/v1/recommend", {"user": "u"}),
             )
-    for answer in answers:
+    assert answers[2].json()["without_events"] is True
+    for answer in answers[:2]:
         told = is_problem(answer, 503)
         assert answer.headers["retry-after"] == "1"
         assert "hunter2" not in answer.text
@@ -356,7 +355,7 @@ def test_buckets_fill_again_and_forget_the_oldest():
 def test_more_in_work_than_it_may_have_are_turned_away_at_once(tmp_path):
     with running_app(tmp_path, max_in_flight=2) as app:
         release = threading.Event()
-        history, app.service.live._local = app.service.store.history, False
+        history = app.service.store.history
 
         def slow(*arguments):
             release.wait(10)
@@ -510,22 +509,6 @@ def test_a_key_that_another_process_revoked_ends_within_staleness(tmp_path):
         other.keys.revoke(key.split("_")[1])
         time.sleep(0.45)
         is_problem(asking(app, asked)[0], 401)
-
-
-def test_guesses_of_keys_are_remembered_in_bounds(monkeypatch):
-    monkeypatch.setattr(access, "REMEMBERED", 3)
-    asked = []
-
-    async def run():
-        with ThreadPoolExecutor(1) as threads:
-            keys = access.KeyCheck(lambda text, within: asked.append(text), threads, staleness=60.0)
-            for n in range(10):
-                for _ in range(2):
-                    assert await keys.find(f"guess {n}") is None
-            assert len(keys._known) == 3
-
-    asyncio.run(run())
-    assert asked == [f"guess {n}" for n in range(10)]
 
 
 def test_guessing_keys_has_a_rate_too(tmp_path):

@@ -70,11 +70,9 @@ def create_app(
         service.start()
         models = {m.name: m.version for m in registry.serving.active.values()}
         log.info("serving", models=models, split=registry.split, keys=keys)
-        following = asyncio.create_task(service.live.follow())
         try:
             yield
         finally:
-            following.cancel()
             await asyncio.to_thread(service.close)
             log.info("stopped", requests=service.telemetry.total, waiting_lists=len(service.shown))
 

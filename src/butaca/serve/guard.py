@@ -78,7 +78,7 @@ class Guard:
         extra = self._cors.headers(headers.origin) if headers.origin is not None else []
         self._running += 1
         try:
-            await self._admit(scope, path, method, headers)
+            self._admit(scope, path, method, headers)
             if method == "OPTIONS" and extra:
                 status = 204
                 await _respond(send, 204, [*self._security, *extra, *self._cors.preflight], b"")
@@ -124,7 +124,7 @@ class Guard:
                     "request", method=method, path=logged(path), status=status, ms=round(seconds * 1000, 3)
                 )
 
-    async def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
+    def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
         """Makes every check that needs no body."""
         service = self.service
         self._allowed(headers.host)
@@ -135,7 +135,7 @@ class Guard:
         if service.keys is not None:
             needed = scope_of(method, path)
             if needed is not None:
-                name = await self._key(service.keys, scope["headers"], needed, name)
+                name = self._key(service.keys, scope["headers"], needed, name)
         if self._buckets.rate and path not in ALWAYS:
             self._within_rate(name)
         if method in {"POST", "PUT", "PATCH"} and not headers.is_json:
@@ -160,16 +160,16 @@ class Guard:
                 retry_after=wait,
             )
 
-    async def _key(self, keys: Any, headers: Sequence[tuple[bytes, bytes]], needed: str, name: str) -> str:
+    def _key(
+        self, keys: Callable[[str], Any], headers: Sequence[tuple[bytes, bytes]], needed: str, name: str
+    ) -> str:
         """Returns whom the request counts as, by its key.
 
         Raises:
             Problem: 401 without a valid key, 403 with one that is not for this.
         """
         plaintext = presented(headers)
-        key = None
-        if plaintext:
-            key = await keys.find(plaintext)
+        key = keys(plaintext) if plaintext else None
         if key is None:
             self.service.telemetry.denied.inc()
             self._within_rate(name)

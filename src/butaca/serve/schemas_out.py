@@ -51,6 +51,10 @@ class RecommendAnswer(BaseModel):
     took_ms: float
     source: str = Field(description="The rung that answered: history, user, features or popularity.")
     user: str | None
+    without_events: bool = Field(
+        False,
+        description="Whether the event store was out of reach: what the user did since is not in it.",
+    )
     history: list[str] = Field(description="Titles of the history that was given.")
     unknown: list[str] = Field(description="What of it was passed over: no item is called so.")
     approximate: bool = Field(False, description="Whether an item that belongs here may be missing.")

@@ -16,8 +16,8 @@ import uvicorn
 
 from butaca.errors import SettingError
 from butaca.serve.guard import Guard
+from butaca.serve.logs import close_logs, configure_logs
 from butaca.serve.settings import ServeSettings
-from butaca.serve.telemetry import configure_logs
 from butaca.serve.wire import Bounds, Protocol
 
 #: Seconds for requests in work when the service is stopped.
@@ -118,5 +118,8 @@ def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> Non
     app.in_flight = lambda: len(tasks) - 1  # those that wait for their turn included, the one that asks not
     app.leave = lambda: tasks.discard(asyncio.current_task())  # uvicorn would do so a turn later
     signal.signal(signal.SIGTERM, _stopped)  # uvicorn's own while it runs, and again ours when it is done
-    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        server.run(sockets=[listening])
+    try:
+        with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+            server.run(sockets=[listening])
+    finally:
+        close_logs()

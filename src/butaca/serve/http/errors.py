@@ -14,7 +14,7 @@ from butaca.serve.telemetry import log, uuid7
 def logged_problem(error: Exception, method: str, *, path: str) -> tuple[Problem, str]:
     """Returns the problem that answers an exception and the id under which the log has it; logs our own."""
     problem, request_id = problem_of(error, path), uuid7()
-    if problem.status >= 500 and problem.kind not in {"overload", "timeout"}:
+    if problem.status >= 500 and problem.kind not in {"overload", "timeout", "busy"}:
         cause = error if problem.status == 500 else None
         log.error(
             "request failed",
@@ -22,7 +22,7 @@ def logged_problem(error: Exception, method: str, *, path: str) -> tuple[Problem
             method=method,
             path=shown(logged(path)),
             status=problem.status,
-            reason=str(error),
+            reason=str(error if error.__cause__ is None else error.__cause__),
             exc_info=cause,
         )
     return problem, request_id

@@ -44,7 +44,7 @@ async def add_events(service: TheService, request: Request) -> Response:
     batch = [_event(event, now, at) for at, event in enumerate(asked.events)]
     users = {event.user for event in batch}
     try:
-        added = await service.in_thread(service.store.add, batch)
+        added = await service.writes.run(service.store.add, batch)
     finally:  # stored or not, or not known: what is remembered may be old
         service.live.forget(users)
     service.telemetry.accepted.inc(added.new)
@@ -83,8 +83,8 @@ async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
     """Lists what the model was trained on and the last 1,000 events since, latest first; may be empty."""
     recommender = service.registry.serving.default.recommender
     titles, known = recommender.catalogue.titles, recommender.catalogue.known
-    events = await service.in_thread(service.store.history, id)
-    erased = await service.in_thread(service.store.erased, id)
+    events = await service.reads.run(service.store.history, id)
+    erased = await service.reads.run(service.store.erased, id)
     entries = []
     for event in reversed(events):
         code = known(event.item)
@@ -140,7 +140,7 @@ async def erase(service: TheService, id: PathId) -> Response:  # noqa: A002
     `butaca fit --from-events` leaves them out. What they do from now on is a new person's.
     """
     try:
-        erased = await service.in_thread(service.store.erase, id)
+        erased = await service.writes.run(service.store.erase, id)
     finally:
         service.live.forget([id])
     counts = {"events": erased.events, "recommendations": erased.recommendations}
