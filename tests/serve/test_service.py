@@ -896,7 +896,7 @@ def test_every_setting_is_documented_with_its_option_and_default():
         given = parameter.default
         if value not in ((), {}, None):
             assert given == value, name
-    assert set(options) <= {"models", "--help"}
+    assert set(options) <= {"models", "--version", "--help"}
 
 
 def test_every_route_and_metric_is_documented(tmp_path):

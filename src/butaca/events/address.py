@@ -64,7 +64,7 @@ def address(url: str) -> Address:
         made = URL.create("sqlite", database=url)
     else:
         scheme, _, rest = url.partition("://")
-        if rest.count("@") > 1 or "@" in rest.partition("/")[2]:
+        if rest.count("@") > 1 or "@" in rest.partition("/")[2] + rest.partition("?")[2]:
             raise _not_an_address(
                 f"{scheme}://... with an @, / or ? in its password that is not encoded as %40, %2F or %3F"
             )

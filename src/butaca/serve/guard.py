@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from butaca.serve.http.access import presented, scope_of
 from butaca.serve.http.errors import logged, logged_problem
 from butaca.serve.http.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
 from butaca.serve.http.limits import RateLimiter, client_name
-from butaca.serve.http.problems import MEDIA_TYPE, Problem
+from butaca.serve.http.outgoing import Outgoing, compressed
+from butaca.serve.http.problems import MEDIA_TYPE, Problem, unknown_parameters
 from butaca.serve.service import Service
 from butaca.serve.telemetry import log
 
@@ -28,7 +29,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Answer = Callable[[bytes], Awaitable[bytes]]
 
 #: Never shed, never limited: what tells whether the service lives.
-ALWAYS = ("/health/live", "/health/ready", "/metrics")
+HEALTH = ("/health/live", "/health/ready")
+ALWAYS = (*HEALTH, "/metrics")
 
 
 class Guard:
@@ -49,6 +51,7 @@ class Guard:
         self._allowed = allowed_host(settings)
         self._cors = CorsAllowed(settings.cors_origins)
         self._buckets = RateLimiter(settings.rate_limit(service.keys is not None), settings.burst)
+        self._root = settings.root_path or ""
         self._running = 0
         self._shed = _overload(settings.max_in_flight)
         self._shed_body = self._shed.body()
@@ -66,16 +69,23 @@ class Guard:
             await send({"type": "websocket.close", "code": 1000})
             return
         started = time.perf_counter()
+        if self._root and self._below_root(scope):
+            await _respond(send, 308, [(b"location", self._root.encode() + b"/")], b"")
+            return
         path, method = scope["path"], scope["method"]
         route, status = "refused", 503
-        if self.in_flight() >= self.service.settings.max_in_flight and path not in ALWAYS:
-            self.service.telemetry.shed.inc()
-            self.leave()  # those behind it are served sooner
-            await _respond(send, 503, self._problem + self._shed.headers, self._shed_body)
-            self.service.telemetry.observe(route, status, seconds=time.perf_counter() - started)
-            return
         headers = Headers(scope["headers"])
         extra = self._cors.headers(headers.origin) if headers.origin is not None else []
+        if (
+            self.in_flight() >= self.service.settings.max_in_flight
+            and path not in ALWAYS
+            and not (extra and method == "OPTIONS")
+        ):
+            self.service.telemetry.shed.inc()
+            self.leave()  # those behind it are served sooner
+            await _respond(send, 503, self._problem + extra + self._shed.headers, self._shed_body)
+            self.service.telemetry.observe(route, status, seconds=time.perf_counter() - started)
+            return
         self._running += 1
         try:
             self._admit(scope, path, method, headers)
@@ -91,12 +101,17 @@ class Guard:
                     if method == "POST" and path.endswith("/activate"):
                         limit.reschedule(None)  # a large model takes longer to load
                     if answer is not None:
+                        if scope["query_string"]:
+                            raise unknown_parameters(scope["query_string"], ())
                         route = path
                         content = await answer(body)
                         status, scope["butaca.begun"] = 200, True
-                        await _respond(send, 200, self._json + extra, content)
+                        packed, encoding = compressed(content, headers.encodings)
+                        await _respond(send, 200, self._json + extra + encoding, packed)
                     else:
-                        status = await self._routes(scope, body, receive, send, extra)
+                        status = await self._routes(
+                            scope, body, receive=receive, send=send, extra=extra, headers=headers
+                        )
                         route = _label(scope)
             except TimeoutError:
                 self.service.telemetry.late.inc()
@@ -127,7 +142,14 @@ class Guard:
     def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
         """Makes every check that needs no body."""
         service = self.service
-        self._allowed(headers.host)
+        if headers.hosts > 1 or (not headers.hosts and scope.get("http_version") == "1.1"):
+            raise Problem(
+                400, "host", "A request has one Host header", f"{headers.hosts} of them", "Send one"
+            )
+        if path not in ALWAYS:
+            self._allowed(headers.host)
+        if service.keys is None and path not in HEALTH:
+            _not_forwarded(scope, headers)
         if method == "OPTIONS":
             return
         client = scope.get("client")
@@ -135,7 +157,7 @@ class Guard:
         if service.keys is not None:
             needed = scope_of(method, path)
             if needed is not None:
-                name = self._key(service.keys, scope["headers"], needed, name)
+                name = self._key(service.keys, scope, needed, name)
         if self._buckets.rate and path not in ALWAYS:
             self._within_rate(name)
         if method in {"POST", "PUT", "PATCH"} and not headers.is_json:
@@ -160,15 +182,13 @@ class Guard:
                 retry_after=wait,
             )
 
-    def _key(
-        self, keys: Callable[[str], Any], headers: Sequence[tuple[bytes, bytes]], needed: str, name: str
-    ) -> str:
+    def _key(self, keys: Callable[[str], Any], scope: Scope, needed: str, name: str) -> str:
         """Returns whom the request counts as, by its key.
 
         Raises:
             Problem: 401 without a valid key, 403 with one that is not for this.
         """
-        plaintext = presented(headers)
+        plaintext = presented(scope["headers"])
         key = keys(plaintext) if plaintext else None
         if key is None:
             self.service.telemetry.denied.inc()
@@ -190,6 +210,7 @@ class Guard:
                 f"one with {', '.join(key.scopes) or 'none'}",
                 f"Make one with `butaca keys add NAME --scope {needed}`",
             )
+        scope["butaca.client"] = key.name
         return f"key:{key.id}"
 
     async def _read(self, receive: Receive, headers: Headers) -> bytes:
@@ -222,11 +243,27 @@ class Guard:
             raise _too_large(limit, f"{size:,} bytes and counting")
         return b"".join(parts)
 
+    def _below_root(self, scope: Scope) -> bool:
+        """Takes the prefix off a path, where a proxy left it; says whether nothing would be left."""
+        for name, prefix in (("path", self._root), ("raw_path", self._root.encode())):
+            path = scope.get(name)
+            if path == prefix:
+                return True
+            if path and path.startswith(prefix + ("/" if name == "path" else b"/")):  # type: ignore[operator]
+                scope[name] = path[len(prefix) :]
+        return False
+
     async def _routes(
-        self, scope: Scope, body: bytes, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]
+        self,
+        scope: Scope,
+        body: bytes,
+        *,
+        receive: Receive,
+        send: Send,
+        extra: list[tuple[bytes, bytes]],
+        headers: Headers,
     ) -> int:
         """Hands a request to the routes: its body read, its path still encoded, our headers on the answer."""
-        status = 500
         pending: Message | None = {"type": "http.request", "body": body, "more_body": False}
 
         async def replay() -> Message:
@@ -234,21 +271,36 @@ class Guard:
             message, pending = pending, None
             return message if message is not None else await receive()
 
-        async def guarded(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                scope["butaca.begun"] = True
-                present = {name for name, _ in message["headers"]}
-                ours = [pair for pair in self._security if pair[0] not in present]
-                message["headers"] = [*message["headers"], *ours, *extra]
-            await send(message)
-
+        outgoing = Outgoing(send, ours=self._security, extra=extra, encodings=headers.encodings)
+        outgoing.headless = scope["method"] == "HEAD"
+        outgoing.begin = lambda: scope.update({"butaca.begun": True})
         raw = scope.get("raw_path")
+        asked = dict(scope)
         if raw and b"%" in raw:  # an id may hold an encoded slash: routes match the path as it was sent
-            scope["path"] = raw.decode("ascii", "replace")
-        await self.app(scope, replay, guarded)
-        return status
+            asked["path"] = raw.decode("ascii", "replace")
+        if outgoing.headless:
+            asked["method"] = "GET"
+        try:
+            await self.app(asked, replay, outgoing)
+        finally:
+            scope["route"] = asked.get("route")
+        return outgoing.status
+
+
+def _not_forwarded(scope: Scope, headers: Headers) -> None:
+    """Checks that a request which needs no key comes from whoever may send one: this machine itself.
+
+    Raises:
+        Problem: 403, it came through a proxy; HTTP/1.0 is what proxies speak by default.
+    """
+    if headers.forwarded or scope.get("http_version") == "1.0":
+        raise Problem(
+            403,
+            "forwarded",
+            "Without API keys the service answers who calls it directly, not through a proxy",
+            headers.forwarded.decode("latin-1") if headers.forwarded else "HTTP/1.0, as proxies speak it",
+            "Make a key with `butaca keys add NAME --scope read` and restart the service",
+        )
 
 
 class _Gone(Exception):  # noqa: N818 - nobody is told

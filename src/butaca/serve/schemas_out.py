@@ -68,6 +68,14 @@ class EventsAnswer(BaseModel):
     known: int = Field(description="Those whose id was stored before.")
 
 
+class UndoneAnswer(BaseModel):
+    """An UndoneAnswer says whether there was an event to take back."""
+
+    id: str
+    user: str
+    removed: int = Field(description="1, or 0 where there was none.")
+
+
 class ProblemOut(BaseModel):
     """A ProblemOut says what went wrong: the rule, what was received, and the cure (RFC 9457)."""
 

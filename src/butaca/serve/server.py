@@ -7,9 +7,11 @@ import contextlib
 import errno
 import functools
 import gc
+import os
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -57,8 +59,46 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
+def bind_socket_file(path: Path) -> socket.socket:
+    """Returns a listening UNIX socket, whose file the owner and the group may write to.
+
+    Raises:
+        SettingError: another service listens there, or the file can't be made.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket():
+            _remove_if_left(path)
+        before = os.umask(0o117)
+        try:
+            listening.bind(str(path))
+        finally:
+            os.umask(before)
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise SettingError(
+            "A UNIX socket has a file of its own", f"{path}: {error.strerror or error}", "Choose another path"
+        ) from None
+    return listening
+
+
+def _remove_if_left(path: Path) -> None:
+    """Removes the file of a socket where nobody listens any more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+    raise OSError(errno.EADDRINUSE, "another program listens there")
+
+
 def url_of(listening: socket.socket) -> str:
     """Returns the address at which a browser finds a listening socket."""
+    if listening.family == socket.AF_UNIX:
+        return f"unix:{listening.getsockname()}"
     host, port = listening.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - only shown
         host = "localhost"
@@ -91,7 +131,9 @@ def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> Non
     configure_logs()
     sys.setswitchinterval(0.0005)  # the thread that logs lists holds up an answer no longer than this
     proxies: dict[str, Any] = {"proxy_headers": False}
-    if settings.trusted_proxies:
+    if settings.uds is not None and app.service.keys is not None:
+        proxies = {"proxy_headers": True, "forwarded_allow_ips": "*"}  # who writes to the socket is the proxy
+    elif settings.trusted_proxies:
         proxies = {"proxy_headers": True, "forwarded_allow_ips": list(settings.trusted_proxies)}
     most = _descriptors(settings.max_connections)
     bounds = Bounds(app.service.telemetry, max_connections=most, max_body=settings.max_body)
@@ -122,4 +164,6 @@ def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> Non
         with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
             server.run(sockets=[listening])
     finally:
+        if settings.uds is not None:
+            Path(settings.uds).unlink(missing_ok=True)
         close_logs()

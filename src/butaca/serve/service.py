@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from butaca.events.durations import seconds_of
 from butaca.serve.health import StoreHealth
 from butaca.serve.live import Live
 from butaca.serve.pools import WaitPool
@@ -19,7 +20,13 @@ from butaca.serve.watch import Loop, LoopWatch
 #: Threads that wait for reads of the store, for writes, and for models.
 READS, WRITES, MODELS = 8, 8, 2
 #: Seconds between looks whether a service without keys should have some, and at lists that are too old.
-SELDOM = 30.0
+SELDOM = 5.0
+#: Seconds between two warnings that the service is open: where it has keys to need, and where it has none.
+OFTEN, RARELY = 600.0, 3_600.0
+#: Seconds between two looks for lists that are too old.
+PRUNE_EVERY = 3_600.0
+#: What a service without keys says.
+OPEN = "open: no keys are needed, so whoever reaches it may read, write and erase"
 
 
 class Service:
@@ -56,6 +63,10 @@ class Service:
         self.shown = ShownLog(store, self.telemetry, size=settings.log_queue, enabled=settings.log_lists)
         self.keys: Callable[[str], Any] | None = store.keys.known if keys else None
         self.health = StoreHealth(store, settings.timeout)
+        self._tell_open_at = time.monotonic() + RARELY
+        self._told_of_keys = False
+        self._prune_at = 0.0
+        self._kept_for = seconds_of(settings.keep_lists, "keep_lists")
         self._pools = (self.reads, self.writes, self.models, self.probing, people)
         self.watch = LoopWatch(self.telemetry)
         self.watch.loops += self._loops()
@@ -78,13 +89,28 @@ class Service:
         ]
         if self.settings.log_lists:
             loops.append(self.shown.loop)
+        if self._kept_for:
+            loops.append(Loop("old lists", self._prune, pause=1.0, failed="old lists not deleted"))
         return loops
 
     def _read_keys(self) -> None:
-        """Reads the keys anew; a service without any says again and again that it stays open."""
+        """Reads the keys anew; a service without any says again and again that it is open."""
         self.store.keys.load()
-        if self.keys is None and any(key.valid(time.time()) for key in self.store.keys.list()):
-            log.warning("open to whoever reaches it, though keys were made: restart it to need them")
+        if self.keys is not None:
+            return
+        made = any(key.valid(time.time()) for key in self.store.keys.list())
+        if time.monotonic() > self._tell_open_at or (made and not self._told_of_keys):
+            self._told_of_keys = made
+            self._tell_open_at = time.monotonic() + (OFTEN if made else RARELY)
+            log.warning(f"{OPEN}, though keys were made since: restart it to need them" if made else OPEN)
+
+    def _prune(self) -> None:
+        """Deletes logged lists that are older than they are kept."""
+        if time.monotonic() > self._prune_at:
+            gone = self.store.prune(int(time.time() - self._kept_for))
+            self._prune_at = time.monotonic() + PRUNE_EVERY
+            if gone:
+                self.telemetry.pruned.inc(gone)
 
     def count_models(self) -> None:
         """Tells the metrics which versions are in use."""

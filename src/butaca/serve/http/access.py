@@ -19,7 +19,7 @@ def scope_of(method: str, path: str) -> str | None:
     """
     if path in {"/", "/state", "/openapi.json", "/favicon.ico"} or path.startswith(("/static/", "/health/")):
         return None
-    if path == "/v1/events":
+    if path == "/v1/events" or (method == "DELETE" and path.startswith("/v1/events/")):
         return WRITE
     if path == "/v1/recommend" or method in {"GET", "HEAD"}:
         return READ

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from butaca.errors import SettingError
@@ -16,8 +16,8 @@ from butaca.events.records import Event
 from butaca.recommend.recommender import Recommender
 from butaca.serve.answering import same_id
 from butaca.serve.routes.common import PathId, TheService, body_of, json_response, problems
-from butaca.serve.schemas import EVENTS_EXAMPLES, EventIn, EventsRequest, parse
-from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer
+from butaca.serve.schemas import EVENTS_EXAMPLES, EventIn, EventsRequest, TextId, parse
+from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer, UndoneAnswer
 
 router = APIRouter(prefix="/v1")
 
@@ -29,27 +29,59 @@ AHEAD = 86_400
     "/events",
     tags=["events"],
     response_model=EventsAnswer,
-    responses=problems(408, 413, 415, 422),
+    responses=problems(408, 409, 413, 415, 422),
     openapi_extra=body_of("EventsRequest", EVENTS_EXAMPLES),
     summary="Store what people did",
 )
 async def add_events(service: TheService, request: Request) -> Response:
     """Stores a batch whole or not at all; it is on disk before this answers.
 
-    Ids are made by the client: what is sent again under its id changes nothing and counts as `known`.
-    Events count in the very next list of their user.
+    Ids are made by the client, and count per user and client (the key's name): what is sent again under its
+    id changes nothing and counts as `known`; the same id for something else is 409. Events count in the
+    very next list of their user.
     """
     asked = parse(EventsRequest, await request.body())
     now = int(time.time())
     batch = [_event(event, now, at) for at, event in enumerate(asked.events)]
     users = {event.user for event in batch}
     try:
-        added = await service.writes.run(service.store.add, batch)
+        added = await service.writes.run(service.store.add, batch, client_of(request))
     finally:  # stored or not, or not known: what is remembered may be old
         service.live.forget(users)
     service.telemetry.accepted.inc(added.new)
     service.telemetry.known.inc(added.known)
     return json_response({"accepted": added.new, "known": added.known})
+
+
+def client_of(request: Request) -> str:
+    """Returns the name of the key that a request carries; empty where none are needed."""
+    name: str = request.scope.get("butaca.client", "")
+    return name
+
+
+@router.delete(
+    "/events/{id:segment}",
+    tags=["events"],
+    response_model=UndoneAnswer,
+    responses=problems(422),
+    summary="Take one event back",
+)
+async def undo(
+    service: TheService,
+    request: Request,
+    *,
+    id: PathId,  # noqa: A002
+    user: Annotated[TextId, Query(description="Whose event it is.")],
+) -> Response:
+    """Removes one event of a user's that the same client sent; it counts no more in the very next list.
+
+    `removed` is 0 where there is no such event (any more). Sent again, the event is stored again.
+    """
+    try:
+        removed = await service.writes.run(service.store.undo, user, id, client=client_of(request))
+    finally:
+        service.live.forget([user])
+    return json_response({"id": id, "user": user, "removed": int(removed)})
 
 
 def _event(event: EventIn, now: int, at: int) -> Event:
@@ -69,6 +101,7 @@ def _event(event: EventIn, now: int, at: int) -> Event:
             f"{event.time}, while the clock says {datetime.fromtimestamp(now, UTC)}",
             "Send seconds since 1970-01-01 UTC (milliseconds: divide by 1000), or leave it out for now",
         )
+    when = min(when, now)  # the last word counts: one of tomorrow would outrank today's
     return Event(event.id, str(event.user), str(event.item), event.kind, event.value, when, event.request_id)
 
 
