@@ -89,14 +89,20 @@ def test_an_event_is_taken_back_and_others_are_told(store, database):
     store.add([watch(1)], "shop")
     with EventStore.open(database) as other:
         mark = other.changes().mark
-        assert store.undo("ana", "e1")
-        assert not store.undo("ana", "e1")
-        assert not store.undo("bob", "e2")
+        assert store.undo("e1", "ana") == "ana"
+        assert store.undo("e1", "ana") is None
+        assert store.undo("e2", "bob") is None
         told = other.changes(mark)
         assert told.users == frozenset({"ana"})
         assert some(other.changes(told.mark).users) <= {"ana"}  # PostgreSQL tells some again
     assert [e.id for e in store.history("ana")] == ["e1", "e2"]  # the shop's is its own
+    store.add([watch(9), watch(9, "bob")])
+    with pytest.raises(ConflictError, match="several users"):
+        store.undo("e9")
+    assert store.undo("e9", "bob") == "bob"
+    assert store.undo("e9") == "ana"
     store.erase("ana")
+    store.erase("bob")
     with store._database.read() as connection:
         assert connection.execute(select(func.count()).select_from(removals)).scalar() == 0
 

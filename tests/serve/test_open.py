@@ -243,8 +243,12 @@ def test_ids_conflicts_and_taking_back_over_http(tmp_path):
             ("POST", "/v1/recommend", {"json": {"user": "ana", "k": 16}, "headers": {"x-api-key": other}}),
         )
         assert "i00" in {item["id"] for item in answer[0].json()["items"]}
-        no_user = asking(app, ("DELETE", "/v1/events/e", {"headers": {"x-api-key": shop}}))[0]
-        assert no_user.status_code == 422
+        alone = asking(app, ("DELETE", "/v1/events/e", {"headers": {"x-api-key": shop}}))[0]
+        assert alone.json() == {"id": "e", "user": "bob", "removed": 1}
+        sent(shop)
+        sent(shop, user="bob")
+        several = asking(app, ("DELETE", "/v1/events/e", {"headers": {"x-api-key": shop}}))[0]
+        assert several.status_code == 409
 
 
 def test_two_people_erased_who_had_the_same_id_are_told_apart(tmp_path):

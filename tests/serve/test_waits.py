@@ -168,6 +168,26 @@ def test_a_postgresql_that_stops_answering_is_given_up(postgres_server):
         assert "e1" in {e.id for e in store.history("ana")}
 
 
+def test_lists_wait_until_the_store_takes_them(tmp_path):
+    with running_app(tmp_path) as app:
+        store, log = app.service.store, app.service.store.log_recommendations
+
+        def away(_):
+            raise StoreError("It answers", "it does not")
+
+        store.log_recommendations = away
+        asking(app, *[post("/v1/recommend", {"k": 1})] * 5)
+        time.sleep(0.5)
+        assert len(app.service.shown) == 5
+        store.log_recommendations = log
+        deadline = time.monotonic() + 5
+        while len(app.service.shown):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.1)
+        assert app.service.telemetry.logged._value.get() == 5
+
+
 # Background work
 
 

@@ -74,13 +74,28 @@ def _conflict(at: int, row: dict[str, Any], there: Any) -> ConflictError:
     )
 
 
-def remove(connection: Connection, user: str, *, event: str, client: str) -> bool:
-    """Deletes an event, and notes of whom; returns whether there was one."""
+def remove(connection: Connection, user: str | None, *, event: str, client: str) -> str | None:
+    """Deletes an event of a client's, and notes of whom; returns whose it was, or None where there is none.
+
+    Args:
+        connection: to write by.
+        user: whose; None is whoever has the only event of this id.
+        event: its id.
+        client: who sent it.
+
+    Raises:
+        ConflictError: several users have an event of this id, and none is named.
+    """
     c = events.c
-    found = connection.execute(
-        delete(events).where(c.user_id == user, c.client == client, c.id == event)
-    ).rowcount
-    if found:
-        connection.execute(delete(removals).where(removals.c.time < now() - REMEMBERED))
-        connection.execute(insert(removals), {"user_id": user, "time": now()})
-    return bool(found)
+    chosen = [c.client == client, c.id == event, *([] if user is None else [c.user_id == user])]
+    found = connection.execute(select(c.user_id).where(*chosen).limit(2)).scalars().all()
+    if len(found) > 1:
+        raise ConflictError(
+            "An event that is taken back is one", f"the id {event[:60]!r}, of several users", "Name the user"
+        )
+    if not found:
+        return None
+    connection.execute(delete(events).where(*chosen))
+    connection.execute(delete(removals).where(removals.c.time < now() - REMEMBERED))
+    connection.execute(insert(removals), {"user_id": found[0], "time": now()})
+    return str(found[0])

@@ -34,6 +34,8 @@ from butaca.events.schema import HEAD, events, probes, recommendations, removals
 
 #: PostgreSQL's code for the transaction that it ends when two wait for each other.
 DEADLOCK = "40P01"
+#: Lists deleted in one transaction.
+PRUNED = 2_000
 #: Seconds between two notes of when keys were last used.
 NOTE_KEYS = 60.0
 
@@ -180,13 +182,23 @@ class EventStore:
             return conflict
         return Added(new, len(batch) - new)
 
-    def undo(self, user: str, event: str, *, client: str = "") -> bool:
-        """Takes back one event of a user's that a client sent; returns whether there was one."""
-        checked_text(user, "user")
+    def undo(self, event: str, user: str | None = None, *, client: str = "") -> str | None:
+        """Takes back one event that a client sent; returns whose it was, or None where there is no such.
+
+        Args:
+            event: its id.
+            user: whose it is; None is whoever has the only event of this id.
+            client: who sent it.
+
+        Raises:
+            ConflictError: several users have an event of this id, and none is named.
+        """
         checked_text(event, "id of the event")
+        if user is not None:
+            checked_text(user, "user")
         with self._database.write(alone=True) as connection:
             found = remove(connection, user, event=event, client=client)
-        if found:
+        if found is not None:
             self._database.forget_deleted()
         return found
 
@@ -246,11 +258,24 @@ class EventStore:
         self.keys.note_uses(due=NOTE_KEYS)
 
     def prune(self, before: int) -> int:
-        """Deletes what was shown before a time (seconds); returns how many. Events stay."""
+        """Deletes what was shown before a time (seconds), some at a time so that writers go on between.
+
+        Events stay.
+
+        Returns:
+            how many were deleted.
+        """
         checked_time(before, "time")
-        with self._database.write() as connection:
-            gone = connection.execute(delete(recommendations).where(recommendations.c.time < before)).rowcount
-        self._database.forget_deleted()
+        c, gone = recommendations.c, 0
+        old = select(c.request_id).where(c.time < before).limit(PRUNED)
+        while True:
+            with self._database.write() as connection:
+                found = connection.execute(delete(recommendations).where(c.request_id.in_(old))).rowcount
+            gone += found
+            if found < PRUNED:
+                break
+        if gone:
+            self._database.forget_deleted()
         return gone
 
     def experiment(

@@ -22,8 +22,8 @@ class Store(Protocol):
         """Stores a client's batch in one transaction; it is on disk when this returns."""
         ...
 
-    def undo(self, user: str, event: str, *, client: str = ...) -> bool:
-        """Takes back one event of a user's that a client sent; returns whether there was one."""
+    def undo(self, event: str, user: str | None = ..., *, client: str = ...) -> str | None:
+        """Takes back one event that a client sent; returns whose it was, or None."""
         ...
 
     def history(self, user: str, limit: int = ...) -> list[Event]:

@@ -38,9 +38,10 @@ Label = Annotated[str, StringConstraints(max_length=TEXT_MAX)] | Finite | bool
 
 def _seconds(value: Any) -> Any:
     """Refuses milliseconds in words."""
-    if isinstance(value, int) and value > MAX_TIME:
+    whole = _whole(value)
+    if isinstance(whole, int) and whole > MAX_TIME:
         raise ValueError("A time is whole seconds since 1970-01-01 UTC (milliseconds: divide by 1000)")
-    return _whole(value)
+    return whole
 
 
 Seconds = Annotated[int, Field(ge=0, le=MAX_TIME, strict=True), BeforeValidator(_seconds)]

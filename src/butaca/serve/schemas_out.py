@@ -72,7 +72,7 @@ class UndoneAnswer(BaseModel):
     """An UndoneAnswer says whether there was an event to take back."""
 
     id: str
-    user: str
+    user: str | None = Field(description="Whose it is or would be; null where none is named and none found.")
     removed: int = Field(description="1, or 0 where there was none.")
 
 

@@ -1,7 +1,7 @@
 """This module logs lists that were shown: a bounded queue and one thread that empties it into the store.
 
-Answering never waits for it. When it is full, because the store is slow or away, the newest lists are
-dropped and counted.
+Answering never waits for it. What the store can't take now waits; when the queue is full, because the store
+is slow or away, the newest lists are dropped and counted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from butaca.errors import ButacaError, SettingError
+from butaca.errors import ButacaError, SettingError, StoreError
 from butaca.events.records import Shown
 from butaca.serve.ports import Store
 from butaca.serve.telemetry import Telemetry, log
@@ -81,6 +81,9 @@ class ShownLog:
             self._store.log_recommendations(rows)
             self._telemetry.logged.inc(len(rows))
         except SettingError:
+            raise
+        except StoreError:  # locked, full or away: they wait until it is not; the loop tells
+            self._queue.extendleft(reversed(rows))
             raise
         except Exception as error:
             self._lost(rows, error)

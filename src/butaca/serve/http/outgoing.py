@@ -9,7 +9,7 @@ from typing import Any
 from butaca.serve.http.headers import takes_gzip
 
 #: Bytes from which on compressing JSON is worth its time on the event loop.
-LARGE = 16 * 1024
+LARGE = 4 * 1024
 
 VARY, GZIPPED = (b"vary", b"accept-encoding"), (b"content-encoding", b"gzip")
 

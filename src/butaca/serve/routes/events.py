@@ -63,7 +63,7 @@ def client_of(request: Request) -> str:
     "/events/{id:segment}",
     tags=["events"],
     response_model=UndoneAnswer,
-    responses=problems(422),
+    responses=problems(409, 422),
     summary="Take one event back",
 )
 async def undo(
@@ -71,17 +71,21 @@ async def undo(
     request: Request,
     *,
     id: PathId,  # noqa: A002
-    user: Annotated[TextId, Query(description="Whose event it is.")],
+    user: Annotated[
+        TextId | None, Query(description="Whose event it is; needed where several users have one of this id.")
+    ] = None,
 ) -> Response:
-    """Removes one event of a user's that the same client sent; it counts no more in the very next list.
+    """Removes one event that the same client sent; it counts no more in the very next list.
 
     `removed` is 0 where there is no such event (any more). Sent again, the event is stored again.
     """
+    found = None
     try:
-        removed = await service.writes.run(service.store.undo, user, id, client=client_of(request))
+        found = await service.writes.run(service.store.undo, id, user, client=client_of(request))
     finally:
-        service.live.forget([user])
-    return json_response({"id": id, "user": user, "removed": int(removed)})
+        whose = user if found is None else found
+        service.live.forget(None if whose is None else [whose])
+    return json_response({"id": id, "user": whose, "removed": int(found is not None)})
 
 
 def _event(event: EventIn, now: int, at: int) -> Event:
