@@ -115,6 +115,18 @@ def test_a_store_that_hangs_is_answered_without_and_said_so(tmp_path):
             assert time.monotonic() < deadline
 
 
+def test_many_new_people_at_once_are_all_read_where_the_store_works(tmp_path):
+    with running_app(tmp_path) as app:
+
+        async def run():
+            async with client(app) as http:
+                asked = [http.post("/v1/recommend", json={"user": f"x{n}", "k": 1}) for n in range(100)]
+                return await asyncio.gather(*asked)
+
+        answers = asyncio.run(run())
+    assert [a.json()["without_events"] for a in answers] == [False] * 100
+
+
 def test_keys_are_checked_without_the_store(tmp_path):
     with EventStore.open(str(tmp_path / "events.db")) as store:
         key = store.keys.create("all", ["read"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -29,6 +30,8 @@ EACH = 10
 
 #: Seconds that a list waits for its person's events, and while the store does not answer.
 WITHIN, MOMENT = 1.0, 0.02
+#: Seconds without any read's end after which those that come wait but a moment.
+STALLED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Live:
         self._reading: dict[str, Future[LivePerson]] = {}
         self._lock = threading.Lock()
         self._slow = False  # the last read was late or failed: the next ones wait but a moment
+        self._moved = 0.0  # when a read ended, or the first of those under way began
         self._mark: Mark | None = None
         self._behind = False
 
@@ -122,19 +126,26 @@ class Live:
         found = self.at_hand(user)
         if found is not None:
             return found
+        within = MOMENT if self._slow or self._stalled() else self._within
         try:
             reading = asyncio.wrap_future(self._begun(user))
             reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # told, if late
-            return await asyncio.wait_for(asyncio.shield(reading), MOMENT if self._slow else self._within)
+            return await asyncio.wait_for(asyncio.shield(reading), within)
         except (TimeoutError, StoreError, Problem):
             self._slow = True
             return LivePerson(erased=self._store.known_erased(user), unread=True)
+
+    def _stalled(self) -> bool:
+        """Says whether reads wait, and none has ended for a while."""
+        return bool(self._reading) and time.monotonic() - self._moved > STALLED
 
     def _begun(self, user: str) -> Future[LivePerson]:
         with self._lock:
             reading = self._reading.get(user)
             if reading is not None:
                 return reading
+            if not self._reading:
+                self._moved = time.monotonic()
             reading = self._reading[user] = self._reads.submit(lambda: self._read(user))
         reading.add_done_callback(lambda done: self._read_done(user, done))
         return reading
@@ -143,6 +154,7 @@ class Live:
         return person_of(self._store.history(user, HISTORY_MAX), self._store.erased(user))
 
     def _read_done(self, user: str, done: Future[LivePerson]) -> None:
+        self._moved = time.monotonic()
         with self._lock:
             if self._reading.get(user) is not done:  # something was written meanwhile: it may be old
                 return

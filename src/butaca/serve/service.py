@@ -58,7 +58,7 @@ class Service:
         self.probing = WaitPool("proofs of the event store", threads=1, most=64)
         self.telemetry = Telemetry()
         within = min(1.0, settings.timeout / 2)
-        people = WaitPool("people", threads=READS, most=READS + 8)
+        people = WaitPool("people", threads=READS, most=most + READS)
         self.live = Live(store, people, size=settings.cached_users, within=within)
         self.shown = ShownLog(store, self.telemetry, size=settings.log_queue, enabled=settings.log_lists)
         self.keys: Callable[[str], Any] | None = store.keys.known if keys else None
