@@ -385,3 +385,13 @@ def test_a_backup_of_a_running_service_and_its_restore(folder):
         assert store.count() == int(restored.split()[0].replace(",", ""))
     with pytest.raises(StoreError):
         EventStore.open(f"sqlite:///{folder}")
+
+
+def test_a_service_whose_keys_have_all_expired_does_not_open(folder):
+    with EventStore.open(str(folder / "events.db")) as store:
+        key = store.keys.create("guest", ["admin"], expires=0.5)
+    time.sleep(1.6)
+    with serve("model", cwd=folder) as server:
+        assert any("Requests need an API key" in line for line in server.log)
+        assert httpx.delete(f"{server.url}/v1/users/ana").status_code == 401
+        assert httpx.get(f"{server.url}/v1/map", headers={"x-api-key": key}).status_code == 401

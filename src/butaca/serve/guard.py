@@ -18,6 +18,7 @@ from butaca.serve.http.headers import DATA_HEADERS, CorsAllowed, Headers, allowe
 from butaca.serve.http.limits import RateLimiter, client_name
 from butaca.serve.http.outgoing import Outgoing, compressed
 from butaca.serve.http.problems import MEDIA_TYPE, Problem, unknown_parameters
+from butaca.serve.http.refusals import check_direct, overload, too_large, too_late
 from butaca.serve.service import Service
 from butaca.serve.telemetry import log
 
@@ -53,7 +54,7 @@ class Guard:
         self._buckets = RateLimiter(settings.rate_limit(service.keys is not None), settings.burst)
         self._root = settings.root_path or ""
         self._running = 0
-        self._shed = _overload(settings.max_in_flight)
+        self._shed = overload(settings.max_in_flight)
         self._shed_body = self._shed.body()
         #: How many requests are in work or wait for it, and what to do when one is done; a server that
         #: knows of those that wait replaces these.
@@ -115,7 +116,7 @@ class Guard:
                         route = _label(scope)
             except TimeoutError:
                 self.service.telemetry.late.inc()
-                raise _too_late(self.service.settings.timeout, body is None) from None
+                raise too_late(self.service.settings.timeout, body is None) from None
         except _Gone:
             status = 499
         except Exception as error:
@@ -149,7 +150,7 @@ class Guard:
         if path not in ALWAYS:
             self._allowed(headers.host)
         if service.keys is None and path not in HEALTH:
-            _not_forwarded(scope, headers)
+            check_direct(headers, scope.get("http_version"))
         if method == "OPTIONS":
             return
         client = scope.get("client")
@@ -221,14 +222,14 @@ class Guard:
         """
         limit = self.service.settings.max_body
         if headers.length > limit:
-            raise _too_large(limit, f"{headers.length:,} bytes announced")
+            raise too_large(limit, f"{headers.length:,} bytes announced")
         message = await receive()
         if not message.get("more_body"):
             body: bytes = message.get("body", b"")
             if message["type"] == "http.disconnect":
                 raise _Gone
             if len(body) > limit:
-                raise _too_large(limit, f"{len(body):,} bytes")
+                raise too_large(limit, f"{len(body):,} bytes")
             return body
         parts, size = [message.get("body", b"")], len(message.get("body", b""))
         while message.get("more_body"):
@@ -240,7 +241,7 @@ class Guard:
             parts.append(message.get("body", b""))
             size += len(parts[-1])
         if size > limit:
-            raise _too_large(limit, f"{size:,} bytes and counting")
+            raise too_large(limit, f"{size:,} bytes and counting")
         return b"".join(parts)
 
     def _below_root(self, scope: Scope) -> bool:
@@ -287,22 +288,6 @@ class Guard:
         return outgoing.status
 
 
-def _not_forwarded(scope: Scope, headers: Headers) -> None:
-    """Checks that a request which needs no key comes from whoever may send one: this machine itself.
-
-    Raises:
-        Problem: 403, it came through a proxy; HTTP/1.0 is what proxies speak by default.
-    """
-    if headers.forwarded or scope.get("http_version") == "1.0":
-        raise Problem(
-            403,
-            "forwarded",
-            "Without API keys the service answers who calls it directly, not through a proxy",
-            headers.forwarded.decode("latin-1") if headers.forwarded else "HTTP/1.0, as proxies speak it",
-            "Make a key with `butaca keys add NAME --scope read` and restart the service",
-        )
-
-
 class _Gone(Exception):  # noqa: N818 - nobody is told
     """Says that the client closed the connection."""
 
@@ -310,34 +295,6 @@ class _Gone(Exception):  # noqa: N818 - nobody is told
 def _label(scope: Scope) -> str:
     route = scope.get("route")
     return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
-
-
-def _too_late(seconds: float, reading: bool) -> Problem:
-    if reading:
-        return Problem(
-            408,
-            "slow-body",
-            f"A body arrives within {seconds:g} seconds",
-            "one that did not",
-            "Send it again",
-        )
-    return Problem(
-        503,
-        "timeout",
-        f"A request is answered within {seconds:g} seconds",
-        "one that was not",
-        "Try again; an event that is sent again under its id is stored once",
-        retry_after=1,
-    )
-
-
-def _overload(most: int) -> Problem:
-    rule = f"At most {most} requests are in work at once"
-    return Problem(503, "overload", rule, "one more", "Try again in a second", retry_after=1)
-
-
-def _too_large(limit: int, received: str) -> Problem:
-    return Problem(413, "too-large", f"A body has at most {limit:,} bytes", received, "Send smaller batches")
 
 
 async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

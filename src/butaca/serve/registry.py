@@ -21,6 +21,7 @@ from butaca.recommend.folder.bundle import read_manifest, version_of
 from butaca.recommend.recommender import Recommender
 from butaca.serve.serving import Loaded, Serving
 from butaca.serve.telemetry import log
+from butaca.serve.version_facts import entry, on_disk, second_stage_in_memory
 from butaca.serve.versions import KeptVersions
 
 
@@ -138,11 +139,11 @@ class Registry:
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for model in (*serving.active.values(), *serving.earlier.values()):
             active = serving.active[model.name] is model
-            found[model.name, model.version] = _entry(
+            found[model.name, model.version] = entry(
                 model.name,
                 model.version,
                 about=model.recommender.about,
-                second_stage=_second_stage_in_memory(model.recommender),
+                second_stage=second_stage_in_memory(model.recommender),
                 active=active and model.name in (self.split or {serving.first}),
                 loaded_at=model.loaded_at,
             )
@@ -150,16 +151,16 @@ class Registry:
             try:
                 manifest = read_manifest(folder)
             except BundleError as error:
-                found[name, ""] = _entry(name, "", about={}, second_stage=None) | {"damaged": str(error)}
+                found[name, ""] = entry(name, "", about={}, second_stage=None) | {"damaged": str(error)}
                 continue
             version = version_of(manifest)
             if (name, version) not in found:
-                found[name, version] = _on_disk(name, version, manifest)
+                found[name, version] = on_disk(name, version, manifest=manifest)
         for name, kept in self._kept.items():
             for version, folder in kept.kept().items():
                 if (name, version) not in found:
                     with suppress(BundleError):
-                        found[name, version] = _on_disk(name, version, read_manifest(folder))
+                        found[name, version] = on_disk(name, version, manifest=read_manifest(folder))
         return list(found.values())
 
     def activate(self, version: str) -> Loaded:
@@ -270,70 +271,8 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _on_disk(name: str, version: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    return _entry(name, version, about=manifest["about"], second_stage=_second_stage_on_disk(manifest))
-
-
 def _version_or_none(folder: Path) -> str | None:
     try:
         return version_in(folder)
     except BundleError:
         return None
-
-
-def _entry(
-    name: str,
-    version: str,
-    *,
-    about: Mapping[str, Any],
-    second_stage: dict[str, Any] | None,
-    active: bool = False,
-    loaded_at: float | None = None,
-) -> dict[str, Any]:
-    """Returns what `Registry.versions` says of a version, which is loaded if it has a time of that."""
-    loaded = loaded_at is not None
-    return {"name": name, "version": version, "active": active, "loaded": loaded, "loaded_at": loaded_at} | {
-        "about": about,
-        "second_stage": second_stage,
-    }
-
-
-def _second_stage_in_memory(recommender: Recommender) -> dict[str, Any] | None:
-    if recommender.ranker is None:
-        return None
-    from butaca.rank.about import second_about
-
-    return second_about(recommender.ranker)
-
-
-def _second_stage_on_disk(manifest: dict[str, Any]) -> dict[str, Any] | None:
-    if manifest.get("ranker") is None:
-        return None
-    from butaca.rank.about import kept_about
-
-    return kept_about(manifest["ranker"])
-
-
-def model_info(version: dict[str, Any]) -> dict[str, Any]:
-    """Returns what the API says of one of `Registry.versions`, without the bulk of its configuration."""
-    about = version["about"]
-    metrics = about.get("metrics") or {}
-    return {
-        **{key: version[key] for key in ("name", "version", "active", "loaded", "loaded_at")},
-        "recipe": about.get("recipe"),
-        "verdict": (metrics.get("verdict") or {}).get("sentence"),
-        "metrics": metrics,
-        "data": about.get("data") or {},
-        **{key: about.get(key) for key in ("split", "softmax", "versions")},
-        "settings": about.get("model") or about.get("settings"),
-        "second_stage": _second_stage_info(version["second_stage"], metrics),
-        "damaged": version.get("damaged"),
-    }
-
-
-def _second_stage_info(about: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns what orders the candidates and whether it was judged; None without a second stage."""
-    if about is None:
-        return None
-    names = ("target", "rounds", "candidates", "features", "examples", "people")
-    return {name: about.get(name) for name in names} | {"judged": metrics.get("ranking") is not None}

@@ -98,7 +98,7 @@ class Service:
         self.store.keys.load()
         if self.keys is not None:
             return
-        made = any(key.valid(time.time()) for key in self.store.keys.list())
+        made = any(key.revoked is None for key in self.store.keys.list())
         if time.monotonic() > self._tell_open_at or (made and not self._told_of_keys):
             self._told_of_keys = made
             self._tell_open_at = time.monotonic() + (OFTEN if made else RARELY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +51,7 @@ def carry_out_serve(plan: ServePlan, told: Callable[[ServiceOpened], None] | Non
     with needed("butaca serve"):
         store = EventStore.open(settings.events, settings.timeout)
     try:
-        keys = any(key.valid(time.time()) for key in store.keys.list())
+        keys = any(key.revoked is None for key in store.keys.list())  # expired ones open nothing
         plan.check_keys(keys, store.name)
         listening = (
             bind(settings.host, settings.port)

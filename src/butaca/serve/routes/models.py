@@ -15,11 +15,11 @@ from butaca.errors import BundleError, UnknownEntityError
 from butaca.events.attribution import ArmCounts
 from butaca.events.experiments import difference, rate
 from butaca.serve.http.problems import of_error
-from butaca.serve.registry import model_info
 from butaca.serve.routes.common import TheService, body_of, json_response, problems
 from butaca.serve.schemas import Nothing, parse
 from butaca.serve.schemas_out import Activated, ExperimentsAnswer, ModelsAnswer
 from butaca.serve.service import Service
+from butaca.serve.version_facts import model_info
 
 router = APIRouter(prefix="/v1", tags=["models"])
 

@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from butaca.serve.http.problems import Problem
 from butaca.serve.logs import lost_lines
-from butaca.serve.registry import model_info
 from butaca.serve.routes.common import TheService, json_response, problems
 from butaca.serve.routes.models import experiment
 from butaca.serve.schemas_out import Health
+from butaca.serve.version_facts import model_info
 
 router = APIRouter(tags=["state"])
 
