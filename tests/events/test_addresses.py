@@ -99,7 +99,7 @@ def pgbouncer(server, folder: Path, *more: str):
 
 
 def test_pgbouncer_in_transaction_mode(postgres_server, tmp_path):
-    """Sessions are nobody's own there: no prepared statements, and each transaction says what it needs."""
+    """A connection is nobody's own there: no prepared statements, and each transaction says what it needs."""
     import psycopg
 
     name = f"bounced_{os.getpid()}"

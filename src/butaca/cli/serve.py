@@ -169,7 +169,8 @@ def _store(events: str, *, make: bool) -> EventStore:
                 f"{path}, which is not",
                 "Name the service's with --events, or go to its folder",
             )
-    return EventStore.open(events)
+    with needed("butaca keys"):
+        return EventStore.open(events)
 
 
 @keys_app.command()

@@ -171,7 +171,7 @@ class Database:
         def connected(raw: Any, _: object) -> None:
             if watchdog is not None:
                 watchdog.take(raw)
-            if self.address.prepare:  # else a session is nobody's own: each transaction says so
+            if self.address.prepare:  # else a connection is nobody's own: each transaction says so
                 _postgres_connected(raw)
 
         def taken(raw: Any, _: object, __: object) -> None:
