@@ -71,17 +71,21 @@ def test_the_chosen_version_survives_a_restart_though_its_folder_was_overwritten
         Registry({"m": folder / "model"}, version="0123456789ab")
 
 
+def kept(folder):
+    return {f.name for f in (folder / ".model.versions").iterdir() if f.is_dir()}
+
+
 def test_without_a_choice_the_folder_answers_and_what_nobody_goes_back_to_is_deleted(folder):
     versions = [answering(folder)]
     for seed in (1, 2, 3):
         fitted_again(folder, seed)
         versions.append(answering(folder))
     assert len(set(versions)) == 4
+    assert kept(folder) == set(versions[1:])  # a fit and a restart each day fill no disk
     registry = Registry({"m": folder / "model"})
-    registry.activate(versions[0])
-    kept = {f.name for f in (folder / ".model.versions").iterdir() if f.is_dir()}
-    assert kept == {versions[0], versions[3]}
-    shutil.rmtree(folder / ".model.versions" / versions[0])
+    registry.activate(versions[1])
+    assert kept(folder) == {versions[1], versions[3]}
+    shutil.rmtree(folder / ".model.versions" / versions[1])
     assert answering(folder) == versions[3]  # what was chosen is gone: it says so in the log
 
 

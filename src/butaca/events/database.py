@@ -28,6 +28,8 @@ from butaca.events.schema import HEAD
 
 #: Seconds that a writer waits for another process's transaction.
 PATIENCE = 30.0
+#: Seconds that a migration may take: it writes large tables anew.
+MIGRATION = 3_600.0
 #: Advisory locks of PostgreSQL: any constants that others are unlikely to use.
 MIGRATING, WRITING = 0x62757461, 0x62757462
 
@@ -81,7 +83,7 @@ class Database:
         self.address = address(url)
         self.url, self.name, self.sqlite = self.address.url, self.address.name, self.address.sqlite
         self._patience = PATIENCE if hurry is None else min(hurry, PATIENCE)
-        self._watchdog = None if hurry is None or self.sqlite else Watchdog(self._patience)
+        self._watchdog = None if hurry is None or self.sqlite else Watchdog(MIGRATION)
         self._lock = threading.Lock()
         self._remembers = False  # deleted rows that SQLite's log still holds
         self._file: tuple[int, int] | None = None
@@ -92,6 +94,8 @@ class Database:
             except BaseException:
                 self.close()
                 raise
+        if self._watchdog is not None:
+            self._watchdog.patience = self._patience
         if self.sqlite:
             self._file = self._found_file()
 

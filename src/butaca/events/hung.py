@@ -22,10 +22,13 @@ class Watchdog:
 
     Args:
         patience: seconds that one may be kept.
+
+    Attributes:
+        patience: as given; what is set later holds for what is taken later.
     """
 
     def __init__(self, patience: float) -> None:
-        self._patience = patience
+        self.patience = patience
         self._taken: dict[int, tuple[float, Any]] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -34,7 +37,7 @@ class Watchdog:
     def take(self, raw: Any) -> None:
         """Starts the clock of a connection of the driver's."""
         with self._lock:
-            self._taken.setdefault(id(raw), (time.monotonic() + self._patience, raw))
+            self._taken.setdefault(id(raw), (time.monotonic() + self.patience, raw))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="butaca-hung", daemon=True)
                 self._thread.start()

@@ -24,6 +24,9 @@ from butaca.serve.telemetry import log
 from butaca.serve.version_facts import entry, on_disk, second_stage_in_memory
 from butaca.serve.versions import KeptVersions
 
+#: Earlier versions whose files are kept at a start, so that they can be activated.
+SPARE = 2
+
 
 class Registry:
     """A Registry holds the folders that were given, and what is loaded of them.
@@ -92,6 +95,8 @@ class Registry:
         model = _load(name, found or folder, self.index)
         if found in {None, folder}:
             kept.keep(model.version)
+        with suppress(OSError):  # another process may prune too
+            kept.prune({model.version, wanted or model.version}, spare=SPARE)
         return model
 
     def _first(self, pinned: str | None) -> str:

@@ -84,11 +84,12 @@ class KeptVersions:
             return False
         return True
 
-    def prune(self, wanted: Collection[str]) -> None:
-        """Deletes the kept files of all but these versions."""
-        for version, folder in self.kept().items():
-            if version not in wanted:
-                shutil.rmtree(folder, ignore_errors=True)
+    def prune(self, wanted: Collection[str], *, spare: int = 0) -> None:
+        """Deletes the kept files of all but these versions, and but the latest few of the others."""
+        others = [folder for version, folder in self.kept().items() if version not in wanted]
+        others.sort(key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+        for folder in others[spare:]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link(file: Path, place: Path) -> None:
