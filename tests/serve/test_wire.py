@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import statistics
+import sys
 import threading
 import time
 from pathlib import Path
@@ -124,6 +125,7 @@ def test_a_body_that_was_answered_unread_does_not_go_on(server):
     assert sent < 16 << 20
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 def test_a_hundred_floods_hold_little_and_hold_nobody_up(server):
     before, stop = memory(server), threading.Event()
     kinds = [ENDLESS["one header"], ENDLESS["headers"], ENDLESS["a chunk's extension"]]

@@ -97,7 +97,7 @@ def _remove_if_left(path: Path) -> None:
 
 def url_of(listening: socket.socket) -> str:
     """Returns the address at which a browser finds a listening socket."""
-    if listening.family == socket.AF_UNIX:
+    if listening.family == getattr(socket, "AF_UNIX", None):  # Windows has none
         return f"unix:{listening.getsockname()}"
     host, port = listening.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - only shown
