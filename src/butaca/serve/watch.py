@@ -75,8 +75,9 @@ class Loop:
             self._done_at, self.failing = time.monotonic(), False
 
     def _run(self) -> None:
-        while not self._stop.wait(self._pause):
+        while not self._stop.is_set():
             self.turn()
+            self._stop.wait(self._pause)
 
 
 class LoopWatch:
