@@ -268,6 +268,9 @@ class EventStore:
         checked_time(before, "time")
         c, gone = recommendations.c, 0
         old = select(c.request_id).where(c.time < before).limit(PRUNED)
+        with self._database.read() as connection:
+            if connection.execute(old.limit(1)).first() is None:
+                return 0  # nobody need wait for a write
         while True:
             with self._database.write() as connection:
                 found = connection.execute(delete(recommendations).where(c.request_id.in_(old))).rowcount
