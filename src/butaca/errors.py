@@ -75,4 +75,14 @@ class ClusterError(ButacaError, RuntimeError):
 
 
 class StoreError(ButacaError, OSError):
-    """A StoreError says that the event store failed; what was not acknowledged was not stored."""
+    """A StoreError says that the event store failed; what was not acknowledged was not stored.
+
+    Attributes:
+        reason: of the database, in a few words without names or addresses; empty where it is not known.
+    """
+
+    reason = ""
+
+
+class ConflictError(ButacaError, ValueError):
+    """A ConflictError says that an event's id is taken, by an event that is another one."""

@@ -62,6 +62,7 @@ ROUTES = [
     "GET /v1/filters",
     "GET /v1/map",
     "POST /v1/events",
+    "DELETE /v1/events/{id}",
     "GET /v1/users/{id}/history",
     "DELETE /v1/users/{id}",
     "GET /v1/models",

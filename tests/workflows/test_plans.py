@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 from butaca.cli.app import app
 from butaca.errors import ButacaError, SettingError
 from butaca.recommend.folder.bundle import read_manifest
+from butaca.serve.settings import ServeSettings
 from butaca.workflows.about import describe, split_record
 from butaca.workflows.carrying import Watching, carry_out_fit, carry_out_tune
 from butaca.workflows.loading import Columns, Split
-from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, TunePlan
+from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, ServePlan, TunePlan
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +140,36 @@ def test_a_search_names_a_place_for_its_settings_before_it_begins(rows, tmp_path
 def test_columns_are_those_of_the_plan(rows, tmp_path):
     with pytest.raises(ButacaError, match="who"):
         carry_out_fit(FitPlan(str(rows), tmp_path / "m", columns=Columns(user="who")))
+
+
+@pytest.mark.parametrize(
+    ("settings", "beyond"),
+    [
+        ({}, ""),
+        ({"uds": "s"}, ""),
+        ({"host": "::1"}, ""),
+        ({"host": "0.0.0.0"}, "--host 0.0.0.0"),
+        ({"trusted_proxies": ("10.0.0.0/8",)}, "--trusted-proxy"),
+        ({"host_names": ("films.example",)}, "--host-name"),
+        ({"root_path": "/films"}, "--root-path"),
+    ],
+)
+def test_a_service_that_others_reach_needs_keys(settings, beyond):
+    plan = ServePlan({"m": Path("model")}, ServeSettings(**settings))
+    assert plan.beyond == beyond
+    plan.check_keys(True, "events.db")
+    if beyond:
+        with pytest.raises(SettingError, match="needs API keys") as error:
+            plan.check_keys(False, "events.db")
+        assert beyond in error.value.received
+    else:
+        plan.check_keys(False, "events.db")
+    with pytest.raises(FrozenInstanceError):
+        plan.version = "x"  # type: ignore[misc]
+
+
+def test_a_plan_of_a_service_says_no_password():
+    settings = ServeSettings(events="postgresql://me:hunter2@host/films", host="0.0.0.0")
+    with pytest.raises(SettingError) as error:
+        ServePlan({"m": Path("model")}, settings).check_keys(False, "postgresql://me:***@host/films")
+    assert "hunter2" not in str(error.value)

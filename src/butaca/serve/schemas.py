@@ -37,7 +37,15 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^
 Label = Annotated[str, StringConstraints(max_length=TEXT_MAX)] | Finite | bool
 
 
-Seconds = Annotated[int, Field(ge=0, le=MAX_TIME, strict=True), BeforeValidator(_whole)]
+def _seconds(value: Any) -> Any:
+    """Refuses milliseconds in words."""
+    whole = _whole(value)
+    if isinstance(whole, int) and whole > MAX_TIME:
+        raise ValueError("A time is whole seconds since 1970-01-01 UTC (milliseconds: divide by 1000)")
+    return whole
+
+
+Seconds = Annotated[int, Field(ge=0, le=MAX_TIME, strict=True), BeforeValidator(_seconds)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
@@ -177,6 +185,9 @@ EVENTS_EXAMPLES: dict[str, Any] = {
 
 M = TypeVar("M", bound=BaseModel)
 
+#: What some programs write before UTF-8.
+BOM = b"\xef\xbb\xbf"
+
 
 def parse(model: type[M], body: bytes) -> M:
     """Returns a request's body as its model.
@@ -185,6 +196,6 @@ def parse(model: type[M], body: bytes) -> M:
         Problem: 422, with every rule that it breaks.
     """
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body.removeprefix(BOM))
     except ValidationError as error:
         raise of_pydantic(error) from None

@@ -53,6 +53,10 @@ class RecommendAnswer(BaseModel):
     took_ms: float
     source: str = Field(description="The rung that answered: history, user, features or popularity.")
     user: str | None
+    without_events: bool = Field(
+        False,
+        description="Whether the event store was out of reach: what the user did since is not in it.",
+    )
     history: list[str] = Field(description="Titles of the history that was given.")
     unknown: list[str] = Field(description="What of it was passed over: no item is called so.")
     approximate: bool = Field(False, description="Whether an item that belongs here may be missing.")
@@ -64,6 +68,14 @@ class EventsAnswer(BaseModel):
 
     accepted: int = Field(description="New ones.")
     known: int = Field(description="Those whose id was stored before.")
+
+
+class UndoneAnswer(BaseModel):
+    """An UndoneAnswer says whether there was an event to take back."""
+
+    id: str
+    user: str | None = Field(description="Whose it is or would be; null where none is named and none found.")
+    removed: int = Field(description="1, or 0 where there was none.")
 
 
 class ProblemOut(BaseModel):

@@ -127,7 +127,7 @@ def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Data
             left, user=events.user, item=items, value=events.value, timestamp=events.time
         )
     if not len(events):
-        raise TableError("A model learns from events that are there", f"{address}, which has none", "Wait")
+        raise TableError("A model learns from events that are there", f"{store.name}, which has none", "Wait")
     from butaca.data.tables import read_table
 
     table: dict[str, Any] = {"user_id": events.user, "item_id": events.item, "timestamp": events.time}

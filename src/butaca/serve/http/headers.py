@@ -38,26 +38,58 @@ def page_headers() -> list[tuple[bytes, bytes]]:
 class Headers:
     """A Headers holds the few headers of a request that the guard reads, found in one pass."""
 
-    __slots__ = ("content_type", "host", "is_json", "length", "origin")
+    __slots__ = ("content_type", "encodings", "forwarded", "host", "hosts", "is_json", "length", "origin")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         host = content_type = b""
-        self.length = 0
+        self.length = self.hosts = 0
         self.origin: bytes | None = None
+        self.encodings = self.forwarded = b""
         for name, value in headers:
             if name == b"host":
                 host = value
+                self.hosts += 1
             elif name == b"content-type":
                 content_type = value
             elif name == b"content-length":
                 self.length = int(value) if value.isdigit() and len(value) < 20 else 0
             elif name == b"origin":
                 self.origin = value
+            elif name == b"accept-encoding":
+                self.encodings = self.encodings + b"," + value if self.encodings else value
+            elif name in FORWARDED or name.startswith(b"x-forwarded-"):
+                self.forwarded = name
         self.host = host
         self.content_type = content_type.decode("latin-1")
         self.is_json = content_type == b"application/json" or (
             content_type.partition(b";")[0].strip().lower() == b"application/json"
         )
+
+
+#: What says that a request came through somebody, beside all that begins with x-forwarded-.
+FORWARDED = frozenset({b"forwarded", b"via", b"x-real-ip", b"x-forwarded"})
+
+
+def takes_gzip(encodings: bytes) -> bool:
+    """Says whether a client that accepts these encodings takes gzip.
+
+    >>> [takes_gzip(e) for e in (b"gzip", b"br, *;q=0.1", b"gzip;q=0, identity", b"*, gzip;q=0", b"br", b"")]
+    [True, True, False, False, False, False]
+    """
+    if encodings == b"gzip" or not encodings:
+        return bool(encodings)
+    weights: dict[str, float] = {}
+    for part in encodings.decode("latin-1").lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    weight = 0.0
+        weights[name] = weight
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
 
 
 def allowed_host(settings: ServeSettings) -> Callable[[bytes], None]:

@@ -114,4 +114,4 @@ async def catalogue_map(service: TheService, request: Request, *, model: Named =
     `method` is PCA at first, a sketch; the first to ask has it drawn by a process of its own, after which it
     is t-SNE.
     """
-    return packed_json(await service.in_thread(model_of(service, model).showcase.map), request)
+    return packed_json(await service.models.run(model_of(service, model).showcase.map), request)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from butaca.serve.http.packed import Packed
 from butaca.serve.http.problems import not_found
-from butaca.serve.routes.common import packed_response
+from butaca.serve.routes.common import packed_response, service_of
 
 FOLDER = Path(__file__).parents[1] / "page"
 
@@ -29,11 +29,14 @@ TYPES = {
 
 router = APIRouter(include_in_schema=False)
 
-_kept: dict[Path, tuple[tuple[int, int], Packed]] = {}
+#: What a page says where no keys are needed, hidden and shown.
+OPEN = b'<p id="open" class="open" data-t="open" hidden>', b'<p id="open" class="open" data-t="open">'
+
+_kept: dict[tuple[Path, bool], tuple[tuple[int, int], Packed]] = {}
 
 
 def file_response(name: str, request: Request) -> Response:
-    """Answers a file of the page, or 304 where the browser has it.
+    """Answers a file of the page, or 304 where the browser has it; a page says whether it is open to all.
 
     Raises:
         Problem: 404.
@@ -47,11 +50,13 @@ def file_response(name: str, request: Request) -> Response:
         raise not_found(request.url.path)
     stat = path.stat()
     stamp = (stat.st_mtime_ns, stat.st_size)
-    kept = _kept.get(path)
+    is_open = path.suffix == ".html" and service_of(request).keys is None
+    kept = _kept.get((path, is_open))
     if kept is None or kept[0] != stamp:
         kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        packed = Packed.of(path.read_bytes(), kind, compress=path.suffix != ".woff2")
-        kept = _kept[path] = (stamp, packed)
+        content = path.read_bytes().replace(*OPEN) if is_open else path.read_bytes()
+        packed = Packed.of(content, kind, compress=path.suffix != ".woff2")
+        kept = _kept[path, is_open] = (stamp, packed)
     return packed_response(kept[1], request, headers={})
 
 

@@ -2,6 +2,7 @@
 export default {
   "title": "butaca: films to see",
   "title.state": "butaca: state of the service",
+  "open": "No key is needed here: whoever reaches this service can read, store and erase what is known of anybody. To need keys, make one (butaca keys add) and restart it.",
   "skip": "Skip to the films",
   "skip.verdict": "Skip to the verdict",
   "nav": "Pages",

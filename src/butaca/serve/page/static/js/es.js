@@ -2,6 +2,7 @@
 export default {
   "title": "butaca: películas que ver",
   "title.state": "butaca: estado del servicio",
+  "open": "Aquí no hace falta clave: quien llegue a este servicio puede leer, guardar y borrar lo que se sabe de cualquiera. Para pedir claves, cree una (butaca keys add) y reinícielo.",
   "skip": "Ir a las películas",
   "skip.verdict": "Ir al veredicto",
   "nav": "Páginas",
