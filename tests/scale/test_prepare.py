@@ -270,7 +270,19 @@ def test_odd_tables_as_in_memory(tmp_path, rows, partitions, split):
 def test_times_as_in_memory(tmp_path, times):
     path = csv(tmp_path / "t.csv", *(f"u{n % 2},i{n},1,{t}" for n, t in enumerate(times)))
     found = prepare(path, tmp_path / "p", settings=replace(ALONE, split="none"))
-    assert some(found.train.time).tolist() == some(Histories.of(read_table(path)).time).tolist()
+    in_memory = some(Histories.of(read_table(path)).time)
+    assert some(found.train.time).tolist() == np.floor(in_memory).tolist()  # prepared times are whole seconds
+
+
+@pytest.mark.parametrize("first", [900, 100])
+def test_the_latest_within_a_second_stays(tmp_path, first):
+    rest = [f"u{n % 2},i{n},1,1700000000000" for n in range(2, 6)]
+    lines = [f"u1,i0,{t},{1_700_000_000_000 + t}" for t in (first, 1000 - first)]
+    found = prepare(
+        csv(tmp_path / "t.csv", *lines, *rest), tmp_path / "p", settings=replace(ALONE, split="none")
+    )
+    assert 900 in some(found.train.value).tolist()
+    assert 100 not in some(found.train.value).tolist()
 
 
 def test_latest_by_hand():

@@ -55,6 +55,7 @@ def grow(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
 ) -> None:
     """Grow a real data set to any size: a randomised Kronecker product, written as Parquet.
 
@@ -65,7 +66,9 @@ def grow(
 
     growth = fractal.Growth(user_copies, item_copies, length, seed)
     check_free(out_folder, fractal.KIND)
-    columns = Columns(user_column, item_column, value_column, time_column, items, users)
+    columns = Columns(
+        user_column, item_column, value_column, time_column, items, users, time_format=time_format
+    )
     if source in MOVIELENS:
         from butaca.data.movielens import load_movielens
 
@@ -119,6 +122,7 @@ def prepare(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
 ) -> None:
     """Read, code, split and sort interactions into memory-mapped columns, in little memory."""
     from butaca.scale.prepare import prepare as run
@@ -134,6 +138,7 @@ def prepare(
         item_column=item_column,
         value_column=value_column,
         time_column=time_column,
+        time_format=time_format,
         items=items,
         users=users,
     )

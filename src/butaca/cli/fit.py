@@ -63,6 +63,7 @@ def fit(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     dim: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
@@ -100,7 +101,9 @@ def fit(
         source,
         out_folder,
         from_events=from_events,
-        columns=Columns(user_column, item_column, value_column, time_column, items, users),
+        columns=Columns(
+            user_column, item_column, value_column, time_column, items, users, time_format=time_format
+        ),
         recipe=RecipeChoice(
             recipe, settings=settings, epochs=epochs, batch_size=batch_size, dim=dim, softmax=softmax
         ),

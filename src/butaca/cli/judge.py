@@ -38,6 +38,7 @@ def tune(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
 ) -> None:
     """Search the default recipe's settings on validation slices of the training data.
 
@@ -52,7 +53,7 @@ def tune(
     plan = TunePlan(
         source,
         out_file,
-        columns=loading.Columns(user_column, item_column, value_column, time_column),
+        columns=loading.Columns(user_column, item_column, value_column, time_column, time_format=time_format),
         split=split,
         test_share=test_share,
         seed=seed,

@@ -20,6 +20,14 @@ UserColumn = Annotated[str | None, typer.Option(help="Column of the user; found 
 ItemColumn = Annotated[str | None, typer.Option(help="Column of the item; found by name if not given.")]
 ValueColumn = Annotated[str | None, typer.Option(help="Column of the rating; an empty name: none.")]
 TimeColumn = Annotated[str | None, typer.Option(help="Column of the time; an empty name: none.")]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(
+        help="How times are written, if its cells do not tell: '%d/%m/%Y %H:%M', s, ms, us, ns, day-first, "
+        "month-first or year-first.",
+        metavar="PATTERN",
+    ),
+]
 ItemTable = Annotated[str | None, typer.Option("--items", help="A table of item features.")]
 UserTable = Annotated[str | None, typer.Option("--users", help="A table of user features.")]
 

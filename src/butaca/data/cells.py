@@ -1,4 +1,4 @@
-"""This module turns cells into ids, numbers and times, and first refuses, by row, what can't be converted.
+"""This module turns cells into ids and numbers, and first refuses, by row, what can't be converted.
 
 Every error says how many cells are wrong and where the first of them is: the line of a text file, with
 the header as line 1, or the row of any other table, counting from 1.
@@ -14,14 +14,10 @@ import numpy as np
 from butaca.data.columns import Field
 from butaca.data.opened import Opened
 from butaca.errors import TableError
-from butaca.types import Floats, Times, Values
+from butaca.types import Floats, Values
 
 LARGEST = float(np.finfo(np.float32).max)
 EXACT = 2**53  # beyond it a real number no longer holds every whole one
-# The largest time tells the unit: seconds reach 1e11 in the year 5138, milliseconds in 1973.
-UNITS = ((1e11, 1, "seconds"), (1e14, 10**3, "milliseconds"), (1e17, 10**6, "microseconds"))
-NANOSECONDS = (10**9, "nanoseconds")
-ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?|[A-Za-z]+(/\w+)?)$"
 
 
 @dataclass(frozen=True)
@@ -130,8 +126,8 @@ def numbers(opened: Opened, field: Field) -> Floats:
         "Correct it, remove the row, or read the table without values: value_column='' or --value-column ''"
     )
     cell = field.sql
-    _refuse_empty(opened, field, rule, cure)
-    as_number = number(cell) if _is_text(opened, field) else f"{cell}::DOUBLE"
+    refuse_empty(opened, field, rule=rule, cure=cure)
+    as_number = number(cell) if is_text_field(opened, field) else f"{cell}::DOUBLE"
     refuse(
         opened,
         field,
@@ -149,65 +145,15 @@ def number(cell: str) -> str:
     return f"CASE WHEN NOT contains({cell}, '_') THEN TRY_CAST({cell} AS DOUBLE) END"
 
 
-def seconds(opened: Opened, field: Field) -> tuple[Times, str]:
-    """Returns times as whole seconds since 1970 UTC, int64 [n], and how they were written.
-
-    Numbers count seconds, or milli-, micro- or nanoseconds, told by the largest of them; 20240531 is a
-    date. Dates and times are ISO 8601; those without a zone are UTC. Fractions are cut towards the past.
-
-    Raises:
-        TableError: an empty cell, or one that is no time.
-    """
-    rule = "Every interaction has a time: a number of seconds since 1970, or an ISO date and time"
-    cure = (
-        "Write it as 1717180200 or 2024-05-31T18:30:00Z, remove the row, or read the table without times: "
-        "time_column='' or --time-column ''"
-    )
-    cell, is_text = field.sql, _is_text(opened, field)
-    _refuse_empty(opened, field, rule, cure)
-    if not is_text and field.kind == "time":
-        refuse(opened, field, bad=f"NOT isfinite({cell})", rule=rule, what="{value}", cure=cure)
-        zoneless = f"typeof({cell}) <> 'TIMESTAMP WITH TIME ZONE'"
-        return _from_micros(column(opened, f"epoch_us({cell})")), _zone_note(opened, zoneless)
-    as_number = number(cell) if is_text else cell
-    moment = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
-    n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({as_number})")
-    if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
-        refuse(opened, field, bad=f"epoch_us({moment}) IS NULL", rule=rule, what="{value}", cure=cure)
-        zoneless = f"NOT regexp_matches({cell}, '{ZONE}')"
-        return _from_micros(column(opened, f"epoch_us({moment})")), _zone_note(opened, zoneless)
-    refuse(opened, field, bad=f"(abs({as_number}) < 9e18) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
-    return _from_numbers(opened, cell, as_number)
-
-
-def _from_numbers(opened: Opened, cell: str, as_number: str) -> tuple[Times, str]:
-    raw = column(opened, as_number)
-    if raw.min() >= 19000101 and raw.max() <= 21001231:  # as seconds, three weeks of 1970
-        day = f"try_strptime({cell}::VARCHAR, '%Y%m%d')"
-        if opened.one(f"FROM {opened.table} SELECT bool_and({day} IS NOT NULL)")[0]:
-            return _from_micros(column(opened, f"epoch_us({day})")), ", dates as yyyymmdd, taken as UTC"
-    largest = np.abs(raw).max()
-    scale, unit = next(((scale, unit) for limit, scale, unit in UNITS if largest < limit), NANOSECONDS)
-    return np.floor_divide(raw, scale).astype(np.int64), f", {unit} since 1970"
-
-
-def _from_micros(micros: Values) -> Times:
-    out: Times = np.floor_divide(np.asarray(micros, dtype=np.int64), 10**6)
-    return out
-
-
-def _zone_note(opened: Opened, zoneless: str) -> str:
-    (n,) = opened.one(f"FROM {opened.table} SELECT count(*) WHERE {zoneless}")
-    return ", dates and times" + (", those without a zone taken as UTC" if n else "")
-
-
-def _is_text(opened: Opened, field: Field) -> bool:
+def is_text_field(opened: Opened, field: Field) -> bool:
+    """Returns whether a column's cells are text, whatever they hold."""
     return opened.text is not None or field.kind == "text"
 
 
-def _refuse_empty(opened: Opened, field: Field, rule: str, cure: str) -> None:
+def refuse_empty(opened: Opened, field: Field, *, rule: str, cure: str) -> None:
+    """Raises if a cell of a column is empty."""
     cell = field.sql
-    blank = f" OR trim({cell}) = ''" if _is_text(opened, field) else ""
+    blank = f" OR trim({cell}) = ''" if is_text_field(opened, field) else ""
     refuse(opened, field, bad=f"{cell} IS NULL{blank}", rule=rule, what="an empty cell", cure=cure)
 
 

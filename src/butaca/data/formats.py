@@ -211,7 +211,7 @@ def _arrays(source: Mapping[Any, Any]) -> dict[str, Values]:
         if array.dtype.kind == "U":
             array = array.astype(object)
         if array.dtype.kind == "M":
-            array = array.astype("datetime64[us]")
+            array = array if array.dtype == "datetime64[ns]" else array.astype("datetime64[us]")
         out[str(name)] = array
     lengths = {name: len(array) for name, array in out.items()}
     if len(set(lengths.values())) > 1:

@@ -22,12 +22,13 @@ import duckdb
 import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys
-from butaca.data.cells import Ids, counted, ids, numbers, seconds
+from butaca.data.cells import Ids, counted, ids, numbers
 from butaca.data.columns import ROLES, ColumnChoice, Role, choose, listed
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Source, open_table
 from butaca.data.opened import Opened, session
 from butaca.data.repeats import Duplicates, check_duplicates, once, repeated
+from butaca.data.times import read_times
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import TableError
 from butaca.types import Codes, Floats, Ints, Times
@@ -55,6 +56,7 @@ def read_table(
     item_column: str | None = None,
     value_column: str | None = None,
     time_column: str | None = None,
+    time_format: str | None = None,
     name: str | None = None,
     duplicates: Duplicates = "last",
 ) -> Dataset:
@@ -71,6 +73,9 @@ def read_table(
         item_column: the column of item ids.
         value_column: the column of ratings or weights; an empty name means: none.
         time_column: the column of times; an empty name means: none.
+        time_format: how times are written, where their cells do not tell: a pattern of strptime such as
+            "%d/%m/%Y %H:%M", a unit ("s", "ms", "us", "ns") or an order of dates ("day-first",
+            "month-first", "year-first").
         name: what to call the data; the file's name if not given.
         duplicates: of several rows of one user and item keep the "last" or the "first" in time; "keep"
             all, as in a log of events; or make them an "error".
@@ -86,7 +91,7 @@ def read_table(
     check_duplicates(duplicates)
     asked = _asked(user_column, item_column, value_column, time_column)
     with session() as con:
-        rows = _read(con, source, asked)
+        rows = _read(con, source, asked, time_format=time_format)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
         sides = {role: _side(con, rows, role, table) for role, table in tables.items()}
     (user_entities, user), (item_entities, item) = sides["user"], sides["item"]
@@ -109,6 +114,7 @@ def read_test(
     item_column: str | None = None,
     value_column: str | None = None,
     time_column: str | None = None,
+    time_format: str | None = None,
     name: str | None = None,
     duplicates: Duplicates = "last",
 ) -> Dataset:
@@ -125,6 +131,7 @@ def read_test(
         item_column: as in `read_table`.
         value_column: as in `read_table`.
         time_column: as in `read_table`.
+        time_format: as in `read_table`.
         name: as in `read_table`.
         duplicates: as in `read_table`.
 
@@ -134,7 +141,7 @@ def read_test(
     check_duplicates(duplicates)
     asked = _asked(user_column, item_column, value_column, time_column)
     with session() as con:
-        rows = _read(con, source, asked, {"user": users.key, "item": items.key})
+        rows = _read(con, source, asked, {"user": users.key, "item": items.key}, time_format=time_format)
         user, item = (
             _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
         )
@@ -183,6 +190,8 @@ def _read(
     source: Source,
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
+    *,
+    time_format: str | None = None,
 ) -> _Rows:
     """Finds the columns, reads them and checks every cell."""
     wanted = [name for name in [*asked.values(), *(preferred or {}).values()] if name]
@@ -192,7 +201,11 @@ def _read(
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
     value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
-    times = seconds(opened, choice.fields["time"]) if "time" in choice.fields else None
+    times = (
+        read_times(opened, choice.fields["time"], time_format=time_format)
+        if "time" in choice.fields
+        else None
+    )
     said: dict[Role, str] = {"time": times[1]} if times else {}
     notes = [choice.note(role, said.get(role, "")) for role in ROLES if role in choice.fields]
     used = {field.sql for field in choice.fields.values()}

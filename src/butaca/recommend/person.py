@@ -140,9 +140,11 @@ def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histo
     if time is not None:
         known = [given.time for given in added.values() if given.time is not None]
         now = max(
-            [*time[at].tolist(), *known], default=int(time.max(initial=0))
+            [*time[at].tolist(), *known], default=time.max(initial=0).item()
         )  # the data's end for someone new
         times = [added[c].time for c in fresh]
-        time = np.concatenate([time[at], np.array([now if t is None else t for t in times], dtype=np.int64)])
+        time = np.concatenate(
+            [time[at], np.array([now if t is None else t for t in times], dtype=time.dtype)]
+        )
     items = np.concatenate([had, np.array(fresh, dtype=np.int32)])
     return Histories.from_pairs(np.zeros(len(items), np.int32), items, n_users=1, value=value, time=time)

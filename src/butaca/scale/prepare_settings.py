@@ -37,6 +37,7 @@ class Preparing:
         partitions: of the users; 0: as many as the memory asks for.
         user_column, item_column, value_column, time_column: found by name if not given; an empty name
             for value or time means: none.
+        time_format: how times are written (`read_table`).
         items, users: tables of features; grown data bring their own.
     """
 
@@ -50,6 +51,7 @@ class Preparing:
     item_column: str | None = None
     value_column: str | None = None
     time_column: str | None = None
+    time_format: str | None = None
     items: str | None = None
     users: str | None = None
 

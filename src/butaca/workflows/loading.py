@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -42,7 +42,13 @@ class Sides:
 
 @dataclass(frozen=True)
 class Columns:
-    """A Columns names columns and feature tables that the caller named; None is found by name and type."""
+    """A Columns says what the caller said of a table; None is found by name, by type and by the cells.
+
+    Attributes:
+        user, item, value, time: names of columns.
+        items, users: tables of features.
+        time_format: how times are written (`read_table`).
+    """
 
     user: str | None = None
     item: str | None = None
@@ -50,6 +56,8 @@ class Columns:
     time: str | None = None
     items: str | None = None
     users: str | None = None
+    _: KW_ONLY
+    time_format: str | None = None
 
 
 def load(source: str, columns: Columns | None = None) -> Dataset:
@@ -71,6 +79,7 @@ def load(source: str, columns: Columns | None = None) -> Dataset:
         item_column=columns.item,
         value_column=columns.value,
         time_column=columns.time,
+        time_format=columns.time_format,
     )
 
 
