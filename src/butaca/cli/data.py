@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from butaca.cli import options
 from butaca.cli.screen import plain
 from butaca.data.folders import check_free
+from butaca.data.written import Reading
 from butaca.errors import SettingError
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def grow(
     growth = fractal.Growth(user_copies, item_copies, length, seed)
     check_free(out_folder, fractal.KIND)
     columns = Columns(
-        user_column, item_column, value_column, time_column, items, users, time_format=time_format
+        *(user_column, item_column, value_column, time_column, items, users),
+        reading=Reading(time_format=time_format),
     )
     if source in MOVIELENS:
         from butaca.data.movielens import load_movielens

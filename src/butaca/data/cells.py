@@ -17,6 +17,10 @@ from butaca.errors import TableError
 from butaca.types import Floats, Values
 
 LARGEST = float(np.finfo(np.float32).max)
+NOTHING = (
+    *("NULL", "null", "Null", r"\N", "nan", "NaN", "NAN", "None", "NONE", "none", "NA", "N/A", "n/a", "#N/A"),
+    *("<NA>", "NaT", "undefined"),
+)  # words that programs write where there is no id
 EXACT = 2**53  # beyond it a real number no longer holds every whole one
 
 
@@ -33,9 +37,8 @@ class Ids:
             return self.sql
         if wanted:
             return f"{self.sql}::VARCHAR"
-        return (
-            f"CASE WHEN regexp_full_match({self.sql}, '[+-]?[0-9]+') THEN TRY_CAST({self.sql} AS BIGINT) END"
-        )
+        whole = f"regexp_full_match({self.sql}, '[+-]?[0-9]+([.]0+)?')"
+        return f"CASE WHEN {whole} THEN TRY_CAST(regexp_replace({self.sql}, '[.]0+$', '') AS BIGINT) END"
 
 
 def counted(n: int, noun: str) -> str:
@@ -73,6 +76,25 @@ def refuse(opened: Opened, field: Field, *, bad: str, rule: str, what: str, cure
     )
 
 
+def is_nothing(opened: Opened, field: Field) -> str:
+    """Returns the SQL that holds where an id is missing: empty, or a word for nothing."""
+    if not is_text_field(opened, field):
+        return f"({field.sql} IS NULL" + (f" OR isnan({field.sql}))" if field.kind == "real" else ")")
+    words = ", ".join(f"'{word}'" for word in ("", *NOTHING))
+    return f"({field.sql} IS NULL OR trim({field.sql}) IN ({words}))"
+
+
+def _without_zeros(opened: Opened, cell: str) -> str:
+    """Returns the SQL of ids as text: where all are whole numbers and some end in ".0", without that."""
+    (some,) = opened.one(f"FROM {opened.table} SELECT count_if(suffix({cell}, '.0'))")
+    if not some:
+        return cell
+    whole = f"regexp_full_match({cell}, '[+-]?[0-9]+([.]0+)?')"
+    if not opened.one(f"FROM {opened.table} SELECT bool_and({whole})")[0]:
+        return cell
+    return f"regexp_replace({cell}, '[.]0+$', '')"
+
+
 def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
     """Returns an id column: text, or whole numbers; real numbers that are all whole count as such.
 
@@ -90,9 +112,10 @@ def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
     empty = f"({cell} IS NULL" + (f" OR trim({cell}) = '')" if is_text else ")")
     if field.kind == "real" and not is_text:
         empty = f"({cell} IS NULL OR isnan({cell}))"
-    refuse(opened, field, bad=empty, rule=rule, what="an empty cell", cure="Fill it in, or remove the row")
+    cure = "Fill it in, remove the row, or leave such rows out: drop_nulls=True or --drop-nulls"
+    refuse(opened, field, bad=empty, rule=rule, what="an empty cell", cure=cure)
     if is_text:
-        return Ids(cell, True)
+        return Ids(_without_zeros(opened, cell), True)
     if field.kind == "real":
         broken = f"{cell} <> floor({cell}) OR abs({cell}) > {EXACT}"
         refuse(
@@ -127,7 +150,7 @@ def numbers(opened: Opened, field: Field) -> Floats:
     )
     cell = field.sql
     refuse_empty(opened, field, rule=rule, cure=cure)
-    as_number = number(cell) if is_text_field(opened, field) else f"{cell}::DOUBLE"
+    as_number = numeric(opened, cell) if is_text_field(opened, field) else f"{cell}::DOUBLE"
     refuse(
         opened,
         field,
@@ -143,6 +166,33 @@ def numbers(opened: Opened, field: Field) -> Floats:
 def number(cell: str) -> str:
     """Returns the SQL of a text as a real number, NULL where it is none (DuckDB would take "1_000")."""
     return f"CASE WHEN NOT contains({cell}, '_') THEN TRY_CAST({cell} AS DOUBLE) END"
+
+
+def numeric(opened: Opened, cell: str) -> str:
+    """Returns the SQL of a column of text as real numbers: with a decimal comma where it is written so.
+
+    A decimal comma makes numbers of more cells than a decimal point does, and in some other than three digits
+    follow it: "4,5", "1.234,50"; "1,234" alone may be a thousand.
+    """
+    filled, points = opened.one(
+        f"FROM {opened.table} SELECT count(*), count({number(cell)}) WHERE {cell} <> ''"
+    )
+    if points == filled:
+        return number(cell)
+    commas = (
+        f"CASE WHEN regexp_full_match({cell}, '[+-]?([0-9]+|[0-9]{{1,3}}([.][0-9]{{3}})+)(,[0-9]+)?') "
+        f"THEN TRY_CAST(replace(replace({cell}, '.', ''), ',', '.') AS DOUBLE) END"
+    )
+    other = f"regexp_matches({cell}, ',([0-9]{{1,2}}|[0-9]{{4,}})$')"
+    found, some = opened.one(
+        f"FROM {opened.table} SELECT count({commas}), count_if({other}) WHERE {cell} <> ''"
+    )
+    return commas if some and found > points else number(cell)
+
+
+def has_decimal_comma(opened: Opened, field: Field) -> bool:
+    """Returns whether a loaded column is numbers with a decimal comma."""
+    return is_text_field(opened, field) and numeric(opened, field.sql) != number(field.sql)
 
 
 def is_text_field(opened: Opened, field: Field) -> bool:

@@ -8,6 +8,7 @@ so a test item may be one that training never saw: a cold item, which evaluation
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -82,6 +83,39 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     before = np.cumsum(counts)[:-1]  # interactions earlier than moments[1:], never none, never all
     cut = moments[1:][np.argmin(np.abs(before - (1 - test_share) * len(data)))]
     return _by_mask(data, time >= cut)
+
+
+def split_at(data: Dataset, moment: str | float) -> tuple[Dataset, Dataset]:
+    """Splits at a moment: what is before it trains, what comes from it on tests.
+
+    Args:
+        data: with times.
+        moment: a date or a date and time in ISO, taken as UTC where it has no zone, or seconds since 1970.
+
+    Raises:
+        SplitError: the data have no times, it is no moment, or one side would be empty.
+    """
+    time = _times(data, "split_at")
+    return _by_mask(data, time >= (moment_of(moment) if isinstance(moment, str) else moment))
+
+
+def moment_of(text: str) -> float:
+    """Returns a moment as seconds since 1970 UTC.
+
+    >>> moment_of("1970-01-02"), moment_of("1970-01-01T01:00:00+01:00"), moment_of("86400")
+    (86400.0, 0.0, 86400.0)
+    """
+    try:
+        found = datetime.fromisoformat(text.strip()) if not text.strip().isdigit() else None
+        if found is None:
+            return float(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except ValueError:
+        raise SplitError(
+            "A moment is a date or a date and time in ISO, or seconds since 1970",
+            repr(text),
+            "Write it as 2011-10-01 or 2011-10-01T12:00:00Z (split_at=, on the command line: --split-at)",
+        ) from None
 
 
 def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:

@@ -10,7 +10,7 @@ from typing import get_args
 
 from butaca.data import fractal
 from butaca.data.folders import read_manifest
-from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS
+from butaca.data.landed import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.opened import quoted, session
 from butaca.data.splits import check_share
 from butaca.errors import SettingError, TableError

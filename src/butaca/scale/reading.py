@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import LARGEST, ids, number, refuse
+from butaca.data.cells import LARGEST, ids, numeric, refuse
 from butaca.data.columns import Field, Role, choose
 from butaca.data.formats import open_table
 from butaca.data.opened import Opened, quoted, session
@@ -109,7 +109,12 @@ def read(task: ReadTask) -> Read:
             con, task.path, table="interactions", wanted=[n for n in task.asked.values() if n]
         )
         choice = choose(
-            opened.fields, opened.label, asked=task.asked, preferred=None, has_names=opened.has_names
+            opened.fields,
+            opened.label,
+            asked=task.asked,
+            preferred=None,
+            has_names=opened.has_names,
+            first=opened.held,
         )
         rows = opened.load(list(choice.fields.values()))
         user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
@@ -156,7 +161,7 @@ def read(task: ReadTask) -> Read:
 def _value(opened: Opened, field: Field) -> str:
     """Returns the SQL of a value; refuses what is no finite number."""
     is_text = opened.text is not None or field.kind == "text"
-    sql = number(field.sql) if is_text else f"{field.sql}::DOUBLE"
+    sql = numeric(opened, field.sql) if is_text else f"{field.sql}::DOUBLE"
     refuse(
         opened,
         field,
