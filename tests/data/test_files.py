@@ -6,7 +6,8 @@ import bz2
 import gzip
 import io
 import json
-import os
+import re
+import shlex
 import sqlite3
 import sys
 import zipfile
@@ -313,13 +314,23 @@ class TestDatabases:
             read_table("postgresql://me:secret@127.0.0.1:1/shop?connect_timeout=2", query="SELECT 1")
         assert "secret" not in str(caught.value)
 
-    def test_a_real_postgresql(self, request: pytest.FixtureRequest) -> None:
-        if os.environ.get("BUTACA_TEST_POSTGRES") is None:
-            pytest.skip("BUTACA_TEST_POSTGRES names none")
-        address = os.environ["BUTACA_TEST_POSTGRES"]
+    def test_a_real_postgresql(self, postgres_server: Any) -> None:
+        address = postgres_server.fresh()
         values = ", ".join(map(str, ROWS))
-        query = f'SELECT * FROM (VALUES {values}) AS t("userId", "movieId", rating, timestamp)'
-        assert rows_of(read_table(address, query=query)) == ROWS
+        names = '"userId", "movieId", rating, timestamp'
+        made = f"CREATE TABLE orders AS SELECT * FROM (VALUES {values}) AS t({names})"
+        sa = pytest.importorskip("sqlalchemy")
+        url = sa.engine.make_url(address).set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(url)
+        with engine.begin() as con:
+            con.execute(sa.text(made))
+        engine.dispose()
+        assert rows_of(read_table(address)) == ROWS
+        assert rows_of(read_table(f"{address}::orders")) == ROWS
+        query = "SELECT * FROM orders WHERE rating::INTEGER > 2 AND \"movieId\" LIKE 'i%'"
+        assert rows_of(read_table(address, query=query)) == ROWS[:2]
+        with pytest.raises(TableError, match="reached and read"):
+            read_table(address, query="SELECT nothing FROM nowhere")
 
 
 class TestWide:
@@ -586,3 +597,77 @@ class TestCore:
             read_table(self.PAIRS, min_user=3)
         with pytest.raises(SettingError, match="min_user"):
             read_table(self.PAIRS, min_user=-1)
+
+
+DOC = Path(__file__).parents[2] / "docs" / "tables.md"
+
+
+def documented(of: str) -> list[str]:
+    """The sources that the page lists, of the command or of Python."""
+    text = DOC.read_text(encoding="utf-8").partition("## Where it comes from")[2].partition("## Columns")[0]
+    command, _, python = text.partition("In Python, SOURCE is also")
+    lines = (command if of == "command" else python).splitlines()
+    cells = [re.split(r"(?<!\\)\|", line)[2].strip() for line in lines if line.startswith("| ")]
+    return [cell.strip("`") for cell in cells if cell.startswith("`")]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with every file that the page names."""
+    monkeypatch.chdir(tmp_path)
+    head, *lines = CSV.splitlines(keepends=True)
+    file(tmp_path, "ratings.csv", CSV)
+    file(tmp_path, "ratings.csv.gz", gzip.compress(CSV.encode()))
+    zipped(tmp_path, {"ratings.csv": CSV}, "ratings.zip")
+    zipped(tmp_path, {"ratings.csv": CSV, "films.csv": "movieId,title\n"}, "shop.zip")
+    parts(tmp_path)
+    file(tmp_path, "january.csv", head + lines[0])
+    file(tmp_path, "february.csv", head + "".join(lines[1:]))
+    file(tmp_path, "unicode.csv", CSV.encode("utf-16"))
+    file(tmp_path, "blanks.txt", CSV.replace(",", " "))
+    file(tmp_path, "tilde.txt", CSV.replace(",", "~"))
+    file(tmp_path, "excel.csv", "sep=;\n" + CSV.replace(",", ";"))
+    file(tmp_path, "spain.csv", CSV.replace(",", ";").replace(".", ","))
+    pq.write_table(pa.table(COLUMNS), tmp_path / "ratings.parquet")
+    file(tmp_path, "ratings.jsonl", "\n".join(map(json.dumps, RECORDS)))
+    file(tmp_path, "lists.json", json.dumps({"u1": ["i1", "i2"], "u2": ["i2"]}))
+    file(tmp_path, "matrix.csv", "userId,i1,i2\nu1,4.5,1\nu2,,3\n")
+    netflix = "1:\nu1,4.5,2020-01-01\n2:\nu2,3,2020-01-01\nu1,1,2020-01-01\n"
+    file(tmp_path, "combined_data_1.txt", netflix)
+    excel(tmp_path).rename(tmp_path / "ratings.xlsx")
+    arrow_file(tmp_path).rename(tmp_path / "ratings.feather")
+    sqlite_file(tmp_path, "shop.sqlite")
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as con:
+        con.execute("CREATE TABLE ratings AS FROM read_csv('ratings.csv')")
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", documented("command"))
+def test_every_line_of_the_page(line: str, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CSV.encode())))
+    words, sources = iter(shlex.split(line)), []
+    options: dict[str, Any] = {}
+    for word in words:
+        if word == "--wide":
+            options["wide"] = True
+        elif word.startswith("--"):
+            options[word.removeprefix("--")] = next(words)
+        else:
+            sources.append(word)
+    data = read_table(sources[0] if len(sources) == 1 else sources, **options)
+    pairs = sorted((str(r[0]), str(r[1])) for r in rows_of(data))
+    expected = [("u1", "i1"), ("u1", "i2"), ("u2", "i2")]
+    if line.startswith("combined"):
+        expected = [(user, item.strip("i")) for user, item in expected]
+    assert pairs == expected
+
+
+@pytest.mark.parametrize("line", documented("python"))
+def test_every_line_of_the_page_in_python(line: str, shop: Path) -> None:
+    known = {"pd": pd, "pa": pa, "columns": COLUMNS, "structured": structured(shop), "dict": dict}
+    assert rows_of(read_table(eval(line, known))) == ROWS
+
+
+def test_the_page_lists_more_than_twenty_kinds() -> None:
+    assert len(documented("command")) > 20
+    assert len(documented("python")) >= 4

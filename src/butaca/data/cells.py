@@ -85,10 +85,7 @@ def is_nothing(opened: Opened, field: Field) -> str:
 
 
 def _without_zeros(opened: Opened, cell: str) -> str:
-    """Returns the SQL of ids as text: where all are whole numbers and some end in ".0", without that."""
-    (some,) = opened.one(f"FROM {opened.table} SELECT count_if(suffix({cell}, '.0'))")
-    if not some:
-        return cell
+    """Returns the SQL of ids as text of which some end in ".0": where all are whole numbers, without that."""
     whole = f"regexp_full_match({cell}, '[+-]?[0-9]+([.]0+)?')"
     if not opened.one(f"FROM {opened.table} SELECT bool_and({whole})")[0]:
         return cell
@@ -112,10 +109,13 @@ def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
     empty = f"({cell} IS NULL" + (f" OR trim({cell}) = '')" if is_text else ")")
     if field.kind == "real" and not is_text:
         empty = f"({cell} IS NULL OR isnan({cell}))"
-    cure = "Fill it in, remove the row, or leave such rows out: drop_nulls=True or --drop-nulls"
-    refuse(opened, field, bad=empty, rule=rule, what="an empty cell", cure=cure)
+    looked = f"count_if({empty}), " + (f"count_if(suffix({cell}, '.0'))" if is_text else "0")
+    n_empty, n_zeros = opened.one(f"FROM {opened.table} SELECT {looked}")
+    if n_empty:
+        cure = "Fill it in, remove the row, or leave such rows out: drop_nulls=True or --drop-nulls"
+        refuse(opened, field, bad=empty, rule=rule, what="an empty cell", cure=cure)
     if is_text:
-        return Ids(_without_zeros(opened, cell), True)
+        return Ids(_without_zeros(opened, cell) if n_zeros else cell, True)
     if field.kind == "real":
         broken = f"{cell} <> floor({cell}) OR abs({cell}) > {EXACT}"
         refuse(
@@ -148,19 +148,20 @@ def numbers(opened: Opened, field: Field) -> Floats:
     cure = (
         "Correct it, remove the row, or read the table without values: value_column='' or --value-column ''"
     )
-    cell = field.sql
-    refuse_empty(opened, field, rule=rule, cure=cure)
-    as_number = numeric(opened, cell) if is_text_field(opened, field) else f"{cell}::DOUBLE"
-    refuse(
-        opened,
-        field,
-        bad=f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE",
-        rule=rule,
-        what="{value}",
-        cure=cure,
-    )
+    cell, is_text = field.sql, is_text_field(opened, field)
+    as_number = number(cell) if is_text else f"{cell}::DOUBLE"
+    (bad,) = opened.one(f"FROM {opened.table} SELECT count_if({_not_finite(as_number)})")
+    if bad:
+        refuse_empty(opened, field, rule=rule, cure=cure)
+        as_number = numeric(opened, cell) if is_text else as_number
+        refuse(opened, field, bad=_not_finite(as_number), rule=rule, what="{value}", cure=cure)
+        opened.notes.append(f"the numbers of {field.name!r} are read with a decimal comma")
     out: Floats = np.asarray(column(opened, as_number), dtype=np.float32)
     return out
+
+
+def _not_finite(as_number: str) -> str:
+    return f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE"
 
 
 def number(cell: str) -> str:
@@ -188,11 +189,6 @@ def numeric(opened: Opened, cell: str) -> str:
         f"FROM {opened.table} SELECT count({commas}), count_if({other}) WHERE {cell} <> ''"
     )
     return commas if some and found > points else number(cell)
-
-
-def has_decimal_comma(opened: Opened, field: Field) -> bool:
-    """Returns whether a loaded column is numbers with a decimal comma."""
-    return is_text_field(opened, field) and numeric(opened, field.sql) != number(field.sql)
 
 
 def is_text_field(opened: Opened, field: Field) -> bool:

@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys, with_positions
-from butaca.data.cells import Ids, counted, has_decimal_comma, ids, is_nothing, is_text_field, numbers
+from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers
 from butaca.data.columns import REQUIRED, ROLES, ColumnChoice, Role, choose, listed, uses
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
@@ -112,6 +112,8 @@ def read_table(
         rows = _read(con, source, asked, reading=reading)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
         sides = {role: _side(con, rows, role, table, title_column) for role, table in tables.items()}
+        for role, (found, _) in sides.items():
+            rows.notes.extend(_words_for_nothing(rows, role, found.ids))
     (user_entities, user), (item_entities, item) = sides["user"], sides["item"]
     for key, codes in ((user_entities.key, user), (item_entities.key, item)):
         if codes.min() == codes.max():
@@ -233,7 +235,7 @@ def _read(
         first=opened.held,
     )
     opened.load(list(choice.fields.values()))
-    nothing = [_nothing(opened, choice, role, drop=reading.drop_nulls) for role in REQUIRED]
+    dropped = [_dropped(opened, choice, role) for role in REQUIRED] if reading.drop_nulls else []
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
     value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
@@ -243,10 +245,8 @@ def _read(
         else None
     )
     said: dict[Role, str] = {"time": times[1]} if times else {}
-    if "value" in choice.fields and has_decimal_comma(opened, choice.fields["value"]):
-        said["value"] = ", with a decimal comma"
     notes = [choice.note(role, said.get(role, "")) for role in ROLES if role in choice.fields]
-    notes = [*opened.notes, *notes, *(note for note in nothing if note)]
+    notes = [*opened.notes, *notes, *(note for note in dropped if note)]
     used = {field.sql for field in choice.fields.values()}
     ignored = [field for field in opened.fields if field.sql not in used]
     if ignored:
@@ -255,25 +255,26 @@ def _read(
     return _Rows(opened, choice, user, item, value, times[0] if times else None, notes)
 
 
-def _nothing(opened: Opened, choice: ColumnChoice, role: Role, *, drop: bool) -> str:
-    """Returns a note on ids that are words for nothing, or on rows left out for want of an id."""
-    field = choice.fields[role]
-    bad = is_nothing(opened, field)
-    if drop:
-        n = opened.drop(bad)
-        return f"{role}: {counted(n, 'row')} without one left out" if n else ""
-    if not is_text_field(opened, field):
-        return ""
-    n, row = opened.one(
-        f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad} AND trim({field.sql}) <> ''"
-    )
+def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> str:
+    """Leaves out rows without an id; returns a note."""
+    n = opened.drop(is_nothing(opened, choice.fields[role]))
+    return f"{role}: {counted(n, 'row')} without one left out" if n else ""
+
+
+def _words_for_nothing(rows: _Rows, role: Role, ids_: Vocabulary) -> list[str]:
+    """Returns a note on ids that are words for nothing, such as NULL."""
+    opened, field = rows.opened, rows.choice.fields[role]
+    if not ids_.is_text or not any(word in ids_ for word in NOTHING):
+        return []
+    bad = f"{is_nothing(opened, field)} AND trim({field.sql}) <> ''"
+    n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
     if not n:
-        return ""
+        return []
     (word,) = opened.one(f"FROM {opened.table} SELECT {field.sql} WHERE rowid = {row}")
-    return (
+    return [
         f"{role}: {counted(n, 'row')} in which a word for nothing is taken as an id, the first {word!r} in "
         f"{opened.where(row)}; drop_nulls=True or --drop-nulls leaves them out"
-    )
+    ]
 
 
 def _side(

@@ -129,19 +129,39 @@ def how_written(opened: Opened, field: Field, *, time_format: str | None = None)
         SettingError: a time_format that is none.
     """
     cell, is_text = field.sql, is_text_field(opened, field)
+    as_number = number(cell) if is_text else cell
+    if (is_text or field.kind != "time") and time_format in {None, *WORDS}:
+        span = _Span(
+            *opened.one(
+                f"FROM {opened.table} SELECT count(*), count({as_number}), min({as_number}), "
+                f"max({as_number}), count_if({as_number} <> floor({as_number}))"
+            )
+        )
+        if span.numbers == span.rows and span.least > -9e18 and span.most < 9e18:
+            return _of_numbers(opened, field, as_number, span, time_format)
     refuse_empty(opened, field, rule=RULE, cure=CURE)
     if not is_text and field.kind == "time":
         return _of_type(opened, field)
     if time_format and time_format not in {*WORDS, *ORDERS}:
         return _by_pattern(opened, field, time_format)
-    as_number = number(cell) if is_text else cell
-    n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({as_number})")
-    if is_text and n_numbers < n and time_format not in WORDS:
+    if is_text and time_format not in WORDS:
+        (n_numbers,) = opened.one(f"FROM {opened.table} SELECT count({as_number})")
         found = _of_text(opened, field, n_numbers, time_format)
         if found is not None:
             return found
     refuse(opened, field, bad=f"(abs({as_number}) < 9e18) IS NOT TRUE", rule=RULE, what="{value}", cure=CURE)
-    return _of_numbers(opened, field, as_number, time_format)
+    raise AssertionError("what is no number has been refused")
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A _Span holds what a column of numbers spans: rows, numbers, the least, the most, fractions."""
+
+    rows: int
+    numbers: int
+    least: float
+    most: float
+    fractions: int
 
 
 def _of_type(opened: Opened, field: Field) -> Moments:
@@ -210,14 +230,11 @@ def _of_text(opened: Opened, field: Field, n_numbers: int, order: str | None) ->
     return Moments(way.sql(cell), 10**6, f"dates written {way.name.replace('-', ' ')}{ZONELESS}")
 
 
-def _of_numbers(opened: Opened, field: Field, as_number: str, unit: str | None) -> Moments:
+def _of_numbers(opened: Opened, field: Field, as_number: str, span: _Span, unit: str | None) -> Moments:
     cell, is_text = field.sql, is_text_field(opened, field)
-    least, most, largest, fractions = opened.one(
-        f"FROM {opened.table} SELECT min({as_number}), max({as_number}), max(abs({as_number})), "
-        f"count_if({as_number} <> floor({as_number}))"
-    )
+    largest = max(abs(span.least), abs(span.most))
     for low, high, pattern, said in DIGITS if unit is None else ():
-        if low <= least and most <= high:  # as seconds, three weeks of 1970
+        if low <= span.least and span.most <= high:  # as seconds, three weeks of 1970
             micros = f"epoch_us(try_strptime({cell}::VARCHAR, '{pattern}'))"
             if opened.one(f"FROM {opened.table} SELECT bool_and({micros} IS NOT NULL)")[0]:
                 return Moments(micros, 10**6, f"{said}, taken as UTC")
@@ -226,7 +243,7 @@ def _of_numbers(opened: Opened, field: Field, as_number: str, unit: str | None) 
         scale, name = WORDS[unit], NAMES[WORDS[unit]]
     else:
         _refuse_mixed(opened, field, as_number, scale)
-    if not fractions:
+    if not span.fractions:
         whole = f"TRY_CAST({cell} AS BIGINT)" if is_text and largest < 2**63 else f"{as_number}::BIGINT"
         return Moments(whole, scale, f"{name} since 1970")
     finer = max(scale, 10**6)
@@ -269,18 +286,20 @@ def _word(scale: int) -> str:
 def _range(opened: Opened, ticks: Ints, moments: Moments) -> str:
     """Returns the dates that the times span, with what is odd about them."""
     per = moments.per_second
-    first, last = int(ticks.min()) // per, int(ticks.max()) // per
+    least, most = int(ticks.min()), int(ticks.max())
+    first, last = least // per, most // per
     said = f", from {_day(first)} to {_day(last)}"
     tomorrow = int(time.time()) + DAY
     for strange, words in (
-        (ticks < YEAR_1995 * per, "before 1995"),
-        (ticks // per > tomorrow, "in the future"),
+        (ticks < YEAR_1995 * per if least < YEAR_1995 * per else None, "before 1995"),
+        (ticks // per > tomorrow if last > tomorrow else None, "in the future"),
     ):
+        if strange is None:
+            continue
         n = int(strange.sum())
-        if n:
-            row = int(np.argmax(strange))
-            rows = "all rows" if n == len(ticks) else f"{n:,} row{'s' if n > 1 else ''}"
-            said += f"; {rows} {words}, the first in {opened.where(row)}: check its unit or format"
+        rows = "all rows" if n == len(ticks) else f"{n:,} row{'s' if n > 1 else ''}"
+        where = opened.where(int(np.argmax(strange)))
+        said += f"; {rows} {words}, the first in {where}: check its unit or format"
     return said
 
 
