@@ -125,6 +125,8 @@ def prepare(
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
     time_format: options.TimeFormat = None,
+    sep: options.Sep = None,
+    drop_nulls: options.DropNulls = False,
 ) -> None:
     """Read, code, split and sort interactions into memory-mapped columns, in little memory."""
     from butaca.scale.prepare import prepare as run
@@ -140,7 +142,7 @@ def prepare(
         item_column=item_column,
         value_column=value_column,
         time_column=time_column,
-        time_format=time_format,
+        reading=Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls),
         items=items,
         users=users,
     )

@@ -94,6 +94,9 @@ def evaluate(
     ] = None,
     user_column: Annotated[str | None, typer.Option(help="Of --test; found by name if not given.")] = None,
     item_column: Annotated[str | None, typer.Option(help="Of --test.")] = None,
+    time_format: options.TimeFormat = None,
+    sep: options.Sep = None,
+    drop_nulls: options.DropNulls = False,
     k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Repeat for several.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -109,6 +112,9 @@ def evaluate(
             items=recommender.items,
             user_column=user_column,
             item_column=item_column,
+            time_format=time_format,
+            sep=sep,
+            drop_nulls=drop_nulls,
         )
         if not as_json:
             screen.data_summary(out, given)

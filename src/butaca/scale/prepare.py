@@ -108,7 +108,7 @@ def _write(
     if not runner.one_machine:  # whose processes stand in other folders
         files = [path.absolute() for path in files]
     tasks = [
-        ReadTask(str(path), n, asked, partitions, work, wide, settings.time_format)
+        ReadTask(str(path), n, asked, partitions, work, wide, settings.reading)
         for n, path in enumerate(files)
     ]
     reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), progress))

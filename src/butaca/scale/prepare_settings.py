@@ -13,6 +13,7 @@ from butaca.data.folders import read_manifest
 from butaca.data.landed import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.opened import quoted, session
 from butaca.data.splits import check_share
+from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SettingError, TableError
 from butaca.scale.partition import SplitName
 
@@ -37,7 +38,7 @@ class Preparing:
         partitions: of the users; 0: as many as the memory asks for.
         user_column, item_column, value_column, time_column: found by name if not given; an empty name
             for value or time means: none.
-        time_format: how times are written (`read_table`).
+        reading: how the files are written.
         items, users: tables of features; grown data bring their own.
     """
 
@@ -51,7 +52,7 @@ class Preparing:
     item_column: str | None = None
     value_column: str | None = None
     time_column: str | None = None
-    time_format: str | None = None
+    reading: Reading = AS_IT_IS
     items: str | None = None
     users: str | None = None
 

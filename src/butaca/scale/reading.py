@@ -18,11 +18,12 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import LARGEST, ids, numeric, refuse
-from butaca.data.columns import Field, Role, choose
+from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse
+from butaca.data.columns import REQUIRED, Field, Role, choose
 from butaca.data.formats import open_table
 from butaca.data.opened import Opened, quoted, session
 from butaca.data.times import how_written
+from butaca.data.written import AS_IT_IS, Reading
 
 SMALLEST = 100_000_000  # bytes that a DuckDB gets at least
 
@@ -46,7 +47,7 @@ class ReadTask:
     partitions: int
     work: Path
     budget: Budget
-    time_format: str | None = None
+    reading: Reading = AS_IT_IS
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,11 @@ def read(task: ReadTask) -> Read:
     folder = own_folder(task.work / "read", f"{task.number:06d}-")
     with spilling(task.budget) as con:
         opened = open_table(
-            con, task.path, table="interactions", wanted=[n for n in task.asked.values() if n]
+            con,
+            task.path,
+            table="interactions",
+            wanted=[n for n in task.asked.values() if n],
+            reading=task.reading,
         )
         choice = choose(
             opened.fields,
@@ -117,6 +122,8 @@ def read(task: ReadTask) -> Read:
             first=opened.held,
         )
         rows = opened.load(list(choice.fields.values()))
+        if task.reading.drop_nulls:
+            rows -= sum(opened.drop(is_nothing(opened, choice.fields[role])) for role in REQUIRED)
         user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
         item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
@@ -124,7 +131,7 @@ def read(task: ReadTask) -> Read:
             selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
         times, earliest, latest = "", 0, 0
         if "time" in choice.fields:
-            moments = how_written(opened, choice.fields["time"], time_format=task.time_format)
+            moments = how_written(opened, choice.fields["time"], time_format=task.reading.time_format)
             times = moments.said.partition(",")[0]
             selected += [f"{moments.seconds} AS t", f"({moments.nanoseconds})::INTEGER AS f"]
             span = f"min({moments.seconds}), max({moments.seconds})"
