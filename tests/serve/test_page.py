@@ -746,6 +746,7 @@ def test_the_state_page_shows_the_verdict_and_keeps_itself_fresh(visit: Visit, s
     expect(page.locator("#now dt")).to_have_count(4)
     expect(page.locator("#experiment")).to_contain_text("No experiment runs")
     expect(page.locator("#facts")).to_contain_text("MovieLens 100K")
+    expect(page.locator("#facts")).to_contain_text("at random, 20% held out, seed 42")
     if size is PHONE:
         return
     plot = page.locator("#plots svg").first.element_handle()
@@ -754,6 +755,25 @@ def test_the_state_page_shows_the_verdict_and_keeps_itself_fresh(visit: Visit, s
     assert plot is not None
     assert plot.evaluate("(node) => node.isConnected")  # what did not change was not drawn again
     expect(page.locator("#figures details")).to_have_attribute("open", "")
+
+
+def test_the_state_page_says_what_comes_next(visit: Visit) -> None:
+    def handle(route: Route) -> None:
+        answer = route.fetch()
+        state = answer.json()
+        state["model"]["split"] = {"split": "last", "test_share": 0.2, "seed": 42, "tied_users": 3}
+        verdict = state["model"]["metrics"]["verdict"]
+        verdict["comes_next"] = True
+        verdict["against"] = {"Markov chain": verdict["against"]["EASE"], **verdict["against"]}
+        route.fulfill(response=answer, json=state)
+
+    page = visit("/state", locale="es-ES", before=lambda page: page.route("**/v1/state", handle)).page
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text(re.compile(r"^Para lo que viene después, el modelo .*la cadena de Markov"))
+    expect(page.locator("#facts")).to_contain_text("apartado lo último de cada usuario: lo que viene después")
+    expect(page.locator("#plots svg").first).to_have_attribute(
+        "aria-label", re.compile("la cadena de Markov por")
+    )
 
 
 def test_the_state_page_shows_an_experiment(visit: Visit) -> None:

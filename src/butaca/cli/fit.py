@@ -85,6 +85,13 @@ def fit(
     drop_nulls: options.DropNulls = False,
     min_user: options.MinUser = 0,
     min_item: options.MinItem = 0,
+    order: Annotated[
+        Literal["timescales", "attention", "none"] | None,
+        typer.Option(
+            help="How the history is read: in its order by sums with decays or by attention, or as a bag.",
+            show_default="timescales with --split last or temporal, or --split-at; else none",
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     dim: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
@@ -129,7 +136,13 @@ def fit(
             least=(min_user, min_item),
         ),
         recipe=RecipeChoice(
-            recipe, settings=settings, epochs=epochs, batch_size=batch_size, dim=dim, softmax=softmax
+            recipe,
+            settings=settings,
+            order=order,
+            epochs=epochs,
+            batch_size=batch_size,
+            dim=dim,
+            softmax=softmax,
         ),
         split=split,
         split_at=split_at,

@@ -1,6 +1,6 @@
 """This module splits into train and test: random, stratified, by time, last of each user, by user.
 
-Every split is disjoint and complete.
+Every split is disjoint and complete. Only draws decide where time and share do not: no order of ids.
 
 Both sides share the vocabularies of the whole (as in the notebook, whose candidates are all movies),
 so a test item may be one that training never saw: a cold item, which evaluation counts.
@@ -8,14 +8,19 @@ so a test item may be one that training never saw: a cold item, which evaluation
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 
 from butaca.data.dataset import Dataset
+from butaca.data.histories import as_seconds
 from butaca.errors import SplitError
-from butaca.types import Bools, Ints, Times
+from butaca.types import Bools, Ints, Times, Values
+
+#: Splits whose test side lies after the training side: what is asked is what comes next.
+COMES_NEXT = ("temporal", "last")
 
 
 def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
@@ -69,7 +74,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     """Splits at a moment T: everything before it trains, everything from it on tests.
 
     T is the time that leaves as near to the `test_share` after it as whole moments allow:
-    interactions of the same second stay on the same side, so no time stands on both.
+    interactions of the same moment stay on the same side, so no time stands on both.
     """
     check_share(test_share)
     time = _times(data, "temporal_split")
@@ -77,7 +82,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     if len(moments) < 2:
         raise SplitError(
             "A split by time needs at least two different times",
-            f"{len(data)} interactions, all at time {int(moments[0]) if len(moments) else 'none'}",
+            f"{len(data)} interactions, all at time {moments[0].item() if len(moments) else 'none'}",
             "Use random_split or user_split",
         )
     before = np.cumsum(counts)[:-1]  # interactions earlier than moments[1:], never none, never all
@@ -118,24 +123,67 @@ def moment_of(text: str) -> float:
         ) from None
 
 
-def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
+def leave_last_out(data: Dataset, n: int = 1, *, seed: int = 42) -> tuple[Dataset, Dataset]:
     """Holds out the last n interactions of each user; the earlier ones train.
 
-    Users with n interactions or fewer stay whole in train. Ties in time are broken by the raw item
-    id and then by row, so the same interactions in another row order give the same test pairs.
+    Users with n interactions or fewer stay whole in train. What has the same time has no order: where the cut
+    goes through it, a seeded draw says what is held out. It hashes the raw ids, so neither their order nor
+    that of the rows has a say, and the same interactions and seed give the same test pairs.
+    `tied_at_the_cut` counts whom that concerns.
     """
     if n < 1:
         raise SplitError("leave_last_out takes at least one interaction", f"n={n}", "Pass n=1 or more")
-    time = _times(data, "leave_last_out")
-    order = np.lexsort((np.arange(len(data)), data.item, time, data.user))
-    user = data.user[order]
-    start = np.searchsorted(user, user, side="left")
-    end = np.searchsorted(user, user, side="right")
-    position = np.arange(len(user))
-    is_last = (position >= end - n) & (end - start > n)
-    mask = np.zeros(len(data), dtype=bool)
-    mask[order[is_last]] = True
-    return _by_mask(data, mask)
+    return _by_mask(data, _last_of_each(data, n, seed=seed, split="leave_last_out"))
+
+
+def tied_at_the_cut(train: Dataset, test: Dataset) -> int:
+    """Returns how many users were cut within a moment: their last training time is their first test time.
+
+    >>> from butaca.data.dataset import Entities
+    >>> from butaca.data.vocabulary import Vocabulary
+    >>> one = Entities("id", Vocabulary.of(range(3)))
+    >>> user, item = np.array([0, 0, 1, 1], dtype=np.int32), np.array([0, 1, 1, 2], dtype=np.int32)
+    >>> data = Dataset(one, one, user, item, timestamp=np.array([5, 6, 9, 9]))  # user 1 had both at 9
+    >>> tied_at_the_cut(*leave_last_out(data))
+    1
+    """
+    of_train, of_test = (as_seconds(_times(side, "tied_at_the_cut")) for side in (train, test))
+    kind = np.result_type(of_train, of_test)
+    limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
+    before = np.full(len(train.users), limits.min, dtype=kind)
+    after = np.full(len(train.users), limits.max, dtype=kind)
+    np.maximum.at(before, train.user, of_train)
+    np.minimum.at(after, test.user, of_test)
+    return int(np.count_nonzero(before == after))
+
+
+def validation_split(
+    train: Dataset, split: str, *, share: float = 0.1, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """Holds out a slice of the training side in the way the test side was held out, so it asks the same.
+
+    By time the slice is the latest share. Of a split that holds out each user's last, it is each user's last
+    that is left, the last but one; of more users than the share of the interactions, a seeded draw. In all
+    other cases it is a random share.
+
+    Args:
+        train: the training side.
+        split: how the test side was made: "temporal", "last", or anything else.
+        share: of the interactions; at most so many of a split by the last.
+        seed: of the draws.
+    """
+    if split == "temporal":
+        return temporal_split(train, share)
+    if split != "last":
+        return random_split(train, share, seed=seed)
+    check_share(share)
+    mask = _last_of_each(train, 1, seed=seed, split="A slice of each user's last")
+    users = train.user[mask]
+    most = max(round(share * len(train)), 1)
+    if len(users) > most:
+        drawn = np.random.default_rng([seed, 5]).choice(np.sort(users), most, replace=False)
+        mask &= np.isin(train.user, drawn)
+    return _by_mask(train, mask)
 
 
 def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
@@ -154,6 +202,39 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
     chosen = np.random.default_rng(seed).permutation(active)
     n_test = min(max(round(len(active) * test_share), 1), len(active) - 1)
     return _by_mask(data, np.isin(data.user, chosen[:n_test]))
+
+
+def _last_of_each(data: Dataset, n: int, *, seed: int, split: str) -> Bools:
+    """Returns which rows are the last n of a user who has more; where the cut is tied, by a draw."""
+    time = _times(data, split)
+    order = np.lexsort((time, data.user))
+    user, at = data.user[order], time[order]
+    start = np.searchsorted(user, user, side="left")
+    end = np.searchsorted(user, user, side="right")
+    enough = np.flatnonzero(end - start > n)
+    cut = end[enough] - n
+    tied = enough[(at[cut - 1] == at[cut]) & (at[enough] == at[cut])]
+    if len(tied):
+        draw = np.zeros(len(data), dtype=np.uint64)
+        draw[order[tied]] = _draws(data, order[tied], seed)
+        order = np.lexsort((draw, time, data.user))  # users and moments stay where they were
+    mask = np.zeros(len(data), dtype=bool)
+    mask[order[enough[enough >= cut]]] = True
+    return mask
+
+
+def _draws(data: Dataset, rows: Ints, seed: int) -> Values:
+    """Returns a number for each of the rows that looks random, by its raw ids and value: uint64."""
+    user = data.users.ids.values[data.user[rows]].tolist()
+    item = data.items.ids.values[data.item[rows]].tolist()
+    value = [None] * len(rows) if data.value is None else data.value[rows].tolist()
+    numbers = (
+        int.from_bytes(
+            hashlib.blake2b(repr((seed, *row)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        )
+        for row in zip(user, item, value, strict=True)
+    )
+    return np.fromiter(numbers, dtype=np.uint64, count=len(rows))
 
 
 def _by_mask(data: Dataset, is_test: Bools) -> tuple[Dataset, Dataset]:
