@@ -173,3 +173,54 @@ def test_a_plan_of_a_service_says_no_password():
     with pytest.raises(SettingError) as error:
         ServePlan({"m": Path("model")}, settings).check_keys(False, "postgresql://me:***@host/films")
     assert "hunter2" not in str(error.value)
+
+
+def parts_of(rows: Path, folder: Path) -> tuple[Path, Path]:
+    """Writes two thirds of the table, and every third line."""
+    head, *lines = rows.read_text().splitlines(keepends=True)
+    third = [line for n, line in enumerate(lines) if n % 3 == 0]
+    for name, some in (("a.csv", [line for line in lines if line not in third]), ("b.csv", third)):
+        (folder / name).write_text(head + "".join(some))
+    return folder / "a.csv", folder / "b.csv"
+
+
+def test_several_files_are_one_table(rows, tmp_path):
+    one, other = parts_of(rows, tmp_path)
+    run = CliRunner().invoke(
+        app, ["fit", str(one), str(other), "--epochs", "1", "--out", str(tmp_path / "m"), "--split", "none"]
+    )
+    assert run.exit_code == 0, run.output
+    paths = (str(one), str(other))
+    fitted = carry_out_fit(FitPlan(paths, tmp_path / "n", split="none", recipe=RecipeChoice(epochs=1)))
+    assert len(fitted.train) == 600
+    assert read_manifest(tmp_path / "m")["files"] == read_manifest(tmp_path / "n")["files"]  # to the bit
+
+
+def test_a_split_at_a_moment(rows, tmp_path):
+    plan = FitPlan(str(rows), tmp_path / "m", split_at="1970-01-01T00:10:00Z", recipe=RecipeChoice(epochs=1))
+    fitted = carry_out_fit(plan)
+    lines = [line.split(",") for line in rows.read_text().splitlines()[1:]]
+    assert len(fitted.train) == sum(int(line[3]) < 600 for line in lines)
+    assert fitted.judged is not None
+    assert split_record(read_manifest(tmp_path / "m")["about"])["split"] == "temporal"
+    history = fitted.recipe.model.history
+    assert history is not None
+    assert history.order == "timescales"  # as with --split temporal
+    assert fitted.recipe.model.prior == "recent"
+    with pytest.raises(ButacaError, match=r"'soon'.*--split-at"):
+        FitPlan(str(rows), split_at="soon")
+    with pytest.raises(SettingError, match="told in one way"):
+        FitPlan(str(rows), split_at="2011-10-01", test="t.csv")
+
+
+def test_a_table_of_ones_own_judges(rows, tmp_path):
+    train, test = parts_of(rows, tmp_path)
+    with test.open("a") as file:
+        file.write("nobody,i1,3,7\n")
+    told: list[str] = []
+    plan = FitPlan(str(train), tmp_path / "m", test=str(test), recipe=RecipeChoice(epochs=1))
+    fitted = carry_out_fit(plan, Watching(data=lambda data: told.extend(data.notes)))
+    assert len(fitted.train) == 400
+    assert fitted.judged is not None
+    assert split_record(read_manifest(tmp_path / "m")["about"])["split"] == "given"
+    assert any(note.startswith("test: left out:") and "of users" in note for note in told)

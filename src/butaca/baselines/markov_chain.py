@@ -127,7 +127,7 @@ class MarkovChain(FromHistory):
         row, at = seen.rows(users)
         assert seen.time is not None
         time = seen.time[at]
-        latest = np.zeros(len(users), dtype=np.int64)
+        latest = np.zeros(len(users), dtype=time.dtype)
         begin = np.flatnonzero(np.diff(row, prepend=-1))  # of each user with a history; rows ascend
         latest[row[begin]] = np.maximum.reduceat(time, begin) if len(begin) else 0
         last = time == latest[row]

@@ -10,12 +10,10 @@ import numpy as np
 
 from butaca.catalogue.filters import YEARS, Filters, Where
 from butaca.catalogue.titles import Titles
-from butaca.data.bags import Bags
+from butaca.data.bags import Bags, Column
 from butaca.data.dataset import Entities
+from butaca.data.titles import title_of
 from butaca.types import Bools, Codes, Floats
-
-#: Columns that hold what a person would call an item, in order of preference.
-TITLE_COLUMNS = ("movie_title", "title", "name", "titulo", "título", "nombre")
 
 
 class Catalogue:
@@ -88,8 +86,9 @@ class Catalogue:
             "title": self.titles[code],
             "popularity": int(self.popularity[code]),
         }
+        title = title_of(self.items)
         for name, short in self.filters.names().items():
-            if short in out or name in TITLE_COLUMNS:
+            if short in out or name == title:
                 continue
             column = self.items.columns[name]
             if isinstance(column, Bags) or name in self.items.labels:
@@ -110,11 +109,12 @@ def _plain(value: Any, year: bool) -> Any:
     return value
 
 
+def _texts(column: Column) -> list[Any]:
+    return [] if isinstance(column, Bags) else column.tolist()
+
+
 def item_titles(items: Entities) -> list[str]:
-    """Returns what a person would call each item."""
-    for name in (items.key, *TITLE_COLUMNS):
-        if name in TITLE_COLUMNS and name in items:
-            column = items[name]
-            if not isinstance(column, Bags):
-                return [str(t) for t in column.tolist()]
-    return [str(v) for v in items.ids.values.tolist()]
+    """Returns what a person would call each item: its title, or its id where that is blank."""
+    ids, name = items.ids.values.tolist(), title_of(items)
+    titles = ids if name is None else _texts(items[name])
+    return [str(t) if str(t).strip() else str(i) for t, i in zip(titles, ids, strict=True)]

@@ -88,7 +88,7 @@ class Dataset:
         users, items: the entities; interactions hold their codes.
         user, item: int32 [n], one interaction a row, in the order of the source.
         value: float32 [n], a rating or a weight, or None for plain events.
-        timestamp: int64 [n], seconds since 1970 UTC, or None.
+        timestamp: [n], seconds since 1970 UTC: int64, or float64 where any has a fraction; or None.
         value_name, time_name: the source's names of those columns.
         name: what to call the data in reports.
         notes: what reading decided (columns chosen, rows merged), a line each.

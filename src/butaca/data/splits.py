@@ -9,11 +9,13 @@ so a test item may be one that training never saw: a cold item, which evaluation
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 
 from butaca.data.dataset import Dataset
+from butaca.data.histories import as_seconds
 from butaca.errors import SplitError
 from butaca.types import Bools, Ints, Times, Values
 
@@ -72,7 +74,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     """Splits at a moment T: everything before it trains, everything from it on tests.
 
     T is the time that leaves as near to the `test_share` after it as whole moments allow:
-    interactions of the same second stay on the same side, so no time stands on both.
+    interactions of the same moment stay on the same side, so no time stands on both.
     """
     check_share(test_share)
     time = _times(data, "temporal_split")
@@ -80,12 +82,45 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     if len(moments) < 2:
         raise SplitError(
             "A split by time needs at least two different times",
-            f"{len(data)} interactions, all at time {int(moments[0]) if len(moments) else 'none'}",
+            f"{len(data)} interactions, all at time {moments[0].item() if len(moments) else 'none'}",
             "Use random_split or user_split",
         )
     before = np.cumsum(counts)[:-1]  # interactions earlier than moments[1:], never none, never all
     cut = moments[1:][np.argmin(np.abs(before - (1 - test_share) * len(data)))]
     return _by_mask(data, time >= cut)
+
+
+def split_at(data: Dataset, moment: str | float) -> tuple[Dataset, Dataset]:
+    """Splits at a moment: what is before it trains, what comes from it on tests.
+
+    Args:
+        data: with times.
+        moment: a date or a date and time in ISO, taken as UTC where it has no zone, or seconds since 1970.
+
+    Raises:
+        SplitError: the data have no times, it is no moment, or one side would be empty.
+    """
+    time = _times(data, "split_at")
+    return _by_mask(data, time >= (moment_of(moment) if isinstance(moment, str) else moment))
+
+
+def moment_of(text: str) -> float:
+    """Returns a moment as seconds since 1970 UTC.
+
+    >>> moment_of("1970-01-02"), moment_of("1970-01-01T01:00:00+01:00"), moment_of("86400")
+    (86400.0, 0.0, 86400.0)
+    """
+    try:
+        found = datetime.fromisoformat(text.strip()) if not text.strip().isdigit() else None
+        if found is None:
+            return float(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except ValueError:
+        raise SplitError(
+            "A moment is a date or a date and time in ISO, or seconds since 1970",
+            repr(text),
+            "Write it as 2011-10-01 or 2011-10-01T12:00:00Z (split_at=, on the command line: --split-at)",
+        ) from None
 
 
 def leave_last_out(data: Dataset, n: int = 1, *, seed: int = 42) -> tuple[Dataset, Dataset]:
@@ -112,11 +147,13 @@ def tied_at_the_cut(train: Dataset, test: Dataset) -> int:
     >>> tied_at_the_cut(*leave_last_out(data))
     1
     """
-    limits = np.iinfo(np.int64)
-    before = np.full(len(train.users), limits.min)
-    after = np.full(len(train.users), limits.max)
-    np.maximum.at(before, train.user, _times(train, "tied_at_the_cut"))
-    np.minimum.at(after, test.user, _times(test, "tied_at_the_cut"))
+    of_train, of_test = (as_seconds(_times(side, "tied_at_the_cut")) for side in (train, test))
+    kind = np.result_type(of_train, of_test)
+    limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
+    before = np.full(len(train.users), limits.min, dtype=kind)
+    after = np.full(len(train.users), limits.max, dtype=kind)
+    np.maximum.at(before, train.user, of_train)
+    np.minimum.at(after, test.user, of_test)
     return int(np.count_nonzero(before == after))
 
 

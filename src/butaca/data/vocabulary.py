@@ -16,7 +16,7 @@ import numpy as np
 from butaca.errors import FeatureError
 from butaca.types import Codes, Values
 
-WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
+WHOLE = re.compile(r"\s*([+-]?[0-9]+)(?:\.0+)?\s*")
 
 
 def as_values(raw: Iterable[Any]) -> Values:
@@ -130,9 +130,11 @@ class Vocabulary:
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         if self.is_text:
-            return str(value)
+            whole = isinstance(value, float | np.floating) and float(value).is_integer()
+            return str(int(value) if whole else value)  # 14.0 is the id "14"
         if isinstance(value, str):
-            return int(value) if WHOLE.fullmatch(value) else None
+            whole_text = WHOLE.fullmatch(value)
+            return int(whole_text[1]) if whole_text else None
         if isinstance(value, float | np.floating):
             return int(value) if float(value).is_integer() else None
         return value if isinstance(value, int | np.integer) else None

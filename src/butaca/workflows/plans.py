@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from butaca.data.splits import COMES_NEXT, check_share
+from butaca.data.splits import COMES_NEXT, check_share, moment_of
 from butaca.errors import SettingError
 from butaca.serve.settings import ServeSettings
 from butaca.workflows.fitting import Target
-from butaca.workflows.loading import Columns, Sides, Split, no_split
+from butaca.workflows.loading import Columns, Sides, Split, ToldBy, no_split
 
 if TYPE_CHECKING:  # loads JAX
     from butaca.model.features import Order
@@ -34,7 +34,7 @@ class RecipeChoice:
         name: of the recipe.
         settings: a file that `butaca tune` wrote.
         order: how the recipe's history is read; None leaves it to the split: in its order where what is asked
-            is what comes next ("last", "temporal"), unless settings are named.
+            is what comes next ("last", "temporal", or from a moment on), unless settings are named.
         epochs, batch_size, dim, softmax: instead of the recipe's.
     """
 
@@ -62,7 +62,7 @@ class RecipeChoice:
                 "Leave out one of the two",
             )
 
-    def order_for(self, split: Split) -> Order | None:
+    def order_for(self, split: ToldBy) -> Order | None:
         """Returns the order in which the history is read where data are split so; None: as a bag."""
         if self.order == "none" or self.settings is not None:
             return None
@@ -70,7 +70,7 @@ class RecipeChoice:
             return self.order
         return "timescales" if self.name == "default" and split in COMES_NEXT else None
 
-    def recipe(self, seed: int = 42, *, split: Split = "random") -> Recipe:
+    def recipe(self, seed: int = 42, *, split: ToldBy = "random") -> Recipe:
         """Returns the recipe with these settings, and this seed of training.
 
         Args:
@@ -150,12 +150,15 @@ class FitPlan:
     """A FitPlan holds every decision of a fit: `butaca fit` makes one of its options, and Python can too.
 
     Attributes:
-        source: a MovieLens set by name, a table, or a folder of `butaca data prepare`; None with from_events.
+        source: a MovieLens set by name, a table, several files of one, or a folder of `butaca data prepare`;
+            None with from_events.
         out: folder for the model.
         from_events: address of the service's events, which are added.
         columns: of the source, and tables of features.
         recipe: what to train.
         split, test_share: how to hold out what judges; of prepared data, which come split, neither is read.
+        split_at: a moment, such as "2011-10-01", from which on interactions judge, instead of a split.
+        test: a table of interactions that judge, instead of a split.
         seed: of the split and of training.
         rank: train a second stage too, and for which target.
         keeping: checkpoints and logs.
@@ -165,13 +168,15 @@ class FitPlan:
         SettingError: two decisions exclude each other.
     """
 
-    source: str | None = None
+    source: str | Sequence[str] | None = None
     out: Path = Path("model")
     _: KW_ONLY
     from_events: str | None = None
     columns: Columns = field(default_factory=Columns)
     recipe: RecipeChoice = field(default_factory=RecipeChoice)
     split: Split = "random"
+    split_at: str | None = None
+    test: str | None = None
     test_share: float = 0.2
     seed: int = 42
     rank: Target | None = None
@@ -182,6 +187,14 @@ class FitPlan:
         """Checks what can be known before the data are read."""
         object.__setattr__(self, "out", Path(self.out))
         check_split(self.split, test_share=self.test_share, seed=self.seed)
+        if self.split_at is not None:
+            moment_of(self.split_at)
+        if self.split_at is not None and self.test is not None:
+            raise SettingError(
+                "What judges is told in one way",
+                "split_at and test (--split-at, --test)",
+                "Leave one of them out",
+            )
         if self.source is None and self.from_events is None:
             raise SettingError(
                 "fit learns from a table",
@@ -201,6 +214,12 @@ class FitPlan:
             raise SettingError(
                 "Prepared data train the towers alone, from the disk",
                 "rank or from_events (--rank, --from-events) with a folder of prepared data",
+                "Leave it out, or pass the table itself",
+            )
+        if sides is not None and (self.split_at is not None or self.test is not None):
+            raise SettingError(
+                "Prepared data come split",
+                "split_at or test (--split-at, --test) with a folder of prepared data",
                 "Leave it out, or pass the table itself",
             )
         if sides is None and self.ray is not None:
