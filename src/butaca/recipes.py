@@ -17,7 +17,7 @@ import optax
 
 from butaca.data.dataset import Dataset
 from butaca.data.splits import random_split
-from butaca.errors import SettingError
+from butaca.errors import DivergenceError, SettingError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id
 from butaca.model.spectral import DENSE_ITEMS, SpectralSettings
@@ -131,15 +131,19 @@ class Recipe:
             callbacks = [*callbacks[:at], EarlyStopping(patience=2), *callbacks[at:]]
         else:
             train_on = train
-        history = model.fit(
-            train_on,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            optimizer=self.make_optimizer(),
-            callbacks=callbacks,
-            validation_data=validation,
-            resume=resume,
-        )
+        try:
+            history = model.fit(
+                train_on,
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+                optimizer=self.make_optimizer(),
+                callbacks=callbacks,
+                validation_data=validation,
+                resume=resume,
+            )
+        except DivergenceError as error:
+            received = f"{error.received}, with {self.optimizer} at a learning rate of {self.learning_rate:g}"
+            raise DivergenceError(error.rule, received, error.cure) from error
         if validation is not None:
             model.remember(train)
         return model, history

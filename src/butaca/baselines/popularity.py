@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from butaca.checks import of_kind
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import NotFittedError, SettingError, TableError
@@ -21,6 +22,7 @@ class Popularity:
 
     def fit(self, train: Dataset) -> Popularity:
         """Counts each item's interactions."""
+        of_kind("train", train, kind=Dataset, cure="Read one with read_table or load_movielens")
         self._counts = np.bincount(train.item, minlength=len(train.items)).astype(np.float32)
         return self
 

@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from butaca.catalogue.titles import folded
+from butaca.checks import shown
 from butaca.data.bags import Bags
 from butaca.data.dataset import Entities
 from butaca.errors import SettingError
@@ -116,6 +117,10 @@ class Filters:
             SettingError: a column, a value or a condition that there is not; names those that there are.
         """
         out = np.ones(len(self._items), dtype=bool)
+        if not isinstance(where, Mapping):
+            raise SettingError(
+                "Conditions are a mapping of columns", shown(where), 'Try where={"genres": ["Drama"]}'
+            )
         for asked, condition in where.items():
             out &= self._condition(str(asked), condition)
         return out

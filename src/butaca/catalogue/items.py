@@ -10,6 +10,7 @@ import numpy as np
 
 from butaca.catalogue.filters import YEARS, Filters, Where
 from butaca.catalogue.titles import Titles
+from butaca.checks import several
 from butaca.data.bags import Bags
 from butaca.data.dataset import Entities
 from butaca.types import Bools, Codes, Floats
@@ -61,7 +62,7 @@ class Catalogue:
     def matches(self, asked: Sequence[Any]) -> Codes:
         """Returns the codes of ids, or of all titles that these may mean; nothing for what is not there."""
         out: list[int] = []
-        for one in [asked] if isinstance(asked, str) else asked:
+        for one in several("A list of items", asked):
             code = self.items.ids.code(one)
             out += [code] if code != self.items.ids.unknown else self._search.match(str(one))
         return np.array(out, dtype=np.int32)
@@ -111,10 +112,11 @@ def _plain(value: Any, year: bool) -> Any:
 
 
 def item_titles(items: Entities) -> list[str]:
-    """Returns what a person would call each item."""
+    """Returns what a person would call each item: its title, or its id where that is blank."""
     for name in (items.key, *TITLE_COLUMNS):
         if name in TITLE_COLUMNS and name in items:
             column = items[name]
             if not isinstance(column, Bags):
-                return [str(t) for t in column.tolist()]
+                titles = ["" if t is None else str(t).strip() for t in column.tolist()]
+                return [t or str(i) for t, i in zip(titles, items.ids.values.tolist(), strict=True)]
     return [str(v) for v in items.ids.values.tolist()]

@@ -172,7 +172,9 @@ def list_keys(events: options.Events = "events.db") -> None:
     """List the keys, without their secrets."""
     with _store(events) as store:
         keys = store.keys.list()
-    table = Table("id", "name", "scopes", "state")
+    table = Table()
+    for column in ("id", "name", "scopes", "state"):
+        table.add_column(column, overflow="fold")
     for key in keys:
         table.add_row(key.id, key.name, ", ".join(key.scopes), "revoked" if key.revoked else "in use")
     out.print(table)

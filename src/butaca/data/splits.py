@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from butaca.checks import of_kind, real_number, whole_number
 from butaca.data.dataset import Dataset
 from butaca.errors import SplitError
 from butaca.types import Bools, Ints, Times
@@ -27,7 +28,7 @@ def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> t
     >>> rng_rows.tolist()
     [4, 2, 3, 1, 0]
     """
-    check_share(test_share)
+    _check(data, test_share, seed)
     order = np.random.default_rng(seed).permutation(len(data))
     n_train = len(data) - round(len(data) * test_share)
     return _both(data, order[:n_train], order[n_train:])
@@ -49,7 +50,7 @@ def stratified_split(
     >>> draws.argsort().tolist()  # floor(0.75 * 4) = 3 train: all but row 1
     [0, 3, 2, 1]
     """
-    check_share(test_share)
+    _check(data, test_share, seed)
     if by not in ("item", "user"):
         raise SplitError("A stratified split is by item or by user", f"by={by!r}", 'Pass by="item"')
     group = data.item if by == "item" else data.user
@@ -70,7 +71,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     T is the time that leaves as near to the `test_share` after it as whole moments allow:
     interactions of the same second stay on the same side, so no time stands on both.
     """
-    check_share(test_share)
+    _check(data, test_share)
     time = _times(data, "temporal_split")
     moments, counts = np.unique(time, return_counts=True)
     if len(moments) < 2:
@@ -90,8 +91,9 @@ def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
     Users with n interactions or fewer stay whole in train. Ties in time are broken by the raw item
     id and then by row, so the same interactions in another row order give the same test pairs.
     """
-    if n < 1:
+    if whole_number("n", n, least=None) < 1:
         raise SplitError("leave_last_out takes at least one interaction", f"n={n}", "Pass n=1 or more")
+    of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
     time = _times(data, "leave_last_out")
     order = np.lexsort((np.arange(len(data)), data.item, time, data.user))
     user = data.user[order]
@@ -109,7 +111,7 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
 
     The share is of the users that have interactions; at least one stays on each side.
     """
-    check_share(test_share)
+    _check(data, test_share, seed)
     active = np.unique(data.user)
     if len(active) < 2:
         raise SplitError(
@@ -120,6 +122,13 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
     chosen = np.random.default_rng(seed).permutation(active)
     n_test = min(max(round(len(active) * test_share), 1), len(active) - 1)
     return _by_mask(data, np.isin(data.user, chosen[:n_test]))
+
+
+def _check(data: Dataset, test_share: float, seed: int = 0) -> None:
+    """Checks what every split takes."""
+    of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
+    check_share(test_share)
+    whole_number("seed", seed, least=0)
 
 
 def _by_mask(data: Dataset, is_test: Bools) -> tuple[Dataset, Dataset]:
@@ -153,7 +162,7 @@ def check_share(test_share: float) -> None:
     Raises:
         SplitError: it does not lie between 0 and 1.
     """
-    if not 0 < test_share < 1:
+    if not 0 < real_number("test_share", test_share) < 1:
         raise SplitError(
             "The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2"
         )

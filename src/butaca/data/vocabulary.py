@@ -8,12 +8,13 @@ codes index a catalogue directly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from butaca.errors import FeatureError
+from butaca.checks import shown
+from butaca.errors import FeatureError, SettingError
 from butaca.types import Codes, Values
 
 WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
@@ -48,6 +49,12 @@ def as_values(raw: Iterable[Any]) -> Values:
     return out
 
 
+def one_id(value: Any) -> SettingError:
+    """Returns the error of what should be an id and is a list, a mapping or an array."""
+    cure = "Pass one of its ids; for a list each of several users there is recommend_many"
+    return SettingError("An id is one text or number", shown(value), cure)
+
+
 class Vocabulary:
     """Holds the sorted distinct values of a column; code = position, `unknown` = len.
 
@@ -79,6 +86,9 @@ class Vocabulary:
             return cls(distinct)
         return cls(np.unique(values))
 
+    def __reduce__(self) -> tuple[type[Vocabulary], tuple[Values]]:
+        return type(self), (self.values,)
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -107,7 +117,10 @@ class Vocabulary:
 
     def code(self, value: Any) -> int:
         """Returns the code of one raw value; text and numbers are converted to the vocabulary's kind."""
-        found = self._index.get(value)
+        try:
+            found = self._index.get(value)
+        except TypeError:  # a list or the like has no hash
+            raise one_id(value) from None
         if found is None:
             found = self._index.get(self._convert(value))
         return self.unknown if found is None else found
@@ -116,7 +129,10 @@ class Vocabulary:
         """Returns codes of raw values: [n] -> int32 [n]; what is not known gets `unknown`."""
         items = raw.tolist() if isinstance(raw, np.ndarray) else list(raw)
         get, unknown = self._index.get, self.unknown
-        codes = np.fromiter((get(v, -1) for v in items), dtype=np.int32, count=len(items))
+        try:
+            codes = np.fromiter((get(v, -1) for v in items), dtype=np.int32, count=len(items))
+        except TypeError:
+            raise one_id(next(v for v in items if not isinstance(v, Hashable))) from None
         for i in np.flatnonzero(codes < 0):
             codes[i] = get(self._convert(items[i]), unknown)
         return codes

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from butaca.checks import check_fields
 from butaca.data.bags import Bags, Column
 from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary, as_values
@@ -62,6 +63,10 @@ class Feature:
     """
 
     column: str
+
+    def __post_init__(self) -> None:
+        """Checks that every field is of the type it is declared as."""
+        check_fields(self)
 
     def fit(self, entities: Entities) -> Encoder:
         """Learns the vocabulary (or mean and scale) from the table's column."""
@@ -211,6 +216,8 @@ class History(Feature):
     by_recency: bool = False
 
     def __post_init__(self) -> None:
+        """Checks the share that is left out."""
+        super().__post_init__()
         if not 0 <= self.dropout < 1:
             raise FeatureError(
                 "A history's dropout is 0 or more and below 1", f"dropout={self.dropout}", "Try 0.5"

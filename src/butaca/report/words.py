@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Literal, TypeAlias
 
-from butaca.evaluate.verdict import Verdict
+from butaca.evaluate.verdict import FEWEST_USERS, Verdict
 from butaca.report.english import ENGLISH
 from butaca.report.spanish import SPANISH
 
@@ -93,6 +93,8 @@ class Words:
                     self.listed([c.label for c in row if c.word == word]) for word in ("beats", "loses")
                 )
                 parts.append(self("sentence mixed", name=self._named(name), won=won, lost=lost))
+        if verdict.against and not parts:
+            return self("sentence open", n=self.count(FEWEST_USERS))
         return self("sentence", parts=", ".join(parts)) if parts else self("sentence nothing")
 
     def _with_ties(self, name: str, tied: list[str]) -> str:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from butaca.errors import SettingError
 from butaca.index.kinds import IndexKind
@@ -68,6 +69,10 @@ class ServeSettings:
     log_queue: int = 10_000
     access_log: bool = False
     index: IndexKind = "exact"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the fields for a copy or another process, as what can be sent there."""
+        return self.__dict__ | {"split": dict(self.split)}
 
     def __post_init__(self) -> None:
         least = {"max_body": 1024, "max_in_flight": 1, "burst": 1, "cached_users": 1, "log_queue": 1}
