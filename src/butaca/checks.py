@@ -94,6 +94,20 @@ def several(name: str, value: Any) -> list[Any]:
     return list(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
+def path_of(name: str, value: Any) -> Path:
+    """Returns a path that was given, as text or as one.
+
+    >>> path_of("folder", "model").name
+    'model'
+
+    Raises:
+        SettingError: it is something else.
+    """
+    if not isinstance(value, str | Path):
+        raise SettingError(f"{name} is a path", f"{name}={shown(value)}", "Pass a str or a Path")
+    return Path(value)
+
+
 def user_codes(codes: Any) -> NDArray[Any]:
     """Returns codes of users as an array [B].
 
@@ -162,7 +176,12 @@ def check_type(name: str, value: Any, *, hint: Any) -> None:
         whole_number(name, value, least=None)
     elif hint is float:
         real_number(name, value)
-    elif hint is str or hint is Path or (isinstance(hint, type) and is_dataclass(hint)):
+    elif hint is Path:
+        path_of(name, value)
+    elif isinstance(origin, type) and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping):
+            raise SettingError(f"{name} is a mapping", f"{name}={shown(value)}", "Pass a dict")
+    elif hint is str or (isinstance(hint, type) and is_dataclass(hint)):
         of_kind(name, value, kind=hint)
 
 

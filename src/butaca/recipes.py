@@ -15,6 +15,7 @@ from pathlib import Path
 
 import optax
 
+from butaca.checks import check_fields, of_kind
 from butaca.data.dataset import Dataset
 from butaca.data.splits import random_split
 from butaca.errors import DivergenceError, SettingError
@@ -76,6 +77,10 @@ class Recipe:
     features_of_new: bool = False
     tuned_on: int = 0
     held_out: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks that every field is of the type it is declared as."""
+        check_fields(self)
 
     def make_optimizer(self) -> optax.GradientTransformation:
         """Returns the optimizer; one object per name and rate, so that compiled steps are found again."""
@@ -206,7 +211,7 @@ def recipe(name: str) -> Recipe:
     Raises:
         SettingError: no recipe has that name.
     """
-    if name not in RECIPES:
+    if of_kind("A recipe's name", name, kind=str) not in RECIPES:
         raise SettingError(
             "A recipe is one of " + ", ".join(RECIPES),
             repr(name),

@@ -370,6 +370,7 @@ class TwoTower:
             histories: item codes are the model's; one row per query.
             users: codes of the queries where their other features are known; None: unknown users.
         """
+        of_kind("histories", histories, kind=Histories, cure="Make them with Histories.from_pairs")
         rows = np.arange(len(histories), dtype=np.int32)
         tower = self._vectors().tower
         known = np.full(len(rows), len(self.users), dtype=np.int32) if users is None else users
@@ -395,6 +396,7 @@ class TwoTower:
         Args:
             seen: what they had, in the model's item codes.
         """
+        of_kind("seen", seen, kind=Histories, cure="Make it with Histories.from_pairs")
         same = len(seen) == len(self.users)
         users = np.arange(len(seen)) if same else np.full(len(seen), len(self.users))
         return HistoryScorer(self._vectors(), seen, users.astype(np.int32))

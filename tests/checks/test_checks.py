@@ -13,6 +13,8 @@ import pytest
 import butaca
 from butaca.checks import check_fields, several, shown, whole_number
 from butaca.errors import ButacaError, SettingError
+from butaca.serve.settings import ServeSettings
+from butaca.workflows.plans import FitPlan, RecipeChoice, TunePlan
 from tests.support.boards import checkerboard
 
 #: Values of many kinds; each argument below takes none, or only some of them.
@@ -136,6 +138,47 @@ CALLS: dict[str, Any] = {
     "find": lambda m, v: m[0].find(v, v),
     "Popularity": lambda m, v: butaca.Popularity().fit(v),
     "EASE": lambda m, v: butaca.EASE().fit(v),
+    "EASE l2": lambda m, v: butaca.EASE(l2=v),
+    "EASE limit": lambda m, v: butaca.EASE(limit=v),
+    "ItemKNN": lambda m, v: butaca.ItemKNN(v, v),
+    "IALS dim": lambda m, v: butaca.IALS(dim=v),
+    "IALS alpha": lambda m, v: butaca.IALS(alpha=v),
+    "IALS seed": lambda m, v: butaca.IALS(seed=v),
+    "half_life": lambda m, v: butaca.RecentPopularity(v),
+    "score of popularity": lambda m, v: butaca.Popularity().fit(m[1]).score(v),
+    "score of EASE": lambda m, v: butaca.EASE().fit(m[1]).score(v),
+    "Checkpoint": lambda m, v: butaca.Checkpoint(v),
+    "every_steps": lambda m, v: butaca.Checkpoint("x", v),
+    "TensorBoard": lambda m, v: butaca.TensorBoard(v),
+    "monitor": lambda m, v: butaca.EarlyStopping(v),
+    "patience": lambda m, v: butaca.EarlyStopping(patience=v),
+    "mode": lambda m, v: butaca.EarlyStopping(mode=v),
+    "recipe": lambda m, v: butaca.recipe(v),
+    "Recipe epochs": lambda m, v: butaca.Recipe("x", epochs=v),
+    "Recipe optimizer": lambda m, v: butaca.Recipe("x", optimizer=v).make_optimizer(),
+    "metric": lambda m, v: butaca.evaluate_scorer(m[4], m[2]).metric(v),
+    "k of a metric": lambda m, v: butaca.evaluate_scorer(m[4], m[2]).metric("ndcg", v),
+    "evaluate_scorer": lambda m, v: butaca.evaluate_scorer(v, m[2]),
+    "seen": lambda m, v: butaca.evaluate_scorer(m[4], m[2], seen=v),
+    "compare": lambda m, v: butaca.compare(v, v),
+    "Vocabulary": lambda m, v: butaca.Vocabulary.of(v),
+    "encode": lambda m, v: m[0].users.ids.encode(v),
+    "decode": lambda m, v: m[0].users.ids.decode(v),
+    "a column": lambda m, v: m[0].items[v],
+    "Bags": lambda m, v: butaca.Bags.of(v),
+    "ExactIndex": lambda m, v: butaca.ExactIndex(v),
+    "queries": lambda m, v: butaca.ExactIndex(np.eye(3, dtype=np.float32)).top_k(v, 1),
+    "query_vectors": lambda m, v: m[3]["of histories"].query_vectors(v),
+    "FitPlan out": lambda m, v: FitPlan("a.csv", v),
+    "FitPlan seed": lambda m, v: FitPlan("a.csv", seed=v),
+    "FitPlan split": lambda m, v: FitPlan("a.csv", split=v),
+    "FitPlan noun": lambda m, v: FitPlan("a.csv", noun=v),
+    "RecipeChoice": lambda m, v: RecipeChoice(epochs=v),
+    "TunePlan": lambda m, v: TunePlan("a.csv", trials=v),
+    **{
+        f"ServeSettings {name}": lambda m, v, name=name: ServeSettings(**{name: v})
+        for name in ServeSettings.__dataclass_fields__
+    },
     "Id": lambda m, v: butaca.Id(v),
     "Buckets": lambda m, v: butaca.Buckets("year", v),
     "History": lambda m, v: butaca.History(dropout=v),

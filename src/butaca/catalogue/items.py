@@ -36,7 +36,7 @@ class Catalogue:
     @functools.cached_property
     def filters(self) -> Filters:
         """Returns what makes masks of conditions on the items' columns."""
-        return Filters(self.items)
+        return Filters(self.items, apart=TITLE_COLUMNS)
 
     @functools.cached_property
     def _search(self) -> Titles:
@@ -97,9 +97,19 @@ class Catalogue:
                 words = self.items.names(name, code)
                 out[short] = words if isinstance(column, Bags) else words[0]
             else:
-                value = column[code].item() if hasattr(column[code], "item") else column[code]
-                out[short] = _plain(value, short in YEARS)
+                out[short] = _plain(as_written(column[code]), short in YEARS)
         return out
+
+
+def as_written(value: Any) -> Any:
+    """Returns a cell as plain Python: a float32 by its own digits, 0.1 and not 0.10000000149011612.
+
+    >>> as_written(np.array([0.1], dtype=np.float32)[0]), as_written(np.array([7])[0]), as_written("x")
+    (0.1, 7, 'x')
+    """
+    if isinstance(value, np.floating):
+        return float(str(value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _plain(value: Any, year: bool) -> Any:

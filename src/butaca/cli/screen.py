@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from butaca.catalogue.nouns import noun_of
 from butaca.cli.figures import Figures, number
 from butaca.data.dataset import Dataset
 from butaca.evaluate.judged import COLUMNS, Judged, figures
@@ -23,12 +24,19 @@ if TYPE_CHECKING:
     from butaca.rank.judge import RankVerdict
 
 
-def data_summary(console: Console, data: Dataset) -> None:
-    """Prints the name of a data set, its sizes, and what reading decided."""
+def data_summary(console: Console, data: Dataset, *, noun: str | None = None) -> None:
+    """Prints the name of a data set, its sizes, and what reading decided.
+
+    Args:
+        console: where to.
+        data: the data set.
+        noun: what its items are called; None: what the columns' names say.
+    """
+    items = noun_of(data.items, {"noun": noun, "data": {"name": data.name}}).count(len(data.items))
     density = len(data) / max(len(data.users) * len(data.items), 1)
     console.print(
         f"[bold]{data.name}[/]: {len(data):,} interactions of {len(data.users):,} users "
-        f"with {len(data.items):,} items ({density:.2%} of all pairs)",
+        f"with {items} ({density:.2%} of all pairs)",
         highlight=False,
     )
     for note in data.notes:

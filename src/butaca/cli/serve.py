@@ -82,6 +82,13 @@ def serve(
         IndexKind,
         typer.Option(help="approximate: quicker from about a million items on (extra ann)."),
     ] = "exact",
+    noun: options.Noun = None,
+    picture_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A host that the page may load the items' pictures from; repeat. None: no pictures."
+        ),
+    ] = None,
 ) -> None:
     """Serve models: the HTTP API, the page, metrics."""
     with needed("butaca serve"):
@@ -110,6 +117,8 @@ def serve(
         log_queue=log_queue,
         access_log=access_log,
         index=index,
+        noun=noun,
+        picture_hosts=tuple(picture_host or ()),
     )
     registry = Registry(named_folders(models), settings.split, index=settings.index)
     store = _opened(events, "butaca serve")
@@ -127,9 +136,8 @@ def serve(
         store.close()
         raise
     for model in registry.serving.active.values():
-        out.print(
-            f"{model.name}: version {model.version}, {len(model.recommender.items):,} items", highlight=False
-        )
+        items = model.showcase.noun.count(len(model.recommender.items))
+        out.print(f"{model.name}: version {model.version}, {items}", highlight=False)
     if has_keys:
         out.print("Requests need an API key.", highlight=False)
     out.print(f"Open [bold]{url_of(listening)}[/] (Ctrl+C stops it)", highlight=False)

@@ -66,7 +66,7 @@ class Entities:
 
     def __getitem__(self, column: str) -> Column:
         """Returns the values of a column by name; the key's own values under its name."""
-        if column == self.key:
+        if of_kind("column", column, kind=str) == self.key:
             return self.ids.values
         if column not in self.columns:
             raise FeatureError(

@@ -51,7 +51,7 @@ def stratified_split(
     [0, 3, 2, 1]
     """
     _check(data, test_share, seed)
-    if by not in ("item", "user"):
+    if not isinstance(by, str) or by not in ("item", "user"):
         raise SplitError("A stratified split is by item or by user", f"by={by!r}", 'Pass by="item"')
     group = data.item if by == "item" else data.user
     draw = np.random.RandomState(seed).random_sample(len(data))

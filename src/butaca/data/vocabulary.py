@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from butaca.checks import shown
+from butaca.checks import several, shown
 from butaca.errors import FeatureError, SettingError
 from butaca.types import Codes, Values
 
@@ -26,6 +26,8 @@ def as_values(raw: Iterable[Any]) -> Values:
     >>> as_values([b"21", "7"])
     array(['21', '7'], dtype=object)
     """
+    if not isinstance(raw, Iterable):
+        raise FeatureError("A vocabulary is made from a flat list of values", shown(raw), "Pass one column")
     array = raw if isinstance(raw, np.ndarray) else np.array(list(raw), dtype=object)
     if array.ndim != 1:
         raise FeatureError(
@@ -127,7 +129,7 @@ class Vocabulary:
 
     def encode(self, raw: Sequence[Any] | Values) -> Codes:
         """Returns codes of raw values: [n] -> int32 [n]; what is not known gets `unknown`."""
-        items = raw.tolist() if isinstance(raw, np.ndarray) else list(raw)
+        items = raw.tolist() if isinstance(raw, np.ndarray) and raw.ndim else several("ids", raw)
         get, unknown = self._index.get, self.unknown
         try:
             codes = np.fromiter((get(v, -1) for v in items), dtype=np.int32, count=len(items))
@@ -139,7 +141,10 @@ class Vocabulary:
 
     def decode(self, codes: Sequence[int] | Codes) -> Values:
         """Returns the raw values of known codes: [n] -> [n]."""
-        decoded: Values = self.values[np.asarray(codes, dtype=np.int64)]
+        at = np.asarray(codes)
+        if at.dtype.kind not in "iu" and at.size:
+            raise SettingError("Codes are whole numbers", shown(codes), "Pass codes, as encode gives them")
+        decoded: Values = self.values[at.astype(np.int64)]
         return decoded
 
     def _convert(self, value: Any) -> Any:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from butaca.checks import of_kind, whole_number
+from butaca.checks import of_kind, several, shown, whole_number
 from butaca.cores import cores
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
@@ -70,7 +70,7 @@ class Evaluation:
 
     def metrics(self, k: Sequence[int] = NOTEBOOK_K) -> dict[str, float]:
         """Returns {"factorized_top_k/top_1_categorical_accuracy": ..., "loss": ...}, the notebook's names."""
-        out = {f"factorized_top_k/top_{n}_categorical_accuracy": self.top_k(n) for n in k}
+        out = {f"factorized_top_k/top_{n}_categorical_accuracy": self.top_k(n) for n in several("k", k)}
         if self.loss is not None:
             out |= {"loss": self.loss, "regularization_loss": 0.0, "total_loss": self.loss}
         return out
@@ -88,7 +88,7 @@ class Evaluation:
                 "ndcg", "map", "mrr".
             k: where lists are cut; None cuts nothing.
         """
-        if name == "top_k_accuracy":
+        if of_kind("A metric", name, kind=str) == "top_k_accuracy":
             return self.top_k(self._cut(k))
         values = self.per_user(name, k)
         return float(values.mean()) if len(values) else float("nan")
@@ -103,6 +103,7 @@ class Evaluation:
             SettingError: no metric has that name, or k is below 1.
         """
         k = self._cut(k)
+        of_kind("A metric", name, kind=str)
         if name == "top_k_accuracy":
             hits, pairs = self.hits_per_user(k)
             return hits / pairs
@@ -166,6 +167,10 @@ def evaluate_scorer(
         lists: also keep the first so many items of every test user, for what lies beyond accuracy.
     """
     of_kind("test", test, kind=Dataset, cure="Read one with read_test")
+    if not isinstance(scorer, Scorer):
+        raise SettingError("A scorer has n_items and score", shown(scorer), "Pass a fitted model or baseline")
+    if seen is not None:
+        of_kind("seen", seen, kind=Histories, cure="Make it with Histories.of(train)")
     if loss_batch is not None:
         whole_number("loss_batch", loss_batch)
     whole_number("lists", lists, least=0)

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from butaca.checks import of_kind
 from butaca.errors import SettingError
 from butaca.evaluate.intervals import Doubles, percentile_interval, resampled_sums
 from butaca.evaluate.protocol import Evaluation
@@ -151,8 +152,12 @@ def compare_many(
     seed: int = 0,
 ) -> dict[str, tuple[Comparison, ...]]:
     """Compares with several others on several measures, from one set of draws."""
+    of_kind("An evaluation", ours, kind=Evaluation, cure="Make one with evaluate_scorer")
     for name, theirs in others.items():
+        of_kind("An evaluation", theirs, kind=Evaluation, cure="Make one with evaluate_scorer")
         _same_pairs(ours, theirs, name)
+    for metric, _ in measures:
+        of_kind("A metric", metric, kind=str)
     pairs = ours.hits_per_user(1)[1]
     own = [_sums(ours, metric, k) for metric, k in measures]
     # Differences are taken before they are summed, so that equal scorers differ by 0, not by rounding.

@@ -122,7 +122,7 @@ def parts_of(
     of_kind("train", train, kind=Dataset, cure="Pass what the model was fitted on")
     if test is not None:
         of_kind("test", test, kind=Dataset, cure="Pass the pairs that a split held out")
-    if not all(hasattr(type(model), name) for name in ("users", "items", "user_vectors", "item_vectors")):
+    if not all(_has(model, name) for name in ("users", "items", "user_vectors", "item_vectors")):
         raise SettingError(
             "A Recommender is built from a fitted model", shown(model), "Fit a TwoTower, and pass it"
         )
@@ -155,6 +155,11 @@ def parts_of(
     )
     parts.check_numbers()
     return parts
+
+
+def _has(model: object, name: str) -> bool:
+    """Says whether a model has a part; asking for it would tell a new one that it is not fitted."""
+    return hasattr(type(model), name) or name in getattr(model, "__dict__", {})
 
 
 def _user_features(model: FittedTowers) -> tuple[str, ...]:

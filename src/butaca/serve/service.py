@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from butaca.catalogue.nouns import Noun, noun
 from butaca.serve.http.access import KeyCheck
 from butaca.serve.live import Live
 from butaca.serve.ports import Store
@@ -49,6 +50,12 @@ class Service:
         self.experiment: tuple[float, dict[str, Any]] = (0.0, {})
         self.running: Callable[[], int] = lambda: 0
         self.count_models()
+
+    @property
+    def noun(self) -> Noun:
+        """Returns what the items are called: as the settings say, else as the model that answers does."""
+        said = self.settings.noun
+        return noun(said) if said is not None else self.registry.serving.default.showcase.noun
 
     def count_models(self) -> None:
         """Tells the metrics which versions are in use."""

@@ -9,6 +9,8 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from butaca.catalogue.nouns import noun
+from butaca.checks import path_of, whole_number
 from butaca.data.splits import check_share
 from butaca.errors import SettingError
 from butaca.workflows.fitting import Target
@@ -126,6 +128,7 @@ class FitPlan:
         rank: train a second stage too, and for which target.
         keeping: checkpoints and logs.
         ray: train on a cluster; None trains in this process.
+        noun: what the items are called, such as "book"; None: what the columns' names say.
 
     Raises:
         SettingError: two decisions exclude each other.
@@ -143,10 +146,13 @@ class FitPlan:
     rank: Target | None = None
     keeping: Keeping = field(default_factory=Keeping)
     ray: Cluster | None = None
+    noun: str | None = None
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
-        object.__setattr__(self, "out", Path(self.out))
+        object.__setattr__(self, "out", path_of("out", self.out))
+        if self.noun is not None:
+            noun(self.noun)
         check_split(self.split, test_share=self.test_share, seed=self.seed)
         if self.source is None and self.from_events is None:
             raise SettingError(
@@ -205,7 +211,7 @@ class TunePlan:
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
-        object.__setattr__(self, "out", Path(self.out))
+        object.__setattr__(self, "out", path_of("out", self.out))
         check_split(self.split, test_share=self.test_share, seed=self.seed)
         at_least("trials", self.trials, least=1)
         at_least("slices", self.slices, least=1)
@@ -227,7 +233,7 @@ def at_least(name: str, value: int | None, *, least: int) -> None:
     Raises:
         SettingError: it is below `least`.
     """
-    if value is not None and value < least:
+    if value is not None and whole_number(name, value, least=None) < least:
         raise SettingError(f"{name} is {least} or more", f"{name}={value}", "Correct it")
 
 
@@ -238,7 +244,7 @@ def check_split(split: Split, *, test_share: float, seed: int) -> None:
         SplitError: no split has the name, or the share does not lie between 0 and 1.
         SettingError: the seed is below 0.
     """
-    if split not in get_args(Split):
+    if not isinstance(split, str) or split not in get_args(Split):
         raise no_split(split)
     if split in {"random", "temporal", "user"}:
         check_share(test_share)

@@ -4,6 +4,7 @@ import { canGrow, choice, more, onChoice, put } from "./choice.js";
 import { $, debounce, h, icon, PLUS, say } from "./dom.js";
 import { fetchKinds, film, learn } from "./films.js";
 import { reorder } from "./flip.js";
+import { linked, picture, pictures } from "./goods.js";
 import { complain, settle } from "./notice.js";
 import { refreshPerson } from "./person.js";
 import { openSimilar } from "./similar.js";
@@ -109,12 +110,18 @@ function draw(again = false) {
   });
   for (const id of [...rows.keys()]) if (!items.some((item) => item.id === id)) rows.delete(id);
   if (now.length) reorder(list, now);
-  else reorder(list, [h("li", { class: "none" }, h("p", {}, t("none")), h("p", { class: "small" }, t("none.cure")))]);
+  else reorder(list, [h("li", { class: "none" }, ...nothing())]);
   if (place >= 0 && !document.contains(document.activeElement?.closest?.("#list > li") ?? null)) {
     const next = list.children[Math.min(place, list.children.length - 1)];
     (next?.querySelector(`[data-act="${act}"]`) ?? $("programme")).focus({ preventScroll: true });
   }
   foot();
+}
+
+/** Filters that nothing fits, or a person who has had everything. */
+function nothing() {
+  const filtered = Object.keys(choice.where).length > 0;
+  return [h("p", {}, t(filtered ? "none" : "all had")), h("p", { class: "small" }, t(filtered ? "none.cure" : "all had.cure"))];
 }
 
 function said(source, user) {
@@ -125,11 +132,12 @@ function said(source, user) {
 
 function make(item) {
   const { name, year } = shown(film(item.id));
-  return h("li", {},
+  return h("li", { class: pictures ? "pictured" : null },
     h("span", { class: "n", "aria-hidden": "true" }),
+    picture(film(item.id)),
     h("div", { class: "what" },
-      h("h3", {}, name, year && h("small", {}, ` ${year}`)),
-      h("p", { class: "kinds" }, kindsOf(item.id)),
+      h("h3", {}, linked(film(item.id), name), year && h("small", {}, ` ${year}`)),
+      h("p", { class: "kinds", hidden: film(item.id).genres?.length === 0 && !kindsOf(item.id).length }, kindsOf(item.id)),
       h("div", { class: "because" })),
     h("div", { class: "acts" },
       button("similar", t("similar.short"), t("similar.to", { title: name }), () => openSimilar(item.id)),
