@@ -117,3 +117,22 @@ def test_resuming_past_the_end_says_so(board):
     assert "not past its end" in run.stderr
     assert not (board[0] / "b").exists()
     assert np.all([(board[0] / "a").exists()])
+
+
+def test_a_noun_is_said_kept_and_written(board):
+    fit = ["fit", "train.csv", "--items", "items.csv", "--split", "none", "--epochs", 3]
+    run = butaca(*fit, "--noun", "artículo:artículos", "--out", "n", cwd=board[0])
+    assert "with 16 articles" in " ".join(run.stdout.split())
+    butaca("report", "n", "--language", "es", "--out", "r.html", cwd=board[0])
+    page = (board[0] / "r.html").read_text()
+    assert "con 16 artículos" in page
+    assert "título" not in page
+    butaca("report", "n", "--noun", "book", "--out", "b.html", cwd=board[0])
+    page = (board[0] / "b.html").read_text()
+    assert "with 16 books" in page
+    assert not re.search(
+        r"\bitems?\b (?!vectors|prior)", re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.S)
+    )
+    assert "16 items" in " ".join(board[1].stdout.split())
+    wrong = butaca(*fit, "--noun", "a:b:c", "--out", "w", cwd=board[0], ok=False)
+    assert "A noun is a word" in wrong.stderr
