@@ -19,7 +19,7 @@ from typing import Any
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.data.splits import random_split
-from butaca.errors import SettingError
+from butaca.errors import DivergenceError, SettingError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.extras import needed
 from butaca.files import replace_file
@@ -140,8 +140,11 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
 
 
 def measure(recipe: Recipe, train: Dataset, *, validation: Dataset) -> float:
-    """Fits on train and judges on validation: returns the measure of this slice."""
-    model, _ = recipe.for_data(train).fit(train)
+    """Fits on train and judges on validation: returns this slice's measure, 0 where training diverges."""
+    try:
+        model, _ = recipe.for_data(train).fit(train)
+    except DivergenceError:  # the search goes on with other settings
+        return 0.0
     return evaluate_scorer(model, validation, seen=Histories.of(train)).metric(MEASURE, CUT)
 
 

@@ -15,6 +15,7 @@ import pytest
 import butaca
 from butaca import recipes
 from butaca.errors import CheckpointError, DivergenceError
+from butaca.tune import measure
 from tests.support.boards import checkerboard
 
 WAYS = {"pickle": lambda x: pickle.loads(pickle.dumps(x)), "deepcopy": copy.deepcopy, "copy": copy.copy}
@@ -112,6 +113,11 @@ def test_a_recipe_that_diverges_names_its_own(tmp_path):
     recipe = recipe.for_data(checkerboard())
     with pytest.raises(DivergenceError, match=r"sgd at a learning rate of 1e\+07"):
         recipe.fit(checkerboard(), [butaca.Checkpoint(tmp_path)])
+
+
+def test_a_search_goes_on_past_settings_that_diverge():
+    recipe = replace(recipes.NOTEBOOK, optimizer="sgd", learning_rate=1e7, epochs=40, batch_size=64)
+    assert measure(recipe, checkerboard(), validation=checkerboard()) == 0.0
 
 
 @pytest.mark.parametrize("part", ["user_vectors", "item_vectors"])
