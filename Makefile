@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-ranking bench-serve notebooks clean
+.PHONY: help demo test test-quick check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-order bench-ranking bench-serve notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -86,6 +86,10 @@ bench-shapes: $(VENV)/.dev
 
 bench-cold: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.shapes.cold --markdown docs/shapes.md
+
+bench-order: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.order.baselines --markdown docs/decisions/019-order.md
+	$(BIN)/python -m benchmarks.order --markdown docs/order.md
 
 bench-ranking: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.ranking --markdown docs/ranking.md

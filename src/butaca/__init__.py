@@ -15,6 +15,7 @@ _ROOMS = {
     "butaca.baselines.ease": ("EASE",),
     "butaca.baselines.ials": ("IALS",),
     "butaca.baselines.item_knn": ("ItemKNN",),
+    "butaca.baselines.markov_chain": ("MarkovChain",),
     "butaca.baselines.popularity": ("Popularity", "RecentPopularity"),
     "butaca.data.bags": ("Bags",),
     "butaca.data.dataset": ("Dataset", "Entities"),
@@ -26,6 +27,7 @@ _ROOMS = {
         "stratified_split",
         "temporal_split",
         "user_split",
+        "validation_split",
     ),
     "butaca.data.tables": ("read_table", "read_test"),
     "butaca.data.vocabulary": ("Vocabulary",),
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from butaca.baselines.ease import EASE as EASE
     from butaca.baselines.ials import IALS as IALS
     from butaca.baselines.item_knn import ItemKNN as ItemKNN
+    from butaca.baselines.markov_chain import MarkovChain as MarkovChain
     from butaca.baselines.popularity import Popularity as Popularity
     from butaca.baselines.popularity import RecentPopularity as RecentPopularity
     from butaca.data.bags import Bags as Bags
@@ -87,6 +90,7 @@ if TYPE_CHECKING:
     from butaca.data.splits import stratified_split as stratified_split
     from butaca.data.splits import temporal_split as temporal_split
     from butaca.data.splits import user_split as user_split
+    from butaca.data.splits import validation_split as validation_split
     from butaca.data.tables import read_table as read_table
     from butaca.data.tables import read_test as read_test
     from butaca.data.vocabulary import Vocabulary as Vocabulary

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import optax
 
-from butaca.checks import check_fields, of_kind
+from butaca.checks import check_fields, check_type, of_kind
 from butaca.data.dataset import Dataset
-from butaca.data.splits import random_split
-from butaca.errors import DivergenceError, SettingError
+from butaca.data.splits import random_split, validation_split
+from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.model.cold import features_of
-from butaca.model.features import History, Id
+from butaca.model.features import History, Id, Order
 from butaca.model.spectral import DENSE_ITEMS, SpectralSettings
+from butaca.train.blend import choose_blend
 from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
 from butaca.train.settings import TwoTowerSettings
+from butaca.train.windows import cuts_of
 from butaca.two_tower import TwoTower
 
 #: Above so many interactions an epoch is more steps than a recipe asks for, so one will do, and nothing is
@@ -43,6 +47,10 @@ WHOLE_HISTORIES = SpectralSettings(
     history_power=0.3,
     candidate_power=0.1,
 )
+
+
+#: Of the training data, the share that chooses a blend.
+CHOOSING_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,10 @@ class Recipe:
             1.8 times on), up to 256.
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
             stops early. `for_data` sets it to 0 above 5 million interactions.
+        asks: how the test side is split off, where `fit` is to choose a blend on a part held out in the same
+            way (train/blend.py); None chooses none.
+        decay: whether the learning rate falls in a line, to a fiftieth at the last step.
+        most_epochs: if above 0, `for_data` asks for no more.
     """
 
     name: str
@@ -77,22 +89,82 @@ class Recipe:
     features_of_new: bool = False
     tuned_on: int = 0
     held_out: int = 0
+    asks: Literal["temporal", "last"] | None = None
+    decay: bool = False
+    most_epochs: int = 0
 
     def __post_init__(self) -> None:
         """Checks that every field is of the type it is declared as."""
         check_fields(self)
 
-    def make_optimizer(self) -> optax.GradientTransformation:
-        """Returns the optimizer; one object per name and rate, so that compiled steps are found again."""
-        return make_optimizer(self.optimizer, self.learning_rate)
+    def make_optimizer(self, train: Dataset | None = None) -> optax.GradientTransformation:
+        """Returns the optimizer; one object per name and rate, so that compiled steps are found again.
 
-    def for_data(self, data: Dataset, future: bool = False) -> Recipe:
+        Args:
+            train: what it will be fitted on, by which a rate that decays knows its last step.
+        """
+        steps = self.epochs * self._steps_per_epoch(train) if self.decay and train is not None else 0
+        return make_optimizer(self.optimizer, self.learning_rate, steps=steps)
+
+    def _steps_per_epoch(self, train: Dataset) -> int:
+        """Counts the steps of an epoch, of windows but for what their packing leaves empty."""
+        history, places = self.model.history, len(train)
+        if history is not None and history.order is not None:
+            lengths = np.bincount(train.user, minlength=len(train.users))
+            places = int(cuts_of(lengths, history.window).length.sum())
+        return max(math.ceil(places / self.batch_size), 1)
+
+    def ordered(self, order: Order) -> Recipe:
+        """Returns the recipe with a history that has an order (`History.order`), and what trains it best.
+
+        The settings are those that the last but one of each user chose on MovieLens 100K, MovieTweetings and
+        Online Retail (docs/decisions/019-order.md). Its vectors start from the spectrum, no closed-form tower
+        stands beside it, and every pair trains.
+
+        Raises:
+            SettingError: the recipe reads no history, or no order has this name.
+        """
+        check_type("order", order, hint=Order)
+        history = self.model.history
+        if history is None:
+            raise SettingError(
+                "An order is that of a history, which the recipe has to read",
+                f"order={order!r} for the recipe {self.name!r}",
+                'Take recipe("default") (on the command line: --recipe default), or leave out the order',
+            )
+        chosen = ORDERED[order]
+        read = replace(history, order=order, dropout=chosen.dropout)
+        query = tuple(read if isinstance(f, History) else f for f in self.model.query)
+        model = replace(
+            self.model,
+            query=query,
+            temperature=chosen.temperature,
+            prior_power=1.0,
+            spectral=None,
+            trusted_from=0,
+        )
+        return replace(
+            self,
+            model=model,
+            learning_rate=chosen.learning_rate,
+            batch_size=8192,
+            steps=chosen.steps,
+            most_epochs=chosen.most_epochs,
+            decay=True,
+            held_out=0,
+        )
+
+    def for_data(
+        self, data: Dataset, future: bool = False, *, asks: Literal["temporal", "last"] | None = None
+    ) -> Recipe:
         """Returns the recipe over the data's own id columns, and adapted to its size.
 
         Args:
             data: what it will be fitted on.
             future: the model is for what comes after the data (a split by time), so that an item's
                 prior is its recent popularity where there are times.
+            asks: the split that judges, for a blend; read by a recipe that is tuned on other data, on up to
+                5 million interactions.
         """
         model = self.model
         query = tuple(Id(data.users.key) if isinstance(f, Id) else f for f in model.query)
@@ -115,9 +187,11 @@ class Recipe:
         if self.steps:
             per_epoch = max(math.ceil(len(data) / self.batch_size), 1)
             epochs = max(math.ceil(self.steps / per_epoch), 4 if len(data) <= FEW_EPOCHS_PAIRS else 1)
+            epochs = min(epochs, self.most_epochs or epochs)
         if len(data) > FEW_EPOCHS_PAIRS:
             held_out = 0
-        return replace(self, model=model, epochs=epochs, held_out=held_out)
+        chooses = bool(self.tuned_on) and data.timestamp is not None and len(data) <= FEW_EPOCHS_PAIRS
+        return replace(self, model=model, epochs=epochs, held_out=held_out, asks=asks if chooses else None)
 
     def fit(
         self, train: Dataset, callbacks: Sequence[Callback] = (), *, resume: str | Path | None = None
@@ -126,7 +200,8 @@ class Recipe:
 
         What was held out for that counts as had once training ends.
         """
-        model = self.build()
+        chosen = self._with_blend(train)
+        model = chosen.build()
         validation = None
         if self.held_out and len(train) > self.batch_size:
             share = min(self.held_out / len(train), 0.05)
@@ -141,7 +216,7 @@ class Recipe:
                 train_on,
                 epochs=self.epochs,
                 batch_size=self.batch_size,
-                optimizer=self.make_optimizer(),
+                optimizer=self.make_optimizer(train_on),
                 callbacks=callbacks,
                 validation_data=validation,
                 resume=resume,
@@ -153,14 +228,54 @@ class Recipe:
             model.remember(train)
         return model, history
 
+    def _with_blend(self, train: Dataset) -> Recipe:
+        """Returns the recipe with the blend that a part of the training data chooses, where it asks for one.
+
+        The part is held out as the test side is, and what is fitted on the rest trains half as long.
+        """
+        if self.asks is None or self.model.blend is not None:
+            return self
+        try:
+            before, after = validation_split(train, self.asks, share=CHOOSING_SHARE, seed=self.model.seed)
+        except SplitError:  # too few times
+            return self
+        short = replace(self, asks=None, epochs=-(-self.epochs // 2), held_out=0)
+        model, _ = short.fit(before)
+        codes = after.recoded(model.users, model.items), before.recoded(model.users, model.items)
+        blend = choose_blend(model.products(), model.item_bias, train=codes[1], validation=codes[0])
+        return replace(self, model=replace(self.model, blend=blend))
+
     def build(self) -> TwoTower:
         """Returns a new model, not yet fitted."""
         return TwoTower.of(self.model)
 
 
+@dataclass(frozen=True)
+class OrderTraining:
+    """An OrderTraining holds what trains a history with an order, by the names of Recipe and History."""
+
+    learning_rate: float
+    steps: int
+    most_epochs: int
+    dropout: float
+    temperature: float
+
+
+#: By order; `Recipe.ordered` says how they were chosen.
+ORDERED: Mapping[Order, OrderTraining] = {
+    "timescales": OrderTraining(0.007, 200, 40, 0.2, 0.12),
+    "attention": OrderTraining(0.003, 300, 40, 0.2, 0.12),
+}
+
+
 @functools.cache
-def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
+def make_optimizer(name: str, learning_rate: float, *, steps: int = 0) -> optax.GradientTransformation:
     """Returns an optax optimizer by name.
+
+    Args:
+        name: of it.
+        learning_rate: its step size.
+        steps: if above 0, the rate falls in a line to a fiftieth over so many.
 
     Raises:
         SettingError: optax has none of that name that takes a learning rate alone.
@@ -168,7 +283,8 @@ def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformat
     known = {"adagrad": optax.adagrad, "adam": optax.adam, "sgd": optax.sgd}
     if name not in known:
         raise SettingError("The optimizer is one of " + ", ".join(known), repr(name), "Correct the name")
-    made: optax.GradientTransformation = known[name](learning_rate)
+    rate = optax.linear_schedule(learning_rate, learning_rate / 50, steps) if steps else learning_rate
+    made: optax.GradientTransformation = known[name](rate)
     return made
 
 

@@ -1,9 +1,10 @@
 """This module chooses settings by validation: a budgeted search with Optuna (extra `tune`).
 
-The measure is NDCG@20 of validation slices of the training data: mean over a slice's users, what they had in
-the rest left out, mean over the slices. It is finer than top-10 accuracy (more places count, and higher
-ones more), and one slice alone picks by luck: the best of 60 trials on one was no better than its start on
-four others. The peers of `make bench-quality` are tuned by the same. No test pair is read.
+The measure is NDCG@20 of validation slices of the training data, made in the way the test side is: mean over
+a slice's users, what they had in the rest left out, mean over the slices. It is finer than top-10 accuracy
+(more places count, and higher ones more), and one slice alone picks by luck: the best of 60 trials on one was
+no better than its start on four others. The peers of `make bench-quality` are tuned by the same. No test pair
+is read.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any
 
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
-from butaca.data.splits import random_split
-from butaca.errors import DivergenceError, SettingError
+from butaca.data.splits import COMES_NEXT, validation_split
+from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.extras import needed
 from butaca.files import replace_file
@@ -139,10 +140,17 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
     )
 
 
-def measure(recipe: Recipe, train: Dataset, *, validation: Dataset) -> float:
-    """Fits on train and judges on validation: returns this slice's measure, 0 where training diverges."""
+def measure(recipe: Recipe, train: Dataset, *, validation: Dataset, future: bool = False) -> float:
+    """Fits on train and judges on validation: returns the measure of this slice, 0 where training diverges.
+
+    Args:
+        recipe: what to fit.
+        train: on what.
+        validation: what is to be found.
+        future: it comes after what trains, as `Recipe.for_data` takes it.
+    """
     try:
-        model, _ = recipe.for_data(train).fit(train)
+        model, _ = recipe.for_data(train, future=future).fit(train)
     except DivergenceError:  # the search goes on with other settings
         return 0.0
     return evaluate_scorer(model, validation, seen=Histories.of(train)).metric(MEASURE, CUT)
@@ -155,6 +163,7 @@ def tune(
     trials: int = 60,
     seconds: float | None = None,
     seed: int = 0,
+    future: bool = False,
     progress: Callable[[Trial, float], None] | None = None,
 ) -> Tuned:
     """Searches settings with TPE (Bergstra et al. 2011), from the recipe's own on.
@@ -165,6 +174,7 @@ def tune(
         trials: how many at most.
         seconds: budget of time; None is no limit. A search that it ends early does not reproduce.
         seed: of the search.
+        future: what a slice judges on comes after what a trial is fitted on.
         progress: called after each trial with it and the best value so far.
 
     Raises:
@@ -188,7 +198,9 @@ def tune(
         settings = {name: _suggest(trial, name, of) for name, of in SPACE.items()}
         at = time.monotonic()
         tried = with_settings(recipe, settings)
-        value = fmean(measure(tried, train, validation=validation) for train, validation in slices)
+        value = fmean(
+            measure(tried, train, validation=validation, future=future) for train, validation in slices
+        )
         made.append(Trial(trial.number, value, settings, time.monotonic() - at))
         if progress is not None:
             progress(made[-1], max(t.value for t in made))
@@ -202,9 +214,37 @@ def tune(
     return Tuned(tuned, best, tuple(made))
 
 
-def validation_slices(train: Dataset, n: int = 4, *, share: float = 0.1) -> list[tuple[Dataset, Dataset]]:
-    """Splits the training data n times at random, seeds 0 to n - 1: (to fit on, to judge on)."""
-    return [random_split(train, share, seed=seed) for seed in range(n)]
+def validation_slices(
+    train: Dataset, n: int = 4, *, share: float = 0.1, split: str = "random"
+) -> list[tuple[Dataset, Dataset]]:
+    """Splits the training data n times in the way the test side was split: (to fit on, to judge on).
+
+    At random with seeds 0 to n - 1. Of what comes next, by time or each user's last, slice after slice goes
+    further back: the latest share, the latest of what is left then, and so on; the last but one of each user,
+    the last but two. Where too little is left for n there are fewer.
+
+    Args:
+        train: the training side.
+        n: slices.
+        share: of the interactions that a slice judges on, `validation_split`.
+        split: how the test side was held out.
+
+    Raises:
+        SplitError: not even one can be made.
+    """
+    if split not in COMES_NEXT:
+        return [validation_split(train, split, share=share, seed=seed) for seed in range(n)]
+    slices: list[tuple[Dataset, Dataset]] = []
+    rest = train
+    for seed in range(n):
+        try:
+            slices.append(validation_split(rest, split, share=share, seed=seed))
+        except SplitError:
+            if not slices:
+                raise
+            break
+        rest = slices[-1][0]
+    return slices
 
 
 def save_settings(tuned: Tuned, path: Path, *, about: Mapping[str, Any]) -> None:

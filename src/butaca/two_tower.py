@@ -27,6 +27,7 @@ from butaca.model.features import Feature, Id
 from butaca.model.query import QueryTower, RatingBins
 from butaca.model.spectral import SpectralSettings, Spectrum
 from butaca.train.batch import Candidates, Shuffle
+from butaca.train.blend import Blend
 from butaca.train.build import batch_plan, build_batches, build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
 from butaca.train.layout import Features, Towers, feature_specs, item_mesh, place, tower_specs
@@ -36,8 +37,10 @@ from butaca.train.settings import MaskChoice, Prior, SoftmaxChoice, Start, TwoTo
 from butaca.train.step import LossSettings
 from butaca.train.vectors import (
     HistoryScorer,
+    Products,
     Vectors,
     answering_vectors,
+    blended,
     cold_items,
     learned_features,
     with_cold,
@@ -69,6 +72,7 @@ class _Learned:
 class _Fitted:
     """Holds what fit learned; `run`, which trained, does not go along to another process."""
 
+    train: Dataset
     users: Entities
     items: Entities
     seen: Histories
@@ -119,6 +123,7 @@ class TwoTower:
         spectral: SpectralSettings | None = None,
         trusted_from: int = 0,
         trust_power: float = 0.75,
+        blend: Blend | None = None,
         cold_features: tuple[Feature, ...] = (),
         l2: float = 0.0,
         shuffle: Shuffle = "epoch",
@@ -144,6 +149,7 @@ class TwoTower:
             spectral=spectral,
             trusted_from=trusted_from,
             trust_power=trust_power,
+            blend=blend,
             cold_features=tuple(several("cold_features", cold_features)),
             l2=l2,
             shuffle=shuffle,
@@ -257,7 +263,7 @@ class TwoTower:
             else None,
         )
         learned = _Learned(run.towers, run.features, batches.item)
-        fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins)
+        fitted = _Fitted(train, users, items, seen, run, learned, softmax, spectrum, bins)
         self._fitted = fitted
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
@@ -401,6 +407,10 @@ class TwoTower:
         users = np.arange(len(seen)) if same else np.full(len(seen), len(self.users))
         return HistoryScorer(self._vectors(), seen, users.astype(np.int32))
 
+    def products(self) -> Products:
+        """Returns the product of query and item vectors alone as a Scorer, without any term of the items."""
+        return Products(self._vectors())
+
     def _vectors(self) -> Vectors:
         fitted = self._need()
         if fitted.vectors is None:
@@ -417,6 +427,13 @@ class TwoTower:
         if not len(train):
             raise SettingError("Training needs interactions", "an empty data set", "Check the split")
         history, key = self.settings.history, train.items.key
+        if history and history.order is not None and train.timestamp is None:
+            raise FeatureError(
+                "A history with an order needs the time of each interaction",
+                f"{history.order!r} on {train.name!r}, which has no times",
+                "Name their column with time_column=, or leave out the order (on the command line: --order "
+                "none)",
+            )
         if history and history.column not in {"", key}:
             raise FeatureError(
                 "A history holds the candidates, by their id column",
@@ -449,7 +466,7 @@ class TwoTower:
         """Returns the vectors of these towers as numpy arrays."""
         features = learned_features(gathered(fitted.learned.features), fitted.seen, key=fitted.users.key)
         towers, n_items = gathered(towers), len(fitted.items)
-        return answering_vectors(
+        vectors = answering_vectors(
             self.settings,
             towers,
             features=features,
@@ -458,6 +475,8 @@ class TwoTower:
             bins=fitted.bins,
             spectrum=fitted.spectrum,
         )
+        blend = self.settings.blend
+        return vectors if blend is None else blended(vectors, blend, train=fitted.train)
 
     def _with_cold(self, fitted: _Fitted, vectors: Vectors) -> Vectors:
         """Gives items without training interactions the rows that their features suggest, if any."""
@@ -481,7 +500,8 @@ class TwoTower:
         def validate(towers: Towers) -> Mapping[str, float]:
             fitted.vectors = self._answering(fitted, towers)
             try:
-                return evaluate_scorer(self, test, seen=fitted.seen).metrics(k)
+                found = evaluate_scorer(self, test, seen=fitted.seen)
+                return {**found.metrics(k), "ndcg": found.metric("ndcg", None)}
             finally:
                 fitted.vectors = None
 

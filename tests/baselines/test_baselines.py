@@ -10,6 +10,7 @@ import pytest
 from butaca.baselines.ease import EASE, default_l2, inverse_of
 from butaca.baselines.ials import IALS
 from butaca.baselines.item_knn import ItemKNN
+from butaca.baselines.markov_chain import MarkovChain
 from butaca.baselines.popularity import Popularity, RecentPopularity
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
@@ -151,7 +152,7 @@ def test_recent_popularity_needs_times():
         RecentPopularity().fit(small())
 
 
-@pytest.mark.parametrize("kind", [Popularity, RecentPopularity, ItemKNN, EASE, IALS])
+@pytest.mark.parametrize("kind", [Popularity, RecentPopularity, ItemKNN, EASE, IALS, MarkovChain])
 def test_nothing_scores_before_fit(kind):
     with pytest.raises(NotFittedError, match="after fit"):
         kind().score(users(0))
@@ -164,6 +165,9 @@ def test_nothing_scores_before_fit(kind):
         (lambda: EASE(l2=0), "l2=0"),
         (lambda: IALS(dim=0), "dim=0"),
         (lambda: RecentPopularity(half_life=0), "half_life=0"),
+        (lambda: MarkovChain(smoothing=0), "smoothing=0"),
+        (lambda: MarkovChain(window=0), "window=0"),
+        (lambda: MarkovChain(decay=1.5), r"decay=1\.5"),
     ],
 )
 def test_settings_outside_their_range_are_refused(make, words):

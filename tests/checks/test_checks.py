@@ -12,6 +12,7 @@ import pytest
 
 import butaca
 from butaca.checks import check_fields, several, shown, whole_number
+from butaca.data.splits import tied_at_the_cut, validation_split
 from butaca.errors import ButacaError, SettingError
 from butaca.serve.settings import ServeSettings
 from butaca.workflows.plans import FitPlan, RecipeChoice, TunePlan
@@ -130,6 +131,10 @@ CALLS: dict[str, Any] = {
     "seed": lambda m, v: butaca.random_split(m[0], seed=v),
     "temporal_split": lambda m, v: butaca.temporal_split(v),
     "stratified_split": lambda m, v: butaca.stratified_split(v),
+    "leave_last_out seed": lambda m, v: butaca.leave_last_out(m[0], seed=v),
+    "validation_split": lambda m, v: validation_split(v, "last"),
+    "validation_split split": lambda m, v: validation_split(m[0], v),
+    "tied_at_the_cut": lambda m, v: tied_at_the_cut(v, v),
     "leave_last_out": lambda m, v: butaca.leave_last_out(m[0], v),
     "user_split": lambda m, v: butaca.user_split(m[0], seed=v),
     "take": lambda m, v: m[0].take(v),
@@ -141,6 +146,10 @@ CALLS: dict[str, Any] = {
     "EASE l2": lambda m, v: butaca.EASE(l2=v),
     "EASE limit": lambda m, v: butaca.EASE(limit=v),
     "ItemKNN": lambda m, v: butaca.ItemKNN(v, v),
+    "MarkovChain": lambda m, v: butaca.MarkovChain().fit(v),
+    "MarkovChain smoothing": lambda m, v: butaca.MarkovChain(v),
+    "MarkovChain window": lambda m, v: butaca.MarkovChain(window=v),
+    "MarkovChain decay": lambda m, v: butaca.MarkovChain(decay=v),
     "IALS dim": lambda m, v: butaca.IALS(dim=v),
     "IALS alpha": lambda m, v: butaca.IALS(alpha=v),
     "IALS seed": lambda m, v: butaca.IALS(seed=v),
@@ -155,6 +164,7 @@ CALLS: dict[str, Any] = {
     "mode": lambda m, v: butaca.EarlyStopping(mode=v),
     "recipe": lambda m, v: butaca.recipe(v),
     "Recipe epochs": lambda m, v: butaca.Recipe("x", epochs=v),
+    "Recipe ordered": lambda m, v: butaca.recipe("default").ordered(v),
     "Recipe optimizer": lambda m, v: butaca.Recipe("x", optimizer=v).make_optimizer(),
     "metric": lambda m, v: butaca.evaluate_scorer(m[4], m[2]).metric(v),
     "k of a metric": lambda m, v: butaca.evaluate_scorer(m[4], m[2]).metric("ndcg", v),
@@ -174,6 +184,7 @@ CALLS: dict[str, Any] = {
     "FitPlan split": lambda m, v: FitPlan("a.csv", split=v),
     "FitPlan noun": lambda m, v: FitPlan("a.csv", noun=v),
     "RecipeChoice": lambda m, v: RecipeChoice(epochs=v),
+    "RecipeChoice order": lambda m, v: RecipeChoice(order=v),
     "TunePlan": lambda m, v: TunePlan("a.csv", trials=v),
     **{
         f"ServeSettings {name}": lambda m, v, name=name: ServeSettings(**{name: v})
@@ -182,6 +193,9 @@ CALLS: dict[str, Any] = {
     "Id": lambda m, v: butaca.Id(v),
     "Buckets": lambda m, v: butaca.Buckets("year", v),
     "History": lambda m, v: butaca.History(dropout=v),
+    "History order": lambda m, v: butaca.History(order=v),
+    "History window": lambda m, v: butaca.History(window=v),
+    "History heads": lambda m, v: butaca.History(order="attention", heads=v),
     "SpectralSettings": lambda m, v: butaca.SpectralSettings(dim=v),
     "RankSettings": lambda m, v: butaca.RankSettings(rounds=v),
     **{

@@ -132,6 +132,13 @@ def test_splits_are_judged_beside_popularity_and_evaluate_repeats_it(table, spli
         "fit", "ratings.csv", "--split", split, "--epochs", 30, "--out", f"s-{split}", cwd=table
     ).stdout
     assert "popularity, seen left out" in out
+    said = " ".join(out.split())
+    assert ("held out: what comes next." in said) == (split != "random")
+    assert ("No user had equal times at the cut." in said) == (split == "last")
+    assert ("For what comes next, the model" in said) == (split != "random")
+    assert "held out" in butaca("inspect", f"s-{split}", cwd=table).stdout
+    text = " ".join(butaca("evaluate", f"s-{split}", cwd=table).stdout.split())
+    assert ("No user had equal times at the cut." in text) == (split == "last")
     again = json.loads(butaca("evaluate", f"s-{split}", "--json", cwd=table).stdout)
     manifest = json.loads((table / f"s-{split}" / "manifest.json").read_text())["manifest"]
     stored = manifest["about"]["metrics"]

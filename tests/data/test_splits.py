@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.splits import leave_last_out, random_split, stratified_split, temporal_split, user_split
+from butaca.data.splits import (
+    leave_last_out,
+    random_split,
+    stratified_split,
+    temporal_split,
+    tied_at_the_cut,
+    user_split,
+    validation_split,
+)
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SplitError
 from tests.support.narrow import some
@@ -51,7 +60,7 @@ SPLITS: dict[str, Callable[[float, int], Split]] = {
     "by item": lambda share, seed: lambda data: stratified_split(data, share, seed=seed),
     "by user": lambda share, seed: lambda data: stratified_split(data, share, seed=seed, by="user"),
     "temporal": lambda share, seed: lambda data: temporal_split(data, share),
-    "last": lambda share, seed: lambda data: leave_last_out(data, 1 + seed % 3),
+    "last": lambda share, seed: lambda data: leave_last_out(data, 1 + seed % 3, seed=seed),
     "user": lambda share, seed: lambda data: user_split(data, share, seed=seed),
 }
 
@@ -212,15 +221,12 @@ class TestLeaveLastOut:
     def test_the_last_n_of_each_user_test(self, data: Dataset, n: int) -> None:
         _, test = split_or_skip(lambda d: leave_last_out(d, n), data)
         by_user = defaultdict(list)
-        for user, item, time, number in rows(data):
-            by_user[user].append((time, item, number))
+        for user, _, time, _ in rows(data):
+            by_user[user].append(time)
         expected = [
-            number
-            for history in by_user.values()
-            if len(history) > n
-            for _, _, number in sorted(history)[-n:]
+            (user, time) for user, times in by_user.items() if len(times) > n for time in sorted(times)[-n:]
         ]
-        assert sorted(numbers(test)) == sorted(expected)
+        assert sorted((user, time) for user, _, time, _ in rows(test)) == sorted(expected)
 
     @PATIENT
     @given(data=datasets(), n=st.integers(1, 3), seed=SEEDS)
@@ -232,11 +238,41 @@ class TestLeaveLastOut:
 
     def test_by_hand(self) -> None:
         # user 0: times 5 9 7, the last is row 1; user 1: one interaction, which trains;
-        # user 2: both at time 4, items 6 and 2: the larger item counts as later, row 4
-        data = dataset([0, 0, 0, 1, 2, 2], [1, 2, 3, 1, 6, 2], [5, 9, 7, 8, 4, 4])
+        # user 2: times 3 4
+        data = dataset([0, 0, 0, 1, 2, 2], [1, 2, 3, 1, 6, 2], [5, 9, 7, 8, 4, 3])
         train, test = leave_last_out(data)
         assert (numbers(train), numbers(test)) == ([0, 2, 3, 5], [1, 4])
         assert numbers(leave_last_out(data, 2)[1]) == [1, 2]
+
+    def test_of_equal_times_a_draw_holds_out_and_no_order_of_ids_or_rows(self) -> None:
+        """600 users had eight items at one time, in rows up or down: each item is held out about 75 times."""
+        n = 600
+        for order in (np.arange(8), np.arange(8)[::-1]):
+            data = dataset(np.repeat(np.arange(n), 8).tolist(), order.tolist() * n, [7] * 8 * n, n_users=n)
+            held = np.bincount(leave_last_out(data)[1].item, minlength=8)
+            assert held.sum() == n
+            assert np.all(np.abs(held - n / 8) < 37)  # 4.6 standard deviations of sqrt(600 / 8 * 7 / 8) = 8.1
+
+    def test_another_seed_holds_out_others_of_equal_times(self) -> None:
+        data = dataset([0] * 8, list(range(8)), [7] * 8)
+        assert len({leave_last_out(data, seed=seed)[1].item[0] for seed in range(20)}) > 3
+
+    def test_the_draw_reads_raw_ids_and_not_codes(self) -> None:
+        """A new item that sorts first moves every code, and changes nothing."""
+        data = dataset([0, 0, 0, 1, 1], [1, 2, 3, 4, 5], [7] * 5)
+        ids = Vocabulary.of([-1, *range(8)])
+        moved = replace(data, items=Entities("item_id", ids), item=data.item + 1)
+        assert numbers(leave_last_out(moved)[1]) == numbers(leave_last_out(data)[1])
+
+    @PATIENT
+    @given(data=datasets(), n=st.integers(1, 3))
+    def test_ties_at_the_cut_are_counted(self, data: Dataset, n: int) -> None:
+        train, test = split_or_skip(lambda d: leave_last_out(d, n), data)
+        times = defaultdict(list)
+        for user, _, time, _ in rows(data):
+            times[user].append(time)
+        ordered = [sorted(of) for of in times.values() if len(of) > n]
+        assert tied_at_the_cut(train, test) == sum(of[-n] == of[-n - 1] for of in ordered)
 
     def test_each_users_test_is_not_before_its_training(self) -> None:
         rng = np.random.default_rng(0)
@@ -267,6 +303,41 @@ class TestUserSplit:
         data = dataset(list(range(6)) * 2, [0] * 12, None)
         chosen = {tuple(sorted(set(user_split(data, 0.5, seed=seed)[1].user.tolist()))) for seed in range(20)}
         assert len(chosen) > 1
+
+
+class TestValidationSplit:
+    """The slice of the training side asks what the test side asks."""
+
+    @PATIENT
+    @given(data=datasets(), share=SHARES, seed=SEEDS)
+    def test_by_time_it_is_the_latest(self, data: Dataset, share: float, seed: int) -> None:
+        before, after = split_or_skip(lambda d: validation_split(d, "temporal", share=share, seed=seed), data)
+        assert some(before.timestamp).max() < some(after.timestamp).min()
+
+    @PATIENT
+    @given(data=datasets(), seed=SEEDS)
+    def test_of_each_last_it_is_the_last_but_one(self, data: Dataset, seed: int) -> None:
+        train, _ = split_or_skip(lambda d: leave_last_out(d, seed=seed), data)
+        kept, held = split_or_skip(lambda d: validation_split(d, "last", share=0.99, seed=seed), train)
+        assert sorted(rows(kept) + rows(held)) == sorted(rows(train))
+        assert len(set(held.user.tolist())) == len(held) == (np.bincount(train.user) > 1).sum()
+        for user, _, time, _ in rows(held):
+            assert time == some(train.timestamp)[train.user == user].max()
+
+    def test_of_many_users_a_seeded_draw_is_asked(self) -> None:
+        n = 40
+        data = dataset([*range(n)] * 4, [0] * n + [1] * n + [2] * n + [3] * n, [*range(4 * n)], n_users=n)
+        drawn = [set(validation_split(data, "last", seed=seed)[1].user.tolist()) for seed in (1, 1, 2)]
+        assert [len(users) for users in drawn] == [16] * 3  # a tenth of 160
+        assert drawn[0] == drawn[1] != drawn[2]
+        assert validation_split(data, "last")[1].item.tolist() == [3] * 16
+
+    @pytest.mark.parametrize("split", ["random", "user", "none", "given"])
+    def test_else_it_is_a_random_share(self, split: str) -> None:
+        data = dataset([0, 1, 2, 3, 4] * 4, [0] * 20, None)
+        assert [numbers(side) for side in validation_split(data, split, share=0.2, seed=3)] == [
+            numbers(side) for side in random_split(data, 0.2, seed=3)
+        ]
 
 
 TIMED = dataset([0, 0, 1, 1], [0, 1, 0, 1], [1, 2, 3, 4])

@@ -13,7 +13,7 @@ from butaca.baselines import panel
 from butaca.baselines.ease import EASE
 from butaca.baselines.popularity import Popularity
 from butaca.data.histories import Histories
-from butaca.data.splits import random_split, temporal_split
+from butaca.data.splits import temporal_split
 from butaca.errors import SettingError
 from butaca.evaluate import collapse as alarm
 from butaca.evaluate import honesty
@@ -23,6 +23,7 @@ from butaca.evaluate.protocol import Evaluation, evaluate_scorer, top_lists
 from butaca.evaluate.verdict import Comparison, Verdict, compare, compare_many, verdict
 from butaca.recommend.recommender import Recommender
 from butaca.workflows import judging
+from butaca.workflows.loading import split_by
 from tests.support.boards import checkerboard
 from tests.support.narrow import some
 
@@ -165,6 +166,14 @@ def test_the_sentence_says_who_beats_whom():
         "(ties at NDCG@10), "
         "beats SLIM at NDCG@10 and loses to it at Recall@10."
     )
+
+
+def test_the_sentence_of_what_comes_next_says_so():
+    against = {"popularity": (one("beats"),), "Markov chain": (one("ties"),)}
+    assert Verdict(against, comes_next=True).sentence == (
+        "For what comes next, the model beats popularity, ties with the Markov chain."
+    )
+    assert Verdict({}, comes_next=True).sentence == "There was nothing to compare with."
 
 
 # What makes numbers lie.
@@ -342,8 +351,10 @@ def test_its_json_holds_what_was_there_and_what_is_new(judged_ease):
     assert found["beyond_accuracy"]["popularity"]["overlap"] > 0.4
 
 
-def test_a_saved_model_gets_the_same_verdict(ml_split, tmp_path):
-    train, test = random_split(ml_split[0], 0.2, seed=1)
+@pytest.mark.parametrize("split", ["random", "temporal", "last"])
+def test_a_saved_model_gets_the_same_verdict(ml_split, tmp_path, split):
+    train, test = split_by(ml_split[0], split, test_share=0.2, seed=1)
+    assert test is not None
 
     class Towers:
         users, items = train.users, train.items
@@ -351,9 +362,11 @@ def test_a_saved_model_gets_the_same_verdict(ml_split, tmp_path):
         user_vectors = rng.normal(size=(len(train.users) + 1, 4)).astype(np.float32)
         item_vectors = rng.normal(size=(len(train.items), 4)).astype(np.float32)
 
-    about = {"split": {"split": "random"}}
+    about = {"split": {"split": split}}
     recommender = Recommender.build(Towers(), train, test=test, about=about)
-    one = judging.judge(recommender, train=train, test=test, split="random").as_json()
+    one = judging.judge(recommender, train=train, test=test, split=split).as_json()
+    assert one["verdict"]["sentence"].startswith("The" if split == "random" else "For what comes next, the")
+    assert ("Markov chain" in one["baselines"]) == (split != "random")
     recommender.save(tmp_path / "model")
     assert judging.judge_saved(Recommender.load(tmp_path / "model")).as_json() == one
 
@@ -375,6 +388,13 @@ def test_baselines_that_the_data_does_not_allow_are_named(monkeypatch):
     assert found.left_out["EASE"] == "16 items, more than 10"
     assert "no times" in found.left_out["recent popularity"]
     assert "pairs of items" in found.left_out["item-kNN"]
+    monkeypatch.setattr(panel, "CHAIN_PAIRS", 139)
+    assert (
+        panel.fit_panel(checkerboard(), "last").left_out["Markov chain"] == "140 interactions, more than 139"
+    )
+    monkeypatch.setattr(panel, "CHAIN_PAIRS", 140)
+    monkeypatch.setattr(panel, "CHAIN_STEPS", 10)
+    assert "products, more than 1e+01" in panel.fit_panel(checkerboard(), "last").left_out["Markov chain"]
     judged = judging.judge(EASE().fit(board), train=board, test=board.take(np.arange(30)))
     assert judged.as_json()["baselines_left_out"].keys() == {"EASE", "recent popularity", "item-kNN"}
 
@@ -397,6 +417,7 @@ def test_too_few_users_are_open(n):
     told = verdict(ours, {"popularity": theirs, "EASE": theirs})
     assert told.word("popularity") == "open"
     assert told.sentence.startswith("Too few users")
+    assert replace(told, comes_next=True).sentence == told.sentence
     json.dumps(told.sentence)
 
 

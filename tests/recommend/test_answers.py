@@ -245,10 +245,22 @@ def test_the_default_recipes_shares_add_up_after_training(board):
 
 
 def test_hidden_layers_have_no_exact_shares_and_none_are_made_up(rec):
+    """What they have is the effect of each item, which is called so: the score less that without it."""
     deep = replace(rec.query_tower, layers=((np.eye(D, dtype=np.float32), np.zeros(D, np.float32)),))
     recommender = replace(rec, query_tower=deep)
-    assert recommender.explain(["m001"], "u1") is None
-    assert all(item.because == () for item in recommender.recommend("u1", explain=True).items)
+    history = ["m001", "m004", "m009"]
+    effects = some(recommender.explain(["m020"], history=history))
+    assert effects.kind == "effect"
+
+    def score(given):
+        listed = recommender.recommend(history=given, allow=["m020"], exclude_seen=False).items
+        return listed[0].score if given else float("nan")
+
+    for row, code in enumerate(effects.items.tolist()):
+        rest = [h for h in history if h != f"m{code:03d}"]
+        assert effects.shares[row, 0] == pytest.approx(score(history) - score(rest), abs=1e-4)
+    because = recommender.recommend("u1", explain=True).items[0].because
+    assert {reason.kind for reason in because} <= {"effect"}
 
 
 # The ladder.
@@ -364,7 +376,7 @@ def test_what_is_stored_of_an_item_is_kept_where_it_is_given_again():
     row = extended(seen, 0, added={5: Given(5, 1.0), 9: Given(9, 3.0, 15), 7: Given(7)})
     assert row.items.tolist() == [2, 5, 7, 9]
     np.testing.assert_array_equal(row.value, [1.0, 4.0, np.nan, 3.0])
-    assert some(row.time).tolist() == [10, 20, 20, 15]  # without a time, as late as the latest
+    assert some(row.time).tolist() == [10, 20, 21, 15]  # without a time, after the latest
 
 
 def test_a_list_for_freshness_or_without_rank_is_the_towers_alone(rec):

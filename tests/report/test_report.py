@@ -419,15 +419,42 @@ def test_the_english_verdict_is_the_evaluations_own():
     mixed = (*row("beats")[:2], *row("loses")[2:])
     for against in (
         {"popularity": row("beats"), "recent popularity": row("beats"), "EASE": row("ties")},
+        {"Markov chain": row("beats"), "popularity": mixed},
         {"popularity": row("loses"), "EASE": mixed, "item-kNN": (*row("ties")[:3], *row("beats")[3:])},
         {},
     ):
-        assert Words("en").verdict(Verdict(against)) == Verdict(against).sentence
+        for found in (Verdict(against), Verdict(against, comes_next=True)):
+            assert Words("en").verdict(found) == found.sentence
     said = Words("es").verdict(Verdict({"popularity": row("beats"), "EASE": mixed}))
     assert (
         said
         == "El modelo gana a la popularidad, gana a EASE en top-10 y top-100 y pierde en NDCG@10 y Recall@20."
     )
+
+
+def test_a_split_of_what_comes_next_is_said_in_both_languages():
+    board = checkerboard()
+    tied = replace(board, timestamp=np.arange(len(board)) // 2)
+    facts = gather(last_of(tied), "0.1.0")
+    english, spanish = (unescape(page(facts, language)) for language in ("en", "es"))
+    assert "the last of each user is held out: what comes next; " in english
+    assert "users had equal times at the cut, where a seeded draw says which is the last" in english
+    assert "apartado lo último de cada usuario: lo que viene después; " in spanish
+    assert "usuarios tenían tiempos iguales en el corte, donde un sorteo con semilla dice" in spanish
+    assert "<h1>For what comes next, the model " in english
+    assert "<h1>Para lo que viene después, el modelo " in spanish
+    assert "the Markov chain" in english
+    assert "la cadena de Markov" in spanish
+    english = unescape(page(gather(last_of(board), "0.1.0")))
+    assert "no user had equal times at the cut" in english
+
+
+def last_of(data):
+    from butaca.recipes import recipe
+
+    chosen = recipe("notebook")
+    chosen = replace(chosen, epochs=2, model=replace(chosen.model, dim=4))
+    return fitting.fit(data, chosen, split="last").recommender
 
 
 def test_spanish_bounds_of_slices(ml_facts):

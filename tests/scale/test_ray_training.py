@@ -238,6 +238,18 @@ def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, clu
     assert_same(parameters(model), parameters(alone), 2e-4)
 
 
+@pytest.mark.parametrize("order", ["timescales", "attention"])
+def test_histories_in_order_end_with_the_same_parameters(board, cluster, tmp_path, order):
+    """Prepared data from the disk, on two processes and on one: each builds the windows whole."""
+    found = replace(recipe("default").ordered(order).for_data(board.dataset()), epochs=2, held_out=0)
+    found = replace(found, batch_size=200, learning_rate=0.005)
+    alone, _ = found.fit(board.dataset())
+    model, _ = fit_on_ray(board.folder, found, workers=2, checkpoint=tmp_path, patience=PATIENT)
+    for name, values in some(alone._fitted).run.parameters().items():
+        here = some(model._fitted).run.parameters()[name]
+        np.testing.assert_allclose(here, values, rtol=0, atol=5e-4, err_msg=name)
+
+
 def test_early_stopping_is_the_same_decision_in_every_process(board, cluster, tmp_path):
     """Every list is right from the first epoch on: two more without improvement, and its parameters."""
     found = small(board.dataset(), held_out=30)

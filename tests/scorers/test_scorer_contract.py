@@ -13,6 +13,7 @@ import butaca
 from butaca.baselines.ease import EASE
 from butaca.baselines.ials import IALS
 from butaca.baselines.item_knn import ItemKNN
+from butaca.baselines.markov_chain import MarkovChain
 from butaca.baselines.popularity import Popularity, RecentPopularity
 from butaca.data.histories import Histories
 from butaca.evaluate.protocol import evaluate_scorer
@@ -49,6 +50,17 @@ def rated_board():
     board = checkerboard()
     n = np.arange(len(board))
     return replace(board, value=(n % 5 + 1).astype(np.float32), timestamp=n * 86_400)
+
+
+def in_a_circle(moment=1):
+    """The checkerboard in an order that tells: each has the items in a circle, up to the one it lacks.
+
+    Args:
+        moment: places of the circle that have the same time.
+    """
+    board = checkerboard()
+    lacks = np.array([left_out(u) for u in board.user])
+    return replace(board, timestamp=(board.item - lacks) % len(board.items) // moment)
 
 
 def saved(model, tmp_path_factory):
@@ -97,6 +109,9 @@ SCORERS = {
     "item-kNN, few neighbours": lambda _: ItemKNN(neighbours=3, shrinkage=1).fit(checkerboard()),
     "EASE": lambda _: EASE().fit(checkerboard()),
     "iALS": lambda _: IALS(dim=4, epochs=10).fit(checkerboard()),
+    "Markov chain": lambda _: MarkovChain().fit(in_a_circle()),
+    "Markov chain of one follower": lambda _: MarkovChain(smoothing=1, window=1).fit(in_a_circle()),
+    "Markov chain, all in one moment": lambda _: MarkovChain().fit(in_a_circle(moment=99)),
     "two stages over item-kNN": lambda _: two_over(lambda part: ItemKNN().fit(part)),
     "two stages over EASE, graded, in time": lambda _: two_over(
         lambda part: EASE().fit(part), rated_board(), target="graded", folds="time", label=0.2

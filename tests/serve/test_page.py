@@ -197,6 +197,46 @@ def test_shares_are_the_parts_of_the_score(visit: Visit) -> None:
     expect(page.locator("#list > li b").first).to_have_text(f"{part}%")
 
 
+@pytest.mark.parametrize(
+    ("locale", "said", "one"),
+    [
+        (
+            "en-US",
+            "Because you liked Toy Story +1.25 and Aladdin +0.50 (effects on the score)",
+            "Because you liked Toy Story +0.0625 (effect on the score)",
+        ),
+        (
+            "es-ES",
+            "Porque le gustó Toy Story +1,25 y Aladdin +0,50 (efectos en la puntuación)",
+            "Porque le gustó Toy Story +0,0625 (efecto en la puntuación)",
+        ),
+    ],
+)
+def test_effects_are_called_so_and_make_no_bar(visit: Visit, locale: str, said: str, one: str) -> None:
+    """A score that is no sum has no shares: what it had without an item is said in points."""
+    effect = lambda title, points: {"id": title, "title": title, "share": points, "kind": "effect"}  # noqa: E731
+
+    def handle(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        told["items"][0] |= {
+            "score": -2.0,
+            "because": [effect("Toy Story (1995)", 1.25), effect("Aladdin (1992)", 0.5)],
+        }
+        told["items"][1] |= {"score": 0.5, "because": [effect("Toy Story (1995)", 0.0625)]}
+        route.fulfill(response=answer, json=told)
+
+    page = visit("/", locale=locale, before=lambda page: page.route("**/v1/recommend", handle)).page
+    rows(page)
+    expect(page.locator("#list .because p").nth(0)).to_have_text(said)
+    expect(page.locator("#list .because p").nth(1)).to_have_text(one)
+    expect(page.locator("#list .because").nth(0).locator(".shares")).to_have_count(0)
+    what = page.locator("#list .because small").first
+    expect(what).to_have_attribute(
+        "title", re.compile(r"sin esa película\." if locale == "es-ES" else r"without that one film\.")
+    )
+
+
 def test_case_and_accents_are_forgiven_and_titles_read_as_people_write_them(visit: Visit) -> None:
     page = visit("/").page
     field = page.get_by_role("combobox")
@@ -757,6 +797,7 @@ def test_the_state_page_shows_the_verdict_and_keeps_itself_fresh(visit: Visit, s
     expect(page.locator("#now dt")).to_have_count(4)
     expect(page.locator("#experiment")).to_contain_text("No experiment runs")
     expect(page.locator("#facts")).to_contain_text("MovieLens 100K")
+    expect(page.locator("#facts")).to_contain_text("at random, 20% held out, seed 42")
     if size is PHONE:
         return
     plot = page.locator("#plots svg").first.element_handle()
@@ -765,6 +806,25 @@ def test_the_state_page_shows_the_verdict_and_keeps_itself_fresh(visit: Visit, s
     assert plot is not None
     assert plot.evaluate("(node) => node.isConnected")  # what did not change was not drawn again
     expect(page.locator("#figures details")).to_have_attribute("open", "")
+
+
+def test_the_state_page_says_what_comes_next(visit: Visit) -> None:
+    def handle(route: Route) -> None:
+        answer = route.fetch()
+        state = answer.json()
+        state["model"]["split"] = {"split": "last", "test_share": 0.2, "seed": 42, "tied_users": 3}
+        verdict = state["model"]["metrics"]["verdict"]
+        verdict["comes_next"] = True
+        verdict["against"] = {"Markov chain": verdict["against"]["EASE"], **verdict["against"]}
+        route.fulfill(response=answer, json=state)
+
+    page = visit("/state", locale="es-ES", before=lambda page: page.route("**/v1/state", handle)).page
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text(re.compile(r"^Para lo que viene después, el modelo .*la cadena de Markov"))
+    expect(page.locator("#facts")).to_contain_text("apartado lo último de cada usuario: lo que viene después")
+    expect(page.locator("#plots svg").first).to_have_attribute(
+        "aria-label", re.compile("la cadena de Markov por")
+    )
 
 
 def test_the_state_page_shows_an_experiment(visit: Visit) -> None:

@@ -19,7 +19,7 @@ from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError
 from butaca.model.features import History
-from butaca.model.query import HistoryWeights, QueryTower, RatingBins, ages, weighted_sum
+from butaca.model.query import Entries, HistoryWeights, QueryTower, RatingBins, ages, weighted_sum
 from butaca.model.spectral import SpectralSettings
 from butaca.model.towers import HistoryTable, unit
 from butaca.train import step
@@ -164,8 +164,14 @@ def test_shares_of_a_score_add_up(name):
     value = None if tower.history.bins is None else seen.value
     for user in (0, 11):
         span = slice(seen.start[user], seen.start[user + 1])
-        weight = tower.history.weights(None if value is None else value[span], None, n=span.stop - span.start)
+        had = Entries(
+            np.zeros(span.stop - span.start, np.int64),
+            seen.items[span],
+            None if value is None else value[span],
+        )
+        weight = tower.history.weights(had, 1)
         shares = weight[:, None] * tower.history.table[seen.items[span]] / np.sqrt(weight.sum())
+        np.testing.assert_allclose(tower.history.parts(had), shares, rtol=1e-6)
         scores = (shares @ model.item_vectors.T).sum(axis=0)
         if model.item_bias is not None:
             scores = scores + model.item_bias

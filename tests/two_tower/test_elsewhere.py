@@ -15,8 +15,10 @@ import pytest
 import butaca
 from butaca import recipes
 from butaca.errors import CheckpointError, DivergenceError
+from butaca.train.blend import Blend
 from butaca.tune import measure
 from tests.support.boards import checkerboard
+from tests.support.ordered import rounds
 
 WAYS = {"pickle": lambda x: pickle.loads(pickle.dumps(x)), "deepcopy": copy.deepcopy, "copy": copy.copy}
 
@@ -63,6 +65,20 @@ def test_a_model_answers_elsewhere_as_here(way, query, settings):
     model.remember(part)
     np.testing.assert_array_equal(again.score(users), model.score(users))
     again.fit(data, epochs=1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("order", ["timescales", "attention"])
+def test_a_model_of_histories_in_order_answers_elsewhere_as_here(way, order):
+    data = rounds()
+    blend = Blend(0.5, 0.5, 1.0, 86_400.0)
+    model = butaca.TwoTower([butaca.History(order=order)], [butaca.Id("item_id")], dim=4, blend=blend)
+    model.fit(data, epochs=1, batch_size=200)
+    again = WAYS[way](model)
+    users = np.arange(len(data.users), dtype=np.int32)
+    np.testing.assert_array_equal(again.score(users), model.score(users))
+    told = [butaca.Recommender.build(m, data).recommend("u03", 5, explain=True) for m in (again, model)]
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -113,6 +129,14 @@ def test_a_recipe_that_diverges_names_its_own(tmp_path):
     recipe = recipe.for_data(checkerboard())
     with pytest.raises(DivergenceError, match=r"sgd at a learning rate of 1e\+07"):
         recipe.fit(checkerboard(), [butaca.Checkpoint(tmp_path)])
+
+
+def test_a_recipe_that_diverges_while_it_chooses_a_blend_names_its_own():
+    recipe = recipes.DEFAULT.ordered("timescales")
+    recipe = replace(recipe, optimizer="sgd", learning_rate=1e20, steps=0, epochs=40, batch_size=64)
+    recipe = recipe.for_data(rounds(), future=True, asks="temporal")
+    with pytest.raises(DivergenceError, match=r"sgd at a learning rate of 1e\+20"):
+        recipe.fit(rounds())
 
 
 def test_a_search_goes_on_past_settings_that_diverge():

@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from benchmarks.quality.default_tune import SETTINGS
 
 import butaca
-from butaca.errors import SettingError
+from butaca.errors import SettingError, SplitError
 from butaca.recipes import DEFAULT, NOTEBOOK
 from butaca.tune import (
     SPACE,
@@ -119,3 +120,72 @@ def test_the_commands(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "settings.json").read_text())["trials"] == 2
     run = CliRunner().invoke(app, ["fit", "ratings.csv", "--settings", "settings.json", "--out", "model"])
     assert run.exit_code == 0, run.output
+
+
+@pytest.mark.parametrize("split", ["temporal", "last"])
+def test_what_comes_next_is_tuned_on_what_comes_next(tmp_path, monkeypatch, split):
+    """The slices are the last of the training side, and trials are fitted for the future, as `fit` does."""
+    from typer.testing import CliRunner
+
+    from butaca import tune as room
+    from butaca.cli.app import app
+    from tests.support.boards import checkerboard
+
+    board = checkerboard()
+    rows = [
+        f"u{u},i{i},{100 + t}" for u, i, t in zip(board.user, board.item, some(board.timestamp), strict=True)
+    ]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item,timestamp", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    measured = []
+
+    def measure(recipe, train, *, validation, future=False):
+        measured.append((train, validation, future))
+        return 0.5
+
+    monkeypatch.setattr(room, "measure", measure)
+    run = CliRunner().invoke(
+        app,
+        ["tune", "ratings.csv", "--trials", "1", "--slices", "2", "--split", split, "--out", "found.json"],
+    )
+    assert run.exit_code == 0, run.output
+    assert f"butaca fit ratings.csv --split {split} --settings found.json" in " ".join(run.output.split())
+    stored = json.loads((tmp_path / "found.json").read_text())
+    assert (stored["split"], stored["slices"]) == (split, 2)
+    assert [future for *_, future in measured] == [True, True]
+    (first, late, _), (second, early, _) = measured
+    assert len(second) + len(early) == len(first)  # what the first judged on has left
+    if split == "temporal":  # 140 moments from 100 on, of which the last 28 test
+        assert some(late.timestamp).max() < 212
+        assert some(early.timestamp).max() < some(late.timestamp).min()
+    for train, validation, _ in measured:
+        for user in set(validation.user.tolist()):
+            own = some(validation.timestamp)[validation.user == user]
+            assert own.min() > some(train.timestamp)[train.user == user].max(initial=0)
+            assert split == "temporal" or len(own) == 1
+
+
+def test_a_trial_is_fitted_for_the_future_as_the_fit_will_be(few, monkeypatch):
+    from butaca.recipes import Recipe
+
+    told = []
+    for_data = Recipe.for_data
+
+    def listening(self, data, future=False):
+        told.append(future)
+        return for_data(self, data, future)
+
+    monkeypatch.setattr(Recipe, "for_data", listening)
+    tune(DEFAULT, few[:1], trials=1, future=True)
+    tune(DEFAULT, few[:1], trials=1)
+    assert told == [True, False]
+
+
+def test_where_too_little_is_left_there_are_fewer_slices():
+    from tests.support.boards import checkerboard
+
+    board = checkerboard()
+    short = board.take(np.flatnonzero(board.item < 6))  # three each, or two
+    assert len(validation_slices(short, 9, split="last", share=0.9)) == 2
+    with pytest.raises(SplitError, match="time for every interaction"):
+        validation_slices(replace(board, timestamp=None), split="last")

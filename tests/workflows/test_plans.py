@@ -13,7 +13,7 @@ from butaca.errors import ButacaError, SettingError
 from butaca.recommend.folder.bundle import read_manifest
 from butaca.workflows.about import describe, split_record
 from butaca.workflows.carrying import Watching, carry_out_fit, carry_out_tune
-from butaca.workflows.loading import Columns
+from butaca.workflows.loading import Columns, Split
 from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, TunePlan
 
 
@@ -47,6 +47,36 @@ def test_python_and_the_command_make_the_same_model(rows, tmp_path, options, pla
     assert describe(fitted.recipe) == b["about"]["model"]
 
 
+@pytest.mark.parametrize("order", ["timescales", "attention"])
+def test_a_history_is_read_in_the_order_asked_for(rows, tmp_path, order):
+    fitted = carry_out_fit(
+        FitPlan(str(rows), tmp_path / "m", recipe=RecipeChoice(order=order, epochs=1), split="none")
+    )
+    history = fitted.recipe.model.history
+    assert history is not None
+    assert history.order == order
+    assert f"order='{order}'" in str(read_manifest(tmp_path / "m")["about"]["model"]["query"])
+
+
+def test_an_order_is_the_splits_unless_it_is_named():
+    """What comes next asks for an order; a random split, settings of a search and another recipe do not."""
+    asked: tuple[tuple[Split, str | None], ...] = (
+        ("last", "timescales"),
+        ("temporal", "timescales"),
+        ("random", None),
+        ("user", None),
+    )
+    for split, order in asked:
+        assert RecipeChoice().order_for(split) == order
+        history = RecipeChoice().recipe(split=split).model.history
+        assert history is not None
+        assert history.order == order
+        assert RecipeChoice(order="none").order_for(split) is None
+        assert RecipeChoice(order="attention").order_for(split) == "attention"
+    assert RecipeChoice("notebook").order_for("last") is None
+    assert RecipeChoice(settings=Path("found.json")).order_for("last") is None
+
+
 def test_what_is_told_is_told(rows, tmp_path):
     met = []
     carry_out_fit(
@@ -72,6 +102,9 @@ def test_a_plan_is_frozen():
         lambda: RecipeChoice(epochs=0),
         lambda: RecipeChoice(batch_size=0),
         lambda: RecipeChoice(dim=-3),
+        lambda: RecipeChoice(order="backwards"),  # type: ignore[arg-type]
+        lambda: RecipeChoice(order="timescales", settings=Path("found.json")),
+        lambda: RecipeChoice("notebook", order="timescales").recipe(),
         lambda: Keeping(Path("c"), every_steps=-1),
         lambda: Keeping(resume=True),
         lambda: Cluster(-1),

@@ -32,7 +32,7 @@ class FromHistory(ABC):
 
     @abstractmethod
     def _scores(self, matrix: sparse.csr_array) -> Floats:
-        """Returns scores for histories [B, N], a new array [B, N]."""
+        """Returns scores for what `_asked` gave [B, N], a new array [B, N]."""
 
     def fit(self, train: Dataset) -> Self:
         """Learns from the training interactions; refit forgets."""
@@ -57,10 +57,14 @@ class FromHistory(ABC):
     def score(self, users: Codes) -> Floats:
         """Returns the scores of user codes [B], float32 [B, N]."""
         popular = self._need()[1]
-        matrix = self._matrix(user_codes(users))
+        matrix = self._asked(user_codes(users))
         scores = self._scores(matrix)
         scores[np.diff(matrix.indptr) == 0] = popular
         return scores
+
+    def _asked(self, users: Codes) -> sparse.csr_array:
+        """Returns what these users are answered from: all that they had, unless a scorer asks for less."""
+        return self._matrix(users)
 
     def _matrix(self, users: Codes) -> sparse.csr_array:
         """Returns who had what, of these users: sparse 0/1 float32 [B, N]."""

@@ -63,6 +63,13 @@ def fit(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    order: Annotated[
+        Literal["timescales", "attention", "none"] | None,
+        typer.Option(
+            help="How the history is read: in its order by sums with decays or by attention, or as a bag.",
+            show_default="timescales where --split is last or temporal, else none",
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     dim: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
@@ -103,7 +110,13 @@ def fit(
         from_events=from_events,
         columns=Columns(user_column, item_column, value_column, time_column, items, users),
         recipe=RecipeChoice(
-            recipe, settings=settings, epochs=epochs, batch_size=batch_size, dim=dim, softmax=softmax
+            recipe,
+            settings=settings,
+            order=order,
+            epochs=epochs,
+            batch_size=batch_size,
+            dim=dim,
+            softmax=softmax,
         ),
         split=split,
         test_share=test_share,

@@ -41,7 +41,8 @@ def tune(
 ) -> None:
     """Search the default recipe's settings on validation slices of the training data.
 
-    What the split holds out, as for fit, is never read.
+    What the split holds out, as for fit, is never read. The slices are made as that is: at random, of the
+    latest share, or of each user's last but one.
     """
     from rich.progress import Progress
 
@@ -68,9 +69,11 @@ def tune(
             bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
 
         found = carry_out_tune(plan, progress)
+    same = {"--split": (split, "random"), "--test-share": (test_share, 0.2), "--seed": (seed, 42)}
+    held = "".join(f" {name} {value}" for name, (value, usual) in same.items() if value != usual)
     out.print(
         f"NDCG@20 {found.best.value:.4f}, where the recipe had {found.trials[0].value:.4f}. "
-        f"Next: butaca fit {source} --settings {out_file}",
+        f"Next: butaca fit {source}{held} --settings {out_file}",
         highlight=False,
     )
 

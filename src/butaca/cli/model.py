@@ -15,7 +15,7 @@ from butaca.errors import SettingError, TableError
 from butaca.recommend.answers import Recommendation
 from butaca.recommend.folder.bundle import check_free, read_manifest, version_of
 from butaca.recommend.recommender import Recommender
-from butaca.workflows.about import split_record
+from butaca.workflows.about import held_out, split_record
 
 out = Console()
 
@@ -196,6 +196,7 @@ def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
         "softmax": about.get("softmax"),
         "data": about.get("data", {}),
         "split": split_record(about),
+        "held out": held_out(split_record(about)),
         "users": {
             "key": users.key,
             "count": len(users),

@@ -27,7 +27,8 @@ SplitName = Annotated[
     Split,
     typer.Option(
         "--split",
-        help="random share, temporal, last of each user, by user, or none: train on everything.",
+        help="What is held out: a random share; temporal, the last share, or last, the last of each user: "
+        "what comes next; user, a share of the users; or none: train on everything.",
     ),
 ]
 TestShare = Annotated[float, typer.Option("--test-share", help="Share of the interactions that is held out.")]

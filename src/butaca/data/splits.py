@@ -1,6 +1,6 @@
 """This module splits into train and test: random, stratified, by time, last of each user, by user.
 
-Every split is disjoint and complete.
+Every split is disjoint and complete. Only draws decide where time and share do not: no order of ids.
 
 Both sides share the vocabularies of the whole (as in the notebook, whose candidates are all movies),
 so a test item may be one that training never saw: a cold item, which evaluation counts.
@@ -8,6 +8,7 @@ so a test item may be one that training never saw: a cold item, which evaluation
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,10 @@ import numpy as np
 from butaca.checks import of_kind, real_number, whole_number
 from butaca.data.dataset import Dataset
 from butaca.errors import SplitError
-from butaca.types import Bools, Ints, Times
+from butaca.types import Bools, Ints, Times, Values
+
+#: Splits whose test side lies after the training side: what is asked is what comes next.
+COMES_NEXT = ("temporal", "last")
 
 
 def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
@@ -85,25 +89,71 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     return _by_mask(data, time >= cut)
 
 
-def leave_last_out(data: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
+def leave_last_out(data: Dataset, n: int = 1, *, seed: int = 42) -> tuple[Dataset, Dataset]:
     """Holds out the last n interactions of each user; the earlier ones train.
 
-    Users with n interactions or fewer stay whole in train. Ties in time are broken by the raw item
-    id and then by row, so the same interactions in another row order give the same test pairs.
+    Users with n interactions or fewer stay whole in train. What has the same time has no order: where the cut
+    goes through it, a seeded draw says what is held out. It hashes the raw ids, so neither their order nor
+    that of the rows has a say, and the same interactions and seed give the same test pairs.
+    `tied_at_the_cut` counts whom that concerns.
     """
     if whole_number("n", n, least=None) < 1:
         raise SplitError("leave_last_out takes at least one interaction", f"n={n}", "Pass n=1 or more")
     of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
-    time = _times(data, "leave_last_out")
-    order = np.lexsort((np.arange(len(data)), data.item, time, data.user))
-    user = data.user[order]
-    start = np.searchsorted(user, user, side="left")
-    end = np.searchsorted(user, user, side="right")
-    position = np.arange(len(user))
-    is_last = (position >= end - n) & (end - start > n)
-    mask = np.zeros(len(data), dtype=bool)
-    mask[order[is_last]] = True
-    return _by_mask(data, mask)
+    whole_number("seed", seed, least=0)
+    return _by_mask(data, _last_of_each(data, n, seed=seed, split="leave_last_out"))
+
+
+def tied_at_the_cut(train: Dataset, test: Dataset) -> int:
+    """Returns how many users were cut within a moment: their last training time is their first test time.
+
+    >>> from butaca.data.dataset import Entities
+    >>> from butaca.data.vocabulary import Vocabulary
+    >>> one = Entities("id", Vocabulary.of(range(3)))
+    >>> user, item = np.array([0, 0, 1, 1], dtype=np.int32), np.array([0, 1, 1, 2], dtype=np.int32)
+    >>> data = Dataset(one, one, user, item, timestamp=np.array([5, 6, 9, 9]))  # user 1 had both at 9
+    >>> tied_at_the_cut(*leave_last_out(data))
+    1
+    """
+    for name, side in (("train", train), ("test", test)):
+        of_kind(name, side, kind=Dataset, cure="Pass both sides of a split")
+    limits = np.iinfo(np.int64)
+    before = np.full(len(train.users), limits.min)
+    after = np.full(len(train.users), limits.max)
+    np.maximum.at(before, train.user, _times(train, "tied_at_the_cut"))
+    np.minimum.at(after, test.user, _times(test, "tied_at_the_cut"))
+    return int(np.count_nonzero(before == after))
+
+
+def validation_split(
+    train: Dataset, split: str, *, share: float = 0.1, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """Holds out a slice of the training side in the way the test side was held out, so it asks the same.
+
+    By time the slice is the latest share. Of a split that holds out each user's last, it is each user's last
+    that is left, the last but one; of more users than the share of the interactions, a seeded draw. In all
+    other cases it is a random share.
+
+    Args:
+        train: the training side.
+        split: how the test side was made: "temporal", "last", or anything else.
+        share: of the interactions; at most so many of a split by the last.
+        seed: of the draws.
+    """
+    of_kind("train", train, kind=Dataset, cure="Read one with read_table or load_movielens")
+    of_kind("split", split, kind=str)
+    if split == "temporal":
+        return temporal_split(train, share)
+    if split != "last":
+        return random_split(train, share, seed=seed)
+    check_share(share)
+    mask = _last_of_each(train, 1, seed=seed, split="A slice of each user's last")
+    users = train.user[mask]
+    most = max(round(share * len(train)), 1)
+    if len(users) > most:
+        drawn = np.random.default_rng([seed, 5]).choice(np.sort(users), most, replace=False)
+        mask &= np.isin(train.user, drawn)
+    return _by_mask(train, mask)
 
 
 def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
@@ -129,6 +179,39 @@ def _check(data: Dataset, test_share: float, seed: int = 0) -> None:
     of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
     check_share(test_share)
     whole_number("seed", seed, least=0)
+
+
+def _last_of_each(data: Dataset, n: int, *, seed: int, split: str) -> Bools:
+    """Returns which rows are the last n of a user who has more; where the cut is tied, by a draw."""
+    time = _times(data, split)
+    order = np.lexsort((time, data.user))
+    user, at = data.user[order], time[order]
+    start = np.searchsorted(user, user, side="left")
+    end = np.searchsorted(user, user, side="right")
+    enough = np.flatnonzero(end - start > n)
+    cut = end[enough] - n
+    tied = enough[(at[cut - 1] == at[cut]) & (at[enough] == at[cut])]
+    if len(tied):
+        draw = np.zeros(len(data), dtype=np.uint64)
+        draw[order[tied]] = _draws(data, order[tied], seed)
+        order = np.lexsort((draw, time, data.user))  # users and moments stay where they were
+    mask = np.zeros(len(data), dtype=bool)
+    mask[order[enough[enough >= cut]]] = True
+    return mask
+
+
+def _draws(data: Dataset, rows: Ints, seed: int) -> Values:
+    """Returns a number for each of the rows that looks random, by its raw ids and value: uint64."""
+    user = data.users.ids.values[data.user[rows]].tolist()
+    item = data.items.ids.values[data.item[rows]].tolist()
+    value = [None] * len(rows) if data.value is None else data.value[rows].tolist()
+    numbers = (
+        int.from_bytes(
+            hashlib.blake2b(repr((seed, *row)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        )
+        for row in zip(user, item, value, strict=True)
+    )
+    return np.fromiter(numbers, dtype=np.uint64, count=len(rows))
 
 
 def _by_mask(data: Dataset, is_test: Bools) -> tuple[Dataset, Dataset]:

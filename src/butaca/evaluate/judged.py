@@ -26,7 +26,8 @@ class Judged:
 
     Attributes:
         rows: "seen kept" and "seen left out" of the model, then the baselines with seen left out:
-            "popularity", "recent popularity", "item-kNN", "EASE", those that the data allows.
+            "popularity", "recent popularity", "item-kNN", "EASE" and, of what comes next, "Markov chain",
+            those that the data allows.
         n_test: pairs.
         verdict: the model with seen left out against every baseline.
         warnings: what makes these figures lie.
@@ -59,6 +60,7 @@ class Judged:
             "baselines_left_out": dict(self.left_out),
             "verdict": {
                 "sentence": self.verdict.sentence,
+                "comes_next": self.verdict.comes_next,
                 "against": {
                     name: {
                         "word": self.verdict.word(name),

@@ -69,9 +69,11 @@ class Verdict:
 
     Attributes:
         against: by baseline, its comparisons, one for each of `MEASURES` unless asked otherwise.
+        comes_next: whether the test pairs come after what trained, so that the question is what comes next.
     """
 
     against: Mapping[str, tuple[Comparison, ...]]
+    comes_next: bool = False
 
     def word(self, baseline: str) -> Literal["beats", "ties", "loses", "mixed", "open"]:
         """Returns all comparisons with one baseline in a word.
@@ -88,7 +90,10 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """Returns such as "The model beats popularity and item-kNN (ties at top-1), ties with EASE."."""
+        """Returns such as "The model beats popularity and item-kNN (ties at top-1), ties with EASE.".
+
+        Of what comes next: "For what comes next, the model beats popularity.".
+        """
         phrases = {"beats": "beats", "ties": "ties with", "loses": "loses to"}
         parts = []
         for word, phrase in phrases.items():
@@ -100,10 +105,12 @@ class Verdict:
                 won, lost = (
                     _and([c.label for c in self.against[name] if c.word == w]) for w in ("beats", "loses")
                 )
-                parts.append(f"beats {name} at {won} and loses to it at {lost}")
-        if self.against and all(self.word(name) == "open" for name in self.against):
+                parts.append(f"beats {_spoken(name)} at {won} and loses to it at {lost}")
+        if self.against and not parts:  # every word is open
             return f"Too few users to say which is better: a verdict takes {FEWEST_USERS} or more."
-        return f"The model {', '.join(parts)}." if parts else "There was nothing to compare with."
+        if not parts:
+            return "There was nothing to compare with."
+        return f"{'For what comes next, the' if self.comes_next else 'The'} model {', '.join(parts)}."
 
     def tied(self, baseline: str) -> list[str]:
         """Returns the labels of the measures at which neither is better."""
@@ -112,7 +119,7 @@ class Verdict:
     def _with_ties(self, name: str, word: str) -> str:
         """Returns a baseline that is beaten, or that wins, with what it ties at."""
         tied = self.tied(name)
-        return f"{name} (ties at {_and(tied)})" if tied and word != "ties" else name
+        return f"{_spoken(name)} (ties at {_and(tied)})" if tied and word != "ties" else _spoken(name)
 
 
 def compare(
@@ -184,14 +191,17 @@ def compare_many(
 
 
 def verdict(
-    ours: Evaluation, baselines: Mapping[str, Evaluation], *, n_resamples: int = 2000, seed: int = 0
+    ours: Evaluation,
+    baselines: Mapping[str, Evaluation],
+    *,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    comes_next: bool = False,
 ) -> Verdict:
     """Compares a model with every baseline on `MEASURES`, on the same pairs, seen items left out alike."""
-    return Verdict(
-        compare_many(
-            ours, baselines, measures=[(m, k) for m, k, _ in MEASURES], n_resamples=n_resamples, seed=seed
-        )
-    )
+    measures = [(m, k) for m, k, _ in MEASURES]
+    against = compare_many(ours, baselines, measures=measures, n_resamples=n_resamples, seed=seed)
+    return Verdict(against, comes_next)
 
 
 def label_of(metric: str, k: int | None) -> str:
@@ -236,6 +246,11 @@ def _same_pairs(ours: Evaluation, theirs: Evaluation, name: str) -> None:
             f"{'left out' if theirs.seen_left_out else 'kept'}",
             "Evaluate both on the same test set",
         )
+
+
+def _spoken(name: str) -> str:
+    """Returns a baseline's name as a sentence has it."""
+    return "the Markov chain" if name == "Markov chain" else name
 
 
 def _and(names: Sequence[str]) -> str:

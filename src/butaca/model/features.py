@@ -14,17 +14,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.checks import check_fields
+from butaca.checks import check_fields, shown
 from butaca.data.bags import Bags, Column
 from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary, as_values
 from butaca.errors import FeatureError
 from butaca.model.encoded import Encoded, pad_bags
 from butaca.types import Values
+
+#: How a history with an order is read (model/order/).
+Order: TypeAlias = Literal["timescales", "attention"]
 
 
 @dataclass(frozen=True)
@@ -208,19 +212,44 @@ class History(Feature):
             than ten). Worth nothing on MovieLens 100K's validation slices.
         by_recency: learn the power by which an item's weight falls with its age in days, counted from
             the user's latest. Worth nothing there either: half of its users rate for under an hour.
+        order: how what came last counts for more. None: a history is a bag; "timescales": sums with learned
+            decays over places and over age, of which every item's share stays exact; "attention": causal
+            self-attention with relative places and times. Trained at every place of every history.
+        window: places of a history that are read, the latest, with an order.
+        shared: with an order, items have the candidates' vectors in a history too.
+        blocks, heads: of attention.
     """
 
     column: str = ""
     dropout: float = 0.5
     by_rating: bool = False
     by_recency: bool = False
+    order: Order | None = None
+    window: int = 200
+    shared: bool = True
+    blocks: int = 2
+    heads: int = 1
 
     def __post_init__(self) -> None:
-        """Checks the share that is left out."""
+        """Checks the order, the window and the share that is left out."""
+        if self.order is not None and not (isinstance(self.order, str) and self.order in get_args(Order)):
+            raise FeatureError(
+                "A history's order is one of " + ", ".join(get_args(Order)) + ", or None",
+                shown(self.order),
+                "Correct it",
+            )
         super().__post_init__()
         if not 0 <= self.dropout < 1:
             raise FeatureError(
                 "A history's dropout is 0 or more and below 1", f"dropout={self.dropout}", "Try 0.5"
+            )
+        if self.window < 2:
+            raise FeatureError("A window holds at least two places", f"window={self.window}", "Try 200")
+        if self.order is not None and (self.by_rating or self.by_recency):
+            raise FeatureError(
+                "by_rating and by_recency weigh a history without an order",
+                f"order={self.order!r}",
+                "Leave them out: an order reads ages itself",
             )
 
 

@@ -5,15 +5,17 @@ The same arithmetic as model/towers.py under JAX, which a test holds it to. A qu
     [ scale * unit(deep(base + sum_i w_i h_i / sqrt(sum_i w_i))),  unit(sum_i g_i) * head_scale ]
 
 with h the trained history table, g the closed-form one (model/spectral.py), each part there if the model has
-it, and unit only where the towers have unit length. A short history says less of a person, and at unit length
-its vector would say as much as a long one's: it is multiplied by `trust(n)`, and the rest of a score, the
-candidates' bias, is what most people have. Without hidden layers every term is a sum over the history, so an
-item's share of a score is exact.
+it, what model/order/ makes of a history with an order in the place of the first sum, and unit only where the
+towers have unit length. A short history says less of a person, and at unit length its vector would say as
+much as a long one's: it is multiplied by `trust(n)`, and the rest of a score, the candidates' bias, is what
+most people have. Without hidden layers every term but attention's is a sum over the history, so an item's
+share of a score is exact.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,6 +26,52 @@ DAY = 86_400.0
 
 #: Histories that are summed one by one.
 FEW = 8
+
+
+class Entries(NamedTuple):
+    """Holds the history rows of some users, m of them.
+
+    Attributes:
+        rows: row into the users, ascending [m].
+        items: [m].
+        value: their ratings or weights [m], or None.
+        time: in seconds since 1970 UTC [m], or None, also where it isn't read.
+    """
+
+    rows: Ints
+    items: Codes
+    value: Floats | None = None
+    time: Times | None = None
+
+
+class HistoryReader(Protocol):
+    """A HistoryReader makes one vector of each history: the trained half of a query tower, in numpy.
+
+    Attributes:
+        table: a vector of every item as something that was had, float32 [N, d].
+    """
+
+    @property
+    def table(self) -> Floats:
+        """Returns the vectors of items in histories, float32 [N, d]."""
+        ...
+
+    @property
+    def reads_time(self) -> bool:
+        """Says whether the time of an item in a history counts."""
+        ...
+
+    def pooled(self, entries: Entries, n_rows: int) -> Floats:
+        """Returns the vectors of n_rows histories, float32 [n_rows, d]; zeros where a row has none."""
+        ...
+
+    def parts(self, entries: Entries) -> Floats | None:
+        """Returns each entry's part of its row's vector, float32 [m, d]; None where it is no sum."""
+        ...
+
+    def with_table(self, table: Floats) -> HistoryReader:
+        """Returns the same reader over another table, such as a longer one."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +120,38 @@ class HistoryWeights:
     rating: Floats | None = None
     recency: float = 0.0
 
-    def weights(self, value: Floats | None, age: Floats | None, *, n: int) -> Floats:
-        """Returns the weight of each of n history rows, float32 [n]."""
-        weight = np.ones(n, dtype=np.float32)
-        if self.bins is not None and self.rating is not None and value is not None:
-            weight *= np.exp(self.rating[self.bins(value)])
-        if self.recency and age is not None:
-            weight *= (1.0 + age) ** np.float32(-self.recency)
+    @property
+    def reads_time(self) -> bool:
+        """Says whether the age of an item in a history counts."""
+        return self.recency != 0
+
+    def weights(self, entries: Entries, n_rows: int) -> Floats:
+        """Returns the weight of each history row, float32 [m]."""
+        weight = np.ones(len(entries.rows), dtype=np.float32)
+        if self.bins is not None and self.rating is not None and entries.value is not None:
+            weight *= np.exp(self.rating[self.bins(entries.value)])
+        if self.recency and entries.time is not None:
+            weight *= (1.0 + ages(entries.rows, entries.time, n_rows=n_rows)) ** np.float32(-self.recency)
         return weight
+
+    def with_table(self, table: Floats) -> HistoryWeights:
+        """Returns the same over another table."""
+        return replace(self, table=table)
+
+    def pooled(self, entries: Entries, n_rows: int) -> Floats:
+        """Returns sum_i w_i h_i / sqrt(sum_i w_i) of n_rows histories, float32 [n_rows, d]."""
+        weight = self.weights(entries, n_rows)
+        total = np.bincount(entries.rows, weights=weight, minlength=n_rows).astype(np.float32)
+        summed = weighted_sum(self.table, entries.rows, items=entries.items, weight=weight, n_rows=n_rows)
+        return np.asarray(summed / np.sqrt(np.maximum(total, 1e-12))[:, None], dtype=np.float32)
+
+    def parts(self, entries: Entries) -> Floats:
+        """Returns each entry's term of that sum, float32 [m, d]."""
+        n_rows = int(entries.rows[-1]) + 1 if len(entries.rows) else 0
+        weight = self.weights(entries, n_rows)
+        total = np.maximum(np.bincount(entries.rows, weights=weight, minlength=n_rows), 1e-12)
+        of_row = (weight / np.sqrt(total)[entries.rows]).astype(np.float32)
+        return np.asarray(self.table[entries.items] * of_row[:, None], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +172,7 @@ class QueryTower:
     """
 
     base: Floats
-    history: HistoryWeights | None = None
+    history: HistoryReader | None = None
     layers: tuple[tuple[Floats, Floats], ...] = ()
     unit: bool = False
     scale: float = 1.0
@@ -115,9 +187,9 @@ class QueryTower:
         return self.history is not None or self.head is not None
 
     @property
-    def reads_age(self) -> bool:
-        """Says whether the age of an item in a history counts."""
-        return self.history is not None and self.history.recency != 0
+    def reads_time(self) -> bool:
+        """Says whether the time of an item in a history counts."""
+        return self.history is not None and self.history.reads_time
 
     def trust(self, n: int) -> float:
         """Returns what the query vector of a history of n items is multiplied by.
@@ -153,12 +225,10 @@ class QueryTower:
         """
         of = users if known_as is None else known_as
         x: Floats = self.base[np.where((of >= 0) & (of < len(self.base) - 1), of, len(self.base) - 1)]
-        rows, items, value, age = entries(users, histories, with_age=self.reads_age)
+        had = entries(users, histories, with_time=self.reads_time)
+        rows = had.rows
         if self.history is not None:
-            weight = self.history.weights(value, age, n=len(rows))
-            total = np.bincount(rows, weights=weight, minlength=len(users)).astype(np.float32)
-            summed = weighted_sum(self.history.table, rows, items=items, weight=weight, n_rows=len(users))
-            x = np.asarray(x + summed / np.sqrt(np.maximum(total, 1e-12))[:, None], dtype=np.float32)
+            x = np.asarray(x + self.history.pooled(had, len(users)), dtype=np.float32)
         for i, (matrix, bias) in enumerate(self.layers):
             x = (x if i == 0 else np.maximum(x, 0.0)) @ matrix + bias
         if self.unit:
@@ -166,23 +236,18 @@ class QueryTower:
         x = x * np.float32(self.scale)
         if self.head is not None:
             ones = np.ones(len(rows), dtype=np.float32)
-            head = unit(weighted_sum(self.head, rows, items=items, weight=ones, n_rows=len(users)))
+            head = unit(weighted_sum(self.head, rows, items=had.items, weight=ones, n_rows=len(users)))
             x = np.concatenate([x, head * np.float32(self.head_scale)], axis=1)
         x = self.trusted(x, np.bincount(rows, minlength=len(users)))
         return np.ascontiguousarray(x, dtype=np.float32)
 
 
-def entries(
-    users: Codes, histories: Histories, *, with_age: bool = True
-) -> tuple[Ints, Codes, Floats | None, Floats | None]:
-    """Returns users' history rows: row into the batch, item, value or None, age in days or None."""
+def entries(users: Codes, histories: Histories, *, with_time: bool = True) -> Entries:
+    """Returns users' history rows, with their times where those are read."""
     rows, at = histories.rows(users)
-    items = histories.items[at]
     value = None if histories.value is None else histories.value[at]
-    age = (
-        None if histories.time is None or not with_age else ages(rows, histories.time[at], n_rows=len(users))
-    )
-    return rows, items, value, age
+    time = None if histories.time is None or not with_time else histories.time[at]
+    return Entries(rows, histories.items[at], value, time)
 
 
 def ages(rows: Ints, time: Times, *, n_rows: int) -> Floats:

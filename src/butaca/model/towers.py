@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array
 
 from butaca.model.features import Encoder
+from butaca.model.order.tables import OrderTable
 from butaca.types import Floats
 
 Inputs: TypeAlias = Mapping[str, tuple[Array, Array | None]]  # feature -> (codes [n, w], weights [n, w])
@@ -69,7 +70,7 @@ class Tower(eqx.Module):
 
     tables: dict[str, Array]
     layers: list[Layer]
-    history: HistoryTable | None = None
+    history: HistoryTable | OrderTable | None = None
 
     def __call__(self, inputs: Rows, history: Array | None = None) -> Array:
         """Returns vectors of n rows: encoded features, and the rows' summed histories [n, d] -> [n, d]."""
@@ -127,7 +128,7 @@ def init_tower(
     return {"tables": tables, "layers": layers}
 
 
-def as_tower(parameters: Mapping[str, Any], history: HistoryTable | None = None) -> Tower:
+def as_tower(parameters: Mapping[str, Any], history: HistoryTable | OrderTable | None = None) -> Tower:
     """Makes a Tower from numpy (or JAX) arrays in `init_tower`'s layout."""
     return Tower(
         {name: jnp.asarray(table) for name, table in parameters["tables"].items()},

@@ -221,7 +221,7 @@ def _longer(
     weights = tower.history
     if weights is not None:
         rows = np.zeros((n, weights.table.shape[1]), np.float32) if history is None else history
-        weights = replace(weights, table=np.concatenate([weights.table, rows]))
+        weights = weights.with_table(np.concatenate([weights.table, rows]))
     table = tower.head
     if table is not None:
         rows = np.zeros((n, table.shape[1]), np.float32) if head is None else head

@@ -12,17 +12,24 @@ if TYPE_CHECKING:
 Source: TypeAlias = Literal["history", "user", "features", "popularity", "similar"]
 
 
+#: What a reason counts: a share of the score, which add up to it, or what the score would be less by.
+ReasonKind: TypeAlias = Literal["share", "effect"]
+
+
 class Reason(NamedTuple):
     """A Reason is an item of the history, and its part in a score.
 
     Attributes:
         id, title: of the item.
-        share: what the score would lack without it, in points of the score; see recommend/reasons.py.
+        share: its part, in points of the score; see recommend/reasons.py.
+        kind: "share", where the score is a sum over the history and this its term; "effect", where it is
+            not, and this is the score less the score without the item.
     """
 
     id: Any
     title: str
     share: float
+    kind: ReasonKind = "share"
 
 
 class Item(NamedTuple):
@@ -34,7 +41,7 @@ class Item(NamedTuple):
         score: higher is better; comparable within one list.
         stage: what gave the score: "retrieval", the towers; "ranker", the second stage; "popularity"; or
             "similar".
-        because: the items of the history with the largest shares in the towers' score, if asked to explain.
+        because: the items of the history with the largest parts in the towers' score, if asked to explain.
         retrieval: the towers' score, which a ranker may have overruled; None where there was no ranker.
         place: where the list without ranking has the item, from 1: the towers', or for someone of whom
             nothing is known the most popular; None where there was no ranker.

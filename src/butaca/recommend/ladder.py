@@ -12,7 +12,7 @@ from butaca.model.query import QueryTower
 from butaca.recommend.answers import Source
 from butaca.recommend.parts import ModelParts
 from butaca.recommend.person import Person, extended
-from butaca.recommend.reasons import Shares, shares_of
+from butaca.recommend.reasons import Shares, effects_of, shares_of
 from butaca.types import Codes, Floats, Ints
 
 #: How much an item that a person wants less of counts against, beside the history's whole vector.
@@ -51,9 +51,9 @@ def rung(parts: ModelParts, person: Person, *, given: bool) -> tuple[Source, Flo
 
 
 def shares_in(parts: ModelParts, person: Person, *, codes: Ints) -> Shares | None:
-    """Returns the shares of a person's history in the scores of items; None where the model is no sum of it.
+    """Returns the parts of a person's history in the scores of items; None where the model reads none.
 
-    What the person wants less of has shares too, which are taken off.
+    What the person wants less of has parts too, which are taken off.
     """
     tower = parts.query_tower
     if tower is None:
@@ -63,18 +63,28 @@ def shares_in(parts: ModelParts, person: Person, *, codes: Ints) -> Shares | Non
     histories = person.histories
     if histories is None:
         histories = extended(parts.seen, person.code, added={})
-    shares = shares_of(tower, histories, known_as=person.code, vectors=vectors, bias=bias)
-    if shares is None or not len(person.less):
+    shares = _parts(tower, histories, known_as=person.code, vectors=vectors, bias=bias)
+    if not len(person.less):
         return shares
     row = _row_of(person.less)
-    away = shares_of(_of_history_alone(tower), row, known_as=-1, vectors=vectors, bias=None)
-    assert away is not None
+    away = _parts(_of_history_alone(tower), row, known_as=-1, vectors=vectors, bias=None)
     weight = _weight_of_less(tower, person)
     return Shares(
         np.concatenate([shares.items, away.items]),
         np.concatenate([shares.shares, -weight * away.shares]),
         shares.rest - weight * away.rest,
+        shares.kind,
     )
+
+
+def _parts(
+    tower: QueryTower, histories: Histories, *, known_as: int, vectors: Floats, bias: Floats | None
+) -> Shares:
+    """Returns the shares in the scores, or where the tower is no sum the effects on them."""
+    exact = shares_of(tower, histories, known_as=known_as, vectors=vectors, bias=bias)
+    if exact is not None:
+        return exact
+    return effects_of(tower, histories, known_as=known_as, vectors=vectors, bias=bias)
 
 
 def _of_history_alone(tower: QueryTower) -> QueryTower:

@@ -20,7 +20,7 @@ class Given(NamedTuple):
     Attributes:
         item: id or title.
         value: the rating, if there was one.
-        time: when, in seconds since 1970 UTC; None is now.
+        time: when, in seconds since 1970 UTC; None is now, after all that came before it in the list.
     """
 
     item: Any
@@ -127,12 +127,13 @@ def read(
 def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histories:
     """Returns the stored history of a user with further items, one row; of these alone for someone new.
 
-    What is stored of an item that was given again is kept. Where the stored ones have values or times, so
-    has the row: an item without a value counts as not rated, one without a time as the latest.
+    What is stored of an item that was given again is kept, but for a later time that is given with it. Where
+    the stored ones have values or times, so has the row: an item without a value counts as not rated, and
+    those without a time come after all others, a second apart, in the order given.
     """
     _, at = seen.rows(np.array([user], dtype=np.int32))
     had = seen.items[at]
-    stored = set(had.tolist())
+    stored = {code: i for i, code in enumerate(had.tolist())}
     fresh = [code for code in added if code not in stored]
     value, time = seen.value, seen.time
     if value is not None:
@@ -140,10 +141,16 @@ def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histo
         value = np.concatenate([value[at], np.array(new, dtype=np.float32)])
     if time is not None:
         known = [given.time for given in added.values() if given.time is not None]
-        now = max(
-            [*time[at].tolist(), *known], default=int(time.max(initial=0))
-        )  # the data's end for someone new
-        times = [added[c].time for c in fresh]
-        time = np.concatenate([time[at], np.array([now if t is None else t for t in times], dtype=np.int64)])
+        own = time[at].copy()
+        now = max([*own.tolist(), *known], default=int(time.max(initial=0)))  # the data's end for someone new
+        for code, given in added.items():
+            if code in stored and given.time is not None:
+                own[stored[code]] = max(int(own[stored[code]]), given.time)
+        times = []
+        for code in fresh:
+            when = added[code].time
+            now += when is None
+            times.append(now if when is None else when)
+        time = np.concatenate([own, np.array(times, dtype=np.int64)])
     items = np.concatenate([had, np.array(fresh, dtype=np.int32)])
     return Histories.from_pairs(np.zeros(len(items), np.int32), items, n_users=1, value=value, time=time)

@@ -1,4 +1,4 @@
-"""This module says why an item is in a list: the exact share of each item of the history in its score.
+"""This module says why an item is in a list: the part of each item of the history in its score.
 
 A query vector without hidden layers is a sum over the history (model/query.py), so
 
@@ -6,7 +6,8 @@ A query vector without hidden layers is a sum over the history (model/query.py),
 
 holds exactly, with share_i(c) the product of item i's part of the vector and the candidate's, divided by the
 lengths that the whole vectors were divided by and times the trust in a short history, and rest(c) what comes
-from the user's other features and from the candidate alone.
+from the user's other features and from the candidate alone. Attention is no sum, and neither is a tower with
+hidden layers: there the part of an item is its effect, the score less the score without it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import numpy as np
 from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
 from butaca.model.query import QueryTower, entries
-from butaca.recommend.answers import Reason
+from butaca.recommend.answers import Reason, ReasonKind
 from butaca.types import Codes, Floats
 
 #: Reasons named with an item.
 REASONS = 3
+
+#: Items of a history whose effects are computed, the latest: each takes a query vector of its own.
+EFFECTS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +36,15 @@ class Shares:
     Attributes:
         items: codes of the history [m].
         shares: float32 [m, k], for k candidates.
-        rest: float32 [k], from the user's features and the candidate alone.
+        rest: float32 [k], from the user's features and the candidate alone; of effects, which do not add
+            up, the scores less all of them.
+        kind: what they are; see `Reason`.
     """
 
     items: Codes
     shares: Floats
     rest: Floats
+    kind: ReasonKind = "share"
 
     def total(self) -> Floats:
         """Returns the scores, [k]."""
@@ -60,7 +67,8 @@ def shares_of(
     if tower.layers:
         return None
     one = np.zeros(1, dtype=np.int32)
-    _, items, value, age = entries(one, histories, with_age=tower.reads_age)
+    had = entries(one, histories, with_time=tower.reads_time)
+    items = had.items
     d = tower.base.shape[1]
     trained, beside = vectors[:, :d], vectors[:, d:]
     base = tower.base[known_as if 0 <= known_as < len(tower.base) - 1 else -1]
@@ -69,8 +77,10 @@ def shares_of(
     whole = base
     parts = np.zeros((len(items), d), dtype=np.float32)
     if tower.history is not None and len(items):
-        weight = tower.history.weights(value, age, n=len(items))
-        parts = tower.history.table[items] * (weight / np.sqrt(max(weight.sum(), 1e-12)))[:, None]
+        of_each = tower.history.parts(had)
+        if of_each is None:
+            return None
+        parts = of_each
         whole = base + parts.sum(axis=0)
     trust = tower.trust(len(items))
     scale = np.float32(trust * tower.scale / (_length(whole) if tower.unit else 1.0))
@@ -82,15 +92,53 @@ def shares_of(
     return Shares(items, shares, rest.astype(np.float32))
 
 
+def effects_of(
+    tower: QueryTower, histories: Histories, *, known_as: int, vectors: Floats, bias: Floats | None
+) -> Shares:
+    """Returns what each of the latest items of the one history does to the scores of candidates.
+
+    Args:
+        tower: of any kind.
+        histories: of one person.
+        known_as: code of the user whose features hold.
+        vectors: of the candidates [k, D].
+        bias: of the candidates alone [k], or None.
+    """
+    one = np.zeros(1, dtype=np.int32)
+    had = entries(one, histories)
+    n = len(had.items)
+    latest = np.arange(n) if had.time is None else np.argsort(had.time, kind="stable")
+    latest = np.sort(latest[-EFFECTS:])
+    keep = np.ones((len(latest) + 1, n), dtype=bool)
+    keep[np.arange(len(latest)), latest] = False
+    at = np.nonzero(keep)[1]
+    start = np.append(0, np.cumsum(keep.sum(axis=1)))
+    without = Histories(
+        had.items[at],
+        start,
+        None if had.value is None else had.value[at],
+        None if had.time is None else had.time[at],
+    )
+    codes = np.arange(len(keep), dtype=np.int32)
+    queries = tower(codes, without, known_as=np.full(len(keep), known_as, dtype=np.int32))
+    scores = queries @ vectors.T + (0.0 if bias is None else bias)
+    effects = (scores[-1] - scores[:-1]).astype(np.float32)
+    return Shares(had.items[latest], effects, (scores[-1] - effects.sum(axis=0)).astype(np.float32), "effect")
+
+
 def largest(shares: Shares | None, catalogue: Catalogue) -> list[tuple[Reason, ...]] | None:
-    """Returns for each item its largest positive shares, by id and title; None without any history."""
+    """Returns for each item its largest positive parts, by id and title; None without any history."""
     if shares is None or not len(shares.items):
         return None
     ids, titles, of = catalogue.ids, catalogue.titles, shares.items.tolist()
     top = np.argsort(-shares.shares, axis=0, kind="stable")[:REASONS].T  # [k, REASONS]
     values = np.take_along_axis(shares.shares.T, top, axis=1)
     return [
-        tuple(Reason(ids[of[i]], titles[of[i]], v) for i, v in zip(row, points, strict=True) if v > 0)
+        tuple(
+            Reason(ids[of[i]], titles[of[i]], v, shares.kind)
+            for i, v in zip(row, points, strict=True)
+            if v > 0
+        )
         for row, points in zip(top.tolist(), values.tolist(), strict=True)
     ]
 

@@ -220,11 +220,12 @@ class Recommender(ModelParts):
     def explain(
         self, items: Sequence[Any], user: Any = None, *, history: Sequence[Any] | None = None
     ) -> Shares | None:
-        """Returns the exact share of everything that the person has had in the scores of these items.
+        """Returns the part of everything that the person has had in the scores of these items.
 
         Returns:
-            Shares of the whole history, the stored and the given; None where the model is no sum over the
-            history: it has hidden layers, or reads none.
+            The exact shares of the whole history, the stored and the given. Where the model is no sum over
+            it, as with attention or hidden layers, the effects of its latest items, and `kind` says so. None
+            where it reads no history.
         """
         person, _, _ = self._person(user, history)
         codes = np.array([self.find_item(item) for item in several("items", items)], dtype=np.int64)
@@ -252,7 +253,7 @@ class Recommender(ModelParts):
         )
 
     def _reasons(self, person: Person, items: Codes) -> list[tuple[Reason, ...]] | None:
-        """Returns for each item the largest positive shares."""
+        """Returns for each item the largest positive parts."""
         return largest(shares_in(self, person, codes=items[items >= 0].astype(np.int64)), self.catalogue)
 
     def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool = True) -> TopK:

@@ -151,7 +151,12 @@ def _split(split: Mapping[str, Any], words: Words) -> str:
         return name
     share = split.get("test_share")
     test = words.percent(float(share)) if isinstance(share, int | float) else words("unknown")
-    return words(name, test=test, seed=str(split.get("seed", "–")))
+    said = words(name, test=test, seed=str(split.get("seed", "–")))
+    tied = split.get("tied_users")
+    if tied is None:
+        return said
+    key = {0: "tied none", 1: "tied one"}.get(tied, "tied many")
+    return f"{said}; {words(key, users=words.count(tied))}"
 
 
 def _value(value: Any, words: Words) -> str:

@@ -117,9 +117,11 @@ class Words:
                     self.listed([c.label for c in row if c.word == word]) for word in ("beats", "loses")
                 )
                 parts.append(self("sentence mixed", name=self._named(name), won=won, lost=lost))
-        if verdict.against and not parts:
+        if verdict.against and not parts:  # every word is open
             return self("sentence open", n=self.count(FEWEST_USERS))
-        return self("sentence", parts=", ".join(parts)) if parts else self("sentence nothing")
+        if not parts:
+            return self("sentence nothing")
+        return self("sentence next" if verdict.comes_next else "sentence", parts=", ".join(parts))
 
     def _with_ties(self, name: str, tied: list[str]) -> str:
         if not tied:

@@ -16,7 +16,7 @@ from butaca.recommend.person import Given
 from butaca.recommend.recommender import Recommender
 from butaca.serve.http.problems import of_error
 from butaca.serve.live import LivePerson
-from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse
+from butaca.serve.schemas import Conditions, HistoryItem, RecommendRequest, parse, seconds_of
 from butaca.serve.service import Service
 from butaca.serve.serving import Loaded
 from butaca.serve.showcase import Showcase
@@ -148,7 +148,9 @@ def same_id(recommender: Recommender, user: str) -> bool:
 
 
 def _given(entry: str | int | HistoryItem) -> Given:
-    return Given(entry.item, entry.value) if isinstance(entry, HistoryItem) else Given(entry)
+    if not isinstance(entry, HistoryItem):
+        return Given(entry)
+    return Given(entry.item, entry.value, None if entry.time is None else seconds_of(entry.time))
 
 
 def _condition(condition: Any) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -40,6 +41,17 @@ Seconds = Annotated[int, Field(ge=0, le=MAX_TIME, strict=True), BeforeValidator(
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
+def seconds_of(when: int | datetime) -> int:
+    """Returns a time in whole seconds since 1970; without a zone it is UTC.
+
+    >>> seconds_of(datetime(1970, 1, 2))
+    86400
+    """
+    if isinstance(when, int):
+        return when
+    return math.floor((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+
+
 class Strict(BaseModel):
     """A Strict is a request that refuses what it does not know, so that a misspelt field is noticed."""
 
@@ -50,10 +62,15 @@ Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
 class HistoryItem(Strict):
-    """A HistoryItem is an item that the person has had, with a rating where there is one."""
+    """A HistoryItem is an item that the person has had, with a rating and a time where they are known."""
 
     item: Id
     value: Finite | None = None
+    time: Seconds | Moment | None = Field(
+        None,
+        description="When, as an event's; if left out now, after what comes before it in the list. It counts "
+        "where the model reads histories in order.",
+    )
 
 
 Labels = Annotated[list[Label], Field(max_length=100)] | Label

@@ -8,14 +8,16 @@ from pydantic import BaseModel, Field
 
 
 class ReasonOut(BaseModel):
-    """A ReasonOut names an item of the history and its share of a score."""
+    """A ReasonOut names an item of the history and its part in a score."""
 
     id: str | int
     title: str
     share: float = Field(
         description="Its part of what the towers say (`retrieval_score`, or `score` without what freshness "
-        "adds), exactly: the shares of the whole history and what the item has without it add up."
+        "adds). A share is exact: those of the whole history and what the item has without it add up. An "
+        "effect is that score less the score without the item."
     )
+    kind: str = Field("share", description="share, or effect where the score is no sum over the history.")
 
 
 class Moved(BaseModel):

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from butaca.errors import SettingError
 from butaca.model.losses import Mask
-from butaca.types import AnyArray, Codes, Floats, Ints
+from butaca.types import AnyArray, Codes, Floats, Ints, Times
 
 Candidates: TypeAlias = Literal["in_batch", "full", "sampled"]
 
@@ -28,6 +28,18 @@ class HistoryRows(NamedTuple):
     weight: AnyArray
     bins: AnyArray | None
     age: AnyArray | None
+
+
+class Windows(NamedTuple):
+    """Holds histories in order: windows of them, packed into R rows of L places. Each place has a query.
+
+    item int32 [R, L]: catalogue row, out of range where padded; begins bool [R, L]: whether a window begins
+    there; gap float32 [R, L]: days since the place before it in the window, 0 where it begins.
+    """
+
+    item: AnyArray
+    begins: AnyArray
+    gap: AnyArray
 
 
 class Batch(NamedTuple):
@@ -52,7 +64,7 @@ class Batch(NamedTuple):
     positive_weight: AnyArray
     known_query: AnyArray | None
     known_slot: AnyArray | None
-    history: HistoryRows | None = None
+    history: HistoryRows | Windows | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,9 @@ class BatchPlan:
     Attributes:
         size: pairs per batch; the last one holds the rest.
         by: "pair" draws pairs; "user" draws whole users, as many as have about `size` pairs, so that
-            a query is computed once for all its positives.
+            a query is computed once for all its positives; "place" draws windows of histories in order, and
+            each place of them is a query of what came before it, with one positive.
+        window: places of a history that are read at once, of "place".
         candidates: what the softmax runs over; see losses.
         mask: what leaves the denominator; see losses.
         samples: draws per step for "sampled".
@@ -80,7 +94,8 @@ class BatchPlan:
     logq: bool = True
     shuffle: Shuffle = "epoch"
     seed: int = 42
-    by: Literal["pair", "user"] = "pair"
+    by: Literal["pair", "user", "place"] = "pair"
+    window: int = 200
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -98,10 +113,11 @@ class UserRows(NamedTuple):
     """Holds histories as the step reads them.
 
     items int32 [total] by user, start int64 [U + 1]; for each item its rating's bin int32 [total] and its
-    age in days float32 [total], or None.
+    age in days float32 [total], or None; for histories in order its time in seconds int64 [total].
     """
 
     items: Codes
     start: Ints
     bins: Codes | None = None
     age: Floats | None = None
+    time: Times | None = None

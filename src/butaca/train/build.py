@@ -15,6 +15,7 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.model.encoded import Encoded, pad_rows
 from butaca.model.features import Encoder, Feature, History, encode_with_unknown
+from butaca.model.order.tables import OrderTable, start_order
 from butaca.model.query import RatingBins, ages
 from butaca.model.spectral import SpectralSettings, Spectrum, decompose, start_vectors
 from butaca.model.towers import HistoryTable, as_tower, init_tower
@@ -24,6 +25,7 @@ from butaca.train.layout import Features, Towers
 from butaca.train.processes import first_says
 from butaca.train.settings import Prior, TwoTowerSettings
 from butaca.train.shares import SharedBatches
+from butaca.train.windows import WindowBatches
 from butaca.types import Floats
 
 
@@ -73,15 +75,21 @@ def build_towers(
         if start is not None:
             key[: len(items)] = start
         c["tables"][items.key] = np.pad(key, ((0, n_rows - len(key)), (0, 0)))
-    history = None
-    if settings.history is not None:
-        if start is None:
+    history: HistoryTable | OrderTable | None = None
+    declared = settings.history
+    if declared is not None:
+        shared = declared.order is not None and declared.shared and key is not None
+        if start is None and not shared:
             start = rng.uniform(-0.05, 0.05, (len(items), settings.dim)).astype(np.float32)
-        history = HistoryTable(
-            jnp.asarray(np.pad(start, ((0, n_rows - len(start)), (0, 0)))),
-            None if bins is None else jnp.zeros(len(bins)),
-            jnp.zeros(()) if settings.history.by_recency and train.timestamp is not None else None,
-        )
+        table = None if start is None or shared else np.pad(start, ((0, n_rows - len(start)), (0, 0)))
+        if declared.order is not None:
+            history = start_order(declared, table, dim=settings.dim, rng=rng)
+        else:
+            history = HistoryTable(
+                jnp.asarray(table),
+                None if bins is None else jnp.zeros(len(bins)),
+                jnp.zeros(()) if declared.by_recency and train.timestamp is not None else None,
+            )
     bias = item_prior(train, settings.prior, power=settings.prior_power, half_life=settings.prior_half_life)
     towers = Towers(
         as_tower(q, history),
@@ -96,6 +104,8 @@ def build_towers(
 
 def history_rows(seen: Histories, history: History, *, bins: RatingBins | None) -> UserRows:
     """Returns what the step reads of each user's history."""
+    if history.order is not None:
+        return UserRows(seen.items, seen.start, time=seen.time)
     age = None
     if history.by_recency and seen.time is not None:
         age = ages(np.repeat(np.arange(len(seen)), seen.lengths), seen.time, n_rows=len(seen))
@@ -144,7 +154,8 @@ def batch_plan(settings: TwoTowerSettings, batch_size: int, *, softmax: Candidat
         settings.logq,
         settings.shuffle,
         settings.seed,
-        "user" if settings.history else "pair",
+        "pair" if settings.history is None else "user" if settings.history.order is None else "place",
+        200 if settings.history is None else settings.history.window,
     )
 
 
@@ -160,7 +171,7 @@ def build_batches(
         rows_per_shard: catalogue rows on each.
         histories: what the queries read, or None.
     """
-    make: Callable[..., Batches] = Batches
+    make: Callable[..., Batches] = WindowBatches if plan.by == "place" else Batches
     several = mesh.is_multi_process
     if several and histories and SharedBatches.can(plan, train.item, histories=histories.items):
         processes = {"process": jax.process_index(), "n_processes": jax.process_count()}

@@ -49,7 +49,7 @@ def tower_specs(towers: Towers, key: str | None) -> Towers:
     candidate = jax.tree.map(lambda _: WHOLE, towers.candidate)
     if key is not None:
         candidate = eqx.tree_at(lambda tower: tower.tables[key], candidate, SPLIT)
-    if towers.query.history is not None:
+    if towers.query.history is not None and towers.query.history.table is not None:
         query = eqx.tree_at(lambda tower: tower.history.table, query, SPLIT)
     return Towers(query, candidate, None if towers.bias is None else SPLIT)
 

@@ -13,6 +13,7 @@ from butaca.model.features import Feature, History, Id
 from butaca.model.losses import Mask
 from butaca.model.spectral import SpectralSettings
 from butaca.train.batch import Candidates, Shuffle
+from butaca.train.blend import Blend
 
 #: Up to this many items the softmax runs over the whole catalogue unless asked otherwise.
 FULL_SOFTMAX_ITEMS = 100_000
@@ -58,6 +59,8 @@ class TwoTowerSettings:
             n items, is multiplied by (n / trusted_from) ** trust_power once trained, so that the prior, what
             most people have, weighs more; 0 trusts every history.
         trust_power: that power.
+        blend: once trained, how much of a score is personal, and how much what is popular just now
+            (train/blend.py); None leaves it as training gives it.
         cold_features: columns of the items' table that stand in for interactions where an item has none:
             once trained, its vectors and bias are those that its features suggest (model/cold.py); ()
             leaves them as the towers have them.
@@ -86,6 +89,7 @@ class TwoTowerSettings:
     spectral: SpectralSettings | None = None
     trusted_from: int = 0
     trust_power: float = 0.75
+    blend: Blend | None = None
     cold_features: tuple[Feature, ...] = ()
     l2: float = 0.0
     shuffle: Shuffle = "epoch"
@@ -152,6 +156,11 @@ class TwoTowerSettings:
     def history(self) -> History | None:
         """Returns the history that the query tower reads."""
         return next((f for f in self.query if isinstance(f, History)), None)
+
+    @property
+    def candidate_id(self) -> str:
+        """Returns the column that says what a candidate is, "" where none does."""
+        return next((f.column for f in self.candidate if isinstance(f, Id)), "")
 
     def softmax_for(self, n_items: int) -> Candidates:
         """Returns the softmax that "auto" means for a catalogue of this size."""

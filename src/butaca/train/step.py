@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,11 +20,12 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding
 
 from butaca.model.losses import Known, Mask, Positives, l2_penalty, softmax_loss
+from butaca.model.order.tables import OrderTable
 from butaca.model.owned import At, over_own
 from butaca.model.rows import add_rows
 from butaca.model.tiles import apart
 from butaca.model.towers import HistoryTable, Inputs, Rows, unit
-from butaca.train.batch import Batch, HistoryRows
+from butaca.train.batch import Batch, HistoryRows, Windows
 from butaca.train.layout import (
     AXIS,
     WHOLE,
@@ -85,9 +86,23 @@ def batch_loss(
         n_rows = _n_rows(items)  # of the catalogue, on this device
         first = 0 if on_axis is None else lax.axis_index(AXIS) * n_rows
         history = None
-        if batch.history is not None and towers.query.history is not None:
+        reader = towers.query.history
+        if isinstance(batch.history, Windows) and isinstance(reader, OrderTable):
+            table = reader.table
+            if table is None:
+                table = towers.candidate.tables[cast(str, settings.key)]
+            history = read_windows(
+                reader,
+                table,
+                windows=batch.history,
+                dropout=settings.dropout,
+                count=count,
+                first=first,
+                axis=on_axis,
+            )
+        elif isinstance(batch.history, HistoryRows) and isinstance(reader, HistoryTable):
             history = summed_histories(
-                towers.query.history,
+                reader,
                 batch.history,
                 n_queries=rows.shape[0],
                 dropout=settings.dropout,
@@ -189,6 +204,36 @@ def summed_histories(
         summed = lax.psum(summed, axis)  # type: ignore[no-untyped-call]
     mean: Array = summed * lax.rsqrt(jnp.maximum(total, 1e-12))[:, None]
     return mean
+
+
+def read_windows(
+    reader: OrderTable,
+    table: Array,
+    *,
+    windows: Windows,
+    dropout: float,
+    count: Array,
+    first: AnyArray,
+    axis: str | None,
+) -> Array:
+    """Returns what came before each place, [R * L, d], with a share of the places left out.
+
+    Devices add the vectors of the items that they own; what crosses between them is as large as the batch.
+    """
+    shape, (n_rows, dim) = windows.item.shape, table.shape
+    own = windows.item.reshape(-1) - first
+    weight = jnp.where((own >= 0) & (own < n_rows), 1.0, 0.0)
+    if dropout:
+        key = jax.random.fold_in(jax.random.key(0), count)
+        weight = weight * jax.random.bernoulli(key, 1.0 - dropout, weight.shape)
+    start = jnp.zeros((len(own), dim))
+    if axis is not None:
+        start = lax.pcast(start, axis, to="varying")
+    at = jnp.clip(own, 0, n_rows - 1)
+    vectors = add_rows(start, jnp.arange(len(own)), at, weight, table)
+    if axis is not None:
+        vectors = lax.psum(vectors, axis)  # type: ignore[no-untyped-call]
+    return reader(vectors.reshape(*shape, dim), windows.begins, gap=windows.gap).reshape(-1, dim)
 
 
 @functools.lru_cache(maxsize=32)

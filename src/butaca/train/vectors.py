@@ -9,13 +9,17 @@ from dataclasses import dataclass, replace
 import jax
 import numpy as np
 
-from butaca.data.dataset import Entities
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.model.cold import ColdItems, ItemVectors, fit_cold, taken
 from butaca.model.features import Feature
-from butaca.model.query import HistoryWeights, QueryTower, RatingBins
+from butaca.model.order.attention import Attention, Block
+from butaca.model.order.tables import AttentionTable, TimescalesTable
+from butaca.model.order.timescales import Timescales
+from butaca.model.query import HistoryReader, HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import Spectrum, closed_form
 from butaca.model.towers import unit
+from butaca.train.blend import Blend
 from butaca.train.layout import Features, Towers
 from butaca.train.settings import TwoTowerSettings
 from butaca.types import Codes, Floats, Ints
@@ -73,6 +77,25 @@ class HistoryScorer:
         return scores if self.vectors.bias is None else scores + self.vectors.bias
 
 
+@dataclass(frozen=True, eq=False)
+class Products:
+    """A Products scores by the product of the vectors alone, for the training users by code."""
+
+    vectors: Vectors
+
+    @property
+    def n_items(self) -> int:
+        """Returns the size N of the catalogue."""
+        return len(self.vectors.items)
+
+    def score(self, users: Codes) -> Floats:
+        """Scores the catalogue: user codes [B] -> [B, N]."""
+        last = len(self.vectors.users) - 1
+        known = np.where((users < 0) | (users > last), last, users)
+        out: Floats = self.vectors.users[known] @ self.vectors.items.T
+        return out
+
+
 def learned_features(features: Features, seen: Histories, *, key: str) -> Features:
     """Returns features where the id of a user without training interactions is an unknown one.
 
@@ -114,15 +137,7 @@ def answering_vectors(
     base = np.zeros((1, settings.dim), np.float32) if embedded is None else np.asarray(embedded)
     items = np.asarray(candidates)[:n_items]
     bias = None if towers.bias is None else np.asarray(towers.bias)[:n_items]
-    table = towers.query.history
-    history = None
-    if table is not None:
-        history = HistoryWeights(
-            np.asarray(table.table)[:n_items],
-            bins,
-            None if table.rating is None else np.asarray(table.rating),
-            0.0 if table.recency is None else float(table.recency),
-        )
+    history = _reader(towers, settings, n_items=n_items, bins=bins)
     layers = tuple((np.asarray(x.weight), np.asarray(x.bias)) for x in towers.query.layers)
     tower = QueryTower(base, history, layers, settings.unit, 1.0 / settings.temperature)
     everyone = np.arange(len(seen) + 1, dtype=np.int32)
@@ -147,6 +162,43 @@ def answering_vectors(
     )
     both = np.concatenate([users, alone * np.float32(tower.head_scale)], axis=1)
     return Vectors(tower, tower.trusted(both, lengths), np.concatenate([items, beside], axis=1), bias)
+
+
+def blended(vectors: Vectors, blend: Blend, *, train: Dataset) -> Vectors:
+    """Returns the vectors with queries and the terms of items as the blend weighs them."""
+    personal = np.float32(blend.personal)
+    tower = replace(
+        vectors.tower,
+        scale=vectors.tower.scale * blend.personal,
+        head_scale=vectors.tower.head_scale * blend.personal,
+    )
+    bias = blend.of_items(vectors.bias, train)
+    return replace(vectors, tower=tower, users=vectors.users * personal, bias=bias)
+
+
+def _reader(
+    towers: Towers, settings: TwoTowerSettings, *, n_items: int, bins: RatingBins | None
+) -> HistoryReader | None:
+    """Returns what reads histories in numpy, as training left it."""
+    learned, declared = towers.query.history, settings.history
+    if learned is None or declared is None:
+        return None
+    rows = learned.table
+    if rows is None:  # the candidates' own
+        rows = towers.candidate.tables[settings.candidate_id]
+    table = np.asarray(rows)[:n_items]
+    if isinstance(learned, TimescalesTable):
+        of_places, of_age = (np.exp(np.asarray(x)) for x in learned.half_lives)
+        return Timescales(table, of_places, of_age, np.asarray(learned.mix), declared.window)
+    if isinstance(learned, AttentionTable):
+        blocks = tuple(Block(*(np.asarray(x) for x in block)) for block in learned.blocks)
+        return Attention(table, blocks, declared.window)
+    return HistoryWeights(
+        table,
+        bins,
+        None if learned.rating is None else np.asarray(learned.rating),
+        0.0 if learned.recency is None else float(learned.recency),
+    )
 
 
 def cold_items(
@@ -181,7 +233,7 @@ def with_cold(vectors: Vectors, cold: ColdItems, *, items: Entities, count: Ints
     tower = vectors.tower
     if tower.history is not None and rows.history is not None:
         table = _put(tower.history.table, new, rows.history)
-        tower = replace(tower, history=replace(tower.history, table=table))
+        tower = replace(tower, history=tower.history.with_table(table))
     if tower.head is not None and rows.head is not None:
         tower = replace(tower, head=_put(tower.head, new, rows.head))
     bias = vectors.bias

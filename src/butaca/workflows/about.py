@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from butaca.data.splits import COMES_NEXT
 from butaca.evaluate.judged import nullable
 from butaca.model.features import Feature
 
@@ -54,10 +55,38 @@ def split_record(about: Mapping[str, Any]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in about.get("split", {}).items()}
 
 
+def held_out(record: Mapping[str, Any]) -> str | None:
+    """Returns what a split holds out, in words; None for one that has none.
+
+    >>> held_out({"split": "last"})
+    'the last of each user is held out: what comes next'
+    """
+    share = record.get("test_share")
+    of = "a share" if not isinstance(share, int | float) else f"{share:.0%}"
+    return {
+        "random": f"{of} of the interactions, drawn at random, are held out",
+        "temporal": f"the last {of} of the interactions in time are held out: what comes next",
+        "last": "the last of each user is held out: what comes next",
+        "user": f"{of} of the users are held out",
+        "none": "nothing is held out",
+    }.get(str(record.get("split")))
+
+
+def _tied(users: int) -> str:
+    """Says how many users had equal times at the cut of a split that holds out each one's last."""
+    who = {0: "No user", 1: "1 user"}.get(users, f"{users:,} users")
+    tail = ", where a seeded draw says which is the last" if users else ""
+    return f"{who} had equal times at the cut{tail}"
+
+
 def protocol(about: Mapping[str, Any]) -> list[str]:
     """Says what a reader must know of how a model was trained and judged, a line each."""
     of_split, softmax = split_record(about), str(about.get("softmax", ""))
     notes = [SOFTMAX[softmax]] if softmax in SOFTMAX else []
+    if of_split.get("split") in COMES_NEXT:
+        notes.append(f"{held_out(of_split)}.".replace("t", "T", 1))
+    if "tied_users" in of_split:
+        notes.append(f"{_tied(of_split['tied_users'])}.")
     if "judged_users" in of_split:
         notes.append(
             f"Judged on {of_split['judged_users']:,} users drawn from the {of_split['test_users']:,} with "

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from butaca.data.dataset import Dataset
+from butaca.data.splits import COMES_NEXT
 from butaca.errors import SettingError
 from butaca.extras import needed, require
 from butaca.recommend.folder.bundle import check_free
@@ -58,9 +59,10 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     check_free(plan.out)
     _check_places(plan)
     _check_extras(plan)
-    recipe = plan.recipe.recipe(plan.seed)
+    plan.recipe.recipe(plan.seed)  # what it can't be made of is said before anything is read
     sides = None if plan.source is None else prepared(plan.source)
     plan.check_sides(sides)
+    recipe = plan.recipe.recipe(plan.seed, split=plan.split if sides is None else sides.split)
     data = _read(plan, sides)
     if watching.data is not None:
         watching.data(data)
@@ -107,12 +109,18 @@ def carry_out_tune(plan: TunePlan, progress: Callable[[Trial, float], None] | No
         raise SettingError("Settings are written to a file", received, "Name a file, such as settings.json")
     data = load(plan.source, plan.columns)
     train, _ = split_by(data, plan.split, test_share=plan.test_share, seed=plan.seed)
-    slices = validation_slices(train, plan.slices)
+    slices = validation_slices(train, plan.slices, split=plan.split)
     found = tune(
-        recipes.DEFAULT, slices, trials=plan.trials, seconds=plan.seconds, seed=plan.seed, progress=progress
+        recipes.DEFAULT,
+        slices,
+        trials=plan.trials,
+        seconds=plan.seconds,
+        seed=plan.seed,
+        future=plan.split in COMES_NEXT,
+        progress=progress,
     )
     held_out = {"split": plan.split, "test_share": plan.test_share, "seed": plan.seed}
-    save_settings(found, plan.out, about={"source": plan.source, **held_out})
+    save_settings(found, plan.out, about={"source": plan.source, **held_out, "slices": len(slices)})
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
-from butaca.data.splits import stratified_split
+from butaca.data.splits import COMES_NEXT, stratified_split, tied_at_the_cut
 from butaca.errors import SettingError
 from butaca.evaluate.judged import Judged, nullable
 from butaca.recommend.recommender import Recommender
@@ -89,7 +89,7 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
-    recipe = recipe.for_data(train, future=split in {"temporal", "last"})
+    recipe = recipe.for_data(train, future=split in COMES_NEXT, asks=_asks(split))
     if split == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
@@ -98,6 +98,7 @@ def fit(
             "line: --recipe default, --split random)",
         )
     model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume=resume)
+    recipe = replace(recipe, model=model.settings)  # with the blend that it chose
     recommender = Recommender.build(model, train if given is None else joined(train, given), test=test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
@@ -120,6 +121,11 @@ def fit(
 
         about["ranker"] = second_about(recommender.ranker)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
+
+
+def _asks(split: Split) -> Literal["temporal"] | None:
+    """Returns the split that a blend is chosen for: the later time, and not what comes just next."""
+    return "temporal" if split == "temporal" else None
 
 
 def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:
@@ -176,6 +182,8 @@ def _held_out(data: Dataset, sides: Sides) -> _HeldOut:
         return _HeldOut(sides.train, None, None, sides.split, {"split": "none"}, len(sides.train))
     n_interactions = len(sides.train) + len(test)
     record: dict[str, Any] = {"split": sides.split, "test_share": sides.test_share, "seed": sides.seed}
+    if sides.split == "last":
+        record["tied_users"] = tied_at_the_cut(sides.train, test)
     if sides.split == "user":
         given, test = stratified_split(test, 1 - GIVEN, seed=sides.seed, by="user")
         record["given"] = GIVEN
@@ -221,7 +229,7 @@ def second_stage(
     from butaca.rank.fit import fit_ranker
     from butaca.rank.settings import RankSettings
 
-    folds: Literal["time", "random"] = "time" if split in {"temporal", "last"} else "random"
+    folds: Literal["time", "random"] = "time" if split in COMES_NEXT else "random"
     if folds == "time" and train.timestamp is None:
         folds = "random"
     settings = RankSettings(target=target, folds=folds, seed=recipe.model.seed)

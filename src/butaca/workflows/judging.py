@@ -12,6 +12,7 @@ from butaca.baselines.popularity import Popularity
 from butaca.catalogue.items import item_titles
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
+from butaca.data.splits import COMES_NEXT
 from butaca.errors import SettingError
 from butaca.evaluate.beyond import beyond_accuracy, user_columns
 from butaca.evaluate.collapse import collapse
@@ -88,11 +89,13 @@ def judge(
         train: what it was fitted on, and the baselines are; its items are left out as seen.
         test: pairs to find.
         loss_batch: pairs of the batch whose loss is reported, as Keras does.
-        split: name of the split, for the warning about random ones.
+        split: name of the split, which chooses the baselines, the verdict's question and what is warned of.
         given: further interactions that all scorers answer from (`answering`) and none is fitted on,
             such as histories of people that training never saw; seen too.
     """
-    return _judge(scorer, train, test, fit_panel(train), loss_batch=loss_batch, split=split, given=given)
+    return _judge(
+        scorer, train, test, fit_panel(train, split), loss_batch=loss_batch, split=split, given=given
+    )
 
 
 def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged:
@@ -113,7 +116,7 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
     if recommender.test is not None and "given" in recommender.about.get("split", {}):
         held_out = np.isin(rows, recommender.test[0])
         train, given = train.take(np.flatnonzero(~held_out)), train.take(np.flatnonzero(held_out))
-    panel = fit_panel(train)
+    panel = fit_panel(train, split)
     panel.scorers["popularity"] = _Counts(recommender.popularity)
     return _judge(recommender, train, test, panel, loss_batch=4096, split=split, given=given)
 
@@ -153,7 +156,7 @@ def _judge(
     return Judged(
         {"seen kept": kept, **left},
         len(test),
-        verdict(ours, baselines),
+        verdict(ours, baselines, comes_next=split in COMES_NEXT),
         tuple(notice for notice in notices if notice is not None),
         by_slice(ours, seen),
         beyond,

@@ -153,7 +153,7 @@ def split_by(data: Dataset, split: Split, *, test_share: float, seed: int) -> tu
     if split == "user":
         return user_split(data, test_share, seed=seed)
     if split == "last":
-        return leave_last_out(data)
+        return leave_last_out(data, seed=seed)
     raise no_split(split)
 
 

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from butaca.catalogue.nouns import noun
-from butaca.checks import path_of, whole_number
-from butaca.data.splits import check_share
+from butaca.checks import check_type, path_of, whole_number
+from butaca.data.splits import COMES_NEXT, check_share
 from butaca.errors import SettingError
 from butaca.workflows.fitting import Target
 from butaca.workflows.loading import Columns, Sides, Split, no_split
 
 if TYPE_CHECKING:  # loads JAX
+    from butaca.model.features import Order
     from butaca.recipes import Recipe
 
 SoftmaxName: TypeAlias = Literal["full", "sampled", "in_batch"]
+
+#: How a history is read: in its order, or "none" as a bag.
+OrderName: TypeAlias = Literal["timescales", "attention", "none"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,15 @@ class RecipeChoice:
     Attributes:
         name: of the recipe.
         settings: a file that `butaca tune` wrote.
+        order: how the recipe's history is read; None leaves it to the split: in its order where what is asked
+            is what comes next ("last", "temporal"), unless settings are named.
         epochs, batch_size, dim, softmax: instead of the recipe's.
     """
 
     name: str = "default"
     _: KW_ONLY
     settings: Path | None = None
+    order: OrderName | None = None
     epochs: int | None = None
     batch_size: int | None = None
     dim: int | None = None
@@ -44,9 +51,29 @@ class RecipeChoice:
         """Checks that what replaces a setting is a whole number above 0."""
         for name in ("epochs", "batch_size", "dim"):
             at_least(name, getattr(self, name), least=1)
+        if self.order is not None:
+            check_type("order", self.order, hint=OrderName)
+        if self.settings is not None and self.order not in {None, "none"}:
+            raise SettingError(
+                "Settings that a search found are those of a history without an order",
+                f"order={self.order!r} with {self.settings}",
+                "Leave out one of the two",
+            )
 
-    def recipe(self, seed: int = 42) -> Recipe:
+    def order_for(self, split: Split) -> Order | None:
+        """Returns the order in which the history is read where data are split so; None: as a bag."""
+        if self.order == "none" or self.settings is not None:
+            return None
+        if self.order is not None:
+            return self.order
+        return "timescales" if self.name == "default" and split in COMES_NEXT else None
+
+    def recipe(self, seed: int = 42, *, split: Split = "random") -> Recipe:
         """Returns the recipe with these settings, and this seed of training.
+
+        Args:
+            seed: of training.
+            split: how the data are split, which says what is asked of the model.
 
         Raises:
             SettingError: no recipe has the name, or the file of settings can't be read.
@@ -54,6 +81,9 @@ class RecipeChoice:
         from butaca import recipes
 
         chosen = recipes.recipe(self.name)
+        order = self.order_for(split)
+        if order is not None:
+            chosen = chosen.ordered(order)
         if self.settings is not None:
             from butaca.tune import load_settings
 
@@ -195,7 +225,7 @@ class TunePlan:
         split, test_share, seed: what `fit` would hold out, which is never read; the seed is the search's too.
         trials: settings to try at most.
         seconds: budget of time; None is no limit.
-        slices: validation slices that a trial is judged on.
+        slices: validation slices that a trial is judged on, made of the training side as the test side is.
     """
 
     source: str

@@ -15,7 +15,8 @@ from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.model.cold import ColdItems
 from butaca.model.features import Bag, Buckets, Category, Encoder, Feature, Id, Number, Text
-from butaca.model.query import HistoryWeights, QueryTower, RatingBins
+from butaca.model.query import QueryTower
+from butaca.recommend.folder.readers import reader_arrays, reader_from, reader_numbers
 from butaca.recommend.parts import ModelParts
 
 #: Features that a folder may name.
@@ -50,17 +51,12 @@ def as_arrays(parts: ModelParts) -> dict[str, np.ndarray]:
 def _tower_arrays(tower: QueryTower | None) -> dict[str, np.ndarray]:
     if tower is None:
         return {}
-    history = tower.history
-    arrays: dict[str, np.ndarray | None] = {
-        "query_base": tower.base,
-        "query_history": None if history is None else history.table,
-        "query_rating": None if history is None else history.rating,
-        "query_rating_edges": None if history is None or history.bins is None else history.bins.edges,
-        "query_head": tower.head,
-    }
+    arrays = {"query_base": tower.base, **reader_arrays(tower.history)}
+    if tower.head is not None:
+        arrays["query_head"] = tower.head
     for i, (weight, bias) in enumerate(tower.layers):
         arrays |= {f"query_layer_{i}_weight": weight, f"query_layer_{i}_bias": bias}
-    return {name: array for name, array in arrays.items() if array is not None}
+    return arrays
 
 
 def tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
@@ -74,7 +70,7 @@ def tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
         "head_scale": tower.head_scale,
         "trusted_from": tower.trusted_from,
         "trust_power": tower.trust_power,
-        "recency": 0.0 if tower.history is None else tower.history.recency,
+        **reader_numbers(tower.history),
     }
 
 
@@ -82,17 +78,10 @@ def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarra
     """Returns a query tower of its numbers and arrays; None where the model reads no history."""
     if numbers is None:  # the model reads no history, or the folder is older than those that do
         return None
-    history = None
-    if "query_history" in arrays:
-        edges = arrays.get("query_rating_edges")
-        bins = None if edges is None else RatingBins(edges)
-        history = HistoryWeights(
-            arrays["query_history"], bins, arrays.get("query_rating"), float(numbers["recency"])
-        )
     layers = range(int(numbers["layers"]))
     return QueryTower(
         arrays["query_base"],
-        history,
+        reader_from(numbers, arrays),
         tuple((arrays[f"query_layer_{i}_weight"], arrays[f"query_layer_{i}_bias"]) for i in layers),
         bool(numbers["unit"]),
         float(numbers["scale"]),

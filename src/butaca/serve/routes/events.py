@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +15,7 @@ from butaca.events.records import Event
 from butaca.recommend.recommender import Recommender
 from butaca.serve.answering import same_id
 from butaca.serve.routes.common import PathId, TheService, body_of, json_response, problems
-from butaca.serve.schemas import EventIn, EventsRequest, parse
+from butaca.serve.schemas import EventIn, EventsRequest, parse, seconds_of
 from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer
 
 router = APIRouter(prefix="/v1")
@@ -59,10 +58,7 @@ def _event(event: EventIn, now: int, at: int) -> Event:
         SettingError: it has yet to happen. As the latest of its person's events it would stay so for years.
     """
     when = event.time
-    if when is None:
-        when = now
-    elif not isinstance(when, int):
-        when = math.floor((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    when = now if when is None else seconds_of(when)
     if when > now + AHEAD:
         raise SettingError(
             f"The time of event {at} of the batch is at most a day ahead of the service's clock",

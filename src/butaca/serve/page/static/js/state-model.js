@@ -23,7 +23,7 @@ function facts(model, loaded) {
   const out = [];
   const sizes = data.interactions && t("fact.sizes", { interactions: count(data.interactions), users: count(data.users), n: data.items });
   if (data.name || sizes) out.push([t("fact.data"), [data.name, sizes].filter(Boolean).join(": ")]);
-  if (model.split?.how) out.push([t("fact.split"), split(model.split)]);
+  if (howOf(model.split)) out.push([t("fact.split"), split(model.split)]);
   const settings = model.settings ?? model.model;
   if (settings?.dim) out.push([t("fact.vectors"), t("fact.dim", { n: settings.dim })]);
   if (settings?.epochs) out.push([t("fact.training"), t("fact.epochs", { epochs: count(settings.epochs), batch: count(settings.batch_size), optimizer: settings.optimizer })]);
@@ -49,8 +49,11 @@ function stages({ metrics, second_stage: own }) {
   return [t("stage.yes"), ...gains, ...made].join("; ");
 }
 
+// Folders of earlier versions say how, and test, as workflows/about.py:split_record.
+const howOf = (given) => given?.split ?? given?.how ?? given?.kind;
+
 function split(given) {
-  const test = typeof given.test === "number" ? (given.test < 1 ? percent(given.test) : count(given.test)) : "";
-  const told = maybe("split", given.how);
-  return told === given.how ? given.how : t(`split.${given.how}`, { test, seed: String(given.seed ?? "") });
+  const [how, share] = [howOf(given), given.test_share ?? given.test];
+  const test = typeof share === "number" ? (share < 1 ? percent(share) : count(share)) : "";
+  return maybe("split", how) === how ? how : t(`split.${how}`, { test, seed: String(given.seed ?? "") });
 }

@@ -4,7 +4,7 @@ import { comparisons } from "./plot.js";
 import { figure, listed, maybe, t } from "./words.js";
 
 // From the easiest to the hardest to beat; others after them.
-const ORDER = ["popularity", "recent popularity", "item-kNN", "EASE"];
+const ORDER = ["popularity", "recent popularity", "item-kNN", "EASE", "Markov chain"];
 const rank = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 const inOrder = (against) => Object.keys(against).sort((a, b) => rank(a) - rank(b));
 const baseline = (name) => maybe("baseline", name);
@@ -12,15 +12,16 @@ const baseline = (name) => maybe("baseline", name);
 export function drawVerdict(metrics) {
   const against = metrics?.verdict?.against ?? {};
   const names = inOrder(against);
-  $("sentence").textContent = sentence(against);
-  $("sentence").classList.toggle("long", sentence(against).length > 100);
+  const said = sentence(against, metrics?.verdict?.comes_next);
+  $("sentence").textContent = said;
+  $("sentence").classList.toggle("long", said.length > 100);
   $("verdict-on").textContent = names.length ? t("verdict.on", { n: metrics.test_pairs }) : "";
   $("plots").replaceChildren(...(names.length ? panels(against, names) : [h("p", { class: "hole" }, t("verdict.none"))]));
   $("figures").replaceChildren(...(names.length ? [figures(metrics, against, names)] : []));
   $("mind").replaceChildren(...mind(metrics?.warnings ?? []));
 }
 
-function sentence(against) {
+function sentence(against, next) {
   const at = (name, word) => against[name].comparisons.filter((c) => c.word === word).map((c) => c.label);
   const tied = (name) => (against[name].word !== "ties" && at(name, "ties").length
     ? t("sentence.tied", { name: baseline(name), tied: listed(at(name, "ties")) }) : baseline(name));
@@ -31,7 +32,7 @@ function sentence(against) {
     parts.push(t("sentence.mixed", { name: baseline(name), won: listed(at(name, "beats")), lost: listed(at(name, "loses")) }));
   }
   if (!parts.length && Object.keys(against).length) return t("sentence.open", { n: 10 });
-  return parts.length ? t("sentence", { parts: parts.join(", ") }) : t("sentence.nothing");
+  return parts.length ? t(next ? "sentence.next" : "sentence", { parts: parts.join(", ") }) : t("sentence.nothing");
 }
 
 const labels = (against, names) => against[names[0]].comparisons.map((c) => c.label);

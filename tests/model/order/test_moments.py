@@ -1,0 +1,97 @@
+"""The order of a history: moments, places that they share, by hand and against all orders within a moment."""
+
+from __future__ import annotations
+
+from itertools import pairwise, permutations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from butaca.model.order.moments import ordered, shared_places
+from butaca.model.order.timescales import Timescales
+from butaca.model.query import Entries
+
+RNG = np.random.default_rng(4)
+
+
+def scales(window=6, dim=3):
+    return Timescales(
+        RNG.normal(size=(9, dim)).astype(np.float32),
+        np.array([1.0, 5.0], np.float32),
+        np.array([2.0], np.float32),
+        RNG.normal(size=(3, dim)).astype(np.float32),
+        window,
+    )
+
+
+def test_places_of_two_people_by_hand():
+    rows = np.array([0, 0, 0, 2, 2])
+    time = np.array([30, 10, 30, 5, 86_405])
+    order = ordered(rows, np.array([1, 2, 3, 4, 5], np.int32), time=time)
+    assert order.items.tolist() == [2, 1, 3, 4, 5]
+    assert order.place.tolist() == [2, 0, 0, 1, 0]
+    assert order.size.tolist() == [1, 2, 2, 1, 1]
+    assert order.age.round(5).tolist() == [np.float32(20 / 86400).round(5), 0, 0, 1, 0]
+    assert ordered(rows[:0], np.zeros(0, np.int32), time=time[:0]).age.tolist() == []
+
+
+def test_without_times_a_history_is_one_moment():
+    order = ordered(np.zeros(4, int), np.arange(4, dtype=np.int32), time=None)
+    assert order.place.tolist() == [0] * 4
+    assert order.size.tolist() == [4] * 4
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.integers(2, 6))
+def test_a_moment_is_the_mean_of_all_its_orders(times, window):
+    """The weights of tied items are those that random orders give on average, the window's edge included."""
+    reader = scales(window)
+    n = len(times)
+    time = np.array(times) * 86_400
+    items = np.arange(n, dtype=np.int32)
+    tied = reader.pooled(Entries(np.zeros(n, int), items, None, time), 1)[0]
+    every = []
+    for order in permutations(range(n)):
+        if all(times[a] <= times[b] for a, b in pairwise(order)):
+            total = np.zeros(3)
+            for place, i in enumerate(reversed(order)):
+                if place < window:
+                    age = (max(times) - times[i]) / 2.0
+                    weight = np.array([2.0**-place, 2.0 ** (-place / 5), 2.0**-age])
+                    total += (weight @ reader.mix) * reader.table[i]
+            every.append(total)
+    np.testing.assert_allclose(tied, np.mean(every, axis=0), rtol=1e-4, atol=1e-5)
+
+
+def test_parts_add_up_and_rows_stand_alone():
+    reader = scales()
+    rows = np.repeat([0, 1, 3], [5, 1, 8])
+    items = RNG.integers(0, 9, len(rows)).astype(np.int32)
+    time = RNG.integers(0, 4, len(rows)) * 50_000
+    had = Entries(rows, items, None, time)
+    whole = reader.pooled(had, 5)
+    parts = reader.parts(had)
+    for row in range(5):
+        np.testing.assert_allclose(parts[rows == row].sum(axis=0), whole[row], rtol=1e-5, atol=1e-6)
+        mine = rows == row
+        alone = reader.pooled(Entries(np.zeros(mine.sum(), int), items[mine], None, time[mine]), 1)
+        np.testing.assert_allclose(alone[0], whole[row], rtol=1e-5, atol=1e-6)
+    assert not whole[2].any()
+
+
+def test_many_entries_are_summed_in_blocks(monkeypatch):
+    from butaca.model.order import timescales
+
+    reader = scales()
+    rows = np.sort(RNG.integers(0, 40, 500))
+    items = RNG.integers(0, 9, 500).astype(np.int32)
+    had = Entries(rows, items, None, RNG.integers(0, 10**6, 500))
+    whole = reader.pooled(had, 41)
+    monkeypatch.setattr(timescales, "HELD_ENTRIES", 30)
+    np.testing.assert_allclose(reader.pooled(had, 41), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_shared_places_beyond_the_window():
+    by_place = np.array([[1.0], [0.5]])
+    got = shared_places(by_place, np.array([0, 1, 2]), size=np.array([1, 2, 1]))
+    assert got.ravel().tolist() == [1.0, 0.25, 0.0]

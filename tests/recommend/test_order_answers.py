@@ -1,0 +1,142 @@
+"""Answers of towers that read a history in order: folders, events, requests in their order, reasons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from butaca.data.histories import Histories
+from butaca.errors import BundleError
+from butaca.recommend.folder.bundle import load_bundle
+from butaca.recommend.person import Given, extended
+from butaca.recommend.recommender import Recommender
+from tests.support.narrow import some
+from tests.support.ordered import SETTINGS, fitted, rounds
+
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
+
+@pytest.fixture(params=SETTINGS)
+def rec(request) -> Recommender:
+    return Recommender.build(fitted(request.param, prior="popularity"), rounds())
+
+
+@pytest.fixture
+def attentive() -> Recommender:
+    return Recommender.build(fitted("attention", prior="popularity"), rounds())
+
+
+def ids(answer):
+    return [item.id for item in answer.items]
+
+
+def test_a_folder_answers_the_same(rec, tmp_path):
+    loaded = Recommender.load(rec.save(tmp_path / "m"))
+    for user in ("u00", "u17", "nobody"):
+        assert ids(loaded.recommend(user)) == ids(rec.recommend(user))
+    history = [("i03", None, 50), ("i04", None, 60), "i05"]
+    a, b = (r.recommend(history=history, explain=True) for r in (rec, loaded))
+    assert a == b
+    assert a.source == "history"
+    window = [some(some(parts.query_tower).history).window for parts in (load_bundle(tmp_path / "m"), rec)]
+    assert window[0] == window[1]
+
+
+def test_an_order_that_is_not_known_is_no_model(rec, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "butaca.recommend.folder.contents.reader_numbers", lambda _: {"order": "later", "window": 3}
+    )
+    rec.save(tmp_path / "m")
+    with pytest.raises(BundleError, match="read by 'later'"):
+        Recommender.load(tmp_path / "m")
+
+
+def test_a_history_is_read_in_the_order_given(rec):
+    """The last item counts most, whether the order is that of the list or of times."""
+    first, second = ["i03", "i10", "i17"], ["i17", "i10", "i03"]
+    assert ids(rec.recommend(history=first, k=5)) != ids(rec.recommend(history=second, k=5))
+    timed = [("i17", None, 172_800), ("i10", None, 86_400), ("i03", None, 10)]
+    scores = [
+        {i.id: i.score for i in rec.recommend(history=h, k=24).items}
+        for h in (timed, timed[::-1], [("i03", None, 10), ("i10", None, 86_400), ("i17", None, 172_800)])
+    ]
+    for other in scores[1:]:
+        assert other == pytest.approx(scores[0], abs=1e-4)
+
+
+def test_events_after_training_count_at_once_and_in_order(rec):
+    """What a known user did since comes after all that training knew, the latest last."""
+    before = rec.recommend("u05", k=24)
+    had = set(rec.items.ids.values[rec.seen[5]].tolist())
+    new = [name for name in rec.items.ids.values.tolist() if name not in had][:2]
+    end = int(rec.seen.time.max())
+    one, other = (
+        rec.recommend("u05", k=24, later=[Given(a, None, end + 10), Given(b, None, end + 90_000)])
+        for a, b in (new, new[::-1])
+    )
+    assert not {*new} & {*ids(one)}
+    assert [i.score for i in one.items] != [i.score for i in other.items]
+    assert ids(one) != [i for i in ids(before) if i not in new]
+
+
+def test_times_of_a_history_that_is_extended():
+    seen = Histories.from_pairs(
+        np.zeros(3, np.int32), np.array([1, 2, 3], np.int32), n_users=1, time=np.array([10, 20, 30])
+    )
+    none, early = Given("x"), Given("x", None, 15)
+    made = extended(seen, 0, added={7: none, 5: early, 4: none, 2: Given("x", None, 25)})
+    assert dict(zip(made.items.tolist(), some(made.time).tolist(), strict=True)) == {
+        1: 10, 2: 25, 3: 30, 7: 31, 5: 15, 4: 32,
+    }  # fmt: skip
+    earlier = extended(seen, 0, added={3: early, 1: none})
+    assert some(earlier.time).tolist() == [10, 20, 30]
+    someone_new = extended(seen, 9, added={7: none, 5: none})
+    assert dict(zip(someone_new.items.tolist(), some(someone_new.time).tolist(), strict=True)) == {
+        7: 31,
+        5: 32,
+    }
+
+
+def test_reasons_say_what_they_are(rec, attentive):
+    answer = rec.recommend("u07", k=5, explain=True)
+    reasons = [reason for item in answer.items for reason in item.because]
+    attends = rec.query_tower.history.parts.__qualname__.startswith("Attention")
+    assert reasons
+    assert {r.kind for r in reasons} == {"effect" if attends else "share"}
+
+
+def test_shares_of_timescales_add_up(rec):
+    if rec.query_tower.history.__class__.__name__ == "Attention":
+        pytest.skip("attention has effects")
+    for asked in ({"user": "u07"}, {"history": ["i01", "i08", "i09"]}, {"user": "u07", "history": ["i02"]}):
+        answer = rec.recommend(**asked, k=6)
+        shares = some(rec.explain([item.id for item in answer.items], **asked))
+        np.testing.assert_allclose(shares.total(), [i.score for i in answer.items], rtol=1e-4, atol=1e-4)
+
+
+def test_an_effect_is_the_score_less_the_score_without_the_item(attentive):
+    history = ["i01", "i08", "i09", "i15"]
+    whole = attentive.recommend(history=history, k=24, exclude_seen=False, explain=True)
+    checked = 0
+    for item in whole.items[:6]:
+        for reason in item.because:
+            without = [(h, None, t) for t, h in enumerate(history) if h != reason.id]
+            # the latest of what is left is as late as it was: the window of times is the same
+            left = attentive.recommend(history=without, k=24, exclude_seen=False)
+            score = next(i.score for i in left.items if i.id == item.id)
+            assert reason.share == pytest.approx(item.score - score, abs=1e-4)
+            checked += 1
+    assert checked >= 6
+
+
+def test_less_moves_away(rec):
+    plain = rec.recommend("u09", k=24)
+    away = rec.recommend("u09", k=24, less=[ids(plain)[0]])
+    assert ids(plain)[0] not in ids(away)
+    assert [i.score for i in away.items] != [i.score for i in plain.items[1:]]
+
+
+def test_a_batch_is_the_lists_one_by_one(rec):
+    users = ["u00", "u31", "u58", "u59"]
+    for user, answer in zip(users, rec.recommend_many(users, k=4), strict=True):
+        assert ids(answer) == ids(rec.recommend(user, k=4))
