@@ -36,11 +36,16 @@ def whole_number(name: str, value: Any, *, least: int | None = 1) -> int:
     Raises:
         SettingError: it is no whole number, or lower.
     """
+    given = "" if " " in name else f"{name}="  # "Each of k" is not what anybody writes
     if isinstance(value, bool) or not isinstance(value, Integral):
-        cure = f"Write {name}={int(value)}" if isinstance(value, float) and value.is_integer() else ""
-        raise SettingError(f"{name} is a whole number", f"{name}={shown(value)}", cure)
+        whole = isinstance(value, float) and value.is_integer()
+        raise SettingError(
+            f"{name} is a whole number",
+            f"{given}{shown(value)}",
+            f"Write {given}{int(value)}" if whole else "",
+        )
     if least is not None and value < least:
-        raise SettingError(f"{name} is at least {least}", f"{name}={value}", f"Try {name}={max(least, 10)}")
+        raise SettingError(f"{name} is at least {least}", f"{given}{value}", f"Try {given}{max(least, 10)}")
     return int(value)
 
 

@@ -135,7 +135,7 @@ class Filters:
             column = self._column(name)
             if isinstance(column, _Labels):
                 n = len(column.counts)
-                if column.counts.max(initial=0) < 2 or n > max(MOST, len(self._items) // 2):
+                if column.counts.max(initial=0) < 2 or n > max(MOST, len(self._items) // 4):
                     continue  # (nearly) every item its own
                 flag = flag_choice(short, column.shown, counts=column.counts)
                 out.append(flag or Choice(short, "labels", column.most(MOST), int((column.counts > 0).sum())))
