@@ -53,6 +53,19 @@ WHOLE_HISTORIES = SpectralSettings(
 CHOOSING_SHARE = 0.2
 
 
+#: Of histories in order, a step's places times their dimensions: machine code takes no more (kernels.py).
+PLACES_TIMES_DIM = 1 << 20
+
+
+def grown_dim(dim: int, times: float) -> int:
+    """Returns the dimensions for data so many times as large: by the square root, in sixteens, up to 256.
+
+    >>> [grown_dim(64, times) for times in (0.1, 1.4, 3.7, 14.0, 400.0)]
+    [64, 64, 112, 224, 256]
+    """
+    return int(min(max(dim * math.sqrt(times) // 16 * 16, dim), max(256, dim)))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A Recipe is a model and how to train it.
@@ -176,8 +189,13 @@ class Recipe:
         smaller = max(min(len(data.users), len(data.items)), 1)
         if self.tuned_on and model.spectral == SpectralSettings() and len(data.items) > DENSE_ITEMS:
             model = replace(model, spectral=WHOLE_HISTORIES)
+        batch_size = self.batch_size
         if self.tuned_on:
-            model = replace(model, dim=min(model.dim, max(4, smaller // 2)))
+            dim = model.dim
+            if self.decay:  # a history in order
+                dim = grown_dim(dim, len(data) / self.tuned_on)
+                batch_size = min(batch_size, PLACES_TIMES_DIM // dim)
+            model = replace(model, dim=min(dim, max(4, smaller // 2)))
             if model.spectral is not None and model.spectral.dim:
                 times = max(len(data), 1) / self.tuned_on
                 grown = round(model.spectral.dim * max(times ** (1 / 3), times / 1.5))
@@ -185,13 +203,20 @@ class Recipe:
                 model = replace(model, spectral=replace(model.spectral, dim=dim))
         epochs, held_out = self.epochs, self.held_out
         if self.steps:
-            per_epoch = max(math.ceil(len(data) / self.batch_size), 1)
+            per_epoch = max(math.ceil(len(data) / batch_size), 1)
             epochs = max(math.ceil(self.steps / per_epoch), 4 if len(data) <= FEW_EPOCHS_PAIRS else 1)
             epochs = min(epochs, self.most_epochs or epochs)
         if len(data) > FEW_EPOCHS_PAIRS:
             held_out = 0
         chooses = bool(self.tuned_on) and data.timestamp is not None and len(data) <= FEW_EPOCHS_PAIRS
-        return replace(self, model=model, epochs=epochs, held_out=held_out, asks=asks if chooses else None)
+        return replace(
+            self,
+            model=model,
+            epochs=epochs,
+            batch_size=batch_size,
+            held_out=held_out,
+            asks=asks if chooses else None,
+        )
 
     def fit(
         self, train: Dataset, callbacks: Sequence[Callback] = (), *, resume: str | Path | None = None

@@ -49,9 +49,17 @@ def normalised(x: AnyArray, xp: Any) -> AnyArray:
 
 
 def attended(
-    x: AnyArray, blocks: Any, *, seen: AnyArray, place: AnyArray, days: AnyArray, xp: Any = np
+    x: AnyArray,
+    blocks: Any,
+    *,
+    seen: AnyArray,
+    place: AnyArray,
+    days: AnyArray,
+    whole: bool = True,
+    tail: int | None = None,
+    xp: Any = np,
 ) -> AnyArray:
-    """Returns each place's vector after all blocks, [B, L, d].
+    """Returns each place's vector after all blocks, [B, L, d], or of the last `tail` places alone.
 
     Args:
         x: vectors of the items [B, L, d].
@@ -59,36 +67,52 @@ def attended(
         seen: which place (second axis) sees which (third) [B, L, L].
         place: place of each in its history, a fraction where moments are shared [B, L] or [L].
         days: time of each in days, from any start [B, L].
+        whole: whether no place is a fraction.
+        tail: places, the last, whose vectors are asked for; None asks for all.
         xp: numpy, or jax.numpy.
     """
     apart = xp.maximum(place[..., :, None] - place[..., None, :], 0.0)
     days_between = xp.maximum(days[:, :, None] - days[:, None, :], 0.0)
-    between = [xp.log1p(days_between * np.float32(1 / unit)) for unit in TIME_UNITS]
-    for block in blocks:
-        x = x + _block(x, block, seen=seen, apart=apart, between=between, xp=xp)
+    between = [xp.log(days_between * np.float32(1 / unit) + np.float32(1.0)) for unit in TIME_UNITS]
+    for number, block in enumerate(blocks):
+        if tail is not None and number == len(blocks) - 1:
+            seen, apart, between = seen[:, -tail:], apart[..., -tail:, :], [b[:, -tail:] for b in between]
+        read = _block(x, block, seen=seen, apart=apart, between=between, whole=whole, xp=xp)
+        x = x[:, -read.shape[1] :] + read
     return x
 
 
 def _block(
-    x: AnyArray, block: Block, *, seen: AnyArray, apart: AnyArray, between: list[AnyArray], xp: Any
+    x: AnyArray,
+    block: Block,
+    *,
+    seen: AnyArray,
+    apart: AnyArray,
+    between: list[AnyArray],
+    whole: bool,
+    xp: Any,
 ) -> AnyArray:
+    """Returns what a block adds to the last places, as many as `seen` has [B, Q, L] -> [B, Q, d]."""
     n_heads, window = block.places.shape
-    d = x.shape[-1]
+    d, asked = x.shape[-1], seen.shape[1]
     of_head = d // n_heads
-    inward = normalised(x, xp) @ block.inward
-    biased = inward[..., : 3 * d] + block.inward_bias
-    gate, value, query = (biased[..., i * d : (i + 1) * d] for i in range(3))
-    key = inward[..., 3 * d :]  # a bias of keys would add the same to all that a place sees
-    gate = gate / (1.0 + xp.exp(-gate))
-    low = xp.minimum(xp.floor(apart), window - 1).astype(np.int32)
-    part = xp.minimum(apart, window - 1.0) - low
-    high = xp.minimum(low + 1, window - 1)
+    x = normalised(x, xp)
+    ahead = x[:, -asked:]
+    weight_of, bias_of = block.inward, block.inward_bias
+    gate = ahead @ weight_of[:, :d] + bias_of[:d]
+    value = x @ weight_of[:, d : 2 * d] + bias_of[d : 2 * d]
+    query = ahead @ weight_of[:, 2 * d : 3 * d] + bias_of[2 * d :]
+    key = x @ weight_of[:, 3 * d :]  # a bias of keys would add the same to all that a place sees
+    gate = gate * (xp.tanh(gate * 0.5) * 0.5 + 0.5)  # SiLU
+    low = xp.minimum(apart, window - 1.0).astype(np.int32)
     heads = []
     for h in range(n_heads):
         some = slice(h * of_head, (h + 1) * of_head)
-        bias = block.places[h][low] * (1.0 - part) + block.places[h][high] * part
-        logits = query[..., some] @ xp.swapaxes(key[..., some], -1, -2) * np.float32(of_head**-0.5)
-        logits = logits + bias
+        bias = block.places[h][low]
+        if not whole:
+            part = xp.minimum(apart, window - 1.0) - low
+            bias = bias * (1.0 - part) + block.places[h][xp.minimum(low + 1, window - 1)] * part
+        logits = query[..., some] @ xp.swapaxes(key[..., some], -1, -2) * np.float32(of_head**-0.5) + bias
         for i, since in enumerate(between):
             logits = logits - block.times[h, i] * since
         logits = xp.where(seen, logits, np.float32(-1e9))
@@ -148,14 +172,16 @@ class Attention:
     def _latest(self, order: InOrder, begin: Ints, ends: Ints) -> Floats:
         """Returns the vectors at the latest moment of some histories, the mean over its items [B, d]."""
         longest = int((ends - begin).max())
-        at = begin[:, None] + np.arange(longest)
-        inside = at < ends[:, None]
-        at = np.minimum(at, len(order.items) - 1)
+        at = ends[:, None] + np.arange(-longest, 0)
+        inside = at >= begin[:, None]
+        at = np.maximum(at, 0)
         x = self.table[order.items[at]]
         # Places count from the end here; a moment's items stand in its middle and see one another.
-        place = -(order.place[at] + (order.size[at] - 1) / 2).astype(np.float32)
-        days = -order.age[at]
-        seen = (order.place[at][:, :, None] <= order.place[at][:, None, :]) & inside[:, None, :]
-        y = attended(x, self.blocks, seen=seen, place=place, days=days)
-        last = (order.place[at] == 0) & inside
+        behind, size = order.place[at], order.size[at]
+        place = -(behind + (size - 1) / 2).astype(np.float32)
+        seen = (behind[:, :, None] <= behind[:, None, :]) & inside[:, None, :]
+        tail = min(int(size[:, -1].max()), longest)
+        whole = not (size[inside] % 2 == 0).any()
+        y = attended(x, self.blocks, seen=seen, place=place, days=-order.age[at], whole=whole, tail=tail)
+        last = ((behind == 0) & inside)[:, -tail:]
         return np.asarray((y * last[:, :, None]).sum(axis=1) / last.sum(axis=1)[:, None], dtype=np.float32)

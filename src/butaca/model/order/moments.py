@@ -48,7 +48,8 @@ def ordered(rows: Ints, items: Codes, *, time: Times | None) -> InOrder:
     """
     if time is None:
         time = np.zeros(len(rows), dtype=np.int64)
-    at = np.lexsort((time, rows))
+    one = not len(rows) or rows[0] == rows[-1]
+    at = np.argsort(time, kind="stable") if one else np.lexsort((time, rows))
     r, t = rows[at], time[at]
     m = len(r)
     new_row = np.ones(m, dtype=bool)

@@ -10,8 +10,10 @@ Orvieto et al. 2023), so every item's part of a query is its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from butaca.model.order.moments import InOrder, ordered, shared_places
 from butaca.model.query import Entries
@@ -45,6 +47,23 @@ class Timescales:
         """Returns the same over another table."""
         return replace(self, table=table)
 
+    @cached_property
+    def _up_to(self) -> NDArray[np.float64]:
+        """Returns the sums over the first places of how each dimension weighs a place [window + 1, d]."""
+        places = np.arange(self.window, dtype=np.float64)[:, None]
+        by_place = np.exp2(-places / self.half_lives.astype(np.float64))
+        kernel = by_place @ self.mix[: len(self.half_lives)].astype(np.float64)
+        return np.concatenate([np.zeros((1, kernel.shape[1])), np.cumsum(kernel, axis=0)])
+
+    def kernel(self, order: InOrder) -> Floats:
+        """Returns the weight of each entry in each dimension, float32 [m, d]: `weights` times the mix."""
+        a, b = np.minimum(order.place, self.window), np.minimum(order.place + order.size, self.window)
+        of_place = (self._up_to[b] - self._up_to[a]) / order.size[:, None]
+        by_age = np.exp2(-order.age[:, None] / self.age_half_lives)
+        by_age *= ((b - a) / order.size)[:, None]
+        out: Floats = (of_place + by_age @ self.mix[len(self.half_lives) :]).astype(np.float32)
+        return out
+
     def weights(self, order: InOrder) -> Floats:
         """Returns the weight of each entry at each scale, float32 [m, K + A]."""
         places = np.arange(self.window, dtype=np.float64)[:, None]
@@ -58,7 +77,7 @@ class Timescales:
         """Returns each entry's part of its row's vector, float32 [m, d]."""
         order = _in_order(entries)
         parts = np.empty((len(entries.items), self.table.shape[1]), dtype=np.float32)
-        parts[order.at] = (self.weights(order) @ self.mix) * self.table[order.items]
+        parts[order.at] = self.kernel(order) * self.table[order.items]
         return parts
 
     def pooled(self, entries: Entries, n_rows: int) -> Floats:
@@ -67,13 +86,16 @@ class Timescales:
         if not len(entries.items):
             return out
         order = _in_order(entries)
+        if n_rows == 1:
+            out[0] = (self.kernel(order) * self.table[order.items]).sum(axis=0)
+            return out
         begin = np.flatnonzero(np.append(True, order.rows[1:] != order.rows[:-1]))
         ends = np.append(begin[1:], len(order.rows))
         at = 0
         while at < len(begin):
             until = max(int(np.searchsorted(ends, begin[at] + HELD_ENTRIES, "right")), at + 1)
             cut = order.some(slice(begin[at], ends[until - 1]))
-            parts = (self.weights(cut) @ self.mix) * self.table[cut.items]
+            parts = self.kernel(cut) * self.table[cut.items]
             out[cut.rows[begin[at:until] - begin[at]]] = np.add.reduceat(
                 parts, begin[at:until] - begin[at], axis=0
             )
