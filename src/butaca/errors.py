@@ -70,6 +70,10 @@ class BundleError(ButacaError, ValueError):
     """A BundleError says that a model folder is missing, damaged, truncated or of a newer version."""
 
 
+class DivergenceError(ButacaError, FloatingPointError):
+    """A DivergenceError says that training ended in numbers that are none, as steps too large do."""
+
+
 class ClusterError(ButacaError, RuntimeError):
     """A ClusterError says that a Ray cluster can't be reached, or that its workers don't finish."""
 

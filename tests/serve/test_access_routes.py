@@ -15,6 +15,7 @@ ROUTES = {
     "GET /v1/items/{id}": "read",
     "GET /v1/items/{id}/similar": "read",
     "GET /v1/filters": "read",
+    "GET /v1/filters/{column}": "read",
     "GET /v1/map": "read",
     "POST /v1/events": "write",
     "DELETE /v1/events/{id}": "write",
@@ -33,7 +34,7 @@ ROUTES = {
 PAGE = {"/", "/state", "/static/{path:path}", "/openapi.json"}
 
 BODIES = {"POST /v1/events": {"events": [{"id": "1", "user": "u", "item": "i00"}]}}
-VALUES = {"{id}": "i00", "{version}": "memory-small"}
+VALUES = {"{column}": "genres", "{id}": "i00", "{version}": "memory-small"}
 
 #: Which keys open what needs a scope.
 OPENS = {

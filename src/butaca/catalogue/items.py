@@ -10,6 +10,7 @@ import numpy as np
 
 from butaca.catalogue.filters import YEARS, Filters, Where
 from butaca.catalogue.titles import Titles
+from butaca.checks import several
 from butaca.data.bags import Bags, Column
 from butaca.data.dataset import Entities
 from butaca.data.titles import title_of
@@ -33,7 +34,8 @@ class Catalogue:
     @functools.cached_property
     def filters(self) -> Filters:
         """Returns what makes masks of conditions on the items' columns."""
-        return Filters(self.items)
+        title = title_of(self.items)
+        return Filters(self.items, apart=() if title is None else (title,))
 
     @functools.cached_property
     def _search(self) -> Titles:
@@ -59,7 +61,7 @@ class Catalogue:
     def matches(self, asked: Sequence[Any]) -> Codes:
         """Returns the codes of ids, or of all titles that these may mean; nothing for what is not there."""
         out: list[int] = []
-        for one in [asked] if isinstance(asked, str) else asked:
+        for one in several("A list of items", asked):
             code = self.items.ids.code(one)
             out += [code] if code != self.items.ids.unknown else self._search.match(str(one))
         return np.array(out, dtype=np.int32)
@@ -95,9 +97,19 @@ class Catalogue:
                 words = self.items.names(name, code)
                 out[short] = words if isinstance(column, Bags) else words[0]
             else:
-                value = column[code].item() if hasattr(column[code], "item") else column[code]
-                out[short] = _plain(value, short in YEARS)
+                out[short] = _plain(as_written(column[code]), short in YEARS)
         return out
+
+
+def as_written(value: Any) -> Any:
+    """Returns a cell as plain Python: a float32 by its own digits, 0.1 and not 0.10000000149011612.
+
+    >>> as_written(np.array([0.1], dtype=np.float32)[0]), as_written(np.array([7])[0]), as_written("x")
+    (0.1, 7, 'x')
+    """
+    if isinstance(value, np.floating):
+        return float(str(value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _plain(value: Any, year: bool) -> Any:
@@ -117,4 +129,5 @@ def item_titles(items: Entities) -> list[str]:
     """Returns what a person would call each item: its title, or its id where that is blank."""
     ids, name = items.ids.values.tolist(), title_of(items)
     titles = ids if name is None else _texts(items[name])
-    return [str(t) if str(t).strip() else str(i) for t, i in zip(titles, ids, strict=True)]
+    texts = ["" if t is None else str(t).strip() for t in titles]
+    return [text or str(i) for text, i in zip(texts, ids, strict=True)]

@@ -117,6 +117,7 @@ def fit(
         ),
     ] = 0,
     address: options.Address = None,
+    noun: options.Noun = None,
 ) -> None:
     """Train on a table of who had what, say how good it is, and save it."""
     from butaca.train.callbacks import Progress
@@ -152,9 +153,10 @@ def fit(
         rank=(rank_target or "watched") if rank else None,
         keeping=Keeping(checkpoint, every_steps=checkpoint_every, resume=resume, tensorboard=tensorboard),
         ray=_cluster(engine, workers, address),
+        noun=noun,
     )
     watching = Watching(
-        data=lambda data: screen.data_summary(out, data),
+        data=lambda data: screen.data_summary(out, data, noun=noun),
         cluster=lambda event: _print_event(event, plan.cluster_checkpoint),
         callbacks=[Progress(out)],
     )

@@ -143,8 +143,10 @@ def report(
     model: options.Model,
     out_file: Annotated[Path, typer.Option("--out", help="The file to write.")] = Path("report.html"),
     language: Annotated[Literal["en", "es"], typer.Option(help="English or Spanish.")] = "en",
+    noun: options.Noun = None,
 ) -> None:
     """Write one HTML page to look at: the verdict, learning, slices, what is popular, a map, neighbours."""
     from butaca.report.page import write_report
 
-    out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language=language)))}[/]")
+    written = write_report(model, out_file, language=language, noun=noun)
+    out.print(f"Written to [bold]{screen.plain(str(written))}[/]")

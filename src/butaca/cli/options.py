@@ -77,3 +77,12 @@ Events = Annotated[
         "--events", help="A file (SQLite), or postgresql://user@host/database.", metavar="PATH_OR_URL"
     ),
 ]
+
+Noun = Annotated[
+    str | None,
+    typer.Option(
+        help="What the items are called: book, or with its plural artículo:artículos; if not given, what the "
+        "columns' names say.",
+        metavar="WORD",
+    ),
+]

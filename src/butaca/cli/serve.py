@@ -105,6 +105,13 @@ def serve(
         IndexKind,
         typer.Option(help="approximate: quicker from about a million items on (extra ann)."),
     ] = "exact",
+    noun: options.Noun = None,
+    picture_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A host that the page may load the items' pictures from; repeat. None: no pictures."
+        ),
+    ] = None,
 ) -> None:
     """Serve models: the HTTP API, the page, metrics."""
     from butaca.serve.settings import ServeSettings
@@ -138,13 +145,15 @@ def serve(
         log_queue=log_queue,
         access_log=access_log,
         index=index,
+        noun=noun,
+        picture_hosts=tuple(picture_host or ()),
     )
     carry_out_serve(ServePlan(named_folders(models), settings, version=version), _tell)
 
 
 def _tell(opened: ServiceOpened) -> None:
     for name, (version, items) in opened.models.items():
-        out.print(f"{name}: version {version}, {items:,} items", highlight=False, markup=False)
+        out.print(f"{name}: version {version}, {items}", highlight=False, markup=False)
     if opened.keys:
         out.print("Requests need an API key.", highlight=False)
     asks = "" if opened.keys else "; no key is needed"
@@ -202,7 +211,9 @@ def list_keys(events: options.Events = "events.db") -> None:
     """List the keys, without their secrets."""
     with _store(events, make=False) as store:
         keys = store.keys.list()
-    table = Table("id", "name", "scopes", "state")
+    table = Table()
+    for column in ("id", "name", "scopes", "state"):
+        table.add_column(column, overflow="fold")
     for key in keys:
         table.add_row(key.id, Text(as_it_is(key.name)), ", ".join(key.scopes), _state(key))
     out.print(table)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from butaca.checks import of_kind
 from butaca.data.dataset import Dataset
 from butaca.errors import TableError
 from butaca.types import Codes, Floats, Ints, Times
@@ -42,6 +43,7 @@ class Histories:
     @classmethod
     def of(cls, data: Dataset) -> Histories:
         """Returns the histories in a data set, with its values and times where it has them."""
+        of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
         return cls.from_pairs(
             data.user, data.item, n_users=len(data.users), value=data.value, time=data.timestamp
         )

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from butaca.checks import of_kind, real_number, whole_number
 from butaca.data.dataset import Dataset
 from butaca.data.histories import as_seconds
 from butaca.errors import SplitError
@@ -33,7 +34,7 @@ def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> t
     >>> rng_rows.tolist()
     [4, 2, 3, 1, 0]
     """
-    check_share(test_share)
+    _check(data, test_share, seed)
     order = np.random.default_rng(seed).permutation(len(data))
     n_train = len(data) - round(len(data) * test_share)
     return _both(data, order[:n_train], order[n_train:])
@@ -55,8 +56,8 @@ def stratified_split(
     >>> draws.argsort().tolist()  # floor(0.75 * 4) = 3 train: all but row 1
     [0, 3, 2, 1]
     """
-    check_share(test_share)
-    if by not in ("item", "user"):
+    _check(data, test_share, seed)
+    if not isinstance(by, str) or by not in ("item", "user"):
         raise SplitError("A stratified split is by item or by user", f"by={by!r}", 'Pass by="item"')
     group = data.item if by == "item" else data.user
     draw = np.random.RandomState(seed).random_sample(len(data))
@@ -76,7 +77,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     T is the time that leaves as near to the `test_share` after it as whole moments allow:
     interactions of the same moment stay on the same side, so no time stands on both.
     """
-    check_share(test_share)
+    _check(data, test_share)
     time = _times(data, "temporal_split")
     moments, counts = np.unique(time, return_counts=True)
     if len(moments) < 2:
@@ -131,8 +132,10 @@ def leave_last_out(data: Dataset, n: int = 1, *, seed: int = 42) -> tuple[Datase
     that of the rows has a say, and the same interactions and seed give the same test pairs.
     `tied_at_the_cut` counts whom that concerns.
     """
-    if n < 1:
+    if whole_number("n", n, least=None) < 1:
         raise SplitError("leave_last_out takes at least one interaction", f"n={n}", "Pass n=1 or more")
+    of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
+    whole_number("seed", seed, least=0)
     return _by_mask(data, _last_of_each(data, n, seed=seed, split="leave_last_out"))
 
 
@@ -147,6 +150,8 @@ def tied_at_the_cut(train: Dataset, test: Dataset) -> int:
     >>> tied_at_the_cut(*leave_last_out(data))
     1
     """
+    for name, side in (("train", train), ("test", test)):
+        of_kind(name, side, kind=Dataset, cure="Pass both sides of a split")
     of_train, of_test = (as_seconds(_times(side, "tied_at_the_cut")) for side in (train, test))
     kind = np.result_type(of_train, of_test)
     limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
@@ -172,6 +177,8 @@ def validation_split(
         share: of the interactions; at most so many of a split by the last.
         seed: of the draws.
     """
+    of_kind("train", train, kind=Dataset, cure="Read one with read_table or load_movielens")
+    of_kind("split", split, kind=str)
     if split == "temporal":
         return temporal_split(train, share)
     if split != "last":
@@ -191,7 +198,7 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
 
     The share is of the users that have interactions; at least one stays on each side.
     """
-    check_share(test_share)
+    _check(data, test_share, seed)
     active = np.unique(data.user)
     if len(active) < 2:
         raise SplitError(
@@ -202,6 +209,13 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
     chosen = np.random.default_rng(seed).permutation(active)
     n_test = min(max(round(len(active) * test_share), 1), len(active) - 1)
     return _by_mask(data, np.isin(data.user, chosen[:n_test]))
+
+
+def _check(data: Dataset, test_share: float, seed: int = 0) -> None:
+    """Checks what every split takes."""
+    of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
+    check_share(test_share)
+    whole_number("seed", seed, least=0)
 
 
 def _last_of_each(data: Dataset, n: int, *, seed: int, split: str) -> Bools:
@@ -268,7 +282,7 @@ def check_share(test_share: float) -> None:
     Raises:
         SplitError: it does not lie between 0 and 1.
     """
-    if not 0 < test_share < 1:
+    if not 0 < real_number("test_share", test_share) < 1:
         raise SplitError(
             "The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2"
         )

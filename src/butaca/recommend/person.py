@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from butaca.checks import several
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.types import Codes
@@ -88,7 +89,7 @@ def as_given(history: Iterable[Any] | str) -> list[Given]:
     [Given(item='Toy Story', value=None, time=None), Given(item='Aladdin', value=4.0, time=None)]
     """
     out = []
-    for one in [history] if isinstance(history, str) else history:
+    for one in several("A history", history):
         if isinstance(one, Given):
             out.append(one)
         elif isinstance(one, Mapping):

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from butaca.errors import ButacaError
 from butaca.serve.answering import Answering, Stub
+from butaca.serve.examples import request_examples
 from butaca.serve.guard import Guard
 from butaca.serve.http.errors import logged_problem
 from butaca.serve.http.headers import DATA_HEADERS
@@ -96,7 +97,7 @@ def create_app(
     app.include_router(page.router)
     for kind in (Problem, ButacaError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _tell)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]
     guard = Guard(app, service, direct={"/v1/recommend": answering})
     service.running = lambda: guard.in_flight()
     return guard
@@ -109,8 +110,8 @@ async def _tell(request: Request, error: Exception) -> Response:
     return Response(problem.body(request_id), problem.status, headers, MEDIA_TYPE)
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Returns the OpenAPI document, with the bodies that routes parse themselves."""
+def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
+    """Returns the OpenAPI document, with the bodies that routes parse themselves, and examples."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -133,6 +134,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         if app.state.service.settings.root_path:
             document["servers"] = [{"url": app.state.service.settings.root_path}]
         document["security"] = [{}, {"bearer": []}, {"header": []}]
+        for path, examples in request_examples(service.registry.serving.default.recommender).items():
+            body = document["paths"][path]["post"]["requestBody"]
+            body["content"]["application/json"]["examples"] = examples
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         app.openapi_schema = document

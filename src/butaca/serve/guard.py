@@ -46,7 +46,7 @@ class Guard:
     def __init__(self, app: App, service: Service, *, direct: dict[str, Answer]) -> None:
         self.app, self.service, self.direct = app, service, direct
         settings = service.settings
-        self._security = page_headers()
+        self._security = page_headers(service.settings.picture_hosts)
         self._json = [(b"content-type", b"application/json"), *DATA_HEADERS]
         self._problem = [(b"content-type", MEDIA_TYPE.encode()), *DATA_HEADERS]
         self._allowed = allowed_host(settings)

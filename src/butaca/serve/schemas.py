@@ -66,6 +66,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=False)
 
 
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")]
+
+
 class HistoryItem(Strict):
     """A HistoryItem is an item that the person has had, with a rating and a time where they are known."""
 
@@ -87,32 +90,15 @@ class Conditions(Strict):
     any: Labels | None = Field(None, description="Any of these values.")
     all: Labels | None = Field(None, description="Every one of these.")
     not_: Labels | None = Field(None, alias="not", description="None of these.")
-    min: Finite | None = Field(None, description="A number at least this.")
-    max: Finite | None = Field(None, description="A number at most this.")
+    min: Finite | Day | None = Field(
+        None, description="A number, or a date such as 2011-12-01, at least this."
+    )
+    max: Finite | Day | None = Field(None, description="A number or a date at most this.")
 
 
 Condition = Annotated[list[Label], Field(max_length=100)] | Conditions | Label
 Column = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)]
 Items = Annotated[list[Id], Field(max_length=LIST_MAX)]
-
-RECOMMEND_EXAMPLES: dict[str, Any] = {
-    "known": {"summary": "A known user", "value": {"user": "21", "k": 3}},
-    "new": {
-        "summary": "Someone new, with reasons",
-        "value": {
-            "history": ["Toy Story (1995)", {"item": "Aladdin (1992)", "value": 4}],
-            "k": 10,
-            "explain": True,
-        },
-    },
-    "filtered": {
-        "summary": "Dramas and comedies of the nineties",
-        "value": {
-            "history": ["Fargo (1996)"],
-            "where": {"genres": ["Drama", "Comedy"], "year": {"min": 1990, "max": 1999}},
-        },
-    },
-}
 
 
 class RecommendRequest(Strict):
@@ -171,16 +157,6 @@ class EventsRequest(Strict):
 
 class Nothing(Strict):
     """A Nothing is an empty object."""
-
-
-EVENTS_EXAMPLES: dict[str, Any] = {
-    "rating": {
-        "summary": "A rating",
-        "value": {
-            "events": [{"id": "a-1", "user": "21", "item": "Fargo (1996)", "kind": "rate", "value": 5}]
-        },
-    }
-}
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -41,6 +41,8 @@ class RecommendedItem(BaseModel):
     moved: list[Moved] | None = Field(None, description="With `explain`: features that moved it most.")
     genres: list[str] | None = Field(None, description="With `explain`.")
     year: int | None = Field(None, description="With `explain`.")
+    picture: str | None = Field(None, description="With `explain`: its address, where the table has one.")
+    link: str | None = Field(None, description="With `explain`: of the item's own page.")
 
 
 class RecommendAnswer(BaseModel):
@@ -100,6 +102,8 @@ class ItemShort(BaseModel):
     genres: list[str]
     year: int | None
     popularity: int = Field(description="Interactions in training.")
+    picture: str | None = Field(None, description="Its address, where the table has one.")
+    link: str | None = Field(None, description="Of the item's own page, where the table has one.")
 
 
 class ItemFull(ItemShort):
@@ -140,9 +144,22 @@ class MapAnswer(BaseModel):
 
 
 class FiltersAnswer(BaseModel):
-    """A FiltersAnswer lists the columns that `where` takes: labels with counts, numbers with their range."""
+    """A FiltersAnswer lists the columns that `where` takes: labels, numbers, dates, yes or no."""
 
     columns: list[dict[str, Any]]
+
+
+class ValueOut(BaseModel):
+    """A ValueOut is a label and how many items have it."""
+
+    value: str
+    count: int
+
+
+class ValuesAnswer(BaseModel):
+    """A ValuesAnswer lists labels of a column, those of the most items first."""
+
+    values: list[ValueOut]
 
 
 class HistoryEntry(BaseModel):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from butaca.catalogue.nouns import Noun, noun
 from butaca.events.durations import seconds_of
 from butaca.serve.health import StoreHealth
 from butaca.serve.live import Live
@@ -111,6 +112,12 @@ class Service:
             self._prune_at = time.monotonic() + PRUNE_EVERY
             if gone:
                 self.telemetry.pruned.inc(gone)
+
+    @property
+    def noun(self) -> Noun:
+        """Returns what the items are called: as the settings say, else as the model that answers does."""
+        said = self.settings.noun
+        return noun(said) if said is not None else self.registry.serving.default.showcase.noun
 
     def count_models(self) -> None:
         """Tells the metrics which versions are in use."""

@@ -8,7 +8,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
+from butaca.catalogue.nouns import noun
+from butaca.checks import check_fields
 from butaca.errors import SettingError
 from butaca.events.durations import seconds_of
 from butaca.index.kinds import IndexKind
@@ -60,6 +63,9 @@ class ServeSettings:
         access_log: whether every request is logged, beside those that fail.
         index: exact, or approximate: quicker from about a million items on; answers say so. Needs the
             extra `ann`.
+        noun: what the page calls the items, "book" or "artículo:artículos"; None: what the model says.
+        picture_hosts: hosts that the page may load the items' pictures from, such as images.example.com;
+            none shows no pictures.
     """
 
     host: str = "127.0.0.1"
@@ -84,8 +90,15 @@ class ServeSettings:
     log_queue: int = 10_000
     access_log: bool = False
     index: IndexKind = "exact"
+    noun: str | None = None
+    picture_hosts: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the fields for a copy or another process, as what can be sent there."""
+        return self.__dict__ | {"split": dict(self.split)}
 
     def __post_init__(self) -> None:
+        check_fields(self)
         least = {
             "max_body": 1024,
             "max_in_flight": 1,
@@ -113,6 +126,15 @@ class ServeSettings:
                     "An origin is a scheme and a host, named one by one",
                     repr(origin),
                     "Write it as the browser sends it: https://shop.example",
+                )
+        if self.noun is not None:
+            noun(self.noun)
+        for host in self.picture_hosts:
+            if not re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?", host.lower()):
+                raise SettingError(
+                    "A host of pictures is a name, without scheme or path",
+                    repr(host),
+                    "Write images.example.com, or *.example.com for all below it",
                 )
         shares = list(self.split.values())
         if shares and not (all(s >= 0 for s in shares) and math.isclose(sum(shares), 1, abs_tol=1e-6)):

@@ -82,6 +82,9 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
         sides=sides,
         trainer=_trainer(plan, watching),
     )
+    if plan.noun is not None:
+        about = {**fitted.recommender.about, "noun": plan.noun}
+        fitted.recommender = replace(fitted.recommender, about=about)
     fitted.recommender.save(plan.out)
     if plan.ray is not None and plan.keeping.checkpoint is None:
         shutil.rmtree(plan.cluster_checkpoint)

@@ -110,7 +110,7 @@ def fit(
         )
         ranking = None if test is None else judge_stages(recommender, test)
     about = _about(data, recipe, model=model, held=held, judged=judged, history=history)
-    notes = protocol(about)
+    notes = [*protocol(about), *unread_columns(recipe, data, rank=recommender.ranker is not None)]
     if ranking is not None:
         about["metrics"]["ranking"] = ranking.as_json()
         if ranking.notice is not None:
@@ -126,6 +126,26 @@ def fit(
 def _asks(split: ToldBy) -> Literal["temporal"] | None:
     """Returns the split that a blend is chosen for: the later time, and not what comes just next."""
     return "temporal" if split == "temporal" else None
+
+
+def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:
+    """Says which columns of the users' table nothing reads, and what would; nothing where all are read.
+
+    Args:
+        recipe: for these data (`Recipe.for_data`).
+        data: with the table.
+        rank: whether the model has a second stage, which reads them.
+    """
+    read = {feature.column for feature in recipe.model.query}
+    unread = [name for name in data.users.columns if name not in read]
+    if rank or not unread:
+        return []
+    named = ", ".join(unread[:6]) + (f" and {len(unread) - 6} more" if len(unread) > 6 else "")
+    return [
+        f"Not read by the recipe {recipe.name!r}: users' columns {named}. Someone without a history gets "
+        "what most people chose. A second stage reads them (rank=True; --rank), and so does a TwoTower "
+        "whose query names them."
+    ]
 
 
 @dataclass(frozen=True, eq=False)

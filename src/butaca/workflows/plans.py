@@ -10,6 +10,8 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from butaca.catalogue.nouns import noun
+from butaca.checks import check_type, path_of, whole_number
 from butaca.data.splits import COMES_NEXT, check_share, moment_of
 from butaca.errors import SettingError
 from butaca.serve.settings import ServeSettings
@@ -51,10 +53,8 @@ class RecipeChoice:
         """Checks that what replaces a setting is a whole number above 0."""
         for name in ("epochs", "batch_size", "dim"):
             at_least(name, getattr(self, name), least=1)
-        if self.order is not None and self.order not in get_args(OrderName):
-            raise SettingError(
-                "An order is one of " + ", ".join(get_args(OrderName)), repr(self.order), "Correct the name"
-            )
+        if self.order is not None:
+            check_type("order", self.order, hint=OrderName)
         if self.settings is not None and self.order not in {None, "none"}:
             raise SettingError(
                 "Settings that a search found are those of a history without an order",
@@ -163,6 +163,7 @@ class FitPlan:
         rank: train a second stage too, and for which target.
         keeping: checkpoints and logs.
         ray: train on a cluster; None trains in this process.
+        noun: what the items are called, such as "book"; None: what the columns' names say.
 
     Raises:
         SettingError: two decisions exclude each other.
@@ -182,10 +183,13 @@ class FitPlan:
     rank: Target | None = None
     keeping: Keeping = field(default_factory=Keeping)
     ray: Cluster | None = None
+    noun: str | None = None
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
-        object.__setattr__(self, "out", Path(self.out))
+        object.__setattr__(self, "out", path_of("out", self.out))
+        if self.noun is not None:
+            noun(self.noun)
         check_split(self.split, test_share=self.test_share, seed=self.seed)
         if self.split_at is not None:
             moment_of(self.split_at)
@@ -258,7 +262,7 @@ class TunePlan:
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
-        object.__setattr__(self, "out", Path(self.out))
+        object.__setattr__(self, "out", path_of("out", self.out))
         check_split(self.split, test_share=self.test_share, seed=self.seed)
         at_least("trials", self.trials, least=1)
         at_least("slices", self.slices, least=1)
@@ -340,7 +344,7 @@ def at_least(name: str, value: int | None, *, least: int) -> None:
     Raises:
         SettingError: it is below `least`.
     """
-    if value is not None and value < least:
+    if value is not None and whole_number(name, value, least=None) < least:
         raise SettingError(f"{name} is {least} or more", f"{name}={value}", "Correct it")
 
 
@@ -351,7 +355,7 @@ def check_split(split: Split, *, test_share: float, seed: int) -> None:
         SplitError: no split has the name, or the share does not lie between 0 and 1.
         SettingError: the seed is below 0.
     """
-    if split not in get_args(Split):
+    if not isinstance(split, str) or split not in get_args(Split):
         raise no_split(split)
     if split in {"random", "temporal", "user"}:
         check_share(test_share)

@@ -16,12 +16,12 @@ class ServiceOpened:
 
     Attributes:
         url: where.
-        models: version and number of items of each, by name.
+        models: version and number of items of each, the latter in words, by name.
         keys: whether requests need a key.
     """
 
     url: str
-    models: Mapping[str, tuple[str, int]]
+    models: Mapping[str, tuple[str, str]]
     keys: bool
 
 
@@ -62,6 +62,9 @@ def carry_out_serve(plan: ServePlan, told: Callable[[ServiceOpened], None] | Non
         store.close()
         raise
     if told is not None:
-        models = {m.name: (m.version, len(m.recommender.items)) for m in registry.serving.active.values()}
+        models = {
+            m.name: (m.version, m.showcase.noun.count(len(m.recommender.items)))
+            for m in registry.serving.active.values()
+        }
         told(ServiceOpened(url_of(listening), models, keys))
     run(create_app(registry, store, settings=settings, keys=keys), settings, listening=listening)

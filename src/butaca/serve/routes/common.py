@@ -122,7 +122,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def body_of(model: str, examples: dict[str, Any]) -> dict[str, Any]:
-    """Returns what OpenAPI says of a body that the route parses itself."""
-    content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "examples": examples}
+def body_of(model: str, examples: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Returns what OpenAPI says of a body that the route parses itself; without examples they come later."""
+    content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "examples": examples or {}}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}

@@ -15,7 +15,7 @@ from butaca.events.records import Event
 from butaca.recommend.recommender import Recommender
 from butaca.serve.answering import same_id
 from butaca.serve.routes.common import PathId, TheService, body_of, json_response, problems
-from butaca.serve.schemas import EVENTS_EXAMPLES, EventIn, EventsRequest, TextId, parse, seconds_of
+from butaca.serve.schemas import EventIn, EventsRequest, TextId, parse, seconds_of
 from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer, UndoneAnswer
 
 router = APIRouter(prefix="/v1")
@@ -29,7 +29,7 @@ AHEAD = 86_400
     tags=["events"],
     response_model=EventsAnswer,
     responses=problems(408, 409, 413, 415, 422),
-    openapi_extra=body_of("EventsRequest", EVENTS_EXAMPLES),
+    openapi_extra=body_of("EventsRequest"),
     summary="Store what people did",
 )
 async def add_events(service: TheService, request: Request) -> Response:
