@@ -258,7 +258,11 @@ class TwoTower:
             settings=loss,
             mesh=mesh,
             optimizer=optimizer or default_optimizer(),
-            description={"settings": repr(settings), "batch_size": batch_size, "data": train.fingerprint()}
+            description={
+                "settings": repr(replace(settings, blend=None)),
+                "batch_size": batch_size,
+                "data": train.fingerprint(),
+            }
             if resume or any(hasattr(c, "folder") for c in callbacks)
             else None,
         )

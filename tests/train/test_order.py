@@ -13,7 +13,7 @@ import pytest
 import butaca
 from butaca.data.histories import Histories
 from butaca.data.splits import leave_last_out
-from butaca.errors import FeatureError
+from butaca.errors import FeatureError, SettingError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.model.features import History
 from butaca.model.query import Entries
@@ -50,7 +50,7 @@ def one_each(seen, users, length):
         gap[row, 1 : len(at)] = np.diff(seen.time[at]) / 86_400
     begins = np.zeros(shape, bool)
     begins[:, 0] = True
-    return Windows(item, begins, gap)
+    return Windows(item, begins, gap, np.cumsum(gap, axis=1))
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -91,19 +91,26 @@ def test_the_future_changes_nothing(name):
     begins = np.zeros((2, 8), bool)
     begins[:, [0, 5]] = True
     gap = np.where(begins, 0, rng.random((2, 8))).astype(np.float32)
-    before = read(model, Windows(item, begins, gap))
+
+    def days(gap):
+        """Since each window began: at places 0 and 5."""
+        return np.concatenate([np.cumsum(gap[:, :5], axis=1), np.cumsum(gap[:, 5:], axis=1)], axis=1)
+
+    before = read(model, Windows(item, begins, gap, days(gap)))
     for place in range(8):
         other, later = item.copy(), gap.copy()
         other[:, place:] = (other[:, place:] + 1) % N_ITEMS
         later[:, place + 1 :] += np.where(begins[:, place + 1 :], 0, 3)
-        after = read(model, Windows(other, begins, later))
+        after = read(model, Windows(other, begins, later, days(later)))
         np.testing.assert_array_equal(after[:, : place + 1], before[:, : place + 1])
         if place < 4:
             assert np.abs(after[:, 4] - before[:, 4]).max() > 1e-3
             if place:
                 moved = item.copy()
                 moved[:, :5] = (moved[:, :5] + 1) % N_ITEMS
-                np.testing.assert_array_equal(read(model, Windows(moved, begins, gap))[:, 5:], before[:, 5:])
+                np.testing.assert_array_equal(
+                    read(model, Windows(moved, begins, gap, days(gap)))[:, 5:], before[:, 5:]
+                )
     assert not before[:, [0, 5]].any()  # a window begins with nothing
 
 
@@ -188,3 +195,38 @@ def test_what_an_order_needs_is_said():
         History(order="timescales", window=1)
     with pytest.raises(FeatureError, match="without an order"):
         History(order="timescales", by_recency=True)
+
+
+@pytest.mark.parametrize("name", ["timescales", "attention"])
+def test_a_moment_that_the_window_cuts_is_cut_by_no_id(name):
+    """Of 30 items, or of 12 and 9 tied ones, a window of 8 reads whole moments: renaming changes nothing."""
+    reader = some(fitted(name, ties=True).query_tower.history)
+    rng = np.random.default_rng(5)
+    for time in (np.zeros(20), np.repeat([0, 90_000], [12, 8]), np.repeat([0, 90_000], [17, 3])):
+        items = rng.permutation(N_ITEMS)[: len(time)].astype(np.int32)
+        rows = np.zeros(len(items), int)
+        want = reader.pooled(Entries(rows, items, None, time.astype(np.int64)), 1)
+        for _ in range(4):
+            new = rng.permutation(N_ITEMS)
+            renamed = reader.with_table(reader.table[np.argsort(new)])
+            codes = new[items].astype(np.int32)
+            order = np.argsort(codes)
+            had = Entries(rows, codes[order], None, time.astype(np.int64)[order])
+            np.testing.assert_allclose(renamed.pooled(had, 1), want, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["timescales", "attention"])
+def test_histories_of_one_item_teach_nothing_and_break_nothing(name):
+    data = rounds()
+    _, first = np.unique(data.user, return_index=True)
+    model = TwoTower(SETTINGS[name]["query"], [butaca.Id("item_id")], dim=8, unit=True, prior="popularity")
+    history = model.fit(data.take(first), epochs=2, batch_size=200, optimizer=ADAM)
+    assert history.history["loss"] == [0, 0]
+    assert np.isfinite(model.user_vectors).all()
+
+
+def test_heads_divide_the_dimensions():
+    with pytest.raises(FeatureError, match="at least one block"):
+        History(order="attention", heads=0)
+    with pytest.raises(SettingError, match="evenly"):
+        TwoTower([History(order="attention", heads=3)], [butaca.Id("item_id")], dim=8)

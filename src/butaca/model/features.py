@@ -245,6 +245,12 @@ class History(Feature):
             )
         if self.window < 2:
             raise FeatureError("A window holds at least two places", f"window={self.window}", "Try 200")
+        if self.blocks < 1 or self.heads < 1:
+            raise FeatureError(
+                "Attention has at least one block and one head",
+                f"blocks={self.blocks}, heads={self.heads}",
+                "Try 2 and 1",
+            )
         if self.order is not None and (self.by_rating or self.by_recency):
             raise FeatureError(
                 "by_rating and by_recency weigh a history without an order",

@@ -13,6 +13,9 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.types import Codes
 
+#: Times lie before this, in seconds: the year 30,000 and more.
+LATEST = 1e12
+
 
 class Given(NamedTuple):
     """A Given is one item of a history that was given.
@@ -105,6 +108,22 @@ def as_given(history: Iterable[Any] | str) -> list[Given]:
     return out
 
 
+def checked_time(given: Given) -> float:
+    """Returns the time of an item that was given.
+
+    Raises:
+        SettingError: it is no number of seconds, or none that a calendar has.
+    """
+    when = given.time
+    if isinstance(when, bool) or not isinstance(when, int | float | np.number) or not abs(when) < LATEST:
+        raise SettingError(
+            "The time of an item in a history is in seconds since 1970 UTC",
+            f"{when!r:.80} for {given.item!r:.80}",
+            "Correct it, or leave it out for now",
+        )
+    return when
+
+
 def distinct(codes: Sequence[int]) -> Codes:
     """Returns the codes in their order, repeats left out [m]."""
     return np.array(list(dict.fromkeys(codes)), dtype=np.int32)
@@ -121,6 +140,7 @@ def read(
         if code is None:
             unknown.append(str(one.item))
         else:
+            found.pop(code, None)  # of repeats the last, in its place
             found[code] = one
     return found, tuple(unknown)
 
@@ -141,9 +161,10 @@ def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histo
         new = [np.nan if added[c].value is None else added[c].value for c in fresh]
         value = np.concatenate([value[at], np.array(new, dtype=np.float32)])
     if time is not None:
-        known = [given.time for given in added.values() if given.time is not None]
+        known = [checked_time(given) for given in added.values() if given.time is not None]
         own = time[at].tolist()
-        now = max([*own, *known], default=time.max(initial=0).item())  # the data's end for someone new
+        # the data's end for someone new
+        now = max([*own, *known]) if own or known else time.max(initial=0).item()
         for code, given in added.items():
             if code in stored and given.time is not None:
                 own[stored[code]] = max(own[stored[code]], given.time)

@@ -18,6 +18,7 @@ import numpy as np
 
 from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
+from butaca.model.order.moments import ordered
 from butaca.model.query import QueryTower, entries
 from butaca.recommend.answers import Reason, ReasonKind
 from butaca.types import Codes, Floats
@@ -25,7 +26,8 @@ from butaca.types import Codes, Floats
 #: Reasons named with an item.
 REASONS = 3
 
-#: Items of a history whose effects are computed, the latest: each takes a query vector of its own.
+#: Items of a history whose effects are computed, the latest and those of one moment with them: each takes a
+#: query vector of its own.
 EFFECTS = 32
 
 
@@ -107,8 +109,8 @@ def effects_of(
     one = np.zeros(1, dtype=np.int32)
     had = entries(one, histories)
     n = len(had.items)
-    latest = np.arange(n) if had.time is None else np.argsort(had.time, kind="stable")
-    latest = np.sort(latest[-EFFECTS:])
+    order = ordered(had.rows, had.items, time=had.time)
+    latest = np.sort(order.at[order.place < EFFECTS])  # whole moments: no id decides
     keep = np.ones((len(latest) + 1, n), dtype=bool)
     keep[np.arange(len(latest)), latest] = False
     at = np.nonzero(keep)[1]

@@ -34,12 +34,14 @@ class Windows(NamedTuple):
     """Holds histories in order: windows of them, packed into R rows of L places. Each place has a query.
 
     item int32 [R, L]: catalogue row, out of range where padded; begins bool [R, L]: whether a window begins
-    there; gap float32 [R, L]: days since the place before it in the window, 0 where it begins.
+    there; gap float32 [R, L]: days since the place before it in the window, 0 where it begins; since float32
+    [R, L]: days since the window began.
     """
 
     item: AnyArray
     begins: AnyArray
     gap: AnyArray
+    since: AnyArray
 
 
 class Batch(NamedTuple):

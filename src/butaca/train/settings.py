@@ -137,6 +137,13 @@ class TwoTowerSettings:
             raise SettingError(
                 "A query tower reads one history", f"query={list(self.query)}", "Declare one History"
             )
+        history = self.history
+        if history is not None and history.order == "attention" and self.dim % history.heads:
+            raise SettingError(
+                "Heads of attention share the dimensions evenly",
+                f"dim={self.dim}, heads={history.heads}",
+                "Take a number of heads that divides dim",
+            )
         if any(isinstance(f, History) for f in (*self.candidate, *self.cold_features)):
             raise SettingError(
                 "A history belongs to the query tower",

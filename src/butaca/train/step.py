@@ -233,7 +233,9 @@ def read_windows(
     vectors = add_rows(start, jnp.arange(len(own)), at, weight, table)
     if axis is not None:
         vectors = lax.psum(vectors, axis)  # type: ignore[no-untyped-call]
-    return reader(vectors.reshape(*shape, dim), windows.begins, gap=windows.gap).reshape(-1, dim)
+    return reader(vectors.reshape(*shape, dim), windows.begins, gap=windows.gap, since=windows.since).reshape(
+        -1, dim
+    )
 
 
 @functools.lru_cache(maxsize=32)

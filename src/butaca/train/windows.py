@@ -100,7 +100,7 @@ class WindowBatches(Batches):
         self._cuts = cuts_of(lengths, plan.window)
         self._row = int(min(max(self._cuts.length.max(initial=2), 2), plan.window))
         self._of, self._at = packed(self._cuts.length, self._row)
-        self._n_rows = int(self._of.max(initial=-1)) + 1
+        self._n_rows = max(int(self._of.max(initial=-1)) + 1, 1)  # of nothing to learn, an empty row
         by_row = np.argsort(self._of, kind="stable")
         self._cut_order, self._cut_start = (
             by_row,
@@ -144,6 +144,10 @@ class WindowBatches(Batches):
         when = histories.time[at].astype(np.float64)
         later = np.diff(when, prepend=0.0) / DAY
         gap[where] = np.where(place == 0, 0.0, later)
+        begin = np.flatnonzero(np.append(True, cut[1:] != cut[:-1]))[: len(cut)]
+        since = np.zeros(size, dtype=np.float32)
+        length = np.diff(np.append(begin, len(cut)))
+        since[where] = (when - np.repeat(when[begin], length)) / DAY
         weight[where] = place >= self._cuts.known[which][cut]
 
         slot_of = np.arange(beyond + 1, dtype=np.int32)
@@ -164,7 +168,7 @@ class WindowBatches(Batches):
             weight,
             None,
             None,
-            Windows(item.reshape(shape), begins.reshape(shape), gap.reshape(shape)),
+            Windows(item.reshape(shape), begins.reshape(shape), gap.reshape(shape), since.reshape(shape)),
         )
 
 

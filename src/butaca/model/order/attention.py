@@ -130,7 +130,7 @@ class Attention:
     Attributes:
         table: float32 [N, d].
         blocks: applied in order.
-        window: items that are read, the latest.
+        window: items that are read, the latest: whole moments, and the latest one whatever its size.
     """
 
     table: Floats
@@ -153,9 +153,11 @@ class Attention:
         if not len(entries.items):
             return out
         order = ordered(entries.rows, entries.items, time=entries.time)
+        # The latest moments that fit into the window whole, and the latest whatever its size.
+        read = np.flatnonzero((order.place + order.size <= self.window) | (order.place == 0))
+        order = order.some(read)
         begin = np.flatnonzero(np.append(True, order.rows[1:] != order.rows[:-1]))
         ends = np.append(begin[1:], len(order.rows))
-        begin = np.maximum(begin, ends - self.window)
         by_length = np.argsort(ends - begin, kind="stable")
         lengths = (ends - begin)[by_length]
         at = 0

@@ -33,7 +33,7 @@ class InOrder(NamedTuple):
     size: Ints
     age: Floats
 
-    def some(self, which: slice) -> InOrder:
+    def some(self, which: slice | Ints) -> InOrder:
         """Returns these entries alone."""
         at, rows, items, place, size, age = (column[which] for column in self)
         return InOrder(at, rows, items, place, size, age)  # type: ignore[arg-type]

@@ -37,8 +37,8 @@ class TimescalesTable(eqx.Module):
     half_lives: tuple[Array, Array]
     mix: Array
 
-    def __call__(self, vectors: Array, begins: Array, *, gap: Array) -> Array:
-        """Returns what came before each place: [R, L, d] of vectors, starts of windows, days [R, L]."""
+    def __call__(self, vectors: Array, begins: Array, *, gap: Array, since: Array) -> Array:
+        """Returns what came before each place: [R, L, d] of vectors, starts and days of windows [R, L]."""
         of_places, of_age = self.half_lives
         kept_places = jnp.exp2(-jnp.exp(-of_places))  # [K]
         rates = jnp.exp(-of_age)  # [A]
@@ -69,13 +69,12 @@ class AttentionTable(eqx.Module):
     table: Array | None
     blocks: list[Block]
 
-    def __call__(self, vectors: Array, begins: Array, *, gap: Array) -> Array:
-        """Returns what came before each place: [R, L, d] of vectors, starts of windows, days [R, L]."""
+    def __call__(self, vectors: Array, begins: Array, *, gap: Array, since: Array) -> Array:
+        """Returns what came before each place: [R, L, d] of vectors, starts and days of windows [R, L]."""
         window = jnp.cumsum(begins, axis=1)
         places = jnp.arange(vectors.shape[1], dtype=jnp.float32)
-        days = jnp.cumsum(gap, axis=1)
         seen = (window[:, :, None] == window[:, None, :]) & (places[:, None] >= places[None, :])
-        out = attended(vectors, self.blocks, seen=seen, place=places, days=days, xp=jnp)
+        out = attended(vectors, self.blocks, seen=seen, place=places, days=since, xp=jnp)
         before = jnp.pad(out[:, :-1], ((0, 0), (1, 0), (0, 0)))
         return jnp.where(begins[:, :, None], 0.0, before)
 
