@@ -16,6 +16,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "butaca"
 ROOMS = {
     "types": "arrays with their shapes, the Scorer protocol",
     "errors": "rule, what was received, the cure",
+    "checks": "what callers pass: of which kind it is",
     "extras": "which extra an optional library comes with",
     "cores": "how many cores there are",
     "files": "files replaced whole; locks",

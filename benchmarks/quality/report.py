@@ -16,7 +16,7 @@ from butaca import Evaluation
 from butaca.evaluate.intervals import mean_over_seeds
 from butaca.evaluate.verdict import Comparison
 
-STYLE = {"beats": "green", "ties": "", "loses": "red"}
+STYLE = {"beats": "green", "ties": "", "loses": "red", "open": ""}
 
 
 def show(console: Console, results: QualityResults) -> None:

@@ -1,13 +1,13 @@
 """This benchmark says how fast the service answers, on loopback: `python -m benchmarks.serving`.
 
-The service has one core, the load generator the other. In turn, three times: POST /v1/recommend of random
-users of MovieLens 100K (1,664 titles, seen ones left out) as fast as the service takes it; the same route
-with the scoring stubbed out, so that the share that is ours is seen; and the page's request, three films
-with reasons. Then at a steady rate, then at twice the load that it can take, which it must shed with 503;
-and, with `--soak SECONDS`, memory under load.
+The service has one core and needs keys, the load generator has the other. In turn, three times: POST
+/v1/recommend of random users of MovieLens 100K (1,664 titles, seen ones left out) as fast as the service
+takes it; the same route with the scoring stubbed out, so that the share that is ours is seen; and the
+page's request, three films with reasons. Then at a steady rate, then at twice the load that it can take,
+which it must shed with 503; and, with `--soak SECONDS`, memory under load.
 
-The last line is JSON: `rps`, `p99_ms` (at 1,500 a second), `stub_rps`, `query_us`, `query_50k_us`, `batch_ms`
-and more.
+The last line is JSON: `rps`, `p99_ms` (at 1,500 a second), `stub_rps`, `query_us`, `query_50k_us`,
+`batch_ms` and more.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ from benchmarks.machine import cpu
 from benchmarks.pages import markdown, write_section
 from benchmarks.serving.load import LoadResults, closed, opened, request
 from butaca import ExactIndex, Recommender
+from butaca.events.store import EventStore
 
 #: Required: answers a second on one core, and the time within which 99 of 100 come at that rate.
 RATE, P99 = 1_500.0, 15.0
@@ -55,6 +57,9 @@ def main() -> int:
         folder = Path(name) / "model"
         fit = [str(Path(sys.executable).with_name("butaca")), "fit", "ml-100k", "--out", str(folder)]
         subprocess.run(fit, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with EventStore.open(str(Path(name) / "events.db")) as store:
+            key = store.keys.create("load", ["read"])
+        shutil.copyfile(Path(name) / "events.db", Path(name) / "stub.db")
         recommender = Recommender.load(folder)
         figures |= in_process(recommender)
         print_figures(figures)
@@ -63,10 +68,10 @@ def main() -> int:
         users = recommender.users.ids.values.tolist()
         rng = random.Random(0)
         messages = [
-            request("/v1/recommend", json.dumps({"user": rng.choice(users), "k": 10}).encode())
+            request("/v1/recommend", json.dumps({"user": rng.choice(users), "k": 10}).encode(), key=key)
             for _ in range(2000)
         ]
-        explained = [explain(rng) for _ in range(500)]
+        explained = [explain(rng, key) for _ in range(500)]
         with (
             server(folder, server_core, stub=False) as real,
             server(folder, server_core, stub=True) as stubbed,
@@ -105,10 +110,12 @@ def main() -> int:
     return 0
 
 
-def explain(rng: random.Random) -> bytes:
+def explain(rng: random.Random, key: str) -> bytes:
     """Makes the page's request: a few films, reasons with them."""
     history = rng.sample(FILMS, 3)
-    return request("/v1/recommend", json.dumps({"history": history, "k": 12, "explain": True}).encode())
+    return request(
+        "/v1/recommend", json.dumps({"history": history, "k": 12, "explain": True}).encode(), key=key
+    )
 
 
 FILMS = [

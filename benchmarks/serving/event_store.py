@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from uuid import uuid4
 
+from butaca.events.batches import EventBatch
 from butaca.events.records import Event, checked_event
 from butaca.events.store import EventStore
 
@@ -69,7 +70,11 @@ def measure(address: str) -> None:
             for threads in (1, 16):
                 slices = [
                     (
-                        rate(lambda events: store._commit([checked(events)]), threads, size=size),
+                        rate(
+                            lambda events: store._commit([EventBatch("", checked(events))]),
+                            threads,
+                            size=size,
+                        ),
                         rate(store.add, threads, size=size),
                     )
                     for _ in range(SLICES)  # by turns: what else the machine does hits both

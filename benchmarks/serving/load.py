@@ -40,9 +40,10 @@ class LoadResults:
         return float(np.quantile(self.times, q)) * 1000 if self.times else float("nan")
 
 
-def request(path: str, body: bytes, *, host: str = "localhost") -> bytes:
-    """Makes a POST of JSON."""
-    head = (f"POST {path} HTTP/1.1", f"host: {host}", "content-type: application/json")
+def request(path: str, body: bytes, *, host: str = "localhost", key: str = "") -> bytes:
+    """Makes a POST of JSON, with an API key if there is one."""
+    head = [f"POST {path} HTTP/1.1", f"host: {host}", "content-type: application/json"]
+    head += [f"authorization: Bearer {key}"] if key else []
     return "\r\n".join((*head, f"content-length: {len(body)}", "", "")).encode() + body
 
 

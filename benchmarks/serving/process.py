@@ -1,4 +1,4 @@
-"""This program runs the service as `butaca serve` does: CORE MODEL EVENTS [stub]; it prints its port."""
+"""This program runs the service as `butaca serve` does, with keys: CORE MODEL EVENTS [stub]."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ def main(core: str, folder: str, *, events: str, stub: str = "") -> None:
     """Serves until ended, on one core."""
     os.sched_setaffinity(0, {int(core)})
     registry = Registry({"model": Path(folder)})
-    settings = ServeSettings(port=0, events=events)
+    settings = ServeSettings(port=0, events=events, rate=0.0)
     fixed = registry.serving.default.recommender.recommend(k=10)
 
     def same(_: Loaded, __: RecommendRequest) -> Recommendation:
         return fixed
 
+    store = EventStore.open(events, settings.timeout)
     listening = bind("127.0.0.1", 0)
     print(listening.getsockname()[1], flush=True)
     run(
-        create_app(registry, EventStore.open(events), settings=settings, stub=same if stub else None),
+        create_app(registry, store, settings=settings, stub=same if stub else None, keys=True),
         settings,
         listening=listening,
     )

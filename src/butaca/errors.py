@@ -70,9 +70,23 @@ class BundleError(ButacaError, ValueError):
     """A BundleError says that a model folder is missing, damaged, truncated or of a newer version."""
 
 
+class DivergenceError(ButacaError, FloatingPointError):
+    """A DivergenceError says that training ended in numbers that are none, as steps too large do."""
+
+
 class ClusterError(ButacaError, RuntimeError):
     """A ClusterError says that a Ray cluster can't be reached, or that its workers don't finish."""
 
 
 class StoreError(ButacaError, OSError):
-    """A StoreError says that the event store failed; what was not acknowledged was not stored."""
+    """A StoreError says that the event store failed; what was not acknowledged was not stored.
+
+    Attributes:
+        reason: of the database, in a few words without names or addresses; empty where it is not known.
+    """
+
+    reason = ""
+
+
+class ConflictError(ButacaError, ValueError):
+    """A ConflictError says that an event's id is taken, by an event that is another one."""

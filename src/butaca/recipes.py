@@ -17,9 +17,10 @@ from typing import Literal
 import numpy as np
 import optax
 
+from butaca.checks import check_fields, check_type, of_kind
 from butaca.data.dataset import Dataset
 from butaca.data.splits import random_split, validation_split
-from butaca.errors import SettingError, SplitError
+from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id, Order
 from butaca.model.spectral import DENSE_ITEMS, SpectralSettings
@@ -105,6 +106,10 @@ class Recipe:
     decay: bool = False
     most_epochs: int = 0
 
+    def __post_init__(self) -> None:
+        """Checks that every field is of the type it is declared as."""
+        check_fields(self)
+
     def make_optimizer(self, train: Dataset | None = None) -> optax.GradientTransformation:
         """Returns the optimizer; one object per name and rate, so that compiled steps are found again.
 
@@ -130,8 +135,9 @@ class Recipe:
         stands beside it, and every pair trains.
 
         Raises:
-            SettingError: the recipe reads no history.
+            SettingError: the recipe reads no history, or no order has this name.
         """
+        check_type("order", order, hint=Order)
         history = self.model.history
         if history is None:
             raise SettingError(
@@ -230,15 +236,19 @@ class Recipe:
             callbacks = [*callbacks[:at], EarlyStopping(patience=2), *callbacks[at:]]
         else:
             train_on = train
-        history = model.fit(
-            train_on,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            optimizer=self.make_optimizer(train_on),
-            callbacks=callbacks,
-            validation_data=validation,
-            resume=resume,
-        )
+        try:
+            history = model.fit(
+                train_on,
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+                optimizer=self.make_optimizer(train_on),
+                callbacks=callbacks,
+                validation_data=validation,
+                resume=resume,
+            )
+        except DivergenceError as error:
+            received = f"{error.received}, with {self.optimizer} at a learning rate of {self.learning_rate:g}"
+            raise DivergenceError(error.rule, received, error.cure) from error
         if validation is not None:
             model.remember(train)
         return model, history
@@ -342,7 +352,7 @@ def recipe(name: str) -> Recipe:
     Raises:
         SettingError: no recipe has that name.
     """
-    if name not in RECIPES:
+    if of_kind("A recipe's name", name, kind=str) not in RECIPES:
         raise SettingError(
             "A recipe is one of " + ", ".join(RECIPES),
             repr(name),

@@ -20,7 +20,7 @@ from typing import Any
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.data.splits import COMES_NEXT, validation_split
-from butaca.errors import SettingError, SplitError
+from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.extras import needed
 from butaca.files import replace_file
@@ -141,7 +141,7 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
 
 
 def measure(recipe: Recipe, train: Dataset, *, validation: Dataset, future: bool = False) -> float:
-    """Fits on train and judges on validation: returns the measure of this slice.
+    """Fits on train and judges on validation: returns the measure of this slice, 0 where training diverges.
 
     Args:
         recipe: what to fit.
@@ -149,7 +149,10 @@ def measure(recipe: Recipe, train: Dataset, *, validation: Dataset, future: bool
         validation: what is to be found.
         future: it comes after what trains, as `Recipe.for_data` takes it.
     """
-    model, _ = recipe.for_data(train, future=future).fit(train)
+    try:
+        model, _ = recipe.for_data(train, future=future).fit(train)
+    except DivergenceError:  # the search goes on with other settings
+        return 0.0
     return evaluate_scorer(model, validation, seen=Histories.of(train)).metric(MEASURE, CUT)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -16,9 +16,10 @@ import numpy as np
 import optax
 
 from butaca.baselines.popularity import HALF_LIFE_SHARE
+from butaca.checks import of_kind, several, shown, user_codes, whole_number
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
-from butaca.errors import CollapseWarning, FeatureError, NotFittedError, SettingError
+from butaca.errors import CollapseWarning, DivergenceError, FeatureError, NotFittedError, SettingError
 from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
@@ -29,7 +30,7 @@ from butaca.train.batch import Candidates, Shuffle
 from butaca.train.blend import Blend
 from butaca.train.build import batch_plan, build_batches, build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
-from butaca.train.layout import Towers, feature_specs, item_mesh, place, tower_specs
+from butaca.train.layout import Features, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.loop import TrainingRun
 from butaca.train.processes import gathered
 from butaca.train.settings import MaskChoice, Prior, SoftmaxChoice, Start, TwoTowerSettings
@@ -46,24 +47,48 @@ from butaca.train.vectors import (
 )
 from butaca.types import Codes, Floats
 
+#: Where a data set comes from.
+READ = "Read one with read_table or load_movielens"
+
 #: Validation users whose lists are compared once training ends.
 COLLAPSE_USERS = 200
 
 
+@dataclass(frozen=True)
+class _Learned:
+    """A _Learned holds what answers of a run, which can go to another process.
+
+    Attributes:
+        towers, features: as training left them.
+        item: item code of each training pair.
+    """
+
+    towers: Towers
+    features: Features
+    item: Codes
+
+
 @dataclass
 class _Fitted:
-    """Holds what fit learned."""
+    """Holds what fit learned; `run`, which trained, does not go along to another process."""
 
     train: Dataset
     users: Entities
     items: Entities
     seen: Histories
     run: TrainingRun
+    learned: _Learned
     softmax: Candidates
     spectrum: Spectrum | None = None
     bins: RatingBins | None = None
     vectors: Vectors | None = None
     cold: ColdItems | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Returns what a copy, or another process, answers from."""
+        state = {name: value for name, value in self.__dict__.items() if name != "run"}
+        features, towers = gathered(self.learned.features), gathered(self.learned.towers)
+        return state | {"learned": _Learned(towers, features, self.learned.item)}
 
 
 class TwoTower:
@@ -106,10 +131,10 @@ class TwoTower:
         devices: int | None = None,
     ) -> None:
         self.settings = TwoTowerSettings(
-            query=tuple(query),
-            candidate=tuple(candidate),
+            query=tuple(several("query", query)),
+            candidate=tuple(several("candidate", candidate)),
             dim=dim,
-            hidden=hidden,
+            hidden=tuple(several("hidden", hidden)),
             softmax=softmax,
             mask=mask,
             samples=samples,
@@ -125,7 +150,7 @@ class TwoTower:
             trusted_from=trusted_from,
             trust_power=trust_power,
             blend=blend,
-            cold_features=cold_features,
+            cold_features=tuple(several("cold_features", cold_features)),
             l2=l2,
             shuffle=shuffle,
             seed=seed,
@@ -172,11 +197,27 @@ class TwoTower:
         Warns:
             CollapseWarning: with validation_data, if the users' lists end as the same for everyone.
 
+        Raises:
+            DivergenceError: the loss, or a parameter, is no number any more.
+            CheckpointError: what `resume` names is damaged, of another run, or past `epochs`.
+
         Returns:
             The history: losses are sums over the epoch's last batch, as in the notebook.
         """
-        if epochs < 1:
-            raise SettingError("Training takes at least one epoch", f"epochs={epochs}", "Try epochs=10")
+        epochs, batch_size = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
+        for name, given in (("train", train), ("validation_data", validation_data)):
+            if given is not None or name == "train":
+                of_kind(name, given, kind=Dataset, cure=READ)
+        callbacks = several("callbacks", callbacks)
+        for callback in callbacks:
+            of_kind("Each of callbacks", callback, kind=Callback, cure="Derive it from butaca.Callback")
+        if optimizer is not None:
+            of_kind("optimizer", optimizer, kind=optax.GradientTransformation, cure="Try optax.adam(0.02)")
+        validation_k = [
+            whole_number("Each of validation_k", one) for one in several("validation_k", validation_k)
+        ]
+        if resume is not None and not isinstance(resume, str | Path):
+            raise SettingError("resume names a folder", f"resume={shown(resume)}", "Pass its path")
         settings = self.settings
         train = train.keyed_by(self._candidate_key(train))
         users, items = train.users, train.items
@@ -221,10 +262,17 @@ class TwoTower:
             if resume or any(hasattr(c, "folder") for c in callbacks)
             else None,
         )
-        self._fitted = fitted = _Fitted(train, users, items, seen, run, softmax, spectrum, bins)
+        learned = _Learned(run.towers, run.features, batches.item)
+        fitted = _Fitted(train, users, items, seen, run, learned, softmax, spectrum, bins)
+        self._fitted = fitted
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
-        history = run.fit(epochs, callbacks, resume=resume)
+        try:
+            history = run.fit(epochs, callbacks, resume=resume)
+        except DivergenceError:
+            self._fitted = None
+            raise
+        fitted.learned = replace(learned, towers=run.towers)
         if validation_data is not None:
             self._warn_of_collapse(validation_data)
         jax.block_until_ready(run.towers)  # type: ignore[no-untyped-call]
@@ -249,7 +297,11 @@ class TwoTower:
             callbacks: told by `on_test_end`.
         """
         fitted = self._need()
-        test = test.recoded(fitted.users, fitted.items)
+        batch_size = whole_number("batch_size", batch_size)
+        k = [whole_number("Each of k", one) for one in several("k", k)]
+        test = of_kind("test", test, kind=Dataset, cure=READ).recoded(fitted.users, fitted.items)
+        if not len(test):
+            raise SettingError("An evaluation takes at least one test pair", "none", "Check the split")
         seen = fitted.seen if exclude_seen else None
         logs = evaluate_scorer(self, test, seen=seen, loss_batch=batch_size).metrics(k)
         for callback in callbacks:
@@ -265,7 +317,7 @@ class TwoTower:
 
     def score(self, users: Codes) -> Floats:
         """Returns scores [B, N] of user codes [B]; an unknown code gets the tower's unknown user."""
-        vectors = self._vectors()
+        vectors, users = self._vectors(), user_codes(users)
         queries = vectors.users[np.where((users < 0) | (users > len(self.users)), len(self.users), users)]
         scores: Floats = queries @ vectors.items.T
         return scores if vectors.bias is None else scores + vectors.bias
@@ -324,6 +376,7 @@ class TwoTower:
             histories: item codes are the model's; one row per query.
             users: codes of the queries where their other features are known; None: unknown users.
         """
+        of_kind("histories", histories, kind=Histories, cure="Make them with Histories.from_pairs")
         rows = np.arange(len(histories), dtype=np.int32)
         tower = self._vectors().tower
         known = np.full(len(rows), len(self.users), dtype=np.int32) if users is None else users
@@ -336,6 +389,7 @@ class TwoTower:
         evaluation and lists as seen.
         """
         fitted = self._need()
+        of_kind("data", data, kind=Dataset, cure=READ)
         fitted.seen = Histories.of(data.recoded(fitted.users, fitted.items))
         fitted.vectors = None
 
@@ -348,6 +402,7 @@ class TwoTower:
         Args:
             seen: what they had, in the model's item codes.
         """
+        of_kind("seen", seen, kind=Histories, cure="Make it with Histories.from_pairs")
         same = len(seen) == len(self.users)
         users = np.arange(len(seen)) if same else np.full(len(seen), len(self.users))
         return HistoryScorer(self._vectors(), seen, users.astype(np.int32))
@@ -359,7 +414,7 @@ class TwoTower:
     def _vectors(self) -> Vectors:
         fitted = self._need()
         if fitted.vectors is None:
-            fitted.vectors = self._with_cold(fitted, self._answering(fitted, fitted.run.towers))
+            fitted.vectors = self._with_cold(fitted, self._answering(fitted, fitted.learned.towers))
         return fitted.vectors
 
     def _need(self) -> _Fitted:
@@ -409,7 +464,7 @@ class TwoTower:
 
     def _answering(self, fitted: _Fitted, towers: Towers) -> Vectors:
         """Returns the vectors of these towers as numpy arrays."""
-        features = learned_features(gathered(fitted.run.features), fitted.seen, key=fitted.users.key)
+        features = learned_features(gathered(fitted.learned.features), fitted.seen, key=fitted.users.key)
         towers, n_items = gathered(towers), len(fitted.items)
         vectors = answering_vectors(
             self.settings,
@@ -428,7 +483,7 @@ class TwoTower:
         features, items = self.settings.cold_features, fitted.items
         if not features:
             return vectors
-        count = np.bincount(fitted.run.batches.item, minlength=len(items))
+        count = np.bincount(fitted.learned.item, minlength=len(items))
         if fitted.cold is None:
             fitted.cold = cold_items(features, vectors, items=items, count=count, seen=fitted.seen)
         return (

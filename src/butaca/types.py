@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Codes: TypeAlias = NDArray[np.int32]  # contiguous codes of users or items
 Floats: TypeAlias = NDArray[np.float32]  # vectors, scores, weights
-Times: TypeAlias = NDArray[np.int64]  # seconds since 1970-01-01 UTC
+Times: TypeAlias = NDArray[Any]  # seconds since 1970-01-01 UTC: int64, or float64 where there are fractions
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]  # ranks, rows, offsets
 AnyArray: TypeAlias = Any  # numpy on the host, JAX inside the compiled step

@@ -35,6 +35,13 @@ def drifting(pace: float, n_users: int = 300, n_items: int = 60, each: int = 6) 
 
 
 @pytest.mark.parametrize("split", ["temporal", "last"])
+def test_it_may_be_a_part_of_a_second(split):
+    data = drifting(40)
+    quick = replace(data, timestamp=some(data.timestamp) / 2.0**15)
+    assert some(best_half_life(quick, split)) == some(best_half_life(data, split)) / 2.0**15
+
+
+@pytest.mark.parametrize("split", ["temporal", "last"])
 def test_it_is_the_best_of_the_grid_by_the_protocol_of_every_scorer(split):
     data = drifting(40)
     found = some(best_half_life(data, split))

@@ -58,6 +58,14 @@ def test_a_window_counts_what_comes_later_less():
     np.testing.assert_allclose(model.score(ALL[:1])[0], np.array([0, 1, 0.5, 0.25, 0, 0]) / 1.75, atol=1e-5)
 
 
+def test_moments_within_one_second_follow_one_another():
+    rows = [(0, 0, 1), (0, 1, 2), (0, 2, 3), (1, 0, 5), (1, 1, 6), (1, 3, 9)]
+    whole = histories(rows)
+    parts = replace(whole, timestamp=some(whole.timestamp) / 16 - 2)  # all of it in the second before 1970
+    want, got = (MarkovChain().fit(data).score(ALL) for data in (whole, parts))
+    np.testing.assert_allclose(got, want)
+
+
 def in_the_mean_over_orders(rows):
     """Counts what follows what, [N, N], as the mean over all orders of what has equal times."""
     found = np.zeros((N_ITEMS, N_ITEMS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from butaca.data.dataset import Dataset, Entities
+from butaca.data.histories import as_seconds
 from butaca.data.splits import (
     leave_last_out,
     random_split,
@@ -28,7 +29,7 @@ from tests.support.narrow import some
 Split = Callable[[Dataset], tuple[Dataset, Dataset]]
 
 
-def dataset(user: list[int], item: list[int], time: list[int] | None, n_users: int = 6) -> Dataset:
+def dataset(user: list[int], item: list[int], time: Sequence[float] | None, n_users: int = 6) -> Dataset:
     """Every row carries its own number as value, so that it can be followed into a split."""
     return Dataset(
         users=Entities("user_id", Vocabulary.of(range(n_users))),
@@ -36,7 +37,7 @@ def dataset(user: list[int], item: list[int], time: list[int] | None, n_users: i
         user=np.array(user, dtype=np.int32),
         item=np.array(item, dtype=np.int32),
         value=np.arange(len(user), dtype=np.float32),
-        timestamp=None if time is None else np.array(time, dtype=np.int64),
+        timestamp=None if time is None else as_seconds(np.array(time)),
         name="made",
     )
 
@@ -243,6 +244,16 @@ class TestLeaveLastOut:
         train, test = leave_last_out(data)
         assert (numbers(train), numbers(test)) == ([0, 2, 3, 5], [1, 4])
         assert numbers(leave_last_out(data, 2)[1]) == [1, 2]
+
+    @pytest.mark.parametrize("second", [0, 1_700_000_000, -3])
+    def test_two_within_one_second_have_an_order(self, second: int) -> None:
+        """Neither row nor id says which is the last, and the draw has no say; equal fractions are a tie."""
+        user, times = [0, 0, 1, 1, 2, 2], [0.75, 0.25, 0.25, 0.75, 0.5, 0.5]
+        data = dataset(user, [1, 2, 1, 2, 1, 2], [second + t for t in times])
+        for seed in range(8):
+            train, test = leave_last_out(data, seed=seed)
+            assert numbers(test)[:2] == [0, 3]
+            assert tied_at_the_cut(train, test) == 1
 
     def test_of_equal_times_a_draw_holds_out_and_no_order_of_ids_or_rows(self) -> None:
         """600 users had eight items at one time, in rows up or down: each item is held out about 75 times."""

@@ -406,3 +406,20 @@ def test_verdict_compares_on_its_four_measures():
     ours, theirs = (evaluate_scorer(m.fit(board), test, seen=seen) for m in (EASE(), Popularity()))
     row = verdict(ours, {"popularity": theirs}).against["popularity"]
     assert [c.label for c in row] == ["top-10", "top-100", "NDCG@10", "Recall@20"]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 9])
+def test_too_few_users_are_open(n):
+    ours, theirs = evaluation(np.zeros(n, dtype=int)), evaluation(np.full(n, 150))
+    found = compare(ours, theirs)
+    assert found.word == "open"
+    assert np.isnan([found.low, found.high]).all()
+    told = verdict(ours, {"popularity": theirs, "EASE": theirs})
+    assert told.word("popularity") == "open"
+    assert told.sentence.startswith("Too few users")
+    assert replace(told, comes_next=True).sentence == told.sentence
+    json.dumps(told.sentence)
+
+
+def test_ten_users_are_enough():
+    assert compare(evaluation(np.zeros(10, dtype=int)), evaluation(np.full(10, 150))).word == "beats"

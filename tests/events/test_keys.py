@@ -113,7 +113,7 @@ def test_other_processes_see_new_and_revoked_keys_soon(database, store, monkeypa
 
 def test_verifying_asks_the_database_rarely_and_a_guess_not_more_often(store, monkeypatch):
     made = store.keys.create("k")
-    monkeypatch.setattr(store.keys, "_load", lambda: pytest.fail("the copy in memory is fresh"))
+    monkeypatch.setattr(store.keys, "load", lambda: pytest.fail("the copy in memory is fresh"))
     for guess in (made, made + "0", "butaca_unknown_0", ""):
         store.keys.verify(guess)
 
@@ -154,3 +154,25 @@ def test_without_the_database_known_keys_stay_known(store):
             late.keys.verify(made)  # it never knew any
         late.keys._used.clear()
     store.keys._used.clear()
+
+
+def test_a_key_expires(store, monkeypatch):
+    key = store.keys.create("guest", expires=60)
+    assert some(store.keys.verify(key)).name == "guest"
+    (listed,) = store.keys.list()
+    later = time.time() + 61
+    assert listed.valid(later - 2)
+    assert not listed.valid(later)
+    monkeypatch.setattr("butaca.events.keys.time.time", lambda: later)
+    assert store.keys.verify(key) is None
+    for bad in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(SettingError, match="expires after"):
+            store.keys.create("guest", expires=bad)
+
+
+def test_keys_are_known_without_the_database(store, monkeypatch):
+    key = store.keys.create("guest")
+    monkeypatch.setattr(store.keys, "load", lambda: pytest.fail("it is asked"))
+    monkeypatch.setattr(store.keys, "_read_at", float("-inf"))
+    assert some(store.keys.known(key)).name == "guest"
+    assert store.keys.known(key + "0") is None

@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
-from butaca.errors import SettingError, StoreError
+from butaca.errors import ConflictError, SettingError, StoreError
 from butaca.events import changes
+from butaca.events.batches import EventBatch
 from butaca.events.group_commit import GroupCommit
 from butaca.events.records import KINDS, MAX_TIME, Added, Event
+from butaca.events.schema import removals
 from butaca.events.store import EventStore, events_table
 from tests.support.narrow import some
 from tests.support.postgres import watch
@@ -46,10 +49,62 @@ def test_equal_times_keep_the_order_of_the_batch(store):
 
 def test_the_same_id_again_changes_nothing(store):
     assert store.add([watch(1), watch(2)]) == Added(new=2, known=0)
-    assert store.add([watch(2, item="another"), watch(3)]) == Added(new=1, known=1)
+    assert store.add([watch(2), watch(3)]) == Added(new=1, known=1)
     assert store.add([watch(4), watch(4)]) == Added(new=1, known=1)
     assert store.add([]) == Added(0, 0)
     assert [e.item for e in store.history("ana")] == ["Heat"] * 4
+
+
+def test_an_id_counts_per_user_and_client(store):
+    assert store.add([watch(1), watch(1, user="bob", item="Alien")]) == Added(2, 0)
+    assert store.add([watch(1, item="Alien")], "shop") == Added(1, 0)
+    assert store.add([watch(1, item="Alien")], "shop") == Added(0, 1)
+    assert [e.item for e in store.history("bob")] == ["Alien"]
+    assert sorted(e.item for e in store.history("ana")) == ["Alien", "Heat"]
+
+
+@pytest.mark.parametrize("other", [{"item": "Alien"}, {"kind": "dislike"}, {"value": 4.0}])
+def test_the_same_id_for_something_else_is_a_conflict_and_nothing_is_stored(store, other):
+    store.add([watch(1)])
+    with pytest.raises(ConflictError, match=r"'e1' again.*watch of 'Heat'") as error:
+        store.add([watch(7), watch(1, **other)])
+    assert "DELETE /v1/events" in error.value.cure
+    assert store.count() == 1
+    with pytest.raises(ConflictError):
+        store.add([watch(2), watch(2, **other)])  # within one batch too
+    assert store.count() == 1
+
+
+def test_a_conflict_takes_no_other_batch_of_its_group_with_it(store):
+    store.add([watch(1)])
+    bad, good = EventBatch("", [watch(1, item="Alien")]), EventBatch("", [watch(2)])
+    first, second, third = store._commit([good, bad, EventBatch("", [watch(3)])])
+    assert (first, third) == (Added(1, 0), Added(1, 0))
+    assert isinstance(second, ConflictError)
+    assert store.count() == 3
+
+
+def test_an_event_is_taken_back_and_others_are_told(store, database):
+    store.add([watch(1), watch(2)])
+    store.add([watch(1)], "shop")
+    with EventStore.open(database) as other:
+        mark = other.changes().mark
+        assert store.undo("e1", "ana") == "ana"
+        assert store.undo("e1", "ana") is None
+        assert store.undo("e2", "bob") is None
+        told = other.changes(mark)
+        assert told.users == frozenset({"ana"})
+        assert some(other.changes(told.mark).users) <= {"ana"}  # PostgreSQL tells some again
+    assert [e.id for e in store.history("ana")] == ["e1", "e2"]  # the shop's is its own
+    store.add([watch(9), watch(9, "bob")])
+    with pytest.raises(ConflictError, match="several users"):
+        store.undo("e9")
+    assert store.undo("e9", "bob") == "bob"
+    assert store.undo("e9") == "ana"
+    store.erase("ana")
+    store.erase("bob")
+    with store._database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(removals)).scalar() == 0
 
 
 @pytest.mark.parametrize(
@@ -241,14 +296,14 @@ def test_a_group_that_fails_stores_nothing_and_tells_every_caller(store, monkeyp
     insert, started, release = store._insert, threading.Event(), threading.Event()
     calls = count()
 
-    def failing(connection, batch):
+    def failing(connection, batch, client):
         n = next(calls)
         if n == 0:  # the leader's own group: hold it while the others gather
             started.set()
             release.wait(10)
         elif n == 2:
             raise RuntimeError("the disk is full")
-        return insert(connection, batch)
+        return insert(connection, batch, client)
 
     monkeypatch.setattr(store, "_insert", failing)
     monkeypatch.setattr(store._group, "_parallel", 1)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from butaca.errors import StoreError
 from butaca.events import migrate
-from butaca.events.database import address
+from butaca.events.address import address
 from butaca.events.schema import HEAD, metadata
 from butaca.events.store import EventStore
 from tests.support.postgres import watch
@@ -52,7 +52,7 @@ def test_an_unreachable_server_is_an_error_without_the_password():
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_postgresql_means_psycopg_3(scheme):
-    assert address(f"{scheme}://me@host/films").drivername == "postgresql+psycopg"
+    assert address(f"{scheme}://me@host/films").url.drivername == "postgresql+psycopg"
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from butaca.data.histories import Histories
 from butaca.errors import BundleError
+from butaca.model.features import Id
 from butaca.recommend.folder.bundle import load_bundle
 from butaca.recommend.person import Given, extended
 from butaca.recommend.recommender import Recommender
+from butaca.two_tower import TwoTower
 from tests.support.narrow import some
-from tests.support.ordered import SETTINGS, fitted, rounds
+from tests.support.ordered import ADAM, SETTINGS, fitted, rounds
 
 pytestmark = pytest.mark.usefixtures("compiled_quickly")
 
@@ -95,6 +99,44 @@ def test_times_of_a_history_that_is_extended():
         7: 31,
         5: 32,
     }
+
+
+@pytest.mark.parametrize("stored", [np.array([10, 20, 30]), np.array([10.25, 20.5, 30.5])])
+def test_fractions_of_a_history_that_is_extended_are_kept(stored):
+    seen = Histories.from_pairs(np.zeros(3, np.int32), np.array([1, 2, 3], np.int32), n_users=1, time=stored)
+    none, early, late = Given("x"), Given("x", None, 20.25), Given("x", None, 30.75)
+    made = extended(seen, 0, added={7: none, 5: early, 4: none, 6: late, 2: late})
+    times = dict(zip(made.items.tolist(), some(made.time).tolist(), strict=True))
+    assert (times[5], times[6], times[2]) == (20.25, 30.75, 30.75)
+    assert (times[1], times[3]) == (stored[0], stored[2])
+    assert max(t for item, t in times.items() if item not in {4, 7}) < times[7] < times[4]
+    end = stored.max()
+    later = extended(seen, 0, added={7: none, 4: none})
+    assert some(later.time)[-2:].tolist() == [end + 2, end + 1]  # of items 4 and 7
+    someone_new = extended(seen, 9, added={7: none})
+    assert some(someone_new.time).tolist() == [end + 1]
+    assert some(someone_new.time).dtype == stored.dtype
+
+
+def test_events_within_one_second_are_read_in_their_order(tmp_path):
+    data = rounds()
+    when = some(data.timestamp)
+    quick = replace(data, timestamp=1_700_000_000 + (when - when.min()) / (np.ptp(when) + 1))
+    model = TwoTower(candidate=(Id("item_id"),), dim=4, unit=True, **SETTINGS["timescales"])
+    model.fit(quick, epochs=2, batch_size=200, optimizer=ADAM)
+    Recommender.build(model, quick).save(tmp_path / "m")
+    rec = Recommender.load(tmp_path / "m")
+    np.testing.assert_array_equal(rec.seen.time, Histories.of(quick).time)
+    names = rec.items.ids.values[:2].tolist()
+    one, other = (
+        rec.recommend(history=[(a, None, 1_700_000_000.25), (b, None, 1_700_000_000.75)])
+        for a, b in (names, names[::-1])
+    )
+    backwards = rec.recommend(
+        history=[(names[1], None, 1_700_000_000.75), (names[0], None, 1_700_000_000.25)]
+    )
+    assert [i.score for i in one.items] != pytest.approx([i.score for i in other.items], abs=1e-3)
+    assert [i.score for i in one.items] == pytest.approx([i.score for i in backwards.items], abs=1e-4)
 
 
 def test_reasons_say_what_they_are(rec, attentive):

@@ -21,6 +21,7 @@ from butaca.data.fractal import Growth, grow
 from butaca.data.histories import Histories
 from butaca.data.splits import temporal_split
 from butaca.data.tables import read_table
+from butaca.data.written import Reading
 from butaca.errors import SettingError, SplitError, TableError
 from butaca.scale.partition import Rule, latest, sort
 from butaca.scale.placing import UNIT, Stripe, span, stripes
@@ -270,7 +271,19 @@ def test_odd_tables_as_in_memory(tmp_path, rows, partitions, split):
 def test_times_as_in_memory(tmp_path, times):
     path = csv(tmp_path / "t.csv", *(f"u{n % 2},i{n},1,{t}" for n, t in enumerate(times)))
     found = prepare(path, tmp_path / "p", settings=replace(ALONE, split="none"))
-    assert some(found.train.time).tolist() == some(Histories.of(read_table(path)).time).tolist()
+    in_memory = some(Histories.of(read_table(path)).time)
+    assert some(found.train.time).tolist() == np.floor(in_memory).tolist()  # prepared times are whole seconds
+
+
+@pytest.mark.parametrize("first", [900, 100])
+def test_the_latest_within_a_second_stays(tmp_path, first):
+    rest = [f"u{n % 2},i{n},1,1700000000000" for n in range(2, 6)]
+    lines = [f"u1,i0,{t},{1_700_000_000_000 + t}" for t in (first, 1000 - first)]
+    found = prepare(
+        csv(tmp_path / "t.csv", *lines, *rest), tmp_path / "p", settings=replace(ALONE, split="none")
+    )
+    assert 900 in some(found.train.value).tolist()
+    assert 100 not in some(found.train.value).tolist()
 
 
 def test_latest_by_hand():
@@ -426,3 +439,13 @@ def test_every_option_of_data_has_help_and_every_setting_a_word():
             assert re.search(rf"^\s+[\w, ]*\b{field.name}\b[\w, ]*: ", record.__doc__ or "", flags=re.M), (
                 field.name
             )
+
+
+def test_rows_without_an_id_are_left_out_as_asked(tmp_path):
+    lines = [f"u{n % 2},i{n},1,{n}" for n in range(6)]
+    path = csv(tmp_path / "t.csv", "NULL,i1,1,5", ",i2,1,5", *lines)
+    settings = replace(ALONE, split="none", reading=Reading(drop_nulls=True))
+    found = prepare(path, tmp_path / "p", settings=settings)
+    assert (len(found.train), found.n_users) == (6, 2)
+    with pytest.raises(TableError, match="empty cell in column 'user', line 3"):
+        prepare(path, tmp_path / "q", settings=replace(ALONE, split="none"))

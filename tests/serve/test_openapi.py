@@ -60,8 +60,10 @@ ROUTES = [
     "GET /v1/items/{id}",
     "GET /v1/items/{id}/similar",
     "GET /v1/filters",
+    "GET /v1/filters/{column}",
     "GET /v1/map",
     "POST /v1/events",
+    "DELETE /v1/events/{id}",
     "GET /v1/users/{id}/history",
     "DELETE /v1/users/{id}",
     "GET /v1/models",
@@ -89,7 +91,8 @@ def test_no_input_is_our_error_and_every_answer_is_as_documented(api, route, mod
     method, path = route.split()
     operation = api[path][method]
     # 422, though they fit the schema: a column that this catalogue does not have, a time before 1970 in ISO.
-    left_out = [positive_data_acceptance] if route in {"POST /v1/recommend", "POST /v1/events"} else []
+    refused = {"POST /v1/recommend", "POST /v1/events", "GET /v1/filters/{column}"}
+    left_out = [positive_data_acceptance] if route in refused else []
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(

@@ -31,7 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """In place of browser.py's: the same service with two stages."""
     model = tmp_path_factory.mktemp("ranked") / "model"
     two_stages().save(model)
-    with serving(model) as service:
+    with serving(model, "--noun", "film") as service:
         yield service
 
 

@@ -32,11 +32,13 @@ from butaca.serve.answering import NOBODY, ask, same_id
 from butaca.serve.http.access import scope_of
 from butaca.serve.http.errors import logged
 from butaca.serve.live import Live, person_of
+from butaca.serve.pools import WaitPool
 from butaca.serve.registry import Registry, named_folders
 from butaca.serve.schemas import RecommendRequest
 from butaca.serve.settings import ServeSettings
 from butaca.serve.shown import ShownLog
 from butaca.serve.telemetry import LatencyRing, Telemetry, uuid7
+from butaca.serve.watch import Loop
 from tests.support.boards import checkerboard, left_out
 from tests.support.commands import commands_of
 from tests.support.serving import asking, client, post, running_app, serve, small
@@ -198,8 +200,6 @@ def test_another_process_writes_and_is_noticed(tmp_path):
     with running_app(tmp_path, staleness=0.05) as app, EventStore.open(str(tmp_path / "events.db")) as other:
 
         async def run():
-            following = asyncio.create_task(app.service.live.follow())
-
             async def source(wanted: str) -> str:
                 """The source of the list, asked for until it is the one wanted, or for ten seconds."""
                 for _ in range(200):
@@ -215,7 +215,6 @@ def test_another_process_writes_and_is_noticed(tmp_path):
                 second = await source("user")
                 await asyncio.to_thread(other.erase, "new")
                 third = await source("popularity")
-            following.cancel()
             return [first, second, third]
 
         assert asyncio.run(run()) == ["popularity", "user", "popularity"]
@@ -434,7 +433,7 @@ def test_a_list_that_can_not_be_logged_takes_no_other_with_it():
         items = ("i00", "x" * 513 if n == 2 else "i01")
         shown.put(Shown(f"r{n}", None, 1, "m", None, "popularity", items))
     with capture_logs() as logs:
-        shown._drain()
+        shown.drain()
     assert [row.request_id for row in Store.rows] == ["r0", "r1", "r3", "r4"]
     assert (shown._telemetry.logged._value.get(), shown._telemetry.unlogged._value.get()) == (4, 1)
     assert [line["lists"] for line in logs] == [1]
@@ -605,8 +604,6 @@ def test_people_in_memory_are_bounded(tmp_path):
 class Holding:
     """A store whose people have so many events each, or whose changes can't be told."""
 
-    local = True
-
     def __init__(self, each: int = 0) -> None:
         self.each, self.asked, self.failing = each, 0, False
 
@@ -628,10 +625,10 @@ def test_events_in_memory_are_bounded_though_few_people_have_them_all():
 
     many: Any = Holding(each=100)
     more: Any = Holding(each=5_000)
-    here: Any = None  # a store that is local is read without threads
+    here = WaitPool("reads", threads=1, most=8)
 
     async def run():
-        live = Live(many, here, size=150, staleness=1.0)
+        live = Live(many, here, size=150)
         for n in range(40):
             await live.of(f"p{n}")
             await live.of(f"p{n}")
@@ -642,7 +639,7 @@ def test_events_in_memory_are_bounded_though_few_people_have_them_all():
         assert (len(live), live.events) == (14, 1_400)
         live.forget(None)
         assert (len(live), live.events) == (0, 0)
-        one = Live(more, here, size=1, staleness=1.0)
+        one = Live(more, here, size=1)
         await one.of("many")
         assert (len(one), one.events) == (1, 1_000)
 
@@ -662,37 +659,38 @@ def test_what_a_person_said_is_in_the_order_of_the_last_words():
 
 
 def test_what_others_write_is_seen_again_after_any_failure():
-    """Errors that nobody foresaw must not end the task that looks: others' events would stay unseen."""
+    """Errors that nobody foresaw must not end the loop that looks: others' events would stay unseen."""
 
     async def run():
         store: Any = Holding()
-        with ThreadPoolExecutor(1) as threads:
-            live = Live(store, threads, size=10, staleness=0.05)
+        live = Live(store, WaitPool("reads", threads=1, most=8), size=10)
+        loop = Loop("changes", live.notice, pause=0.02, failed="changes in the event store not seen")
 
-            async def some_more_looks():
-                wanted = store.asked + 3
-                while store.asked < wanted:
-                    assert not following.done()
-                    await asyncio.sleep(0.02)
+        async def some_more_looks():
+            wanted = store.asked + 3
+            while store.asked < wanted:
+                assert loop.alive
+                await asyncio.sleep(0.02)
 
-            with capture_logs() as logs:
-                await live.of("b")  # before anything tells what changed: may be old
-                following = asyncio.create_task(live.follow())
-                await some_more_looks()
-                assert live.at_hand("b") is None
-                await live.of("b")
-                await some_more_looks()
-                assert live.at_hand("b") is not None
-                store.failing = True
-                await some_more_looks()
-                store.failing = False
-                await some_more_looks()
-                assert live.at_hand("b") is None  # whoever changed meanwhile
-                await live.of("a")
-                await some_more_looks()
-                assert live.at_hand("a") is None  # the store says so, each time
-                following.cancel()
-        assert [line["event"] for line in logs] == ["changes in the event store not seen"]
+        with capture_logs() as logs:
+            await live.of("b")  # before anything tells what changed: may be old
+            loop.start()
+            await some_more_looks()
+            assert live.at_hand("b") is None
+            await live.of("b")
+            await some_more_looks()
+            assert live.at_hand("b") is not None
+            store.failing = True
+            await some_more_looks()
+            store.failing = False
+            await some_more_looks()
+            assert live.at_hand("b") is None  # whoever changed meanwhile
+            await live.of("a")
+            await some_more_looks()
+            assert live.at_hand("a") is None  # the store says so, each time
+            assert loop.stop()
+        told = [line["event"] for line in logs]
+        assert told == ["changes in the event store not seen", "works again"]
 
     asyncio.run(asyncio.wait_for(run(), 20))
 
@@ -701,7 +699,7 @@ def test_a_read_that_began_before_a_write_is_not_remembered():
     """The write is acknowledged while the read is under way: the next request must read again."""
 
     class Slow:
-        reads, local = 0, False
+        reads = 0
 
         def history(self, user, limit):
             Slow.reads += 1
@@ -714,16 +712,15 @@ def test_a_read_that_began_before_a_write_is_not_remembered():
     store: Any = Slow()
 
     async def run():
-        with ThreadPoolExecutor(2) as threads:
-            live = Live(store, threads, size=10, staleness=1.0)
-            reading = asyncio.create_task(live.of("a"))
-            await asyncio.sleep(0.03)
-            live.forget(["a"])
-            await reading
-            await asyncio.sleep(0)
-            assert live.at_hand("a") is None
-            await live.of("a")
-            assert live.at_hand("a") is not None
+        live = Live(store, WaitPool("reads", threads=2, most=8), size=10)
+        reading = asyncio.create_task(live.of("a"))
+        await asyncio.sleep(0.03)
+        live.forget(["a"])
+        await reading
+        await asyncio.sleep(0)
+        assert live.at_hand("a") is None
+        await live.of("a")
+        assert live.at_hand("a") is not None
         assert Slow.reads == 2
 
     asyncio.run(run())
@@ -899,7 +896,7 @@ def test_every_setting_is_documented_with_its_option_and_default():
         given = parameter.default
         if value not in ((), {}, None):
             assert given == value, name
-    assert set(options) <= {"models", "--help"}
+    assert set(options) <= {"models", "--version", "--help"}
 
 
 def test_every_route_and_metric_is_documented(tmp_path):

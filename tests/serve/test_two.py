@@ -31,12 +31,9 @@ def together(apps, talk):
     """Runs a conversation with both, each following what the other writes."""
 
     async def run():
-        following = [asyncio.create_task(app.service.live.follow()) for app in apps]
         async with contextlib.AsyncExitStack() as stack:
             both = [await stack.enter_async_context(client(app, timeout=30)) for app in apps]
             await talk(*both)
-        for task in following:
-            task.cancel()
 
     asyncio.run(asyncio.wait_for(run(), 60))
 

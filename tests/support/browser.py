@@ -68,10 +68,10 @@ def butaca(*arguments: object) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(model: Path) -> Iterator[Served]:
+def serving(model: Path, *options: object) -> Iterator[Served]:
     """`butaca serve` with a saved model, on a free port; its events and its log lie beside the model."""
     log = model.parent / "log.txt"
-    command = butaca("serve", model, "--port", 0, "--events", model.parent / "events.db")
+    command = butaca("serve", model, "--port", 0, "--events", model.parent / "events.db", *options)
     with log.open("w") as out:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=out, text=True)
     try:

@@ -85,9 +85,10 @@ def running_app(
 ):
     """An app over a store of its own, its writer at work, as within a server's life."""
     keys, stub = settings.pop("keys", False), settings.pop("stub", None)
-    store = EventStore.open(str(tmp_path / "events.db"))
+    made = ServeSettings(**settings)
+    store = EventStore.open(str(tmp_path / "events.db"), made.timeout)
     registry = Registry.of(models or {"small": small()}, split)
-    app = create_app(registry, store, settings=ServeSettings(**settings), keys=keys, stub=stub)
+    app = create_app(registry, store, settings=made, keys=keys, stub=stub)
     app.service.start()
     try:
         yield app

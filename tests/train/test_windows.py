@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -91,6 +93,16 @@ def test_a_batch_holds_histories_in_their_order(n_shards):
         want = np.bincount(data.item[mine], minlength=N_ITEMS)
         want[first] = 0
         np.testing.assert_array_equal(targets[u], want)
+
+
+def test_what_happens_within_one_second_comes_in_its_order():
+    data = rounds()
+    when = some(data.timestamp)
+    quick = replace(data, timestamp=1_700_000_000 + (when - when.min()) / (np.ptp(when) + 1))
+    for one, other in zip(batches(data).epoch(0), batches(quick).epoch(0), strict=True):
+        np.testing.assert_array_equal(other.history.item, one.history.item)
+        np.testing.assert_array_equal(other.history.begins, one.history.begins)
+        assert (other.history.gap[one.history.gap > 0] > 0).all()
 
 
 def test_equal_times_come_in_another_order_each_epoch():

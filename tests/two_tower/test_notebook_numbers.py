@@ -134,7 +134,7 @@ def test_demo_does_it_all_in_under_two_minutes(ml, tmp_path):
     assert time.perf_counter() - begin < 120
     text = " ".join(run.stdout.split())
     for words in (
-        "100,000 interactions of 943 users with 1,682 items",
+        "100,000 interactions of 943 users with 1,682 films",
         "'movie_title': \"One Flew Over the Cuckoo's Nest (1975)\"",
         "1,664 unique titles",
         "100/100 steps",

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from butaca import Bag, Category, Id, SpectralSettings, TwoTower, TwoTowerSettings
+from butaca.train.blend import Blend
 
 #: Every setting, each unlike its default and unlike the others of its kind.
 OTHERS: dict[str, Any] = {
@@ -28,6 +29,7 @@ OTHERS: dict[str, Any] = {
     "spectral": SpectralSettings(),
     "trusted_from": 6,
     "trust_power": 0.6,
+    "blend": Blend(0.5),
     "cold_features": (Bag("genres"),),
     "l2": 0.1,
     "shuffle": "once",

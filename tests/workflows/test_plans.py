@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 from butaca.cli.app import app
 from butaca.errors import ButacaError, SettingError
 from butaca.recommend.folder.bundle import read_manifest
+from butaca.serve.settings import ServeSettings
 from butaca.workflows.about import describe, split_record
 from butaca.workflows.carrying import Watching, carry_out_fit, carry_out_tune
 from butaca.workflows.loading import Columns, Split
-from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, TunePlan
+from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, ServePlan, TunePlan
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +140,87 @@ def test_a_search_names_a_place_for_its_settings_before_it_begins(rows, tmp_path
 def test_columns_are_those_of_the_plan(rows, tmp_path):
     with pytest.raises(ButacaError, match="who"):
         carry_out_fit(FitPlan(str(rows), tmp_path / "m", columns=Columns(user="who")))
+
+
+@pytest.mark.parametrize(
+    ("settings", "beyond"),
+    [
+        ({}, ""),
+        ({"uds": "s"}, ""),
+        ({"host": "::1"}, ""),
+        ({"host": "0.0.0.0"}, "--host 0.0.0.0"),
+        ({"trusted_proxies": ("10.0.0.0/8",)}, "--trusted-proxy"),
+        ({"host_names": ("films.example",)}, "--host-name"),
+        ({"root_path": "/films"}, "--root-path"),
+    ],
+)
+def test_a_service_that_others_reach_needs_keys(settings, beyond):
+    plan = ServePlan({"m": Path("model")}, ServeSettings(**settings))
+    assert plan.beyond == beyond
+    plan.check_keys(True, "events.db")
+    if beyond:
+        with pytest.raises(SettingError, match="needs API keys") as error:
+            plan.check_keys(False, "events.db")
+        assert beyond in error.value.received
+    else:
+        plan.check_keys(False, "events.db")
+    with pytest.raises(FrozenInstanceError):
+        plan.version = "x"  # type: ignore[misc]
+
+
+def test_a_plan_of_a_service_says_no_password():
+    settings = ServeSettings(events="postgresql://me:hunter2@host/films", host="0.0.0.0")
+    with pytest.raises(SettingError) as error:
+        ServePlan({"m": Path("model")}, settings).check_keys(False, "postgresql://me:***@host/films")
+    assert "hunter2" not in str(error.value)
+
+
+def parts_of(rows: Path, folder: Path) -> tuple[Path, Path]:
+    """Writes two thirds of the table, and every third line."""
+    head, *lines = rows.read_text().splitlines(keepends=True)
+    third = [line for n, line in enumerate(lines) if n % 3 == 0]
+    for name, some in (("a.csv", [line for line in lines if line not in third]), ("b.csv", third)):
+        (folder / name).write_text(head + "".join(some))
+    return folder / "a.csv", folder / "b.csv"
+
+
+def test_several_files_are_one_table(rows, tmp_path):
+    one, other = parts_of(rows, tmp_path)
+    run = CliRunner().invoke(
+        app, ["fit", str(one), str(other), "--epochs", "1", "--out", str(tmp_path / "m"), "--split", "none"]
+    )
+    assert run.exit_code == 0, run.output
+    paths = (str(one), str(other))
+    fitted = carry_out_fit(FitPlan(paths, tmp_path / "n", split="none", recipe=RecipeChoice(epochs=1)))
+    assert len(fitted.train) == 600
+    assert read_manifest(tmp_path / "m")["files"] == read_manifest(tmp_path / "n")["files"]  # to the bit
+
+
+def test_a_split_at_a_moment(rows, tmp_path):
+    plan = FitPlan(str(rows), tmp_path / "m", split_at="1970-01-01T00:10:00Z", recipe=RecipeChoice(epochs=1))
+    fitted = carry_out_fit(plan)
+    lines = [line.split(",") for line in rows.read_text().splitlines()[1:]]
+    assert len(fitted.train) == sum(int(line[3]) < 600 for line in lines)
+    assert fitted.judged is not None
+    assert split_record(read_manifest(tmp_path / "m")["about"])["split"] == "temporal"
+    history = fitted.recipe.model.history
+    assert history is not None
+    assert history.order == "timescales"  # as with --split temporal
+    assert fitted.recipe.model.prior == "recent"
+    with pytest.raises(ButacaError, match=r"'soon'.*--split-at"):
+        FitPlan(str(rows), split_at="soon")
+    with pytest.raises(SettingError, match="told in one way"):
+        FitPlan(str(rows), split_at="2011-10-01", test="t.csv")
+
+
+def test_a_table_of_ones_own_judges(rows, tmp_path):
+    train, test = parts_of(rows, tmp_path)
+    with test.open("a") as file:
+        file.write("nobody,i1,3,7\n")
+    told: list[str] = []
+    plan = FitPlan(str(train), tmp_path / "m", test=str(test), recipe=RecipeChoice(epochs=1))
+    fitted = carry_out_fit(plan, Watching(data=lambda data: told.extend(data.notes)))
+    assert len(fitted.train) == 400
+    assert fitted.judged is not None
+    assert split_record(read_manifest(tmp_path / "m")["about"])["split"] == "given"
+    assert any(note.startswith("test: left out:") and "of users" in note for note in told)

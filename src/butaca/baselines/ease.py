@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from butaca.baselines.from_history import FromHistory
+from butaca.checks import real_number, whole_number
 from butaca.errors import SettingError
 from butaca.types import Floats
 
@@ -30,7 +31,8 @@ class EASE(FromHistory):
 
     def __init__(self, l2: float | None = None, limit: int = 20_000) -> None:
         super().__init__()
-        if l2 is not None and l2 <= 0:
+        whole_number("limit", limit)
+        if l2 is not None and real_number("l2", l2) <= 0:
             raise SettingError("EASE's l2 is above 0", f"l2={l2}", "Try EASE(l2=300)")
         self.l2, self.limit = l2, limit
         self._weights: Floats | None = None  # [N, N]

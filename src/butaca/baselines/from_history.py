@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
+from butaca.checks import user_codes
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import NotFittedError
@@ -56,7 +57,7 @@ class FromHistory(ABC):
     def score(self, users: Codes) -> Floats:
         """Returns the scores of user codes [B], float32 [B, N]."""
         popular = self._need()[1]
-        matrix = self._asked(users)
+        matrix = self._asked(user_codes(users))
         scores = self._scores(matrix)
         scores[np.diff(matrix.indptr) == 0] = popular
         return scores

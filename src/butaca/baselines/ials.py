@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from butaca.baselines.from_history import FromHistory
+from butaca.checks import real_number, whole_number
 from butaca.errors import SettingError
 from butaca.types import Floats
 
@@ -42,6 +43,10 @@ class IALS(FromHistory):
         seed: int = 42,
     ) -> None:
         super().__init__()
+        for name, whole in (("dim", dim), ("epochs", epochs), ("seed", seed)):
+            whole_number(name, whole, least=0 if name == "seed" else None)
+        for name, real in (("alpha", alpha), ("l2", l2), ("nu", nu), ("scale", scale)):
+            real_number(name, real)
         if dim < 1 or epochs < 1 or alpha < 0 or l2 <= 0:
             raise SettingError(
                 "iALS has at least one dimension and epoch, alpha of 0 or more and l2 above 0",

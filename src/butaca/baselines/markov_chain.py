@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from butaca.baselines.from_history import FromHistory
+from butaca.checks import of_kind, real_number, whole_number
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError, TableError
@@ -41,6 +42,7 @@ class MarkovChain(FromHistory):
 
     def __init__(self, smoothing: float = 30.0, window: int = 3, *, decay: float = 0.7) -> None:
         super().__init__()
+        real_number("smoothing", smoothing), whole_number("window", window), real_number("decay", decay)
         if smoothing <= 0 or window < 1 or not 0 <= decay <= 1:
             raise SettingError(
                 "A chain has smoothing above 0, a window of 1 or more and a decay from 0 to 1",
@@ -60,6 +62,7 @@ class MarkovChain(FromHistory):
         Raises:
             TableError: the interactions have no times.
         """
+        of_kind("train", train, kind=Dataset, cure="Read one with read_table or load_movielens")
         if train.timestamp is None:
             raise no_times(repr(train.name))
         return super().fit(train)
@@ -127,7 +130,7 @@ class MarkovChain(FromHistory):
         row, at = seen.rows(users)
         assert seen.time is not None
         time = seen.time[at]
-        latest = np.zeros(len(users), dtype=np.int64)
+        latest = np.zeros(len(users), dtype=time.dtype)
         begin = np.flatnonzero(np.diff(row, prepend=-1))  # of each user with a history; rows ascend
         latest[row[begin]] = np.maximum.reduceat(time, begin) if len(begin) else 0
         last = time == latest[row]

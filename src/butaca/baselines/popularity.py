@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from butaca.checks import of_kind, real_number, user_codes
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import NotFittedError, SettingError, TableError
@@ -21,6 +22,7 @@ class Popularity:
 
     def fit(self, train: Dataset) -> Popularity:
         """Counts each item's interactions."""
+        of_kind("train", train, kind=Dataset, cure="Read one with read_table or load_movielens")
         self._counts = np.bincount(train.item, minlength=len(train.items)).astype(np.float32)
         return self
 
@@ -38,7 +40,7 @@ class Popularity:
 
     def score(self, users: Codes) -> Floats:
         """Returns the counts for every user: [B] -> [B, N], read-only."""
-        return np.broadcast_to(self.counts, (len(users), self.n_items))
+        return np.broadcast_to(self.counts, (len(user_codes(users)), self.n_items))
 
 
 class RecentPopularity:
@@ -55,7 +57,7 @@ class RecentPopularity:
     """
 
     def __init__(self, half_life: float | None = None) -> None:
-        if half_life is not None and half_life <= 0:
+        if half_life is not None and real_number("half_life", half_life) <= 0:
             raise SettingError("A half-life is a time above 0", f"half_life={half_life}", "Try 30 * 86_400")
         self.half_life = half_life
         self._weights: Floats | None = None
@@ -96,4 +98,4 @@ class RecentPopularity:
 
     def score(self, users: Codes) -> Floats:
         """Returns the weights for every user: [B] -> [B, N], read-only."""
-        return np.broadcast_to(self.weights, (len(users), self.n_items))
+        return np.broadcast_to(self.weights, (len(user_codes(users)), self.n_items))

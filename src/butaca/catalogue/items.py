@@ -10,12 +10,11 @@ import numpy as np
 
 from butaca.catalogue.filters import YEARS, Filters, Where
 from butaca.catalogue.titles import Titles
-from butaca.data.bags import Bags
+from butaca.checks import several
+from butaca.data.bags import Bags, Column
 from butaca.data.dataset import Entities
+from butaca.data.titles import title_of
 from butaca.types import Bools, Codes, Floats
-
-#: Columns that hold what a person would call an item, in order of preference.
-TITLE_COLUMNS = ("movie_title", "title", "name", "titulo", "título", "nombre")
 
 
 class Catalogue:
@@ -35,7 +34,8 @@ class Catalogue:
     @functools.cached_property
     def filters(self) -> Filters:
         """Returns what makes masks of conditions on the items' columns."""
-        return Filters(self.items)
+        title = title_of(self.items)
+        return Filters(self.items, apart=() if title is None else (title,))
 
     @functools.cached_property
     def _search(self) -> Titles:
@@ -61,7 +61,7 @@ class Catalogue:
     def matches(self, asked: Sequence[Any]) -> Codes:
         """Returns the codes of ids, or of all titles that these may mean; nothing for what is not there."""
         out: list[int] = []
-        for one in [asked] if isinstance(asked, str) else asked:
+        for one in several("A list of items", asked):
             code = self.items.ids.code(one)
             out += [code] if code != self.items.ids.unknown else self._search.match(str(one))
         return np.array(out, dtype=np.int32)
@@ -88,17 +88,28 @@ class Catalogue:
             "title": self.titles[code],
             "popularity": int(self.popularity[code]),
         }
+        title = title_of(self.items)
         for name, short in self.filters.names().items():
-            if short in out or name in TITLE_COLUMNS:
+            if short in out or name == title:
                 continue
             column = self.items.columns[name]
             if isinstance(column, Bags) or name in self.items.labels:
                 words = self.items.names(name, code)
                 out[short] = words if isinstance(column, Bags) else words[0]
             else:
-                value = column[code].item() if hasattr(column[code], "item") else column[code]
-                out[short] = _plain(value, short in YEARS)
+                out[short] = _plain(as_written(column[code]), short in YEARS)
         return out
+
+
+def as_written(value: Any) -> Any:
+    """Returns a cell as plain Python: a float32 by its own digits, 0.1 and not 0.10000000149011612.
+
+    >>> as_written(np.array([0.1], dtype=np.float32)[0]), as_written(np.array([7])[0]), as_written("x")
+    (0.1, 7, 'x')
+    """
+    if isinstance(value, np.floating):
+        return float(str(value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _plain(value: Any, year: bool) -> Any:
@@ -110,11 +121,13 @@ def _plain(value: Any, year: bool) -> Any:
     return value
 
 
+def _texts(column: Column) -> list[Any]:
+    return [] if isinstance(column, Bags) else column.tolist()
+
+
 def item_titles(items: Entities) -> list[str]:
-    """Returns what a person would call each item."""
-    for name in (items.key, *TITLE_COLUMNS):
-        if name in TITLE_COLUMNS and name in items:
-            column = items[name]
-            if not isinstance(column, Bags):
-                return [str(t) for t in column.tolist()]
-    return [str(v) for v in items.ids.values.tolist()]
+    """Returns what a person would call each item: its title, or its id where that is blank."""
+    ids, name = items.ids.values.tolist(), title_of(items)
+    titles = ids if name is None else _texts(items[name])
+    texts = ["" if t is None else str(t).strip() for t in titles]
+    return [text or str(i) for text, i in zip(texts, ids, strict=True)]

@@ -98,12 +98,15 @@ class Titles:
         """Returns the codes of k titles with words that begin with each word typed, the likeliest first.
 
         Titles that begin with what was typed come before others, and the more popular before the less.
-        Nothing typed gives the most popular.
+        Nothing typed gives the most popular; signs alone, such as "(" or an emoji, the titles that have them.
         """
         text = folded(typed)
         words = _WORD.findall(text)
         if not words:
-            return np.argsort(self._rank, kind="stable")[:k]
+            signs = text.split() or typed.split()
+            has = np.array([all(sign in key for sign in signs) for key in self._keys], dtype=bool)
+            codes = np.flatnonzero(has)
+            return codes[np.argsort(self._rank[codes], kind="stable")][:k]
         found: Ints | None = None
         for word in words:
             a, b = bisect_left(self._words, word), bisect_left(self._words, word + "\U0010ffff")

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from butaca.cli import options
 from butaca.cli.screen import plain
 from butaca.data.folders import check_free
+from butaca.data.written import Reading
 from butaca.errors import SettingError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def grow(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
 ) -> None:
     """Grow a real data set to any size: a randomised Kronecker product, written as Parquet.
 
@@ -65,7 +67,10 @@ def grow(
 
     growth = fractal.Growth(user_copies, item_copies, length, seed)
     check_free(out_folder, fractal.KIND)
-    columns = Columns(user_column, item_column, value_column, time_column, items, users)
+    columns = Columns(
+        *(user_column, item_column, value_column, time_column, items, users),
+        reading=Reading(time_format=time_format),
+    )
     if source in MOVIELENS:
         from butaca.data.movielens import load_movielens
 
@@ -119,6 +124,9 @@ def prepare(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
+    sep: options.Sep = None,
+    drop_nulls: options.DropNulls = False,
 ) -> None:
     """Read, code, split and sort interactions into memory-mapped columns, in little memory."""
     from butaca.scale.prepare import prepare as run
@@ -134,6 +142,7 @@ def prepare(
         item_column=item_column,
         value_column=value_column,
         time_column=time_column,
+        reading=Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls),
         items=items,
         users=users,
     )

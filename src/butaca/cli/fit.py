@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 
 from butaca.cli import options, screen
+from butaca.data.written import Reading
 from butaca.errors import SettingError
 from butaca.workflows.loading import Columns
 
@@ -27,10 +29,11 @@ def register(app: typer.Typer) -> None:
 
 def fit(
     source: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small), a CSV, Parquet or JSON lines file, or a "
-            "folder of `butaca data prepare`, which comes split. May be left out with --from-events.",
+            help="Your table: files, a folder or a pattern of them, - for the standard input, or the address "
+            "of a database; ml-100k (or 1m, 10m, 20m, 25m, 32m, latest-small); or a folder of `butaca "
+            "data prepare`, which comes split. May be left out with --from-events.",
             metavar="SOURCE",
             show_default=False,
         ),
@@ -45,6 +48,17 @@ def fit(
     ] = None,
     recipe: Annotated[Literal["default", "notebook"], typer.Option(help="What to train.")] = "default",
     split: options.SplitName = "random",
+    split_at: Annotated[
+        str | None,
+        typer.Option(
+            help="Test what comes from this moment on, such as 2011-10-01, instead of --split.",
+            metavar="TIME",
+        ),
+    ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(help="A table of test interactions, for a split of your own, instead of --split."),
+    ] = None,
     test_share: options.TestShare = 0.2,
     seed: options.Seed = 42,
     rank: Annotated[
@@ -63,11 +77,19 @@ def fit(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
+    title_column: options.TitleColumn = None,
+    sep: options.Sep = None,
+    query: options.Query = None,
+    wide: options.Wide = False,
+    drop_nulls: options.DropNulls = False,
+    min_user: options.MinUser = 0,
+    min_item: options.MinItem = 0,
     order: Annotated[
         Literal["timescales", "attention", "none"] | None,
         typer.Option(
             help="How the history is read: in its order by sums with decays or by attention, or as a bag.",
-            show_default="timescales where --split is last or temporal, else none",
+            show_default="timescales with --split last or temporal, or --split-at; else none",
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
@@ -95,6 +117,7 @@ def fit(
         ),
     ] = 0,
     address: options.Address = None,
+    noun: options.Noun = None,
 ) -> None:
     """Train on a table of who had what, say how good it is, and save it."""
     from butaca.train.callbacks import Progress
@@ -104,10 +127,15 @@ def fit(
     if rank_target is not None and not rank:
         raise SettingError("--rank-target is of a second stage", "no --rank", "Add --rank")
     plan = FitPlan(
-        source,
+        one_or_all(source),
         out_folder,
         from_events=from_events,
-        columns=Columns(user_column, item_column, value_column, time_column, items, users),
+        columns=Columns(
+            *(user_column, item_column, value_column, time_column, items, users),
+            title=title_column,
+            reading=Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls),
+            least=(min_user, min_item),
+        ),
         recipe=RecipeChoice(
             recipe,
             settings=settings,
@@ -118,18 +146,26 @@ def fit(
             softmax=softmax,
         ),
         split=split,
+        split_at=split_at,
+        test=test,
         test_share=test_share,
         seed=seed,
         rank=(rank_target or "watched") if rank else None,
         keeping=Keeping(checkpoint, every_steps=checkpoint_every, resume=resume, tensorboard=tensorboard),
         ray=_cluster(engine, workers, address),
+        noun=noun,
     )
     watching = Watching(
-        data=lambda data: screen.data_summary(out, data),
+        data=lambda data: screen.data_summary(out, data, noun=noun),
         cluster=lambda event: _print_event(event, plan.cluster_checkpoint),
         callbacks=[Progress(out)],
     )
     _print_fitted(carry_out_fit(plan, watching), recipe, out_folder)
+
+
+def one_or_all(source: Sequence[str] | None) -> str | tuple[str, ...] | None:
+    """Returns the one source that was named, or all of several files; None where there is none."""
+    return None if not source else source[0] if len(source) == 1 else tuple(source)
 
 
 def _cluster(engine: str, workers: int, address: str | None) -> Cluster | None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from butaca.cli import options, screen
 from butaca.data.dataset import Dataset
+from butaca.data.written import Reading
 from butaca.evaluate.protocol import NOTEBOOK_K
 from butaca.recommend.recommender import Recommender
 from butaca.workflows import about, judging, loading
@@ -38,6 +39,13 @@ def tune(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
+    sep: options.Sep = None,
+    query: options.Query = None,
+    wide: options.Wide = False,
+    drop_nulls: options.DropNulls = False,
+    min_user: options.MinUser = 0,
+    min_item: options.MinItem = 0,
 ) -> None:
     """Search the default recipe's settings on validation slices of the training data.
 
@@ -53,7 +61,11 @@ def tune(
     plan = TunePlan(
         source,
         out_file,
-        columns=loading.Columns(user_column, item_column, value_column, time_column),
+        columns=loading.Columns(
+            *(user_column, item_column, value_column, time_column),
+            reading=Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls),
+            least=(min_user, min_item),
+        ),
         split=split,
         test_share=test_share,
         seed=seed,
@@ -85,6 +97,9 @@ def evaluate(
     ] = None,
     user_column: Annotated[str | None, typer.Option(help="Of --test; found by name if not given.")] = None,
     item_column: Annotated[str | None, typer.Option(help="Of --test.")] = None,
+    time_format: options.TimeFormat = None,
+    sep: options.Sep = None,
+    drop_nulls: options.DropNulls = False,
     k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Repeat for several.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -100,6 +115,9 @@ def evaluate(
             items=recommender.items,
             user_column=user_column,
             item_column=item_column,
+            time_format=time_format,
+            sep=sep,
+            drop_nulls=drop_nulls,
         )
         if not as_json:
             screen.data_summary(out, given)
@@ -125,8 +143,10 @@ def report(
     model: options.Model,
     out_file: Annotated[Path, typer.Option("--out", help="The file to write.")] = Path("report.html"),
     language: Annotated[Literal["en", "es"], typer.Option(help="English or Spanish.")] = "en",
+    noun: options.Noun = None,
 ) -> None:
     """Write one HTML page to look at: the verdict, learning, slices, what is popular, a map, neighbours."""
     from butaca.report.page import write_report
 
-    out.print(f"Written to [bold]{screen.plain(str(write_report(model, out_file, language=language)))}[/]")
+    written = write_report(model, out_file, language=language, noun=noun)
+    out.print(f"Written to [bold]{screen.plain(str(written))}[/]")

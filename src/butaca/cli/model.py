@@ -86,7 +86,7 @@ def recommend(
         if as_json:
             screen.print_json(screen.as_json(answer))
         else:
-            out.print(screen.recommendation_table(answer, plain(heading(answer))))
+            screen.print_list(out, answer, heading=heading(answer))
 
 
 def similar(
@@ -102,7 +102,7 @@ def similar(
         line["item"] = line.pop("user")
         screen.print_json(line)
     else:
-        out.print(screen.recommendation_table(answer, f"Like {plain(str(answer.asked))}"))
+        screen.print_list(out, answer, heading=f"Like {answer.asked}")
 
 
 def heading(answer: Recommendation) -> str:

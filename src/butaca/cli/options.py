@@ -20,6 +20,32 @@ UserColumn = Annotated[str | None, typer.Option(help="Column of the user; found 
 ItemColumn = Annotated[str | None, typer.Option(help="Column of the item; found by name if not given.")]
 ValueColumn = Annotated[str | None, typer.Option(help="Column of the rating; an empty name: none.")]
 TimeColumn = Annotated[str | None, typer.Option(help="Column of the time; an empty name: none.")]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(
+        help="How times are written, if its cells do not tell: '%d/%m/%Y %H:%M', s, ms, us, ns, day-first, "
+        "month-first or year-first.",
+        metavar="PATTERN",
+    ),
+]
+TitleColumn = Annotated[
+    str | None,
+    typer.Option(help="Column of --items that people call an item by; found by name if not given."),
+]
+Sep = Annotated[
+    str | None,
+    typer.Option(help="What separates the cells of a text file; tab; or blank: any run of blanks."),
+]
+Query = Annotated[str | None, typer.Option(help="SQL that gives the table, of a database.", metavar="SQL")]
+Wide = Annotated[bool, typer.Option("--wide", help="The table is users x items, or holds lists of items.")]
+DropNulls = Annotated[
+    bool,
+    typer.Option(
+        "--drop-nulls", help="Leave out, and count, rows without a user or an item (NULL, nan, ...)."
+    ),
+]
+MinUser = Annotated[int, typer.Option(min=0, help="Keep users with at least so many interactions.")]
+MinItem = Annotated[int, typer.Option(min=0, help="Keep items with at least so many interactions.")]
 ItemTable = Annotated[str | None, typer.Option("--items", help="A table of item features.")]
 UserTable = Annotated[str | None, typer.Option("--users", help="A table of user features.")]
 
@@ -49,5 +75,14 @@ Events = Annotated[
     str,
     typer.Option(
         "--events", help="A file (SQLite), or postgresql://user@host/database.", metavar="PATH_OR_URL"
+    ),
+]
+
+Noun = Annotated[
+    str | None,
+    typer.Option(
+        help="What the items are called: book, or with its plural artículo:artículos; if not given, what the "
+        "columns' names say.",
+        metavar="WORD",
     ),
 ]

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from butaca.catalogue.nouns import noun_of
+from butaca.cli.figures import Figures, number
 from butaca.data.dataset import Dataset
 from butaca.evaluate.judged import COLUMNS, Judged, figures
 from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
@@ -22,12 +24,19 @@ if TYPE_CHECKING:
     from butaca.rank.judge import RankVerdict
 
 
-def data_summary(console: Console, data: Dataset) -> None:
-    """Prints the name of a data set, its sizes, and what reading decided."""
+def data_summary(console: Console, data: Dataset, *, noun: str | None = None) -> None:
+    """Prints the name of a data set, its sizes, and what reading decided.
+
+    Args:
+        console: where to.
+        data: the data set.
+        noun: what its items are called; None: what the columns' names say.
+    """
+    items = noun_of(data.items, {"noun": noun, "data": {"name": data.name}}).count(len(data.items))
     density = len(data) / max(len(data.users) * len(data.items), 1)
     console.print(
         f"[bold]{data.name}[/]: {len(data):,} interactions of {len(data.users):,} users "
-        f"with {len(data.items):,} items ({density:.2%} of all pairs)",
+        f"with {items} ({density:.2%} of all pairs)",
         highlight=False,
     )
     for note in data.notes:
@@ -36,46 +45,46 @@ def data_summary(console: Console, data: Dataset) -> None:
 
 def accuracy_table(
     rows: Mapping[str, Evaluation | Mapping[Any, float]], title: str, *, k: Sequence[int] = NOTEBOOK_K
-) -> Table:
+) -> Figures:
     """Draws top-k accuracies, a row each; a row may be an Evaluation or printed figures by k and "loss".
 
     The loss is that of the last test batch of 4,096, as Keras prints it.
     """
-    table = _table(title, [*(f"top-{n}" for n in k), "loss"])
+    table = Figures(title, [*(f"top-{n}" for n in k), "loss"])
     for name, row in rows.items():
         if isinstance(row, Evaluation):
             values, loss = [row.top_k(n) for n in k], row.loss
         else:
             values, loss = [row[n] for n in k], row.get("loss")
-        table.add_row(name, *(_share(v) for v in values), "" if loss is None else f"{loss:,.0f}")
+        table.add_row(name, *(_share(v) for v in values), "" if loss is None else number(loss, ",.0f"))
     return table
 
 
-def comparison_table(judged: Judged, name: str) -> Table:
+def comparison_table(judged: Judged, name: str) -> Figures:
     """Draws the model beside every baseline, on the same pairs with seen items left out."""
     title = f"{name} beside the baselines: {judged.n_test:,} test pairs, seen left out"
-    table = _table(title, [label for *_, label in COLUMNS])
+    table = Figures(title, [label for *_, label in COLUMNS])
     rows = {name: judged.rows["seen left out"], **judged.baselines}
     for row, evaluation in rows.items():
         table.add_row(row, *(_share(v) for v in figures(evaluation).values()))
     return table
 
 
-def verdict_table(judged: Judged) -> Table:
+def verdict_table(judged: Judged) -> Figures:
     """Draws a row for each baseline: the word and the interval of the difference, by measure."""
     title = "The difference and its 95 % interval over users"
-    table = _table(title, [label for *_, label in MEASURES])
+    table = Figures(title, [label for *_, label in MEASURES])
     for name, row in judged.verdict.against.items():
         table.add_row(f"against {name}", *(_difference(c) for c in row))
     return table
 
 
-def ranking_table(found: RankVerdict) -> Table:
+def ranking_table(found: RankVerdict) -> Figures:
     """Draws the first stage beside both, and what the first allows at most."""
     ceiling = ", ".join(f"{share:.1%} among {k}" for k, share in found.ceiling.items())
     title = f"The second stage orders what the first retrieves (of the test pairs {ceiling})"
     gains = found.gains if found.graded is None else (*found.gains, found.graded)
-    table = _table(
+    table = Figures(
         title, ["first", "both", "gain"]
     )  # a row each: five measures do not fit beside one another
     for c in gains:
@@ -83,9 +92,9 @@ def ranking_table(found: RankVerdict) -> Table:
     return table
 
 
-def slice_table(slices: Sequence[Slice]) -> Table:
+def slice_table(slices: Sequence[Slice]) -> Figures:
     """Draws the accuracy by slice; the empty ones are left out."""
-    table = _table("By slice, seen left out", ["users", "pairs", *(label for *_, label in MEASURES)])
+    table = Figures("By slice, seen left out", ["users", "pairs", *(label for *_, label in MEASURES)])
     for part in slices:
         if part.n_pairs:
             shares = (_share(part.metrics[label]) for *_, label in MEASURES)
@@ -93,40 +102,35 @@ def slice_table(slices: Sequence[Slice]) -> Table:
     return table
 
 
-def beyond_table(judged: Judged) -> Table:
+def beyond_table(judged: Judged) -> Figures:
     """Draws what lies beyond accuracy, for the model and the baselines."""
     columns = ["coverage", "novelty, bits", "popularity", "Gini", "similarity", "overlap"]
     k = judged.beyond["seen left out"].k
     own = judged.beyond["seen left out"].history_popularity_share
-    table = _table(f"Lists of {k} (what users chose themselves was had by {own:.1%} of users)", columns)
+    table = Figures(
+        f"Lists of {k} (what users chose themselves was had by {number(own, '.1%')} of users)", columns
+    )
     for name, row in judged.beyond.items():
         table.add_row(
             "the model" if name == "seen left out" else name,
-            f"{row.coverage:.1%}",
-            f"{row.novelty:.2f}",
-            f"{row.popularity_share:.1%}",
-            f"{row.gini:.3f}",
-            f"{row.intra_list_similarity:.3f}",
-            f"{row.overlap:.1%}",
+            number(row.coverage, ".1%"),
+            number(row.novelty, ".2f"),
+            number(row.popularity_share, ".1%"),
+            number(row.gini, ".3f"),
+            number(row.intra_list_similarity, ".3f"),
+            number(row.overlap, ".1%"),
         )
     return table
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None)
-    table.padding = (0, 0, 0, 2)
-    table.add_column("", no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
 def _share(value: float) -> str:
-    return f"{value:.5f}" if value < 0.001 else f"{value:.4f}"
+    return number(value, ".5f" if value < 0.001 else ".4f")
 
 
 def _difference(c: Comparison) -> str:
-    style = {"beats": "green", "ties": "yellow", "loses": "red"}[c.word]
+    style = {"beats": "green", "ties": "yellow", "loses": "red", "open": "dim"}[c.word]
+    if c.word == "open":
+        return f"{number(c.difference, '+.3f')}\n[dim]too few users[/]"
     return f"{c.difference:+.3f} [{style}]{c.word}[/]\n[dim]{c.low:+.3f} to {c.high:+.3f}[/]"
 
 
@@ -135,14 +139,30 @@ def recommendation_table(answer: Recommendation, heading: str) -> Table:
     explained = any(item.because for item in answer.items)
     table = Table(title=heading, title_justify="left", title_style="bold", header_style="dim", box=None)
     table.add_column("", justify="right", style="dim")
-    table.add_column("title")
-    table.add_column("score", justify="right", style="dim")
+    table.add_column("title", overflow="fold")
+    table.add_column("score", justify="right", style="dim", no_wrap=True)
     if explained:
-        table.add_column("because of")
+        table.add_column("because of", overflow="fold")
     for place, item in enumerate(answer.items, start=1):
         why = ", ".join(f"{plain(r.title)} [dim]{r.share:+.2f}[/]" for r in item.because)
         table.add_row(str(place), plain(item.title), f"{item.score:.3f}", *([why] if explained else []))
     return table
+
+
+def print_list(out: Console, answer: Recommendation, *, heading: str) -> None:
+    """Prints one list, or a sentence where nothing is left to list."""
+    if answer.items:
+        out.print(recommendation_table(answer, plain(heading)))
+        return
+    out.print(heading, style="bold", highlight=False, markup=False)
+    if answer.source == "similar":
+        out.print("Nothing else in the catalogue meets the conditions.")
+    else:
+        out.print(
+            "Nothing is left to list: everything that meets the conditions was had already, or left out. "
+            "--include-seen lists what was had, too.",
+            highlight=False,
+        )
 
 
 def plain(text: str) -> str:

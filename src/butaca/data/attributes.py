@@ -4,34 +4,54 @@
 |---|---|
 | text, categories, UUIDs, dates | str, "" where missing |
 | text in which a tenth of the filled cells hold "|" (genres: "Action|Drama") | Bags of str |
+| lists written as text: "Action, Drama", "['Action', 'Drama']" (`written_lists.py`) | Bags of str |
 | whole numbers | int64; float32 with nan if any is missing |
 | real numbers, decimals | float32, nan where missing |
 | true and false | bool; float32 with nan if any is missing |
 | lists of the above | Bags |
 | structures, bytes | ignored, with a note |
 
-In text files a column whose filled cells are all numbers counts as numbers, unless one is written with
-leading zeros ("02139" is a postcode). Missing is: an empty cell, or an id that the table has no row for.
+In text files a column of which nine in ten filled cells are numbers counts as numbers, and the others are
+told, unless one is written with leading zeros ("02139" is a postcode). Missing is: an empty cell, or an id
+that the table has no row for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import duckdb
 import numpy as np
 
 from butaca.data.bags import Bags, Column
-from butaca.data.cells import LARGEST, Ids, ids, number, refuse
+from butaca.data.cells import LARGEST, Ids, counted, ids, number, numeric, refuse
 from butaca.data.columns import Field, Role, by_name, listed, named
 from butaca.data.dataset import Entities
 from butaca.data.opened import Opened
 from butaca.data.vocabulary import Vocabulary
+from butaca.data.written_lists import split_lists
 from butaca.errors import TableError
 from butaca.types import Values
 
+NUMERIC = 0.9  # share of filled cells that are numbers from which the others are strays
 PIPED = 0.1  # share of filled cells that hold "|" from which a column counts as lists
+
+
+def with_positions(opened: Opened, role: Role, *, key: str) -> Opened:
+    """Names the columns of a table without a header: the id, and of items the title; says so."""
+    if opened.has_names or named(opened.fields, key) is not None:
+        return opened
+    names = [key, *(["title", "genres"] if role == "item" else [])]
+    renamed = [
+        replace(f, name=names[i]) if i < len(names) and (i == 0 or f.kind == "text") else f
+        for i, f in enumerate(opened.fields)
+    ]
+    said = ", ".join(f"{f.name} is {n.name!r}" for f, n in zip(opened.fields, renamed, strict=True) if f != n)
+    opened.fields = renamed
+    opened.notes.append(f"{role}s: {opened.label} has no header line: {said}, by position")
+    return opened
 
 
 def key_of(opened: Opened, role: Role, *, name: str) -> Field:
@@ -152,20 +172,34 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
     if kind == "list":
         return _bags(opened, joined, f"{cell}::{_MEMBERS[field.of]}[]", field.of), "lists"
     if opened.text is not None or kind == "text":
-        filled, pipes, whole, real, padded = opened.one(
+        as_number = numeric(opened, cell) if opened.text is not None else number(cell)
+        year = f"regexp_full_match({cell}, '[(][12][0-9]{{3}}[)]')"
+        filled, pipes, whole, real, padded, years = opened.one(
             f"FROM {opened.table} SELECT count(*), count_if(contains({cell}, '|')), "
             f"count_if(regexp_full_match({cell}, '[+-]?[0-9]+') AND TRY_CAST({cell} AS BIGINT) IS NOT NULL), "
-            f"count({number(cell)}), count_if(regexp_matches({cell}, '^[+-]?0[0-9]')) WHERE {cell} <> ''"
+            f"count({as_number}), count_if(regexp_matches({cell}, '^[+-]?0[0-9]')), count_if({year}) "
+            f"WHERE {cell} <> ''"
         )
         kind = "text"
-        if opened.text is not None and filled and real == filled and not padded:
+        if filled and years == filled:
+            inside = f"substr({cell}, 2, 4)"
+            found = _fetch(opened, joined, f"TRY_CAST({inside} AS DOUBLE)")
+            floats = np.ma.filled(found, np.nan).astype(np.float32)
+            return (floats if np.isnan(floats).any() else floats.astype(np.int64)), "years in brackets"
+        if opened.text is not None and filled and real >= NUMERIC * filled and not padded:
+            if real < filled:
+                return _with_strays(opened, field, joined, as_number)
             kind = "whole" if whole == filled else "real"
-        elif pipes and pipes >= PIPED * filled:
-            texts = _fetch(opened, joined, f"coalesce({cell}, '')")
-            return Bags.of([[w.strip() for w in t.split("|") if w.strip()] for t in texts], object), _SPLIT
+        elif filled:
+            found_lists = split_lists(
+                _fetch(opened, joined, f"coalesce({cell}, '')").tolist(),
+                piped=bool(pipes and pipes >= PIPED * filled),
+            )
+            if found_lists is not None:
+                return Bags.of(found_lists[0], object), found_lists[1]
     if kind in {"text", "time"}:
         return _fetch(opened, joined, f"coalesce({cell}::VARCHAR, '')"), "text"
-    as_number = number(cell) if opened.text is not None else f"{cell}::DOUBLE"
+    as_number = numeric(opened, cell) if opened.text is not None else f"{cell}::DOUBLE"
     (n_missing, n_beyond) = opened.one(
         f"{joined} SELECT count_if({as_number} IS NULL), "
         f"count_if({as_number} IS NOT NULL AND TRY_CAST({cell} AS BIGINT) IS NULL)"
@@ -186,6 +220,18 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
     return floats, f"numbers, {n_missing} missing" if n_missing else "numbers"
 
 
+def _with_strays(opened: Opened, field: Field, joined: str, as_number: str) -> tuple[Column, str]:
+    """Returns a column of numbers among which some cells are none: these are missing, and told."""
+    bad = f"{field.sql} <> '' AND ({as_number}) IS NULL"
+    n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
+    (value,) = opened.one(f"FROM {opened.table} SELECT {field.sql} WHERE rowid = {row}")
+    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
+    said = (
+        f"numbers, {int(np.isnan(floats).sum())} missing: {counted(n, 'cell')} {'is' if n == 1 else 'are'} "
+    )
+    return floats, f"{said}no number, the first {value!r} in {opened.where(row)}"
+
+
 def _fetch(opened: Opened, joined: str, sql: str) -> Values:
     with opened.errors():
         out: Values = opened.con.execute(f"{joined} SELECT {sql} AS x ORDER BY code").fetchnumpy()["x"]
@@ -199,7 +245,6 @@ def _bags(opened: Opened, joined: str, sql: str, of: str) -> Bags:
     return Bags.of(members, _DTYPES[of])
 
 
-_SPLIT = "lists, split on '|'"
 _MEMBERS: Mapping[str, str] = {
     "text": "VARCHAR",
     "whole": "BIGINT",

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from butaca.checks import several
 from butaca.types import Ints, Values
 
 
@@ -28,6 +29,7 @@ class Bags:
         >>> Bags.of([[7], [], [1, 4]]).offsets.tolist()
         [0, 1, 1, 3]
         """
+        rows = [several("A row of bags", row) for row in several("Bags", rows)]
         flat = [v for row in rows for v in row]
         if dtype is None:
             dtype = np.int64 if all(isinstance(v, int | np.integer) for v in flat) else object

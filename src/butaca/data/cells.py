@@ -1,4 +1,4 @@
-"""This module turns cells into ids, numbers and times, and first refuses, by row, what can't be converted.
+"""This module turns cells into ids and numbers, and first refuses, by row, what can't be converted.
 
 Every error says how many cells are wrong and where the first of them is: the line of a text file, with
 the header as line 1, or the row of any other table, counting from 1.
@@ -14,14 +14,14 @@ import numpy as np
 from butaca.data.columns import Field
 from butaca.data.opened import Opened
 from butaca.errors import TableError
-from butaca.types import Floats, Times, Values
+from butaca.types import Floats, Values
 
 LARGEST = float(np.finfo(np.float32).max)
+NOTHING = (
+    *("NULL", "null", "Null", r"\N", "nan", "NaN", "NAN", "None", "NONE", "none", "NA", "N/A", "n/a", "#N/A"),
+    *("<NA>", "NaT", "undefined"),
+)  # words that programs write where there is no id
 EXACT = 2**53  # beyond it a real number no longer holds every whole one
-# The largest time tells the unit: seconds reach 1e11 in the year 5138, milliseconds in 1973.
-UNITS = ((1e11, 1, "seconds"), (1e14, 10**3, "milliseconds"), (1e17, 10**6, "microseconds"))
-NANOSECONDS = (10**9, "nanoseconds")
-ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?|[A-Za-z]+(/\w+)?)$"
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,8 @@ class Ids:
             return self.sql
         if wanted:
             return f"{self.sql}::VARCHAR"
-        return (
-            f"CASE WHEN regexp_full_match({self.sql}, '[+-]?[0-9]+') THEN TRY_CAST({self.sql} AS BIGINT) END"
-        )
+        whole = f"regexp_full_match({self.sql}, '[+-]?[0-9]+([.]0+)?')"
+        return f"CASE WHEN {whole} THEN TRY_CAST(regexp_replace({self.sql}, '[.]0+$', '') AS BIGINT) END"
 
 
 def counted(n: int, noun: str) -> str:
@@ -77,6 +76,22 @@ def refuse(opened: Opened, field: Field, *, bad: str, rule: str, what: str, cure
     )
 
 
+def is_nothing(opened: Opened, field: Field) -> str:
+    """Returns the SQL that holds where an id is missing: empty, or a word for nothing."""
+    if not is_text_field(opened, field):
+        return f"({field.sql} IS NULL" + (f" OR isnan({field.sql}))" if field.kind == "real" else ")")
+    words = ", ".join(f"'{word}'" for word in ("", *NOTHING))
+    return f"({field.sql} IS NULL OR trim({field.sql}) IN ({words}))"
+
+
+def _without_zeros(opened: Opened, cell: str) -> str:
+    """Returns the SQL of ids as text of which some end in ".0": where all are whole numbers, without that."""
+    whole = f"regexp_full_match({cell}, '[+-]?[0-9]+([.]0+)?')"
+    if not opened.one(f"FROM {opened.table} SELECT bool_and({whole})")[0]:
+        return cell
+    return f"regexp_replace({cell}, '[.]0+$', '')"
+
+
 def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
     """Returns an id column: text, or whole numbers; real numbers that are all whole count as such.
 
@@ -94,9 +109,13 @@ def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
     empty = f"({cell} IS NULL" + (f" OR trim({cell}) = '')" if is_text else ")")
     if field.kind == "real" and not is_text:
         empty = f"({cell} IS NULL OR isnan({cell}))"
-    refuse(opened, field, bad=empty, rule=rule, what="an empty cell", cure="Fill it in, or remove the row")
+    looked = f"count_if({empty}), " + (f"count_if(suffix({cell}, '.0'))" if is_text else "0")
+    n_empty, n_zeros = opened.one(f"FROM {opened.table} SELECT {looked}")
+    if n_empty:
+        cure = "Fill it in, remove the row, or leave such rows out: drop_nulls=True or --drop-nulls"
+        refuse(opened, field, bad=empty, rule=rule, what="an empty cell", cure=cure)
     if is_text:
-        return Ids(cell, True)
+        return Ids(_without_zeros(opened, cell) if n_zeros else cell, True)
     if field.kind == "real":
         broken = f"{cell} <> floor({cell}) OR abs({cell}) > {EXACT}"
         refuse(
@@ -129,19 +148,20 @@ def numbers(opened: Opened, field: Field) -> Floats:
     cure = (
         "Correct it, remove the row, or read the table without values: value_column='' or --value-column ''"
     )
-    cell = field.sql
-    _refuse_empty(opened, field, rule, cure)
-    as_number = number(cell) if _is_text(opened, field) else f"{cell}::DOUBLE"
-    refuse(
-        opened,
-        field,
-        bad=f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE",
-        rule=rule,
-        what="{value}",
-        cure=cure,
-    )
+    cell, is_text = field.sql, is_text_field(opened, field)
+    as_number = number(cell) if is_text else f"{cell}::DOUBLE"
+    (bad,) = opened.one(f"FROM {opened.table} SELECT count_if({_not_finite(as_number)})")
+    if bad:
+        refuse_empty(opened, field, rule=rule, cure=cure)
+        as_number = numeric(opened, cell) if is_text else as_number
+        refuse(opened, field, bad=_not_finite(as_number), rule=rule, what="{value}", cure=cure)
+        opened.notes.append(f"the numbers of {field.name!r} are read with a decimal comma")
     out: Floats = np.asarray(column(opened, as_number), dtype=np.float32)
     return out
+
+
+def _not_finite(as_number: str) -> str:
+    return f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE"
 
 
 def number(cell: str) -> str:
@@ -149,65 +169,37 @@ def number(cell: str) -> str:
     return f"CASE WHEN NOT contains({cell}, '_') THEN TRY_CAST({cell} AS DOUBLE) END"
 
 
-def seconds(opened: Opened, field: Field) -> tuple[Times, str]:
-    """Returns times as whole seconds since 1970 UTC, int64 [n], and how they were written.
+def numeric(opened: Opened, cell: str) -> str:
+    """Returns the SQL of a column of text as real numbers: with a decimal comma where it is written so.
 
-    Numbers count seconds, or milli-, micro- or nanoseconds, told by the largest of them; 20240531 is a
-    date. Dates and times are ISO 8601; those without a zone are UTC. Fractions are cut towards the past.
-
-    Raises:
-        TableError: an empty cell, or one that is no time.
+    A decimal comma makes numbers of more cells than a decimal point does, and in some other than three digits
+    follow it: "4,5", "1.234,50"; "1,234" alone may be a thousand.
     """
-    rule = "Every interaction has a time: a number of seconds since 1970, or an ISO date and time"
-    cure = (
-        "Write it as 1717180200 or 2024-05-31T18:30:00Z, remove the row, or read the table without times: "
-        "time_column='' or --time-column ''"
+    filled, points = opened.one(
+        f"FROM {opened.table} SELECT count(*), count({number(cell)}) WHERE {cell} <> ''"
     )
-    cell, is_text = field.sql, _is_text(opened, field)
-    _refuse_empty(opened, field, rule, cure)
-    if not is_text and field.kind == "time":
-        refuse(opened, field, bad=f"NOT isfinite({cell})", rule=rule, what="{value}", cure=cure)
-        zoneless = f"typeof({cell}) <> 'TIMESTAMP WITH TIME ZONE'"
-        return _from_micros(column(opened, f"epoch_us({cell})")), _zone_note(opened, zoneless)
-    as_number = number(cell) if is_text else cell
-    moment = f"TRY_CAST({cell} AS TIMESTAMPTZ)"
-    n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({as_number})")
-    if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
-        refuse(opened, field, bad=f"epoch_us({moment}) IS NULL", rule=rule, what="{value}", cure=cure)
-        zoneless = f"NOT regexp_matches({cell}, '{ZONE}')"
-        return _from_micros(column(opened, f"epoch_us({moment})")), _zone_note(opened, zoneless)
-    refuse(opened, field, bad=f"(abs({as_number}) < 9e18) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
-    return _from_numbers(opened, cell, as_number)
+    if points == filled:
+        return number(cell)
+    commas = (
+        f"CASE WHEN regexp_full_match({cell}, '[+-]?([0-9]+|[0-9]{{1,3}}([.][0-9]{{3}})+)(,[0-9]+)?') "
+        f"THEN TRY_CAST(replace(replace({cell}, '.', ''), ',', '.') AS DOUBLE) END"
+    )
+    other = f"regexp_matches({cell}, ',([0-9]{{1,2}}|[0-9]{{4,}})$')"
+    found, some = opened.one(
+        f"FROM {opened.table} SELECT count({commas}), count_if({other}) WHERE {cell} <> ''"
+    )
+    return commas if some and found > points else number(cell)
 
 
-def _from_numbers(opened: Opened, cell: str, as_number: str) -> tuple[Times, str]:
-    raw = column(opened, as_number)
-    if raw.min() >= 19000101 and raw.max() <= 21001231:  # as seconds, three weeks of 1970
-        day = f"try_strptime({cell}::VARCHAR, '%Y%m%d')"
-        if opened.one(f"FROM {opened.table} SELECT bool_and({day} IS NOT NULL)")[0]:
-            return _from_micros(column(opened, f"epoch_us({day})")), ", dates as yyyymmdd, taken as UTC"
-    largest = np.abs(raw).max()
-    scale, unit = next(((scale, unit) for limit, scale, unit in UNITS if largest < limit), NANOSECONDS)
-    return np.floor_divide(raw, scale).astype(np.int64), f", {unit} since 1970"
-
-
-def _from_micros(micros: Values) -> Times:
-    out: Times = np.floor_divide(np.asarray(micros, dtype=np.int64), 10**6)
-    return out
-
-
-def _zone_note(opened: Opened, zoneless: str) -> str:
-    (n,) = opened.one(f"FROM {opened.table} SELECT count(*) WHERE {zoneless}")
-    return ", dates and times" + (", those without a zone taken as UTC" if n else "")
-
-
-def _is_text(opened: Opened, field: Field) -> bool:
+def is_text_field(opened: Opened, field: Field) -> bool:
+    """Returns whether a column's cells are text, whatever they hold."""
     return opened.text is not None or field.kind == "text"
 
 
-def _refuse_empty(opened: Opened, field: Field, rule: str, cure: str) -> None:
+def refuse_empty(opened: Opened, field: Field, *, rule: str, cure: str) -> None:
+    """Raises if a cell of a column is empty."""
     cell = field.sql
-    blank = f" OR trim({cell}) = ''" if _is_text(opened, field) else ""
+    blank = f" OR trim({cell}) = ''" if is_text_field(opened, field) else ""
     refuse(opened, field, bad=f"{cell} IS NULL{blank}", rule=rule, what="an empty cell", cure=cure)
 
 

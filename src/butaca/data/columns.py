@@ -28,6 +28,7 @@ FITS: Mapping[Role, frozenset[Kind]] = {
     "value": frozenset({"text", "whole", "real", "bool"}),
     "time": frozenset({"text", "whole", "real", "time"}),
 }
+MOST = 10  # columns that a message names
 POSITIONS = ("user_id", "item_id", "value", "timestamp")  # what columns found by position are called
 
 
@@ -40,6 +41,12 @@ def _ids(nouns: str) -> frozenset[str]:
     return frozenset(form for noun in nouns.split() for form in (f"{noun}id", f"id{noun}"))
 
 
+def _codes(nouns: str) -> frozenset[str]:
+    """Returns each noun as a shop numbers it: "stock" -> stockcode, codestock, stockno and so on."""
+    marks = ("code", "no", "nr", "nummer", "number", "key", "num", "cod", "codigo")
+    return frozenset(form for noun in nouns.split() for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
+
+
 _USERS = (
     "user customer visitor member client reviewer account buyer person viewer subscriber profile reader "
     "listener usuario cliente visitante persona"
@@ -48,26 +55,47 @@ _ITEMS = (
     "item movie film product track song artist album book article content video show series game business "
     "pelicula articulo producto cancion artista libro video serie juego obra"
 )
+# What fewer tables are about, and other tongues: looked for where nothing above is there.
+_MORE_USERS = (
+    "utilisateur utente usager nutzer benutzer kunde acheteur gebruiker klant socio miembro lector jugador "
+    "alumno student player patient learner employee household guest borrower 用户 ユーザー пользователь"
+)
+_MORE_ITEMS = (
+    "recipe venue stock place poi restaurant post podcast episode course job ad anime manga beer wine hotel "
+    "listing question exercise joke merchant program app paper offer article produit livre artikel produkt "
+    "buch prodotto articolo libro filme livro produto receta lugar oferta curso noticia 商品 作品 товар"
+)
 _NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
     "user": (
         _ids(_USERS) | {"uid"},
         _words(_USERS) | {"users"},
+        _ids(_MORE_USERS) | _codes(f"{_USERS} {_MORE_USERS}"),
+        _words(_MORE_USERS),
         _words("username nombreusuario"),
     ),
     "item": (
         _ids(_ITEMS) | {"iid", "asin", "sku", "isbn"},
         _words(_ITEMS) | {"items", "parentasin"},
-        _words("title titulo movietitle filmtitle itemtitle itemname productname"),
+        _ids(_MORE_ITEMS) | _codes(f"{_ITEMS} {_MORE_ITEMS}") | {"ean", "upc", "gtin", "isbn13", "barcode"},
+        _words(_MORE_ITEMS),
+        _words("title titulo movietitle filmtitle booktitle itemtitle itemname productname producttitle"),
     ),
     "value": (
         _words("rating ratings userrating score stars overall")
         | _words("valoracion puntuacion calificacion nota estrellas"),
         _words("value weight count plays playcount quantity preference valor peso cantidad"),
+        _words("bookrating movierating itemrating reviewrating ratingvalue ratingscore bewertung voto"),
     ),
     "time": (
         _words("timestamp timestamps ts unixtime unixreviewtime datetime eventtime createdat ratedat")
         | _words("watchedat fechahora marcadetiempo"),
         _words("time date reviewtime reviewdate eventdate hora fecha tiempo"),
+        _words(
+            "invoicedate orderdate purchasedate orderedat purchasedat playedat clickedat viewedat listenedat"
+        )
+        | _words(
+            "checkintime utctime timeutc datetimeutc eventtimestamp reviewtimestamp submitted datum zeit"
+        ),
     ),
 }
 
@@ -116,6 +144,25 @@ def is_known(name: str) -> bool:
     return any(plain(name) in tier for tiers in _NAMES.values() for tier in tiers)
 
 
+def held_by(cells: Sequence[str]) -> Role | None:
+    """Returns what the cells of a column without a name say that they are, by the word they begin with.
+
+    >>> held_by(["item20", "item3"]), held_by(["user_7", "user_8"]), held_by(["12", "7"])
+    ('item', 'user', None)
+    """
+    words = {re.sub(r"[\W\d_]+.*", "", c) for c in cells if c}
+    word = plain(words.pop()) if len(words) == 1 else ""
+    for role in REQUIRED:
+        if word and any(word in tier for tier in _NAMES[role][:4]):
+            return role
+    if cells and all(re.fullmatch(r"A[0-9A-Z]{11,}", c) for c in cells):
+        return "user"  # as Amazon numbers reviewers, and below items
+    books = [c for c in cells if c.startswith(("B0", "0")) or c.endswith("X")]
+    if books and all(re.fullmatch(r"B0[0-9A-Z]{8}|\d{9}[\dX]", c) for c in cells):
+        return "item"
+    return None
+
+
 def named(fields: Sequence[Field], name: str) -> Field | None:
     """Returns the column of that name, to the letter or else, where it is the only one, in plain letters."""
     exact = [f for f in fields if f.name == name]
@@ -147,6 +194,7 @@ def choose(
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
     has_names: bool = True,
+    first: Mapping[str, Role] | None = None,
 ) -> ColumnChoice:
     """Finds the columns of a table of interactions.
 
@@ -156,6 +204,7 @@ def choose(
         asked: the caller's own choice by role; an empty name for value or time means: none.
         preferred: names to look for before the usual ones, such as the ids of a model.
         has_names: False where the file has no header line: columns then count by position.
+        first: what the first rows of a column say it is, such as an item where all begin with "item".
 
     Raises:
         TableError: a column is missing, is used twice, or could be one of several.
@@ -180,7 +229,7 @@ def choose(
         if role not in taken and preferred and role in preferred:
             take(role, named(left(), preferred[role]), "by the model's name")
     if not has_names and not taken and 2 <= len(fields) <= 4:
-        return _by_position(fields, wanted)
+        return _by_position(fields, wanted, first or {})
     for role in wanted:
         if role not in taken:
             take(role, by_name(left(), role, label=label), "by name")
@@ -189,24 +238,28 @@ def choose(
         if len(times) > 1:
             raise _ambiguous("time", times, label)
         take("time", times[0] if times else None, "by type: the only one that holds times")
-    missing = [r for r in REQUIRED if r not in taken]
-    if len(missing) == 1:
-        possible = [f for f in left() if f.kind in FITS[missing[0]]]
-        take(missing[0], possible[0] if len(possible) == 1 else None, "the only column left")
-    for role in missing:
+    for role in REQUIRED:
         if role not in taken:
-            raise _missing(fields, role, label, has_names)
+            raise _missing(fields, role, label, has_names, left())
     return ColumnChoice(taken, how)
 
 
-def _by_position(fields: Sequence[Field], wanted: Sequence[Role]) -> ColumnChoice:
-    """Takes user, item, value, time, as MovieLens' u.data; a third column that holds times is the time."""
-    order: list[Role] = ["user", "item", "value", "time"]
+def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[str, Role]) -> ColumnChoice:
+    """Takes user, item, value, time, as MovieLens' u.data; a third column that holds times is the time.
+
+    Where the first two hold what says that they are an item and a user, they are.
+    """
+    one, two = held.get(fields[0].name), held.get(fields[1].name)
+    is_swapped = (one == "item" and two != "item") or (two == "user" and one != "user")
+    order: list[Role] = ["item", "user", "value", "time"] if is_swapped else ["user", "item", "value", "time"]
     if len(fields) > 2 and fields[2].kind == "time":
-        order = ["user", "item", "time", "value"]
+        order[2:] = ["time", "value"]
     pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
     names = dict(zip(ROLES, POSITIONS, strict=True))
     how = {r: f"{f.name} by position, for want of a header line" for r, f in pairs}
+    how["user"] += "; if it is the item, pass user_column='column2' and item_column='column1'"
+    if is_swapped:
+        how |= {r: f"{f.name} by what its cells say, for want of a header line" for r, f in pairs[:2]}
     return ColumnChoice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)
 
 
@@ -217,7 +270,42 @@ def flag(role: Role) -> str:
 
 def listed(fields: Sequence[Field]) -> str:
     """Returns the names of columns, for messages."""
-    return ", ".join(repr(f.name) for f in fields) or "none"
+    more = f" and {len(fields) - MOST:,} more" if len(fields) > MOST + 1 else ""
+    shown = fields[:MOST] if more else fields
+    return ", ".join(repr(f.name) for f in shown) + more or "none"
+
+
+_HINTS: tuple[tuple[frozenset[str], str], ...] = (
+    (
+        _words("price precio genre genres genero category categoria brand marca description descripcion year")
+        | _words(
+            "colour author autor publisher title titulo name nombre unitprice productname itemname tags size"
+        ),
+        "describe items: a table of them, one row each, is given with items= (--items)",
+    ),
+    (
+        _words(
+            "age edad gender sex sexo country pais city ciudad zip zipcode occupation state region postcode"
+        ),
+        "describe users: a table of them, one row each, is given with users= (--users)",
+    ),
+)
+
+
+def uses(ignored: Sequence[Field], may_be: Sequence[Role]) -> list[str]:
+    """Returns a note for each way in which columns that are not read could be: these roles, and features."""
+    out = []
+    for names, use in _HINTS:
+        found = [f for f in ignored if plain(f.name) in names]
+        if found:
+            out.append(f"ignored columns that may {use}: {listed(found)}")
+    for role in may_be:
+        may = [f for f in ignored if f.kind == "time" or any(plain(f.name) in t for t in _NAMES["time"])]
+        if role == "value":
+            may = [f for f in ignored if any(plain(f.name) in tier for tier in _NAMES["value"])]
+        if may:
+            out.append(f"ignored columns that may be the {role}: {listed(may)}; say so with {flag(role)}")
+    return out
 
 
 def _asked(fields: Sequence[Field], role: Role, name: str, label: str) -> Field:
@@ -252,10 +340,18 @@ def _ambiguous(role: Role, found: Sequence[Field], label: str) -> TableError:
     )
 
 
-def _missing(fields: Sequence[Field], role: Role, label: str, has_names: bool) -> TableError:
+def _missing(
+    fields: Sequence[Field], role: Role, label: str, has_names: bool, left: Sequence[Field]
+) -> TableError:
     nameless = "" if has_names else ", or give the file a first line that names its columns"
+    cure = f"Name it with {flag(role)}{nameless}"
+    possible = [f for f in left if f.kind in FITS[role]]
+    if len(possible) == 1:
+        cure = f"If {possible[0].name!r} is it, say so with {flag(role)}{nameless}"
+    if len(fields) > 2 * MOST or any(f.kind == "list" for f in left):
+        cure += "; a table of users x items, or of lists of items, is read with wide=True (--wide)"
     return TableError(
         "A table of interactions has a user and an item column",
         f"{label} with the columns {listed(fields)}, none of which is known to be the {role}",
-        f"Name it with {flag(role)}{nameless}",
+        cure,
     )

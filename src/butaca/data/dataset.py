@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from butaca.checks import of_kind, shown, whole_number
 from butaca.data.bags import Bags, Column, take_column
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, TableError
@@ -36,6 +37,8 @@ class Entities:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
+        for name in ("columns", "labels"):  # nobody's dictionary, and nobody can change them
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for name, column in self.columns.items():
             if len(column) != len(self.ids):
                 raise TableError(
@@ -46,6 +49,15 @@ class Entities:
             for array in (column.values, column.offsets) if isinstance(column, Bags) else (column,):
                 array.flags.writeable = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the fields for a copy or another process, as what can be sent there."""
+        return self.__dict__ | {"columns": dict(self.columns), "labels": dict(self.labels)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes fields back, and keeps them from being changed as a new table does."""
+        self.__dict__.update(state)
+        self.__post_init__()
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -54,7 +66,7 @@ class Entities:
 
     def __getitem__(self, column: str) -> Column:
         """Returns the values of a column by name; the key's own values under its name."""
-        if column == self.key:
+        if of_kind("column", column, kind=str) == self.key:
             return self.ids.values
         if column not in self.columns:
             raise FeatureError(
@@ -88,7 +100,7 @@ class Dataset:
         users, items: the entities; interactions hold their codes.
         user, item: int32 [n], one interaction a row, in the order of the source.
         value: float32 [n], a rating or a weight, or None for plain events.
-        timestamp: int64 [n], seconds since 1970 UTC, or None.
+        timestamp: [n], seconds since 1970 UTC: int64, or float64 where any has a fraction; or None.
         value_name, time_name: the source's names of those columns.
         name: what to call the data in reports.
         notes: what reading decided (columns chosen, rows merged), a line each.
@@ -129,6 +141,11 @@ class Dataset:
             if array is not None:
                 array.flags.writeable = False
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes fields back, in a copy or another process, and keeps them from being changed."""
+        self.__dict__.update(state)
+        self.__post_init__()
+
     def __len__(self) -> int:
         return len(self.user)
 
@@ -140,6 +157,10 @@ class Dataset:
 
     def take(self, rows: Ints) -> Dataset:
         """Returns the interactions at the given rows, in that order; users and items stay whole."""
+        rows = np.asarray(rows)
+        if rows.ndim != 1 or (rows.dtype.kind not in "iub" and len(rows)):
+            raise TableError("Rows are a list of whole numbers", shown(rows), "Pass an array of row numbers")
+        rows = rows if rows.dtype.kind == "b" else rows.astype(np.int64, copy=False)
         return replace(
             self,
             user=self.user[rows],
@@ -150,6 +171,9 @@ class Dataset:
 
     def record(self, row: int) -> dict[str, Any]:
         """Returns one interaction with all that is known of its user and item, as the notebook's cell 75."""
+        row = whole_number("row", row, least=None)
+        if not -len(self) <= row < len(self):
+            raise TableError("A row is one of the interactions", f"row {row} of {len(self):,}", "Correct it")
         out = self.items.record(int(self.item[row])) | self.users.record(int(self.user[row]))
         if self.value is not None:
             out[self.value_name] = self.value[row]
@@ -175,7 +199,7 @@ class Dataset:
         Args:
             column: the item table's column that holds the new ids; text or whole numbers.
         """
-        if column == self.items.key:
+        if of_kind("column", column, kind=str) == self.items.key:
             return self
         raw = self.items[column]
         if isinstance(raw, Bags) or raw.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""This module finds the delimiter and header of a CSV or TSV file, and where in it something is wrong.
+"""This module finds the delimiter and header of a text file, and where in it something is wrong.
 
 DuckDB reads the rows; this module decides how (its own sniffer skips lines that it cannot place, and we
 want those to be errors) and, when reading fails, goes through the file once more to name the line.
@@ -13,11 +13,12 @@ import io
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
-from butaca.data.columns import Kind, is_known, plain
+from butaca.data.columns import Kind, Role, held_by, is_known, plain
 from butaca.errors import TableError
 
 SAMPLE = 1 << 16  # bytes that decide the layout
@@ -25,6 +26,7 @@ DELIMITERS = ("::", "\t", ";", ",", "|")  # of two that fit as well, the first
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:.*)?")
 _RECBOLE = re.compile(r"[^:]+:(token|float)(_seq)?")  # its names carry a type: "user_id:token"
+_SEP = re.compile(r"sep=(\\t|.)", re.IGNORECASE)
 _NAMELESS = re.compile(r"column\d+")
 
 
@@ -35,7 +37,10 @@ class Layout:
     Attributes:
         names: of the columns; column1, column2, ... where the file has no header.
         kinds: what the first lines of each column seem to hold.
-        skip: blank lines before the first.
+        skip: lines before the first: blank ones, comments, "sep=;".
+        label: what to call the file in messages.
+        has_quotes: whether a cell between double quotes is what stands between them.
+        held: without a header, what the first cells of each column say that it is.
     """
 
     path: Path
@@ -44,11 +49,21 @@ class Layout:
     kinds: tuple[Kind, ...]
     has_header: bool
     skip: int
+    label: str = ""
+    has_quotes: bool = True
+    held: tuple[Role | None, ...] = ()
 
     @property
     def quote(self) -> str:
         """Returns the quote; none in "::" files, whose titles hold lone quotes (MovieLens 10M)."""
-        return "" if len(self.delimiter) > 1 else '"'
+        return '"' if self.has_quotes and len(self.delimiter) == 1 else ""
+
+    def unquoted(self) -> Layout | None:
+        """Returns the layout whose quotes are text like any other, where all lines then fit; else None."""
+        if not self.quote or _bad_bytes(self.path, self.label) is not None or self._bad_record() is None:
+            return None
+        plain_text = replace(self, has_quotes=False)
+        return plain_text if plain_text._bad_record() is None else None
 
     @property
     def is_gzip(self) -> bool:
@@ -59,7 +74,10 @@ class Layout:
         """Returns every record that is not blank, header included, with the number of its first line."""
         with _open(self.path) as raw:
             text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
-            yield from _records(text, self.delimiter, strict)
+            for _ in range(self.skip):
+                text.readline()
+            for line, cells in _records(text, self.delimiter, strict, has_quotes=bool(self.quote)):
+                yield line + self.skip, cells
 
     def line(self, row: int) -> int | None:
         """Returns the line of the file, header = 1, where data row `row` (from 0) begins."""
@@ -73,7 +91,7 @@ class Layout:
 
     def mistake(self) -> TableError | None:
         """Returns the first line that breaks the rules of a text table, found by reading all of it."""
-        return _bad_bytes(self.path) or self._bad_record() or self._mixed_ends()
+        return _bad_bytes(self.path, self.label) or self._bad_record() or self._mixed_ends()
 
     def _bad_record(self) -> TableError | None:
         last = 0
@@ -82,7 +100,7 @@ class Layout:
                 if len(cells) != len(self.names):
                     return TableError(
                         "Every line of a text table has the same number of cells",
-                        f"{len(cells)} cells for {len(self.names)} columns in line {last} of {self.path}",
+                        f"{len(cells)} cells for {len(self.names)} columns in line {last} of {self.label}",
                         f"Correct that line; a cell that holds {self.delimiter!r} goes between double quotes",
                     )
         except csv.Error as error:
@@ -90,12 +108,12 @@ class Layout:
                 return TableError(
                     "The lines of a text table can be checked up to the first very long cell",
                     f"a cell of more than {csv.field_size_limit()} characters in the record after "
-                    f"line {last} of {self.path}, which cannot be read there or further on",
+                    f"line {last} of {self.label}, which cannot be read there or further on",
                     "Shorten that cell, or export the table as Parquet",
                 )
             return TableError(
                 "A quoted cell ends with a quote, and a quote within it is doubled",
-                f"a quote that does not, in the record after line {last} of {self.path}",
+                f"a quote that does not, in the record after line {last} of {self.label}",
                 'Close the quote, or write "" for a quote within the cell',
             )
         return None
@@ -109,31 +127,48 @@ class Layout:
                     end = "CR LF" if line.endswith(b"\r\n") else "LF"
                     return TableError(
                         "Every line of a text table ends in the same way",
-                        f"line {number} of {self.path}, which ends in {end} unlike those before",
+                        f"line {number} of {self.label}, which ends in {end} unlike those before",
                         "Save the file again with one kind of line end, for example with dos2unix",
                     )
         return None
 
 
-def layout(path: Path, wanted: Sequence[str] = ()) -> Layout:
+def layout(
+    path: Path,
+    wanted: Sequence[str] = (),
+    *,
+    label: str | None = None,
+    delimiter: str | None = None,
+) -> Layout:
     """Decides how to read a text file from its first lines.
 
     Args:
         path: the file, plain or gzip.
         wanted: names of columns that the caller expects in the header.
+        label: what to call the file in messages.
+        delimiter: what separates the cells; None lets the first lines tell.
 
     Raises:
         TableError: the file is empty, is not text, or names a column twice.
     """
-    text, is_whole = _sample(path)
-    body = text.lstrip("\r\n")
+    label = label or str(path)
+    text, is_whole = sample(path, label=label)
+    before, said = preamble(text)
+    body = text[before:]
     if not body.strip():
         raise TableError(
-            "A table has a line of names and at least one row", f"{path}, which is empty", "Name another file"
+            "A table has a line of names and at least one row",
+            f"{label}, which is empty",
+            "Name another file",
         )
-    delimiter = _delimiter(body, is_whole)
+    delimiter = delimiter or said or best_delimiter(body, is_whole=is_whole)
     rows = _first_records(body, delimiter, is_whole)
+    has_quotes = not (delimiter == "\t" and _quotes_are_text(body, delimiter, is_whole, rows))
+    if not has_quotes:
+        rows = _first_records(body, delimiter, is_whole, has_quotes=False)
     cells = [c.strip() for c in rows[0]]
+    if cells[0].startswith("#") and any(is_known(c.lstrip("# ")) for c in cells):
+        cells[0] = cells[0].lstrip("# ")
     if all(_RECBOLE.fullmatch(c) for c in cells):
         cells = [c.partition(":")[0] for c in cells]
     has_header = _has_header(cells, wanted)
@@ -142,7 +177,7 @@ def layout(path: Path, wanted: Sequence[str] = ()) -> Layout:
     if repeated is not None:
         raise TableError(
             "Every column has its own name",
-            f"{names.count(repeated)} columns called {repeated!r} in {path}",
+            f"{names.count(repeated)} columns called {repeated!r} in {label}",
             "Rename them in the first line",
         )
     data = rows[1:] if has_header else rows
@@ -150,8 +185,54 @@ def layout(path: Path, wanted: Sequence[str] = ()) -> Layout:
     kinds = [_kind(column) for column in columns]
     if not has_header and kinds[2:3] == ["whole"] and all(int(c) >= 10**8 for c in columns[2] if c):
         kinds[2] = "time"  # user, item and seconds since 1970: no rating is that large
-    skip = len(re.findall(r"\r\n|\r|\n", text[: len(text) - len(body)]))
-    return Layout(path, delimiter, names, tuple(kinds), has_header, skip)
+    skip = len(re.findall(r"\r\n|\r|\n", text[:before]))
+    held = () if has_header else tuple(held_by(column) for column in columns)
+    return Layout(path, delimiter, names, tuple(kinds), has_header, skip, label, has_quotes, held)
+
+
+def preamble(text: str) -> tuple[int, str | None]:
+    r"""Returns where the table begins, after blank lines, comments and "sep=;", and what that says.
+
+    A line that begins with # is a comment unless it has as many cells as the first that does not.
+
+    >>> preamble("sep=;\nuser;item\n"), preamble("# who what\nuser,item\n")
+    ((6, ';'), (11, None))
+    """
+    at, said = 0, None
+    lines = text.splitlines(keepends=True)
+    first = next((line for line in lines if line.strip() and line[0] != "#"), "")
+    for line in lines:
+        declared = _SEP.fullmatch(line.strip().strip('"'))
+        if declared and said is None:
+            said = declared[1].replace("\\t", "\t")
+        elif line.strip() and not is_comment(line, first):
+            break
+        at += len(line)
+    return at, said
+
+
+def is_comment(line: str, like: str) -> bool:
+    """Returns whether a line is a comment: it begins with # and is cut otherwise than a line of the table.
+
+    What begins with "# " and names no column is one however it is cut.
+    """
+    if not line.startswith("#"):
+        return False
+    in_words = re.match(r"#(#|\s|$)", line) and not any(map(is_known, re.split(r"[\s#,;|:]+", line)))
+    return bool(in_words) or _shape(line) != _shape(like)
+
+
+def _shape(line: str) -> tuple[int, ...]:
+    marks = tuple(line.count(mark) for mark in DELIMITERS)
+    return marks if any(marks) else (len(line.split()),)
+
+
+def _quotes_are_text(text: str, delimiter: str, is_whole: bool, rows: list[list[str]]) -> bool:
+    """Returns whether lone quotes swallow lines: without quotes there are more, and all of one length."""
+    if '"' not in text:
+        return False
+    plain_rows = _first_records(text, delimiter, is_whole, has_quotes=False)
+    return len(plain_rows) > len(rows) and all(len(r) == len(plain_rows[0]) for r in plain_rows)
 
 
 def _has_header(cells: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -174,7 +255,7 @@ def _kind(cells: Sequence[str]) -> Kind:
     return "text"
 
 
-def _delimiter(text: str, is_whole: bool) -> str:
+def best_delimiter(text: str, *, is_whole: bool) -> str:
     """Returns the delimiter that gives most lines as many cells as the first, of those that split it."""
 
     def fit(delimiter: str) -> float:
@@ -186,18 +267,24 @@ def _delimiter(text: str, is_whole: bool) -> str:
     return best if fit(best) else ","
 
 
-def _first_records(text: str, delimiter: str, is_whole: bool) -> list[list[str]]:
-    rows = [cells for _, cells in _records(io.StringIO(text, newline=""), delimiter, strict=False)]
+def _first_records(text: str, delimiter: str, is_whole: bool, *, has_quotes: bool = True) -> list[list[str]]:
+    lines = io.StringIO(text, newline="")
+    rows = [cells for _, cells in _records(lines, delimiter, strict=False, has_quotes=has_quotes)]
     return rows if is_whole or len(rows) == 1 else rows[:-1]  # the last may be cut
 
 
-def _records(lines: IO[str], delimiter: str, strict: bool) -> Iterator[tuple[int, list[str]]]:
+def _records(
+    lines: IO[str], delimiter: str, strict: bool, *, has_quotes: bool = True
+) -> Iterator[tuple[int, list[str]]]:
     if len(delimiter) > 1:
         for number, line in enumerate(lines, start=1):
             if line.strip("\r\n"):
                 yield number, line.rstrip("\r\n").split(delimiter)
         return
-    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
+    if has_quotes:
+        reader = csv.reader(lines, delimiter=delimiter, strict=strict)
+    else:
+        reader = csv.reader(lines, delimiter=delimiter, strict=strict, quoting=csv.QUOTE_NONE)
     start = 1
     for cells in reader:
         if cells:
@@ -205,7 +292,16 @@ def _records(lines: IO[str], delimiter: str, strict: bool) -> Iterator[tuple[int
         start = reader.line_num + 1
 
 
-def _sample(path: Path) -> tuple[str, bool]:
+def lines_of(path: Path, n: int | None = None) -> Iterator[str]:
+    """Returns the first lines of a text file, or all."""
+    with (
+        _open(path) as raw,
+        io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text,
+    ):
+        yield from islice(text, n)
+
+
+def sample(path: Path, *, label: str) -> tuple[str, bool]:
     """Returns the first lines as text, and whether they are the whole file."""
     try:
         with _open(path) as raw:
@@ -213,34 +309,30 @@ def _sample(path: Path) -> tuple[str, bool]:
     except (EOFError, OSError, zlib.error) as error:
         raise TableError(
             "A table is a file that can be read",
-            f"{path}: {error}",
+            f"{label}: {error}",
             "Fetch it again if it is damaged, or check its permissions",
         ) from error
     kind = _binary_kind(head)
     if kind:
         raise TableError(
-            "A text table is plain text or gzip, in UTF-8", f"{path}, which is {kind[0]}", kind[1]
+            "A text table is plain text or gzip, in UTF-8", f"{label}, which is {kind[0]}", kind[1]
         )
     is_whole = len(head) <= SAMPLE
     try:
         return codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=is_whole), is_whole
     except UnicodeDecodeError:
-        mistake = _bad_bytes(path)
+        mistake = _bad_bytes(path, label)
         assert mistake is not None
         raise mistake from None
 
 
 def _binary_kind(head: bytes) -> tuple[str, str] | None:
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16 text", "Save it as UTF-8, for example with iconv -f utf-16 -t utf-8"
-    if head.startswith(b"PK\x03\x04"):
-        return "a ZIP archive or an Excel workbook", "Unpack it, or export the sheet as CSV"
     if b"\0" in head:
         return "binary", "Export it as CSV, or give it its own ending (.parquet, .duckdb)"
     return None
 
 
-def _bad_bytes(path: Path) -> TableError | None:
+def _bad_bytes(path: Path, label: str) -> TableError | None:
     number = 0
     with _open(path) as raw:
         try:
@@ -250,11 +342,11 @@ def _bad_bytes(path: Path) -> TableError | None:
         except UnicodeDecodeError as error:
             return TableError(
                 "A text table is written in UTF-8",
-                f"the bytes {error.object[error.start : error.end]!r} in line {number} of {path}",
+                f"the bytes {error.object[error.start : error.end]!r} in line {number} of {label}",
                 "Convert it, for example with iconv -f latin1 -t utf-8",
             )
         except (EOFError, OSError, zlib.error) as error:
-            return TableError("A table is a file that can be read", f"{path}: {error}", "Fetch it again")
+            return TableError("A table is a file that can be read", f"{label}: {error}", "Fetch it again")
     return None
 
 

@@ -1,4 +1,4 @@
-"""This module opens anything tabular in DuckDB: text, Parquet, JSON lines, DuckDB files, DataFrames, arrays.
+"""This module opens anything tabular in DuckDB: files of many kinds, databases, what Python holds.
 
 `open_table` finds the columns without reading the rows; `Opened.load` then reads the ones that are
 needed. Whatever DuckDB refuses comes out as a TableError.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,15 +16,28 @@ import duckdb
 import numpy as np
 
 from butaca.data.columns import Field, Kind
-from butaca.data.delimited import layout
-from butaca.data.opened import Opened, plain_errors, quoted, unreadable
+from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
+from butaca.data.delimited import Layout, best_delimiter, is_comment, layout, lines_of, preamble, sample
+from butaca.data.landed import (
+    ARROW_ENDINGS,
+    DUCKDB_ENDINGS,
+    EXCEL_ENDINGS,
+    JSON_ENDINGS,
+    PARQUET_ENDINGS,
+    SQLITE_ENDINGS,
+    Landed,
+    is_remote,
+    land,
+)
+from butaca.data.objects import as_registered
+from butaca.data.opened import Opened, plain_errors, quoted, text_relation, unreadable
+from butaca.data.rewritten import by_tabs, from_netflix, is_blank_separated, is_netflix, without_comments
+from butaca.data.wide import json_columns, unpivoted
+from butaca.data.workbook import sheet_columns
+from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import TableError
-from butaca.types import Values
 
-Source: TypeAlias = Any  # a path, a pandas, polars or pyarrow table, a mapping of name to array
-JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
-PARQUET_ENDINGS = (".parquet", ".pq")
-DUCKDB_ENDINGS = (".duckdb", ".ddb", ".db")
+Source: TypeAlias = Any  # a path or several, an address, a table or an array that Python holds
 _WHOLE = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")}
 _WHOLE |= {"INTEGER", "UINTEGER"}
 _GUESSED = re.compile(
@@ -33,105 +46,230 @@ _GUESSED = re.compile(
 
 
 def open_table(
-    con: duckdb.DuckDBPyConnection, source: Source, *, table: str, wanted: Sequence[str] = ()
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    *,
+    table: str,
+    wanted: Sequence[str] = (),
+    reading: Reading = AS_IT_IS,
 ) -> Opened:
     """Opens a source under the name `table`.
 
     Args:
         con: where to open it.
-        source: a path (CSV, TSV, also gzipped; Parquet; JSON; "file.duckdb::table"), a pandas, polars
-            or pyarrow table, or a mapping of names to arrays.
+        source: a path, a pattern, a folder, "-", an address, several of these, or what Python holds
+            (`data/objects.py`); docs/tables.md lists the kinds.
         table: the name of its copy in `con`; its rows come with `Opened.load`.
         wanted: column names that the caller expects, which help to recognise a header.
+        reading: what the caller says of how it is written.
     """
+    opened = _open(con, source, table, wanted, reading)
+    return unpivoted(opened) if reading.wide and not opened.is_long else opened
+
+
+def _open(
+    con: duckdb.DuckDBPyConnection, source: Source, table: str, wanted: Sequence[str], reading: Reading
+) -> Opened:
     if isinstance(source, str | os.PathLike):
-        return _open_path(con, os.fspath(source), table, wanted)
-    view = f"{table}_source"
-    if isinstance(source, Mapping):
-        source = _arrays(source)
-        names = [str(n) for n in source]
-    else:
-        found = getattr(source, "column_names", None)  # pyarrow; pandas and polars say columns
-        found = getattr(source, "columns", None) if found is None else found
-        if found is None:
-            raise TableError(
-                "A table is a path, a pandas, polars or pyarrow table, or a mapping of name to array",
-                f"a {type(source).__name__}",
-                "Pass one of those",
-            )
-        names = [str(n) for n in found]
-    label = "the table passed"
+        return _open_path(con, os.fspath(source), table, wanted, reading)
+    if isinstance(source, list | tuple) and source and all(isinstance(s, str | os.PathLike) for s in source):
+        parts = [
+            _open_path(con, os.fspath(one), f"{table}_{i}", wanted, reading) for i, one in enumerate(source)
+        ]
+        flat = [p for part in parts for p in part.parts or (part,)]
+        return joined(flat, table, label=f"{len(flat)} files, the first {flat[0].label}")
+    return _registered(con, source, table, label="the table passed", name="data", wide=reading.wide)
+
+
+def _registered(
+    con: duckdb.DuckDBPyConnection, source: Any, table: str, *, label: str, name: str, wide: bool = False
+) -> Opened:
+    """Opens what Python holds."""
+    given = source
+    source, names = as_registered(given, wide=wide)
     repeated = next((n for n in names if names.count(n) > 1), None)
-    if repeated is not None or not names:
+    if repeated is not None or (not names and not hasattr(source, "__arrow_c_stream__")):
         received = f"{names.count(repeated)} columns called {repeated!r}" if repeated is not None else "none"
         raise TableError("A table has columns, each with its own name", received, "Rename the columns")
+    view = f"{table}_source"
+    is_array = isinstance(given, np.ndarray) or hasattr(given, "tocoo")
     try:
         con.register(view, source)
     except (duckdb.Error, TypeError, ValueError, NotImplementedError, ImportError) as error:
         raise unreadable(label, error) from error
-    return _described(con, f"FROM {view}", label, "data", table, names)
+    opened = _described(con, f"FROM {view}", label, name, table, names or None)
+    opened.is_long = is_array
+    return opened
 
 
-def _open_path(con: duckdb.DuckDBPyConnection, source: str, table: str, wanted: Sequence[str]) -> Opened:
-    if "://" in source:
-        raise TableError("A table is a file on this machine", source, "Download it first and pass its path")
+def _open_path(
+    con: duckdb.DuckDBPyConnection, source: str, table: str, wanted: Sequence[str], reading: Reading
+) -> Opened:
+    if is_database(source):
+        if source.lower().startswith(("sqlite:///", "duckdb:///")):
+            source = source.partition(":///")[2]
+        else:
+            columns, label, name = address_columns(source, query=reading.query)
+            return _registered(con, columns, table, label=label, name=name)
+    elif "://" in source and not is_remote(source):
+        raise TableError(
+            "A table is a file, or an address that butaca or DuckDB reads",
+            source,
+            "Download it first and pass its path",
+        )
     file, _, inner = source.partition("::")
-    path = Path(file).expanduser()
-    _check_file(path)
-    name = path.name.split(".")[0] or path.name
-    ending = path.suffix.lower()
-    if ending == ".gz":
-        ending = Path(path.stem).suffix.lower()
-    if ending in DUCKDB_ENDINGS or inner:
-        return _open_duckdb(con, path, inner, table)
+    if "::" in source and Path(source).expanduser().exists():
+        file, inner = source, ""
+    found = land(con, file, inner=inner)
+    if reading.query is not None and (len(found) > 1 or not _is_database(found[0])):
+        raise TableError(
+            "A query is asked of a database",
+            f"query= (--query) with {source}",
+            "Leave it out, or name a DuckDB or SQLite file or a database's address",
+        )
+    parts = [
+        _open_file(con, one, inner, table if len(found) == 1 else f"{table}_{i}", wanted, reading)
+        for i, one in enumerate(found)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    whole = joined(parts, table, label=source)
+    if Path(source).expanduser().is_dir():
+        whole.name = Path(source).expanduser().resolve().name
+    return whole
+
+
+def _is_database(file: Landed) -> bool:
+    return file.ending in {*DUCKDB_ENDINGS, *SQLITE_ENDINGS}
+
+
+def _open_file(
+    con: duckdb.DuckDBPyConnection,
+    file: Landed,
+    inner: str,
+    table: str,
+    wanted: Sequence[str],
+    reading: Reading,
+) -> Opened:
+    path, label, ending = file.path, file.label, file.ending
+    if ending in SQLITE_ENDINGS:
+        columns, label, name = sqlite_columns(path, inner, label=label, query=reading.query)
+        return _registered(con, columns, table, label=label, name=name)
+    if ending in DUCKDB_ENDINGS or (inner and not _is_archive(label) and ending not in EXCEL_ENDINGS):
+        relation, label, name = duckdb_relation(
+            con, path, inner=inner, label=label, table=table, query=reading.query
+        )
+        return _described(con, relation, label, name, table)
+    if ending in EXCEL_ENDINGS:
+        columns, label = sheet_columns(path, inner, label=label)
+        return _registered(con, columns, table, label=label, name=file.name)
+    if ending in ARROW_ENDINGS:
+        return _registered(con, _arrow(path, label), table, label=label, name=file.name)
     escaped = quoted(re.sub(r"([*?\[])", r"[\1]", str(path)))  # a path is not a pattern
     if ending in PARQUET_ENDINGS:
-        return _described(con, f"FROM read_parquet({escaped})", str(path), name, table)
+        return _described(con, f"FROM read_parquet({escaped})", label, file.name, table)
     if ending in JSON_ENDINGS:
-        return _described(con, _json_relation(con, escaped, str(path)), str(path), name, table)
-    text = layout(path, wanted)
+        if reading.wide:
+            listed = json_columns(_whole_text(path), label=label)
+            if listed is not None:
+                opened = _registered(con, listed, table, label=label, name=file.name)
+                opened.is_long = True
+                return opened
+        return _described(con, _json_relation(con, escaped, label), label, file.name, table)
+    text = _text_layout(con, path, label, wanted, reading)
     fields = [Field(n, f"c{i}", k) for i, (n, k) in enumerate(zip(text.names, text.kinds, strict=True))]
-    columns = ", ".join(f"'{f.sql}': 'VARCHAR'" for f in fields)
-    relation = (
-        f"FROM read_csv({escaped}, auto_detect = false, columns = {{{columns}}}, "
-        f"delim = {quoted(text.delimiter)}, quote = {quoted(text.quote)}, escape = {quoted(text.quote)}, "
-        f"header = {text.has_header}, skip = {text.skip}, strict_mode = true, "
-        f"compression = '{'gzip' if text.is_gzip else 'none'}')"
-    )
-    return Opened(con, str(path), name, fields, relation, table, text)
+    opened = Opened(con, label, file.name, fields, text_relation(text, [f.sql for f in fields]), table, text)
+    if not text.has_quotes:
+        opened.notes.append(f"{label}: lone quotes, so that quotes are read as text")
+    return opened
 
 
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise TableError("A table is one file", f"the folder {path}", "Name a file in it")
-    if not path.exists():
-        raise TableError("A table is a file that exists", f"{path}, which does not", "Check the path")
-    if not path.stat().st_size:
-        raise TableError("A table has at least one row", f"{path}, which is empty", "Name another file")
+def _is_archive(label: str) -> bool:
+    return "::" in label
 
 
-def _open_duckdb(con: duckdb.DuckDBPyConnection, path: Path, inner: str, table: str) -> Opened:
-    """Opens a table of a DuckDB file; without "::name" it must be the only one."""
-    base = f"{table}_db"
+def _whole_text(path: Path) -> str:
+    return "".join(lines_of(path))
+
+
+def _text_layout(
+    con: duckdb.DuckDBPyConnection, path: Path, label: str, wanted: Sequence[str], reading: Reading
+) -> Layout:
+    """Returns how a text file is read, written anew first where no reader of CSV takes it as it is."""
+    text, is_whole = sample(path, label=label)
+    before, said = preamble(text)
+    body = text[before:]
+    lines = body.splitlines()
+    lines = lines if is_whole or len(lines) < 2 else lines[:-1]
+    delimiter = reading.delimiter or said
+    if delimiter is None and is_netflix(lines):
+        path, delimiter = from_netflix(con, path, lines=lines_of(path)), ","
+        return layout(path, wanted, label=label, delimiter=delimiter)
+    filled = [line for line in lines if line.strip()]
+    if filled and any(is_comment(line, filled[0]) for line in filled):
+        path = without_comments(con, path, lines=lines_of(path))
+        filled = [line for line in filled if not is_comment(line, filled[0])]
+    if delimiter is None and filled:
+        best = best_delimiter(body, is_whole=is_whole)
+        other = len(filled[0].split(best)) if best in "\t,;|" or best == "::" else 1
+        if (other == 1 or best == "\t") and is_blank_separated(filled, other=other):
+            delimiter = " "
+    if delimiter == " ":
+        return layout(by_tabs(con, path, lines=lines_of(path)), wanted, label=label, delimiter="\t")
+    return layout(path, wanted, label=label, delimiter=delimiter)
+
+
+def joined(parts: Sequence[Opened], table: str, *, label: str) -> Opened:
+    """Returns several files as one table, their rows in order, their columns by name.
+
+    Raises:
+        TableError: one has other columns, or is of another kind.
+    """
+    first = parts[0]
+    names = [f.name for f in first.fields]
+    for other in parts[1:]:
+        if sorted(f.name for f in other.fields) != sorted(names) or (other.text is None) != (
+            first.text is None
+        ):
+            its = ", ".join(f.name for f in other.fields[:10])
+            raise TableError(
+                "Several files make one table if they have the same columns",
+                f"{other.label} with {its}, and {first.label} with {', '.join(names[:10])}",
+                "Name the files of interactions only, such as 'folder/part-*.csv'",
+            )
+    selects = []
+    for part in parts:
+        own = {f.name: f.sql for f in part.fields}
+        cells = ", ".join(f"{own[f.name]} AS {f.sql}" for f in first.fields)
+        selects.append(f"({part.relation} SELECT {cells})")
+    relation = f"FROM ({' UNION ALL '.join(selects)})"
+    fields = list(first.fields)
+    if first.text is None:
+        with plain_errors(label):
+            rows = first.con.execute(f"DESCRIBE {relation}").fetchall()
+        fields = [
+            Field(f.name, f.sql, kind_of(row[1]), _member(row[1]))
+            for f, row in zip(fields, rows, strict=True)
+        ]
+    out = Opened(first.con, label, first.name, fields, relation, table, first.text, tuple(parts))
+    out.notes.append(f"{len(parts):,} files read as one table, from {first.label} to {parts[-1].label}")
+    return out
+
+
+def _arrow(path: Path, label: str) -> Any:
+    """Reads a Feather or Arrow file by pyarrow, memory-mapped."""
     try:
-        con.execute(f"ATTACH {quoted(str(path))} AS {base} (READ_ONLY)")
-        rows = con.execute(
-            "FROM information_schema.tables SELECT table_schema, table_name "
-            f"WHERE table_catalog = '{base}' ORDER BY ALL"
-        ).fetchall()
-    except duckdb.Error as error:
-        raise unreadable(str(path), error) from error
-    found = {(name if schema == "main" else f"{schema}.{name}"): (schema, name) for schema, name in rows}
-    chosen = inner or (next(iter(found)) if len(found) == 1 else "")
-    if chosen not in found:
+        from pyarrow import feather
+    except ModuleNotFoundError as error:
         raise TableError(
-            "A DuckDB file is named with the table to read",
-            f"{path}{f'::{inner}' if inner else ''}, whose tables are {', '.join(found) or 'none'}",
-            f"Write {path}::{next(iter(found), 'table')}",
-        )
-    schema, name = ('"' + part.replace('"', '""') + '"' for part in found[chosen])
-    label = f"{path}::{chosen}"
-    return _described(con, f"FROM {base}.{schema}.{name}", label, found[chosen][1], table)
+            "Feather and Arrow files are read by pyarrow",
+            f"{label}, and a Python without it",
+            "Install it: pip install pyarrow; or save the table as Parquet",
+        ) from error
+    try:
+        return feather.read_table(path, memory_map=True)
+    except Exception as error:
+        raise unreadable(label, error) from error
 
 
 def _json_relation(con: duckdb.DuckDBPyConnection, escaped: str, label: str) -> str:
@@ -142,7 +280,7 @@ def _json_relation(con: duckdb.DuckDBPyConnection, escaped: str, label: str) -> 
         raise TableError(
             "A JSON table is one record a line, or a list of records",
             f"{label}, which holds no records",
-            "Write it so",
+            "Write it so; lists of items by user are read with wide=True (--wide)",
         )
     types = {row[0]: _GUESSED.sub("VARCHAR", row[1]) for row in described}
     columns = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in types.items())
@@ -188,36 +326,3 @@ def kind_of(sql_type: str) -> Kind:
 
 def _member(sql_type: str) -> Kind:
     return kind_of(sql_type[: sql_type.rindex("[")]) if sql_type.endswith("]") else "other"
-
-
-def _arrays(source: Mapping[Any, Any]) -> dict[str, Values]:
-    """Returns arrays that DuckDB understands: flat, of the same length, text as objects."""
-    out: dict[str, Values] = {}
-    for name, raw in source.items():
-        if isinstance(raw, np.ndarray) or hasattr(raw, "__array__"):
-            array = np.ma.asarray(raw) if np.ma.isMaskedArray(raw) else np.asarray(raw)
-        else:
-            array = np.empty(len(raw), dtype=object)
-            for i, value in enumerate(raw):  # one by one: lists of equal length stay cells
-                array[i] = value
-        if array.ndim != 1:
-            raise TableError(
-                "Every column of a table is flat",
-                f"{name!r} with {array.ndim} dimensions",
-                "Pass one column each",
-            )
-        if array.dtype.kind == "S":
-            array = np.char.decode(array, "utf-8")
-        if array.dtype.kind == "U":
-            array = array.astype(object)
-        if array.dtype.kind == "M":
-            array = array.astype("datetime64[us]")
-        out[str(name)] = array
-    lengths = {name: len(array) for name, array in out.items()}
-    if len(set(lengths.values())) > 1:
-        raise TableError(
-            "Every column of a table has the same length",
-            ", ".join(f"{name!r} with {n} rows" for name, n in lengths.items()),
-            "Pass columns of the same rows",
-        )
-    return out

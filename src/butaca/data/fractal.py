@@ -109,7 +109,8 @@ class _Source:
 
     @classmethod
     def of(cls, data: Dataset) -> _Source:
-        time = np.zeros(len(data), dtype=np.int64) if data.timestamp is None else data.timestamp
+        time = np.zeros(len(data), dtype=np.int64) if data.timestamp is None else np.floor(data.timestamp)
+        time = time.astype(np.int64)  # grown data are of whole seconds
         order = np.lexsort((data.item, time, data.user))
         user = data.user[order]
         start = np.searchsorted(user, np.arange(len(data.users) + 1)).astype(np.int64)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from butaca.checks import of_kind
 from butaca.data.dataset import Dataset
 from butaca.errors import TableError
 from butaca.types import Codes, Floats, Ints, Times
@@ -19,7 +20,7 @@ class Histories:
         items: int32 [total].
         start: int64 [n_users + 1].
         value: float32 [total], the rating or weight of each, or None.
-        time: int64 [total], when, in seconds since 1970 UTC, or None.
+        time: [total], when, in seconds since 1970 UTC: int64, or float64 where there are fractions; or None.
 
     A pair that occurs more than once stands here once, as its latest row by time, or its last row
     where there are no times.
@@ -42,6 +43,7 @@ class Histories:
     @classmethod
     def of(cls, data: Dataset) -> Histories:
         """Returns the histories in a data set, with its values and times where it has them."""
+        of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
         return cls.from_pairs(
             data.user, data.item, n_users=len(data.users), value=data.value, time=data.timestamp
         )
@@ -72,7 +74,7 @@ class Histories:
                 item.astype(np.int32, copy=False),
                 begin,
                 None if value is None else value.astype(np.float32, copy=False),
-                None if time is None else time.astype(np.int64, copy=False),
+                None if time is None else as_seconds(time),
             )
         # Sorts are stable: the last of equal pairs is the last row, and of the latest if sorted by time.
         pair = user.astype(np.int64) << 32 | item.astype(np.int64)
@@ -88,7 +90,7 @@ class Histories:
             i.astype(np.int32),
             start,
             None if value is None else value[order].astype(np.float32),
-            None if time is None else time[order].astype(np.int64),
+            None if time is None else as_seconds(time[order]),
         )
 
     def __len__(self) -> int:
@@ -124,6 +126,12 @@ class Histories:
         """Returns all items of a batch of users: row into `users` int64 [m], item int32 [m]."""
         rows, at = self.rows(users)
         return rows, self.items[at]
+
+
+def as_seconds(time: Times) -> Times:
+    """Returns times as they are kept: real numbers as float64, all others as int64."""
+    kept: Times = time.astype(np.float64 if time.dtype.kind == "f" else np.int64, copy=False)
+    return kept
 
 
 def in_order(user: Codes, item: Codes) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from butaca.data.bags import Bags, Column, join_columns, take_column
 from butaca.data.dataset import Dataset, Entities
+from butaca.data.histories import as_seconds
 from butaca.data.vocabulary import Vocabulary
 from butaca.types import Bools, Codes, Floats, Times, Values
 
@@ -53,8 +54,12 @@ def with_interactions(
     values = None if data.value is None else np.concatenate([data.value, of_new])
     times = None
     if data.timestamp is not None:
-        latest = int(data.timestamp.max(initial=0))
-        at = np.full(n, latest) if timestamp is None else np.asarray(timestamp, np.int64)[fits]
+        latest = data.timestamp.max(initial=0)
+        at = (
+            np.full(n, latest, data.timestamp.dtype)
+            if timestamp is None
+            else as_seconds(np.asarray(timestamp))[fits]
+        )
         times = np.concatenate([data.timestamp, at])
     whole = replace(
         data,

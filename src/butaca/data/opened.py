@@ -6,14 +6,16 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
+import numpy as np
 
-from butaca.data.columns import Field
+from butaca.data.columns import Field, Role
 from butaca.data.delimited import Layout
 from butaca.errors import TableError
+from butaca.types import Ints
 
 
 @dataclass
@@ -26,7 +28,11 @@ class Opened:
         fields: its columns.
         relation: the SQL that reads it, its columns renamed to those of `fields`.
         table: the name of the loaded copy.
-        text: the layout, for text files.
+        text: the layout, for text files; of several, the first's.
+        parts: the files, where the table is several.
+        notes: what opening and loading decided.
+        is_long: whether a wide table has been made one of a row for each interaction.
+        kept: where rows were left out, the place of each row that is left.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -36,25 +42,60 @@ class Opened:
     relation: str
     table: str
     text: Layout | None = None
+    parts: tuple[Opened, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    kept: Ints | None = None
+    is_long: bool = False
 
     @property
     def has_names(self) -> bool:
         """Returns whether the columns have names of their own."""
         return self.text is None or self.text.has_header
 
+    @property
+    def held(self) -> dict[str, Role]:
+        """Returns what columns without names say that they are, by their cells."""
+        held = () if self.text is None else self.text.held
+        return {f.name: role for f, role in zip(self.fields, held, strict=False) if role is not None}
+
     def load(self, fields: Sequence[Field]) -> int:
         """Reads columns into `table`, in the order of the source; returns the number of rows.
 
         Text and whatever is best read as text (UUIDs, categories, JSON of mixed kinds) becomes
-        VARCHAR; blanks around the cells of a text file are cut.
+        VARCHAR; blanks around the cells of a text file are cut. Where quotes don't pair, they are text.
         """
         parts = [f"{_as_text(f, self.text is not None)} AS {f.sql}" for f in fields]
-        with self.errors():
-            self.con.execute(f"CREATE TEMP TABLE {self.table} AS {self.relation} SELECT {', '.join(parts)}")
+        create = f"CREATE OR REPLACE TEMP TABLE {self.table} AS"
+        try:
+            self.con.execute(f"{create} {self.relation} SELECT {', '.join(parts)}")
+        except duckdb.Error:
+            self._take_quotes_as_text()
+            with self.errors():
+                self.con.execute(f"{create} {self.relation} SELECT {', '.join(parts)}")
         n: int = self.one(f"FROM {self.table} SELECT count(*)")[0]
         if not n:
             raise TableError("A table has at least one row", f"{self.label}, which has none", "Add its rows")
         return n
+
+    def drop(self, bad: str) -> int:
+        """Leaves out the loaded rows in which a condition holds; returns how many."""
+        before: int = self.one(f"FROM {self.table} SELECT count(*)")[0]
+        with self.errors():
+            kept = self.con.execute(f"FROM {self.table} SELECT rowid AS r WHERE ({bad}) IS NOT TRUE")
+            rows = kept.fetchnumpy()["r"]
+            if len(rows) == before:
+                return 0
+            self.con.execute(
+                f"CREATE OR REPLACE TEMP TABLE {self.table} AS FROM {self.table} WHERE ({bad}) IS NOT TRUE"
+            )
+        self.kept = np.asarray(rows, dtype=np.int64)
+        if not len(rows):
+            raise TableError(
+                "A table has at least one row with a user and an item",
+                f"{self.label}, whose {before:,} rows lack one",
+                "Check its columns",
+            )
+        return before - len(rows)
 
     def one(self, sql: str) -> tuple[Any, ...]:
         """Returns the first row of a query."""
@@ -64,6 +105,13 @@ class Opened:
 
     def where(self, row: int) -> str:
         """Says where a person finds row `row` (from 0): a text file's line, header = 1; else its number."""
+        if self.kept is not None:
+            row = int(self.kept[row])
+        for part in self.parts:
+            n: int = self.one(f"{part.relation} SELECT count(*)")[0]
+            if row < n:
+                return f"{part.where(row)} of {part.label}"
+            row -= n
         line = self.text.line(row) if self.text else None
         return f"line {line}" if line else f"row {row + 1} (counting from 1)"
 
@@ -73,8 +121,35 @@ class Opened:
         try:
             yield
         except (duckdb.Error, UnicodeDecodeError) as error:
-            mistake = self.text.mistake() if self.text else None
+            texts = [part.text for part in self.parts or (self,) if part.text]
+            mistake = next((m for m in (text.mistake() for text in texts) if m), None)
             raise (mistake or unreadable(self.label, error)) from error
+
+    def _take_quotes_as_text(self) -> None:
+        """Reads the files that hold lone quotes without quotes, where all of their lines then fit."""
+        for part in self.parts or (self,):
+            if part.text is None or part.text.mistake() is None:
+                continue
+            plain = part.text.unquoted()
+            if plain is None:
+                continue
+            names = [f.sql for f in part.fields]
+            before, after = text_relation(part.text, names), text_relation(plain, names)
+            part.text, part.relation = plain, part.relation.replace(before, after)
+            self.relation = self.relation.replace(before, after)
+            self.notes.append(f"{part.label}: lone quotes, so that quotes are read as text")
+
+
+def text_relation(text: Layout, names: Sequence[str]) -> str:
+    """Returns the SQL that reads a text file, its columns called as given."""
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    escaped = quoted(re.sub(r"([*?\[])", r"[\1]", str(text.path)))  # a path is not a pattern
+    return (
+        f"FROM read_csv({escaped}, auto_detect = false, columns = {{{columns}}}, "
+        f"delim = {quoted(text.delimiter)}, quote = {quoted(text.quote)}, escape = {quoted(text.quote)}, "
+        f"header = {text.has_header}, skip = {text.skip}, strict_mode = true, "
+        f"compression = '{'gzip' if text.is_gzip else 'none'}')"
+    )
 
 
 @contextmanager

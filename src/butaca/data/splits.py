@@ -9,11 +9,14 @@ so a test item may be one that training never saw: a cold item, which evaluation
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 
+from butaca.checks import of_kind, real_number, whole_number
 from butaca.data.dataset import Dataset
+from butaca.data.histories import as_seconds
 from butaca.errors import SplitError
 from butaca.types import Bools, Ints, Times, Values
 
@@ -31,7 +34,7 @@ def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> t
     >>> rng_rows.tolist()
     [4, 2, 3, 1, 0]
     """
-    check_share(test_share)
+    _check(data, test_share, seed)
     order = np.random.default_rng(seed).permutation(len(data))
     n_train = len(data) - round(len(data) * test_share)
     return _both(data, order[:n_train], order[n_train:])
@@ -53,8 +56,8 @@ def stratified_split(
     >>> draws.argsort().tolist()  # floor(0.75 * 4) = 3 train: all but row 1
     [0, 3, 2, 1]
     """
-    check_share(test_share)
-    if by not in ("item", "user"):
+    _check(data, test_share, seed)
+    if not isinstance(by, str) or by not in ("item", "user"):
         raise SplitError("A stratified split is by item or by user", f"by={by!r}", 'Pass by="item"')
     group = data.item if by == "item" else data.user
     draw = np.random.RandomState(seed).random_sample(len(data))
@@ -72,20 +75,53 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
     """Splits at a moment T: everything before it trains, everything from it on tests.
 
     T is the time that leaves as near to the `test_share` after it as whole moments allow:
-    interactions of the same second stay on the same side, so no time stands on both.
+    interactions of the same moment stay on the same side, so no time stands on both.
     """
-    check_share(test_share)
+    _check(data, test_share)
     time = _times(data, "temporal_split")
     moments, counts = np.unique(time, return_counts=True)
     if len(moments) < 2:
         raise SplitError(
             "A split by time needs at least two different times",
-            f"{len(data)} interactions, all at time {int(moments[0]) if len(moments) else 'none'}",
+            f"{len(data)} interactions, all at time {moments[0].item() if len(moments) else 'none'}",
             "Use random_split or user_split",
         )
     before = np.cumsum(counts)[:-1]  # interactions earlier than moments[1:], never none, never all
     cut = moments[1:][np.argmin(np.abs(before - (1 - test_share) * len(data)))]
     return _by_mask(data, time >= cut)
+
+
+def split_at(data: Dataset, moment: str | float) -> tuple[Dataset, Dataset]:
+    """Splits at a moment: what is before it trains, what comes from it on tests.
+
+    Args:
+        data: with times.
+        moment: a date or a date and time in ISO, taken as UTC where it has no zone, or seconds since 1970.
+
+    Raises:
+        SplitError: the data have no times, it is no moment, or one side would be empty.
+    """
+    time = _times(data, "split_at")
+    return _by_mask(data, time >= (moment_of(moment) if isinstance(moment, str) else moment))
+
+
+def moment_of(text: str) -> float:
+    """Returns a moment as seconds since 1970 UTC.
+
+    >>> moment_of("1970-01-02"), moment_of("1970-01-01T01:00:00+01:00"), moment_of("86400")
+    (86400.0, 0.0, 86400.0)
+    """
+    try:
+        found = datetime.fromisoformat(text.strip()) if not text.strip().isdigit() else None
+        if found is None:
+            return float(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except ValueError:
+        raise SplitError(
+            "A moment is a date or a date and time in ISO, or seconds since 1970",
+            repr(text),
+            "Write it as 2011-10-01 or 2011-10-01T12:00:00Z (split_at=, on the command line: --split-at)",
+        ) from None
 
 
 def leave_last_out(data: Dataset, n: int = 1, *, seed: int = 42) -> tuple[Dataset, Dataset]:
@@ -96,8 +132,10 @@ def leave_last_out(data: Dataset, n: int = 1, *, seed: int = 42) -> tuple[Datase
     that of the rows has a say, and the same interactions and seed give the same test pairs.
     `tied_at_the_cut` counts whom that concerns.
     """
-    if n < 1:
+    if whole_number("n", n, least=None) < 1:
         raise SplitError("leave_last_out takes at least one interaction", f"n={n}", "Pass n=1 or more")
+    of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
+    whole_number("seed", seed, least=0)
     return _by_mask(data, _last_of_each(data, n, seed=seed, split="leave_last_out"))
 
 
@@ -112,11 +150,15 @@ def tied_at_the_cut(train: Dataset, test: Dataset) -> int:
     >>> tied_at_the_cut(*leave_last_out(data))
     1
     """
-    limits = np.iinfo(np.int64)
-    before = np.full(len(train.users), limits.min)
-    after = np.full(len(train.users), limits.max)
-    np.maximum.at(before, train.user, _times(train, "tied_at_the_cut"))
-    np.minimum.at(after, test.user, _times(test, "tied_at_the_cut"))
+    for name, side in (("train", train), ("test", test)):
+        of_kind(name, side, kind=Dataset, cure="Pass both sides of a split")
+    of_train, of_test = (as_seconds(_times(side, "tied_at_the_cut")) for side in (train, test))
+    kind = np.result_type(of_train, of_test)
+    limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
+    before = np.full(len(train.users), limits.min, dtype=kind)
+    after = np.full(len(train.users), limits.max, dtype=kind)
+    np.maximum.at(before, train.user, of_train)
+    np.minimum.at(after, test.user, of_test)
     return int(np.count_nonzero(before == after))
 
 
@@ -135,6 +177,8 @@ def validation_split(
         share: of the interactions; at most so many of a split by the last.
         seed: of the draws.
     """
+    of_kind("train", train, kind=Dataset, cure="Read one with read_table or load_movielens")
+    of_kind("split", split, kind=str)
     if split == "temporal":
         return temporal_split(train, share)
     if split != "last":
@@ -154,7 +198,7 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
 
     The share is of the users that have interactions; at least one stays on each side.
     """
-    check_share(test_share)
+    _check(data, test_share, seed)
     active = np.unique(data.user)
     if len(active) < 2:
         raise SplitError(
@@ -165,6 +209,13 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
     chosen = np.random.default_rng(seed).permutation(active)
     n_test = min(max(round(len(active) * test_share), 1), len(active) - 1)
     return _by_mask(data, np.isin(data.user, chosen[:n_test]))
+
+
+def _check(data: Dataset, test_share: float, seed: int = 0) -> None:
+    """Checks what every split takes."""
+    of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
+    check_share(test_share)
+    whole_number("seed", seed, least=0)
 
 
 def _last_of_each(data: Dataset, n: int, *, seed: int, split: str) -> Bools:
@@ -231,7 +282,7 @@ def check_share(test_share: float) -> None:
     Raises:
         SplitError: it does not lie between 0 and 1.
     """
-    if not 0 < test_share < 1:
+    if not 0 < real_number("test_share", test_share) < 1:
         raise SplitError(
             "The test share lies between 0 and 1", f"test_share={test_share}", "Try test_share=0.2"
         )

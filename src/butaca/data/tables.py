@@ -1,4 +1,4 @@
-"""This module reads your own interactions: CSV, TSV, Parquet, JSON, DuckDB, DataFrames or arrays.
+"""This module reads your own interactions: files, databases, DataFrames or arrays (docs/tables.md).
 
 Rules that hold for every kind of source:
 
@@ -21,14 +21,18 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from butaca.data.attributes import distinct, entities, load_keys
-from butaca.data.cells import Ids, counted, ids, numbers, seconds
-from butaca.data.columns import ROLES, ColumnChoice, Role, choose, listed
+from butaca.data.attributes import distinct, entities, load_keys, with_positions
+from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers
+from butaca.data.columns import REQUIRED, ROLES, ColumnChoice, Role, choose, listed, uses
+from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Source, open_table
 from butaca.data.opened import Opened, session
 from butaca.data.repeats import Duplicates, check_duplicates, once, repeated
+from butaca.data.times import read_times
+from butaca.data.titles import titled
 from butaca.data.vocabulary import Vocabulary
+from butaca.data.written import Reading
 from butaca.errors import TableError
 from butaca.types import Codes, Floats, Ints, Times
 
@@ -55,15 +59,23 @@ def read_table(
     item_column: str | None = None,
     value_column: str | None = None,
     time_column: str | None = None,
+    time_format: str | None = None,
+    title_column: str | None = None,
+    sep: str | None = None,
+    query: str | None = None,
+    wide: bool = False,
+    drop_nulls: bool = False,
+    min_user: int = 0,
+    min_item: int = 0,
     name: str | None = None,
     duplicates: Duplicates = "last",
 ) -> Dataset:
     """Reads interactions, and what is known of users and items, from tables of your own.
 
     Args:
-        source: a path (.csv, .tsv, or any delimited text, also gzipped; .parquet; .json, .jsonl; a
-            DuckDB file as "file.duckdb::table"), a pandas, polars or pyarrow table, or a mapping of
-            column names to arrays.
+        source: a path of text, Parquet, JSON, Excel, Feather, SQLite or DuckDB, packed or not, a folder or
+            pattern of such, several in a list, "-", a database's address; a pandas, polars or pyarrow table,
+            a sparse matrix, an array, or a mapping of column names to arrays.
         items: a table with one row per item; its columns become features (`attributes.py` says of
             which kind).
         users: likewise, one row per user.
@@ -71,6 +83,16 @@ def read_table(
         item_column: the column of item ids.
         value_column: the column of ratings or weights; an empty name means: none.
         time_column: the column of times; an empty name means: none.
+        time_format: how times are written, where their cells do not tell: a pattern of strptime such as
+            "%d/%m/%Y %H:%M", a unit ("s", "ms", "us", "ns") or an order of dates ("day-first",
+            "month-first", "year-first").
+        title_column: the column of `items` that holds what people call them, if its name does not say so.
+        sep: what separates the cells of text files, one character or "::"; "blank" is any run of blanks.
+        query: SQL that gives the interactions, of a database.
+        wide: whether the table is users x items, or holds lists of items.
+        drop_nulls: leave out rows without a user or an item, also where a word such as NULL says so.
+        min_user: leave out users with fewer interactions, until all that are left have as many.
+        min_item: likewise items.
         name: what to call the data; the file's name if not given.
         duplicates: of several rows of one user and item keep the "last" or the "first" in time; "keep"
             all, as in a log of events; or make them an "error".
@@ -85,10 +107,13 @@ def read_table(
     """
     check_duplicates(duplicates)
     asked = _asked(user_column, item_column, value_column, time_column)
+    reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
     with session() as con:
-        rows = _read(con, source, asked)
+        rows = _read(con, source, asked, reading=reading)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
-        sides = {role: _side(con, rows, role, table) for role, table in tables.items()}
+        sides = {role: _side(con, rows, role, table, title_column) for role, table in tables.items()}
+        for role, (found, _) in sides.items():
+            rows.notes.extend(_words_for_nothing(rows, role, found.ids))
     (user_entities, user), (item_entities, item) = sides["user"], sides["item"]
     for key, codes in ((user_entities.key, user), (item_entities.key, item)):
         if codes.min() == codes.max():
@@ -97,7 +122,8 @@ def read_table(
                 f"{rows.opened.label}, whose column {key!r} holds one value only",
                 "Give more interactions, or check that it is the right column",
             )
-    return _finish(rows, user_entities, item_entities, user, item, name, duplicates)
+    data = _finish(rows, user_entities, item_entities, user, item, name, duplicates)
+    return cored(data, min_user=min_user, min_item=min_item)
 
 
 def read_test(
@@ -109,6 +135,11 @@ def read_test(
     item_column: str | None = None,
     value_column: str | None = None,
     time_column: str | None = None,
+    time_format: str | None = None,
+    sep: str | None = None,
+    query: str | None = None,
+    wide: bool = False,
+    drop_nulls: bool = False,
     name: str | None = None,
     duplicates: Duplicates = "last",
 ) -> Dataset:
@@ -125,6 +156,11 @@ def read_test(
         item_column: as in `read_table`.
         value_column: as in `read_table`.
         time_column: as in `read_table`.
+        time_format: as in `read_table`.
+        sep: as in `read_table`.
+        query: as in `read_table`.
+        wide: as in `read_table`.
+        drop_nulls: as in `read_table`.
         name: as in `read_table`.
         duplicates: as in `read_table`.
 
@@ -133,8 +169,9 @@ def read_test(
     """
     check_duplicates(duplicates)
     asked = _asked(user_column, item_column, value_column, time_column)
+    reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
     with session() as con:
-        rows = _read(con, source, asked, {"user": users.key, "item": items.key})
+        rows = _read(con, source, asked, {"user": users.key, "item": items.key}, reading=reading)
         user, item = (
             _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
         )
@@ -164,7 +201,7 @@ def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Ent
         TableError: the table breaks a rule; the message names row, column and cure.
     """
     with session() as con:
-        table = open_table(con, source, table=f"{role}_table", wanted=[key])
+        table = with_positions(open_table(con, source, table=f"{role}_table", wanted=[key]), role, key=key)
         field = load_keys(table, role, name=key, is_text=is_text)
         coded = f"{role}_ids"
         vocabulary = distinct(con, coded, parts=[f"FROM {table.table} SELECT {field[1].sql} AS v"])
@@ -183,27 +220,69 @@ def _read(
     source: Source,
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
+    *,
+    reading: Reading,
 ) -> _Rows:
     """Finds the columns, reads them and checks every cell."""
     wanted = [name for name in [*asked.values(), *(preferred or {}).values()] if name]
-    opened = open_table(con, source, table="interactions", wanted=wanted)
-    choice = choose(opened.fields, opened.label, asked=asked, preferred=preferred, has_names=opened.has_names)
+    opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading)
+    choice = choose(
+        opened.fields,
+        opened.label,
+        asked=asked,
+        preferred=preferred,
+        has_names=opened.has_names,
+        first=opened.held,
+    )
     opened.load(list(choice.fields.values()))
+    dropped = [_dropped(opened, choice, role) for role in REQUIRED] if reading.drop_nulls else []
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
     value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
-    times = seconds(opened, choice.fields["time"]) if "time" in choice.fields else None
+    times = (
+        read_times(opened, choice.fields["time"], time_format=reading.time_format)
+        if "time" in choice.fields
+        else None
+    )
     said: dict[Role, str] = {"time": times[1]} if times else {}
     notes = [choice.note(role, said.get(role, "")) for role in ROLES if role in choice.fields]
+    notes = [*opened.notes, *notes, *(note for note in dropped if note)]
     used = {field.sql for field in choice.fields.values()}
     ignored = [field for field in opened.fields if field.sql not in used]
     if ignored:
         notes.append(f"ignored: {listed(ignored)}")
+        notes += uses(ignored, [r for r in ROLES[2:] if r not in choice.fields and asked.get(r) != ""])
     return _Rows(opened, choice, user, item, value, times[0] if times else None, notes)
 
 
+def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> str:
+    """Leaves out rows without an id; returns a note."""
+    n = opened.drop(is_nothing(opened, choice.fields[role]))
+    return f"{role}: {counted(n, 'row')} without one left out" if n else ""
+
+
+def _words_for_nothing(rows: _Rows, role: Role, ids_: Vocabulary) -> list[str]:
+    """Returns a note on ids that are words for nothing, such as NULL."""
+    opened, field = rows.opened, rows.choice.fields[role]
+    if not ids_.is_text or not any(word in ids_ for word in NOTHING):
+        return []
+    bad = f"{is_nothing(opened, field)} AND trim({field.sql}) <> ''"
+    n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
+    if not n:
+        return []
+    (word,) = opened.one(f"FROM {opened.table} SELECT {field.sql} WHERE rowid = {row}")
+    return [
+        f"{role}: {counted(n, 'row')} in which a word for nothing is taken as an id, the first {word!r} in "
+        f"{opened.where(row)}; drop_nulls=True or --drop-nulls leaves them out"
+    ]
+
+
 def _side(
-    con: duckdb.DuckDBPyConnection, rows: _Rows, role: Role, source: Source | None
+    con: duckdb.DuckDBPyConnection,
+    rows: _Rows,
+    role: Role,
+    source: Source | None,
+    title_column: str | None = None,
 ) -> tuple[Entities, Codes]:
     """Returns the users or the items, with their table if there is one, and the codes of the rows."""
     found = rows.user if role == "user" else rows.item
@@ -212,7 +291,7 @@ def _side(
     if source is None:
         vocabulary = distinct(con, coded, parts=parts)
         return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
-    table = open_table(con, source, table=f"{role}_table", wanted=[key])
+    table = with_positions(open_table(con, source, table=f"{role}_table", wanted=[key]), role, key=key)
     key_field = load_keys(table, role, name=key, is_text=found.is_text)
     vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
     codes = _codes(con, rows.opened, found.sql, coded)
@@ -220,7 +299,10 @@ def _side(
     entity, notes = entities(
         table, role, name=key, vocabulary=(coded, vocabulary), key=key_field, known=known
     )
-    rows.notes.extend(notes)
+    rows.notes.extend([*table.notes, *notes])
+    if role == "item":
+        entity, said = titled(entity, title_column)
+        rows.notes.extend(said)
     return entity, codes
 
 

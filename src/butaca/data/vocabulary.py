@@ -8,15 +8,16 @@ codes index a catalogue directly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from butaca.errors import FeatureError
+from butaca.checks import several, shown
+from butaca.errors import FeatureError, SettingError
 from butaca.types import Codes, Values
 
-WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
+WHOLE = re.compile(r"\s*([+-]?[0-9]+)(?:\.0+)?\s*")
 
 
 def as_values(raw: Iterable[Any]) -> Values:
@@ -25,6 +26,8 @@ def as_values(raw: Iterable[Any]) -> Values:
     >>> as_values([b"21", "7"])
     array(['21', '7'], dtype=object)
     """
+    if not isinstance(raw, Iterable):
+        raise FeatureError("A vocabulary is made from a flat list of values", shown(raw), "Pass one column")
     array = raw if isinstance(raw, np.ndarray) else np.array(list(raw), dtype=object)
     if array.ndim != 1:
         raise FeatureError(
@@ -46,6 +49,12 @@ def as_values(raw: Iterable[Any]) -> Values:
     out = np.empty(len(texts), dtype=object)
     out[:] = texts
     return out
+
+
+def one_id(value: Any) -> SettingError:
+    """Returns the error of what should be an id and is a list, a mapping or an array."""
+    cure = "Pass one of its ids; for a list each of several users there is recommend_many"
+    return SettingError("An id is one text or number", shown(value), cure)
 
 
 class Vocabulary:
@@ -79,6 +88,9 @@ class Vocabulary:
             return cls(distinct)
         return cls(np.unique(values))
 
+    def __reduce__(self) -> tuple[type[Vocabulary], tuple[Values]]:
+        return type(self), (self.values,)
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -107,32 +119,43 @@ class Vocabulary:
 
     def code(self, value: Any) -> int:
         """Returns the code of one raw value; text and numbers are converted to the vocabulary's kind."""
-        found = self._index.get(value)
+        try:
+            found = self._index.get(value)
+        except TypeError:  # a list or the like has no hash
+            raise one_id(value) from None
         if found is None:
             found = self._index.get(self._convert(value))
         return self.unknown if found is None else found
 
     def encode(self, raw: Sequence[Any] | Values) -> Codes:
         """Returns codes of raw values: [n] -> int32 [n]; what is not known gets `unknown`."""
-        items = raw.tolist() if isinstance(raw, np.ndarray) else list(raw)
+        items = raw.tolist() if isinstance(raw, np.ndarray) and raw.ndim else several("ids", raw)
         get, unknown = self._index.get, self.unknown
-        codes = np.fromiter((get(v, -1) for v in items), dtype=np.int32, count=len(items))
+        try:
+            codes = np.fromiter((get(v, -1) for v in items), dtype=np.int32, count=len(items))
+        except TypeError:
+            raise one_id(next(v for v in items if not isinstance(v, Hashable))) from None
         for i in np.flatnonzero(codes < 0):
             codes[i] = get(self._convert(items[i]), unknown)
         return codes
 
     def decode(self, codes: Sequence[int] | Codes) -> Values:
         """Returns the raw values of known codes: [n] -> [n]."""
-        decoded: Values = self.values[np.asarray(codes, dtype=np.int64)]
+        at = np.asarray(codes)
+        if at.dtype.kind not in "iu" and at.size:
+            raise SettingError("Codes are whole numbers", shown(codes), "Pass codes, as encode gives them")
+        decoded: Values = self.values[at.astype(np.int64)]
         return decoded
 
     def _convert(self, value: Any) -> Any:
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         if self.is_text:
-            return str(value)
+            whole = isinstance(value, float | np.floating) and float(value).is_integer()
+            return str(int(value) if whole else value)  # 14.0 is the id "14"
         if isinstance(value, str):
-            return int(value) if WHOLE.fullmatch(value) else None
+            whole_text = WHOLE.fullmatch(value)
+            return int(whole_text[1]) if whole_text else None
         if isinstance(value, float | np.floating):
             return int(value) if float(value).is_integer() else None
         return value if isinstance(value, int | np.integer) else None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from butaca.checks import whole_number
 from butaca.errors import SettingError
 
 Doubles = NDArray[np.float64]
@@ -30,7 +31,7 @@ def resampled_sums(columns: Doubles, n_resamples: int = 2000, *, seed: int = 0) 
     >>> set(sums[:, 1].tolist()) <= {0.0, 5.0, 10.0}
     True
     """
-    if n_resamples < 1:
+    if whole_number("n_resamples", n_resamples, least=None) < 1:
         raise SettingError("A bootstrap resamples at least once", f"n_resamples={n_resamples}", "Try 2000")
     rng = np.random.default_rng(seed)
     n = len(columns)

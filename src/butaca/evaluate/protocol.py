@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from butaca.checks import of_kind, several, shown, whole_number
 from butaca.cores import cores
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
@@ -65,11 +66,11 @@ class Evaluation:
 
     def top_k(self, k: int) -> float:
         """Returns top-k categorical accuracy: the share of test pairs, repeats included, with rank < k."""
-        return top_k_accuracy(self.ranks, min(k, self.n_items))
+        return top_k_accuracy(self.ranks, self._cut(k))
 
     def metrics(self, k: Sequence[int] = NOTEBOOK_K) -> dict[str, float]:
         """Returns {"factorized_top_k/top_1_categorical_accuracy": ..., "loss": ...}, the notebook's names."""
-        out = {f"factorized_top_k/top_{n}_categorical_accuracy": self.top_k(n) for n in k}
+        out = {f"factorized_top_k/top_{n}_categorical_accuracy": self.top_k(n) for n in several("k", k)}
         if self.loss is not None:
             out |= {"loss": self.loss, "regularization_loss": 0.0, "total_loss": self.loss}
         return out
@@ -87,7 +88,7 @@ class Evaluation:
                 "ndcg", "map", "mrr".
             k: where lists are cut; None cuts nothing.
         """
-        if name == "top_k_accuracy":
+        if of_kind("A metric", name, kind=str) == "top_k_accuracy":
             return self.top_k(self._cut(k))
         values = self.per_user(name, k)
         return float(values.mean()) if len(values) else float("nan")
@@ -102,6 +103,7 @@ class Evaluation:
             SettingError: no metric has that name, or k is below 1.
         """
         k = self._cut(k)
+        of_kind("A metric", name, kind=str)
         if name == "top_k_accuracy":
             hits, pairs = self.hits_per_user(k)
             return hits / pairs
@@ -142,7 +144,7 @@ class Evaluation:
         return first
 
     def _cut(self, k: int | None) -> int:
-        if k is not None and k < 1:
+        if k is not None and whole_number("k", k, least=None) < 1:
             raise SettingError("A list is cut at one item or more", f"k={k}", "Pass k=10, or None")
         return self.n_items if k is None else min(k, self.n_items)
 
@@ -164,6 +166,14 @@ def evaluate_scorer(
         loss_batch: also compute the loss of the last batch of this many pairs (notebook: 4096).
         lists: also keep the first so many items of every test user, for what lies beyond accuracy.
     """
+    of_kind("test", test, kind=Dataset, cure="Read one with read_test")
+    if not isinstance(scorer, Scorer):
+        raise SettingError("A scorer has n_items and score", shown(scorer), "Pass a fitted model or baseline")
+    if seen is not None:
+        of_kind("seen", seen, kind=Histories, cure="Make it with Histories.of(train)")
+    if loss_batch is not None:
+        whole_number("loss_batch", loss_batch)
+    whole_number("lists", lists, least=0)
     if scorer.n_items != len(test.items):
         raise SettingError(
             "A scorer is judged on the catalogue that it scores",

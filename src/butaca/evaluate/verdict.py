@@ -8,11 +8,17 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from butaca.checks import of_kind
 from butaca.errors import SettingError
 from butaca.evaluate.intervals import Doubles, percentile_interval, resampled_sums
 from butaca.evaluate.protocol import Evaluation
 
-Word: TypeAlias = Literal["beats", "ties", "loses"]
+#: "open": there are too few users to say.
+Word: TypeAlias = Literal["beats", "ties", "loses", "open"]
+
+#: Users that an interval takes at least. It is drawn from theirs alone: of fewer it is too short to hold what
+#: it says (of one it has no width), by a tenth of its length at ten.
+FEWEST_USERS = 10
 
 #: What a verdict compares: metric, where lists are cut, and what a table calls it.
 MEASURES: tuple[tuple[str, int, str], ...] = (
@@ -31,8 +37,9 @@ class Comparison:
         metric, k: as `Evaluation.metric` takes them.
         ours, theirs: the two figures.
         difference: ours - theirs.
-        low, high: ends of the 95 % interval of the difference.
-        word: "beats" if the interval lies above zero, "loses" if below, else "ties".
+        low, high: ends of the 95 % interval of the difference; nan of fewer than `FEWEST_USERS` users.
+        word: "beats" if the interval lies above zero, "loses" if below, "ties" if around it; "open" if there
+            is none.
     """
 
     metric: str
@@ -68,13 +75,15 @@ class Verdict:
     against: Mapping[str, tuple[Comparison, ...]]
     comes_next: bool = False
 
-    def word(self, baseline: str) -> Literal["beats", "ties", "loses", "mixed"]:
+    def word(self, baseline: str) -> Literal["beats", "ties", "loses", "mixed", "open"]:
         """Returns all comparisons with one baseline in a word.
 
-        "ties" if none excludes zero, "beats" if some do and all of those are ours, "loses" if all of
-        those are theirs, "mixed" if each wins some.
+        "open" if there are too few users to say; "ties" if none excludes zero, "beats" if some do and all
+        of those are ours, "loses" if all of those are theirs, "mixed" if each wins some.
         """
         words = {c.word for c in self.against[baseline]}
+        if words == {"open"}:
+            return "open"
         if {"beats", "loses"} <= words:
             return "mixed"
         return "beats" if "beats" in words else "loses" if "loses" in words else "ties"
@@ -97,6 +106,8 @@ class Verdict:
                     _and([c.label for c in self.against[name] if c.word == w]) for w in ("beats", "loses")
                 )
                 parts.append(f"beats {_spoken(name)} at {won} and loses to it at {lost}")
+        if self.against and not parts:  # every word is open
+            return f"Too few users to say which is better: a verdict takes {FEWEST_USERS} or more."
         if not parts:
             return "There was nothing to compare with."
         return f"{'For what comes next, the' if self.comes_next else 'The'} model {', '.join(parts)}."
@@ -148,15 +159,23 @@ def compare_many(
     seed: int = 0,
 ) -> dict[str, tuple[Comparison, ...]]:
     """Compares with several others on several measures, from one set of draws."""
+    of_kind("An evaluation", ours, kind=Evaluation, cure="Make one with evaluate_scorer")
     for name, theirs in others.items():
+        of_kind("An evaluation", theirs, kind=Evaluation, cure="Make one with evaluate_scorer")
         _same_pairs(ours, theirs, name)
+    for metric, _ in measures:
+        of_kind("A metric", metric, kind=str)
     pairs = ours.hits_per_user(1)[1]
     own = [_sums(ours, metric, k) for metric, k in measures]
     # Differences are taken before they are summed, so that equal scorers differ by 0, not by rounding.
     columns = [pairs]  # [U] each: the pairs, then every other's differences by measure
     for theirs in others.values():
         columns += [mine - _sums(theirs, *m) for mine, m in zip(own, measures, strict=True)]
-    sums = resampled_sums(np.stack(columns, axis=1), n_resamples, seed=seed) if len(pairs) else None
+    sums = (
+        resampled_sums(np.stack(columns, axis=1), n_resamples, seed=seed)
+        if len(pairs) >= FEWEST_USERS
+        else None
+    )
     out: dict[str, tuple[Comparison, ...]] = {}
     for place, (name, theirs) in enumerate(others.items()):
         row = []
@@ -166,7 +185,7 @@ def compare_many(
             if sums is not None:
                 over = sums[:, 0] if metric == "top_k_accuracy" else float(len(pairs))
                 low, high = percentile_interval(sums[:, 1 + place * len(measures) + m] / over)
-            row.append(Comparison(metric, k, a, b, a - b, low, high, _word(low, high)))
+            row.append(Comparison(metric, k, a, b, a - b, low, high, word_of(low, high)))
         out[name] = tuple(row)
     return out
 
@@ -207,8 +226,13 @@ def _sums(evaluation: Evaluation, metric: str, k: int | None) -> Doubles:
     return evaluation.per_user(metric, k)
 
 
-def _word(low: float, high: float) -> Word:
-    return "beats" if low > 0 else "loses" if high < 0 else "ties"
+def word_of(low: float, high: float) -> Word:
+    """Returns what an interval of a difference says.
+
+    >>> word_of(0.01, 0.02), word_of(-0.01, 0.02), word_of(float("nan"), float("nan"))
+    ('beats', 'ties', 'open')
+    """
+    return "beats" if low > 0 else "loses" if high < 0 else "ties" if low <= high else "open"
 
 
 def _same_pairs(ours: Evaluation, theirs: Evaluation, name: str) -> None:

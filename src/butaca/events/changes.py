@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from butaca.events.schema import erasures, events
+from butaca.events.schema import erasures, events, removals
 
 #: Seconds that a transaction may take unnoticed.
 OVERLAP = 30.0
@@ -27,11 +27,13 @@ class Mark:
     Attributes:
         events, erasures: the last rows seen.
         settled: pairs of a moment and the last event then, from which to tell again.
+        removals: the last event seen to be taken back.
     """
 
     events: int = 0
     erasures: int = 0
     settled: tuple[tuple[float, int], ...] = ()
+    removals: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,12 @@ def read_changes(connection: Connection, since: Mark | None, *, overlap: bool) -
     """Returns whose events were written since a mark; without a mark, only where to begin."""
     last = connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one()
     erased = connection.execute(select(func.coalesce(func.max(erasures.c.seq), 0))).scalar_one()
+    removed = connection.execute(select(func.coalesce(func.max(removals.c.seq), 0))).scalar_one()
     now = time.monotonic()
     before = () if since is None else since.settled
     old = [pair for pair in before if pair[0] <= now - OVERLAP]
     kept = (*old[-1:], *(pair for pair in before if pair[0] > now - OVERLAP), (now, last)) if overlap else ()
-    mark = Mark(last, erased, kept)
+    mark = Mark(last, erased, kept, max(removed, 0 if since is None else since.removals))
     if since is None:
         return Changes(frozenset(), mark)
     if erased != since.erasures:
@@ -63,4 +66,6 @@ def read_changes(connection: Connection, since: Mark | None, *, overlap: bool) -
     start = min([since.events, *(seq for _, seq in before[:1])])
     rows = select(events.c.user_id).where(events.c.seq > start).distinct().limit(MOST + 1)
     users = frozenset(connection.execute(rows).scalars())
+    back = select(removals.c.user_id).where(removals.c.seq > since.removals).distinct().limit(MOST + 1)
+    users |= frozenset(connection.execute(back).scalars())
     return Changes(None if len(users) > MOST else users, mark)

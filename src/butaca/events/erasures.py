@@ -71,18 +71,25 @@ class Erasures:
         return self._times.get(self.hash(user)) if self._times else None
 
     def record(self, connection: Connection, user: str, *, events: Iterable[str], at: int) -> None:
-        """Writes an erasure: the user's hash, and those of the events that are going."""
+        """Writes an erasure: the user's hash, and those of the user's events that are going."""
         mark = self.hash(user)
         connection.execute(delete(erasures).where(erasures.c.user_hash == mark))
         connection.execute(insert(erasures), {"user_hash": mark, "time": at})
-        rows = [{"event_hash": self.hash(event, b"event")} for event in events]
+        rows = [{"event_hash": mark} for mark in {self._of_user(user, event) for event in events}]
         if rows:
             connection.execute(insert(erased_events), rows)
 
-    def gone(self, connection: Connection, ids: Iterable[str]) -> set[str]:
-        """Returns those of the events' ids that an erasure removed."""
-        marks = {self.hash(event, b"event"): event for event in ids}
-        found: set[str] = set()
+    def _of_user(self, user: str, event: str) -> bytes:
+        """Returns the keyed hash of a user's event: another user's may have the same id."""
+        return self.hash(f"{user}\0{event}", b"event of")
+
+    def gone(self, connection: Connection, events: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Returns those of the events, each a user and an id, that an erasure removed."""
+        marks: dict[bytes, tuple[str, str]] = {}
+        for user, event in events:
+            marks[self._of_user(user, event)] = (user, event)
+            marks[self.hash(event, b"event")] = (user, event)  # as erasures were written before
+        found: set[tuple[str, str]] = set()
         every = list(marks)
         for at in range(0, len(every), 500):
             where = erased_events.c.event_hash.in_(every[at : at + 500])

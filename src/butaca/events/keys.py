@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 import threading
 import time
@@ -26,6 +27,8 @@ SCOPES = ("read", "write", "admin")
 PREFIX = "butaca"
 #: Seconds after which a key made or revoked by another process is seen here.
 STALE = 2.0
+#: Seconds until a key may expire at most.
+LONGEST = 100 * 366 * 86_400
 _NOBODY = hashlib.sha256(b"").digest()
 
 
@@ -38,6 +41,7 @@ class Key:
         name: what its owner calls it.
         scopes: some of `SCOPES`.
         created, last_used, revoked: seconds since 1970-01-01 UTC; last_used to the minute.
+        expires: from when on it is refused, or None.
     """
 
     id: str
@@ -46,6 +50,15 @@ class Key:
     created: int
     last_used: int | None = None
     revoked: int | None = None
+    expires: int | None = None
+
+    def valid(self, at: float) -> bool:
+        """Says whether the key is neither revoked nor expired at a time.
+
+        >>> Key("1", "page", ("read",), 0, expires=100).valid(99), Key("2", "ops", (), 0, revoked=5).valid(99)
+        (True, False)
+        """
+        return self.revoked is None and (self.expires is None or at < self.expires)
 
     def may(self, scope: str) -> bool:
         """Says whether the key's scopes allow what needs `scope`; admin allows everything.
@@ -67,13 +80,25 @@ class Keys:
         self._noted = 0.0
         self._refreshing = threading.Lock()
 
-    def create(self, name: str, scopes: Iterable[str] = ("read",)) -> str:
+    def create(self, name: str, scopes: Iterable[str] = ("read",), *, expires: float | None = None) -> str:
         """Makes a key and returns it as text. It can't be shown again: only its hash is kept.
 
+        Args:
+            name: what its owner calls it. Events count as of the client that this names: a key that takes
+                another one's place has its name.
+            scopes: some of `SCOPES`.
+            expires: seconds from now until it is refused; None never.
+
         Raises:
-            SettingError: an unknown scope, or none.
+            SettingError: an unknown scope, or none; a name that is no text.
         """
         checked_text(name, "name of a key")
+        if expires is not None and not 0 < expires <= LONGEST:
+            raise SettingError(
+                "A key expires after a time above 0, of a hundred years at most",
+                f"{expires:g} seconds",
+                "Leave it out for a key that does not expire",
+            )
         asked = set(scopes.split() if isinstance(scopes, str) else scopes)
         if not asked or asked - set(SCOPES):
             raise SettingError(
@@ -88,10 +113,11 @@ class Keys:
             "scopes": " ".join(scope for scope in SCOPES if scope in asked),
             "digest": _digest(secret),
             "created": now(),
+            "expires": None if expires is None else now() + math.ceil(expires),
         }
         with self._database.write() as connection:
             connection.execute(insert(api_keys), row)
-        self._load()
+        self.load()
         return f"{PREFIX}_{key}_{secret}"
 
     def verify(self, plaintext: str, within: float | None = None) -> Key | None:
@@ -102,11 +128,15 @@ class Keys:
         raised.
         """
         self._refresh(STALE if within is None else within)
+        return self.known(plaintext)
+
+    def known(self, plaintext: str) -> Key | None:
+        """Returns what `verify` does, from the copy in memory as it is, without waiting for the database."""
         prefix, _, rest = plaintext.partition("_")
         key_id, _, secret = rest.partition("_")
         key, digest = self._known.get(key_id, (None, _NOBODY))
         same = hmac.compare_digest(_digest(secret), digest)
-        if key is None or not same or prefix != PREFIX or key.revoked is not None:
+        if key is None or not same or prefix != PREFIX or not key.valid(time.time()):
             return None
         self._used[key.id] = now()
         return key
@@ -114,7 +144,7 @@ class Keys:
     def list(self) -> tuple[Key, ...]:
         """Returns every key, revoked ones too, oldest first."""
         self.note_uses()
-        self._load()
+        self.load()
         return tuple(key for key, _ in self._known.values())
 
     def revoke(self, key_id: str) -> Key:
@@ -126,7 +156,7 @@ class Keys:
         with self._database.write() as connection:
             live = (api_keys.c.id == key_id) & api_keys.c.revoked.is_(None)
             connection.execute(update(api_keys).where(live).values(revoked=now()))
-        self._load()
+        self.load()
         if key_id not in self._known:
             raise UnknownEntityError(
                 "A key is revoked by its id", ascii(key_id)[:80], "List the keys and take an id"
@@ -155,7 +185,7 @@ class Keys:
                 return  # another thread read them while this one waited
             if not first:
                 self._read_at = time.monotonic()
-            self._load()
+            self.load()
         except StoreError:
             if first:
                 raise
@@ -165,13 +195,22 @@ class Keys:
     def _older_than(self, seconds: float) -> bool:
         return self._read_at is None or time.monotonic() > self._read_at + seconds
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Reads the keys anew."""
         at = time.monotonic()
         with self._database.read() as connection:
             rows = connection.execute(select(api_keys).order_by(api_keys.c.created, api_keys.c.id)).all()
         self._known = {
             row.id: (
-                Key(row.id, row.name, tuple(row.scopes.split()), row.created, row.last_used, row.revoked),
+                Key(
+                    row.id,
+                    row.name,
+                    tuple(row.scopes.split()),
+                    row.created,
+                    row.last_used,
+                    row.revoked,
+                    row.expires,
+                ),
                 row.digest,
             )
             for row in rows

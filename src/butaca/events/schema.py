@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 #: The newest migration; a database at this revision is opened without loading Alembic.
-HEAD = "0001"
+HEAD = "0002"
 #: Alembic's own table, under a name that another application's won't have.
 VERSION_TABLE = "butaca_schema"
 
@@ -28,7 +28,8 @@ metadata = MetaData()
 ID = Text().with_variant(Text(collation="C"), "postgresql")
 SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 
-#: Columns of `events` and `erasures` count up in the order rows were written.
+#: Columns of `events` and `erasures` count up in the order rows were written. `client` is the name of the key
+#: that sent the event, empty without keys: an id counts per user and client.
 events = Table(
     "events",
     metadata,
@@ -40,7 +41,8 @@ events = Table(
     Column("value", Double),
     Column("time", BigInteger, nullable=False),
     Column("request_id", ID),
-    UniqueConstraint("id", name="events_id"),
+    Column("client", ID, nullable=False, server_default=""),
+    UniqueConstraint("user_id", "client", "id", name="events_user_client_id"),
     Index("events_user", "user_id", "time", "seq"),
     Index("events_request", "request_id"),
     sqlite_autoincrement=True,
@@ -90,6 +92,25 @@ api_keys = Table(
     Column("created", BigInteger, nullable=False),
     Column("last_used", BigInteger),
     Column("revoked", BigInteger),
+    Column("expires", BigInteger),
+)
+
+#: Of whom an event was taken back lately, so that other processes forget what they remember of them.
+removals = Table(
+    "removals",
+    metadata,
+    Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("user_id", ID, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: One row, which is written to prove that an event could be stored.
+probes = Table(
+    "probes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time", BigInteger, nullable=False),
 )
 
 #: Random values made with the database: "erasures" keys the hashes of erased ids.

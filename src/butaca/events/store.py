@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, select
+from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from butaca.errors import SettingError, StoreError
+from butaca.errors import ConflictError, SettingError, StoreError
 from butaca.events import migrate
 from butaca.events.attribution import ArmCounts, Names, count_arms
+from butaca.events.batches import EventBatch, check_repeats, remove, row_of
 from butaca.events.changes import Changes, Mark, read_changes
 from butaca.events.database import Database
 from butaca.events.erasures import Erasures
@@ -29,10 +30,12 @@ from butaca.events.records import (
     checked_time,
     now,
 )
-from butaca.events.schema import HEAD, events, recommendations
+from butaca.events.schema import HEAD, events, probes, recommendations, removals
 
 #: PostgreSQL's code for the transaction that it ends when two wait for each other.
 DEADLOCK = "40P01"
+#: Lists deleted in one transaction.
+PRUNED = 2_000
 #: Seconds between two notes of when keys were last used.
 NOTE_KEYS = 60.0
 
@@ -50,7 +53,6 @@ class EventStore:
 
     Attributes:
         name: the address without its password, for logs and messages.
-        local: whether reads come from this machine's own file, so quick that no thread need wait for them.
         keys: the API keys.
     """
 
@@ -59,25 +61,27 @@ class EventStore:
         self._erasures = Erasures(database)
         self._group = GroupCommit(self._commit, parallel=1 if database.sqlite else 4)
         self.name = database.name
-        self.local = database.sqlite
         self.keys = Keys(database)
         dialect: Any = sqlite if database.sqlite else postgresql
-        self._insert_events = dialect.insert(events).on_conflict_do_nothing(index_elements=["id"])
+        self._insert_events = dialect.insert(events).on_conflict_do_nothing(
+            index_elements=["user_id", "client", "id"]
+        )
         self._insert_shown = dialect.insert(recommendations).on_conflict_do_nothing(
             index_elements=["request_id"]
         )
 
     @classmethod
-    def open(cls, url: str) -> EventStore:
+    def open(cls, url: str, hurry: float | None = None) -> EventStore:
         """Opens a database, new or old, and brings it to the newest schema.
 
         Args:
             url: a path, `sqlite:///path.db` or `postgresql://user@host/database`.
+            hurry: seconds after which whatever waits for the database is given up; None is patient.
 
         Raises:
             StoreError: another kind of address, a database that can't be reached, or a newer schema.
         """
-        database = Database(url)
+        database = Database(url, hurry)
         try:
             return cls(database)
         except BaseException:
@@ -99,6 +103,15 @@ class EventStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def probe(self) -> None:
+        """Writes a row and has it on disk, which proves that an event could be stored now.
+
+        Raises:
+            StoreError: it could not, with the `reason`.
+        """
+        with self._database.write() as connection:
+            connection.execute(update(probes).values(time=now()))
+
     def ready(self) -> bool:
         """Returns True, or raises a StoreError that says why the database can't be used."""
         with self._database.read() as connection:
@@ -111,28 +124,39 @@ class EventStore:
             )
         return True
 
-    def add(self, batch: Sequence[Event]) -> Added:
+    def add(self, batch: Sequence[Event], client: str = "") -> Added:
         """Stores a batch: on disk when this returns, all of it or, after an error, none.
 
-        An id that is there already changes nothing, so a batch whose answer was lost is sent again.
+        An id counts per user and client. One that is there already changes nothing, so a batch whose answer
+        was lost is sent again.
+
+        Args:
+            batch: what happened.
+            client: who sends it, such as the name of a key.
 
         Returns:
             how many were new, and how many were known (an id twice in a batch: one new, one known).
 
         Raises:
             SettingError: a field of an event breaks a rule; nothing was stored.
+            ConflictError: an id stands for another event already; nothing was stored.
             StoreError: the database failed. If it failed while committing, the batch may be there:
                 send it again.
         """
         checked = [checked_event(e, f"event {at} of the batch") for at, e in enumerate(batch)]
-        return self._group.submit(checked, len(checked)) if checked else Added(0, 0)
+        if not checked:
+            return Added(0, 0)
+        added = self._group.submit(EventBatch(client, checked), len(checked))
+        if isinstance(added, ConflictError):
+            raise added
+        return added
 
-    def _commit(self, batches: Sequence[list[Event]]) -> list[Added]:
+    def _commit(self, batches: Sequence[EventBatch]) -> list[Added | ConflictError]:
         for attempt in range(5):
             try:
                 with self._database.write() as connection:
                     self._erasures.refresh(connection)
-                    return [self._insert(connection, batch) for batch in batches]
+                    return [self._insert(connection, b.events, b.client) for b in batches]
             except StoreError as error:
                 # Two processes with the same ids in another order: PostgreSQL ends one of the two.
                 orig = getattr(error.__cause__, "orig", None)
@@ -140,31 +164,43 @@ class EventStore:
                     raise
         raise AssertionError
 
-    def _insert(self, connection: Connection, batch: list[Event]) -> Added:
-        kept = batch
-        gone = self._erasures.gone(
-            connection, (e.id for e in batch if self._erasures.known(e.user) is not None)
-        )
-        if gone:
-            kept = [e for e in batch if e.id not in gone]
-        rows = [
-            {
-                "id": e.id,
-                "user_id": e.user,
-                "item_id": e.item,
-                "kind": e.kind,
-                "value": e.value,
-                "time": e.time,
-                "request_id": e.request_id,
-            }
-            for e in kept
-        ]
-        new = 0
-        if rows:
-            new = connection.execute(
-                self._insert_events, rows, execution_options={"preserve_rowcount": True}
-            ).rowcount
+    def _insert(self, connection: Connection, batch: list[Event], client: str = "") -> Added | ConflictError:
+        """Writes a batch, or what stands in its way: the others of its group are not to fail with it."""
+        asked = [(e.user, e.id) for e in batch if self._erasures.known(e.user) is not None]
+        gone = self._erasures.gone(connection, asked)
+        rows = [row_of(e, client) for e in batch if (e.user, e.id) not in gone]
+        if not rows:
+            return Added(0, len(batch))
+        try:
+            with connection.begin_nested():
+                new = connection.execute(
+                    self._insert_events, rows, execution_options={"preserve_rowcount": True}
+                ).rowcount
+                if new < len(rows):
+                    check_repeats(connection, rows)
+        except ConflictError as conflict:
+            return conflict
         return Added(new, len(batch) - new)
+
+    def undo(self, event: str, user: str | None = None, *, client: str = "") -> str | None:
+        """Takes back one event that a client sent; returns whose it was, or None where there is no such.
+
+        Args:
+            event: its id.
+            user: whose it is; None is whoever has the only event of this id.
+            client: who sent it.
+
+        Raises:
+            ConflictError: several users have an event of this id, and none is named.
+        """
+        checked_text(event, "id of the event")
+        if user is not None:
+            checked_text(user, "user")
+        with self._database.write(alone=True) as connection:
+            found = remove(connection, user, event=event, client=client)
+        if found is not None:
+            self._database.forget_deleted()
+        return found
 
     def history(self, user: str, limit: int = 1000) -> list[Event]:
         """Returns a user's latest events, oldest first; equal times in the order they were stored."""
@@ -222,11 +258,27 @@ class EventStore:
         self.keys.note_uses(due=NOTE_KEYS)
 
     def prune(self, before: int) -> int:
-        """Deletes what was shown before a time (seconds); returns how many. Events stay."""
+        """Deletes what was shown before a time (seconds), some at a time so that writers go on between.
+
+        Events stay.
+
+        Returns:
+            how many were deleted.
+        """
         checked_time(before, "time")
-        with self._database.write() as connection:
-            gone = connection.execute(delete(recommendations).where(recommendations.c.time < before)).rowcount
-        self._database.forget_deleted()
+        c, gone = recommendations.c, 0
+        old = select(c.request_id).where(c.time < before).limit(PRUNED)
+        with self._database.read() as connection:
+            if connection.execute(old.limit(1)).first() is None:
+                return 0  # nobody need wait for a write
+        while True:
+            with self._database.write() as connection:
+                found = connection.execute(delete(recommendations).where(c.request_id.in_(old))).rowcount
+            gone += found
+            if found < PRUNED:
+                break
+        if gone:
+            self._database.forget_deleted()
         return gone
 
     def experiment(
@@ -250,6 +302,7 @@ class EventStore:
         with self._database.write(alone=True) as connection:
             ids = connection.execute(select(events.c.id).where(events.c.user_id == user)).scalars().all()
             self._erasures.record(connection, user, events=ids, at=now())
+            connection.execute(delete(removals).where(removals.c.user_id == user))
             connection.execute(delete(events).where(events.c.user_id == user))
             shown = connection.execute(
                 delete(recommendations).where(recommendations.c.user_id == user)
@@ -265,6 +318,10 @@ class EventStore:
         An erasure by another process is seen within `erasures.STALE` seconds.
         """
         return self._erasures.time_of(user) is not None
+
+    def known_erased(self, user: str) -> bool:
+        """Says what `erased` does, from memory as it is, without waiting for the database."""
+        return self._erasures.known(user) is not None
 
     def erased_among(self, users: Iterable[str]) -> set[str]:
         """Returns those of the users who were erased, for a refit that leaves them out."""

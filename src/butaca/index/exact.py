@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from butaca.checks import shown
+from butaca.errors import SettingError
 from butaca.index.interface import TopK, check
 from butaca.index.selection import best_of, best_rows
 from butaca.types import Bools, Codes, Floats, Ints
@@ -41,6 +43,11 @@ class ExactIndex:
     approximate = False
 
     def __init__(self, vectors: Floats, bias: Floats | None = None) -> None:
+        vectors = np.asarray(vectors)
+        if vectors.ndim != 2 or vectors.dtype.kind not in "iuf":
+            raise SettingError(
+                "An index is of vectors, an array [N, d]", shown(vectors), "Pass one row per item"
+            )
         n, d = vectors.shape
         self._n: int = n
         self._columns = np.zeros((d, -(-n // EVEN) * EVEN), dtype=np.float32)

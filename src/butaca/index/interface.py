@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from butaca.checks import shown, whole_number
 from butaca.errors import SettingError
 from butaca.types import Bools, Codes, Floats, Ints
 
@@ -76,8 +77,9 @@ def check(queries: Floats, k: int, *, exclude: Sequence[Codes | Ints] | None) ->
     Raises:
         SettingError: k below 1, or as many exclusions as queries are not given.
     """
-    if k < 1:
-        raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
+    whole_number("k", k)
+    if getattr(queries, "ndim", 0) != 2:
+        raise SettingError("Queries are an array [B, d]", shown(queries), "Pass one row per query")
     if exclude is not None and len(exclude) != len(queries):
         raise SettingError(
             "Exclusions are given for every query",

@@ -18,6 +18,8 @@ def index_of(kind: IndexKind, vectors: Floats, *, bias: Floats | None) -> Index:
     Raises:
         SettingError: there is none, or faiss is not installed.
     """
+    if not isinstance(kind, str):
+        raise SettingError("An index is exact or approximate", repr(kind)[:80], "Leave it out for exact")
     if kind == "exact":
         return ExactIndex(vectors, bias)
     if kind != "approximate":

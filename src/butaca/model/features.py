@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from butaca.checks import check_fields, shown
 from butaca.data.bags import Bags, Column
 from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary, as_values
@@ -66,6 +67,10 @@ class Feature:
     """
 
     column: str
+
+    def __post_init__(self) -> None:
+        """Checks that every field is of the type it is declared as."""
+        check_fields(self)
 
     def fit(self, entities: Entities) -> Encoder:
         """Learns the vocabulary (or mean and scale) from the table's column."""
@@ -226,15 +231,17 @@ class History(Feature):
     heads: int = 1
 
     def __post_init__(self) -> None:
+        """Checks the order, the window and the share that is left out."""
+        if self.order is not None and not (isinstance(self.order, str) and self.order in get_args(Order)):
+            raise FeatureError(
+                "A history's order is one of " + ", ".join(get_args(Order)) + ", or None",
+                shown(self.order),
+                "Correct it",
+            )
+        super().__post_init__()
         if not 0 <= self.dropout < 1:
             raise FeatureError(
                 "A history's dropout is 0 or more and below 1", f"dropout={self.dropout}", "Try 0.5"
-            )
-        if self.order is not None and self.order not in get_args(Order):
-            raise FeatureError(
-                "A history's order is one of " + ", ".join(get_args(Order)) + ", or None",
-                repr(self.order),
-                "Correct it",
             )
         if self.window < 2:
             raise FeatureError("A window holds at least two places", f"window={self.window}", "Try 200")

@@ -32,6 +32,7 @@ import numpy as np
 import scipy.sparse as sp
 from jax import Array, lax
 
+from butaca.checks import check_fields
 from butaca.data.histories import in_order
 from butaca.errors import SettingError
 from butaca.model import subspace
@@ -78,6 +79,7 @@ class SpectralSettings:
     candidate_power: float = 0.435
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in vars(self).items():
             finite = math.isfinite(value) or (name == "span" and value == math.inf)
             negative = value < 0 if name in ("dim", "weight", "ridge") else name == "span" and value <= 0

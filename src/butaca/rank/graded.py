@@ -9,7 +9,7 @@ from butaca.data.histories import Histories
 from butaca.evaluate.intervals import percentile_interval, resampled_sums
 from butaca.evaluate.metrics import graded_ndcg
 from butaca.evaluate.protocol import Evaluation
-from butaca.evaluate.verdict import Comparison, Word
+from butaca.evaluate.verdict import FEWEST_USERS, Comparison, word_of
 from butaca.rank.facts import Doubles
 from butaca.rank.people import People
 from butaca.rank.ranker import Ranker
@@ -52,12 +52,11 @@ def compare_graded(both: Evaluation, first: Evaluation, *, worth: Doubles) -> Co
     """
     ours, theirs = _per_user(both, worth), _per_user(first, worth)
     low = high = float("nan")
-    if len(ours):
+    if len(ours) >= FEWEST_USERS:
         sums = resampled_sums((ours - theirs)[:, None])
         low, high = percentile_interval(sums[:, 0] / len(ours))
     a, b = (float(one.mean()) if len(one) else float("nan") for one in (ours, theirs))
-    word: Word = "beats" if low > 0 else "loses" if high < 0 else "ties"
-    return Comparison("graded_ndcg", K, a, b, a - b, low, high, word)
+    return Comparison("graded_ndcg", K, a, b, a - b, low, high, word_of(low, high))
 
 
 def _per_user(evaluation: Evaluation, worth: Doubles) -> Doubles:

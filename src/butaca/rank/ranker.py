@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -80,6 +80,11 @@ class Ranker:
     calibration: Doubles = field(default_factory=lambda: np.zeros((0, 3)))
     gains: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     about: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the fields for a copy or another process, as what can be sent there."""
+        state = {part.name: getattr(self, part.name) for part in fields(self)}
+        return state | {"gains": dict(self.gains), "about": dict(self.about)}
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:

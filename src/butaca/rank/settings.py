@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from butaca.checks import check_fields
 from butaca.errors import SettingError
 from butaca.rank.learn import FactSettings
 
@@ -61,6 +62,7 @@ class RankSettings:
     facts: FactSettings = field(default_factory=FactSettings)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.target not in ("watched", "graded") or self.folds not in ("random", "time"):
             raise SettingError(
                 'A target is "watched" or "graded", and folds are "random" or "time"',

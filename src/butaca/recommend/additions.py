@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from butaca.catalogue.items import TITLE_COLUMNS
 from butaca.catalogue.titles import folded
 from butaca.data.bags import Bags, Column, join_columns
 from butaca.data.dataset import Entities
+from butaca.data.titles import title_of
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.model.query import QueryTower
@@ -114,8 +114,9 @@ def _names(recommender: Recommender, table: Entities) -> dict[str, str]:
     there = {folded(name): name for name in table.columns}
     out = {}
     short = recommender.catalogue.filters.names()
+    title, theirs = title_of(recommender.items), title_of(table)
     for name in recommender.items.columns:
-        forms = [name, short.get(name, name), *(TITLE_COLUMNS if name in TITLE_COLUMNS else ())]
+        forms = [name, short.get(name, name), *((theirs,) if theirs and name == title else ())]
         found = next((there[folded(f)] for f in forms if folded(f) in there), None)
         if found is not None:
             out[name] = found

@@ -10,8 +10,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from butaca.checks import of_kind, shown
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
+from butaca.errors import SettingError
 from butaca.evaluate.scorers import HasHistories
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, History
@@ -113,7 +115,17 @@ def parts_of(
             where it was trained on fewer.
         test: held-out pairs that are kept beside it, or None.
         about: what the folder's manifest says of the model; None says nothing.
+
+    Raises:
+        DivergenceError: its vectors are no numbers.
     """
+    of_kind("train", train, kind=Dataset, cure="Pass what the model was fitted on")
+    if test is not None:
+        of_kind("test", test, kind=Dataset, cure="Pass the pairs that a split held out")
+    if not all(_has(model, name) for name in ("users", "items", "user_vectors", "item_vectors")):
+        raise SettingError(
+            "A Recommender is built from a fitted model", shown(model), "Fit a TwoTower, and pass it"
+        )
     train = train.recoded(model.users, model.items)
     seen = Histories.of(train)
     vectors = model.user_vectors
@@ -127,7 +139,7 @@ def parts_of(
     if test is not None:
         test = test.recoded(model.users, model.items)
         pairs = (test.user, test.item)
-    return ModelParts(
+    parts = ModelParts(
         users=model.users,
         items=model.items,
         user_vectors=np.asarray(vectors, dtype=np.float32),
@@ -141,6 +153,13 @@ def parts_of(
         user_features=_user_features(model),
         cold=model.cold if isinstance(model, HasCold) else None,
     )
+    parts.check_numbers()
+    return parts
+
+
+def _has(model: object, name: str) -> bool:
+    """Says whether a model has a part; asking for it would tell a new one that it is not fitted."""
+    return hasattr(type(model), name) or name in getattr(model, "__dict__", {})
 
 
 def _user_features(model: FittedTowers) -> tuple[str, ...]:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
+from butaca.errors import DivergenceError
 from butaca.model.cold import ColdItems
 from butaca.model.query import QueryTower
 from butaca.types import Codes, Floats
@@ -49,3 +52,19 @@ class ModelParts:
     cold: ColdItems | None = None
     ranker: Ranker | None = None
     version: str = ""
+
+    def check_numbers(self) -> None:
+        """Checks that every score would be a number, before a model answers or is written.
+
+        Raises:
+            DivergenceError: a vector or a term holds nan, or is infinite.
+        """
+        for name in ("user_vectors", "item_vectors", "item_bias"):
+            array = getattr(self, name)
+            if array is not None and not np.isfinite(array).all():
+                bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
+                raise DivergenceError(
+                    "A model's vectors are numbers",
+                    f"{name} with {len(bad):,} of {len(array):,} rows that are not",
+                    "Lower the learning rate it was trained with, and train again",
+                )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from butaca.checks import several
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.types import Codes
@@ -19,12 +20,13 @@ class Given(NamedTuple):
     Attributes:
         item: id or title.
         value: the rating, if there was one.
-        time: when, in seconds since 1970 UTC; None is now, after all that came before it in the list.
+        time: when, in seconds since 1970 UTC, fractions kept; None is now, after all that came before
+            it in the list.
     """
 
     item: Any
     value: float | None = None
-    time: int | None = None
+    time: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,7 @@ def as_given(history: Iterable[Any] | str) -> list[Given]:
     [Given(item='Toy Story', value=None, time=None), Given(item='Aladdin', value=4.0, time=None)]
     """
     out = []
-    for one in [history] if isinstance(history, str) else history:
+    for one in several("A history", history):
         if isinstance(one, Given):
             out.append(one)
         elif isinstance(one, Mapping):
@@ -140,16 +142,17 @@ def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histo
         value = np.concatenate([value[at], np.array(new, dtype=np.float32)])
     if time is not None:
         known = [given.time for given in added.values() if given.time is not None]
-        own = time[at].copy()
-        now = max([*own.tolist(), *known], default=int(time.max(initial=0)))  # the data's end for someone new
+        own = time[at].tolist()
+        now = max([*own, *known], default=time.max(initial=0).item())  # the data's end for someone new
         for code, given in added.items():
             if code in stored and given.time is not None:
-                own[stored[code]] = max(int(own[stored[code]]), given.time)
+                own[stored[code]] = max(own[stored[code]], given.time)
         times = []
         for code in fresh:
             when = added[code].time
             now += when is None
             times.append(now if when is None else when)
-        time = np.concatenate([own, np.array(times, dtype=np.int64)])
+        kind = np.result_type(time, *(np.asarray(when).dtype for when in known))
+        time = np.array([*own, *times], dtype=kind)
     items = np.concatenate([had, np.array(fresh, dtype=np.int32)])
     return Histories.from_pairs(np.zeros(len(items), np.int32), items, n_users=1, value=value, time=time)

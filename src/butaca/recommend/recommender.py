@@ -12,6 +12,7 @@ import numpy as np
 
 from butaca.catalogue.filters import Where
 from butaca.catalogue.items import Catalogue
+from butaca.checks import several, shown, user_codes, whole_number
 from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
 from butaca.index.exact import ExactIndex
@@ -59,6 +60,15 @@ class Recommender(ModelParts):
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the parts, for a copy or another process; what is made of them is made anew there."""
+        return {part.name: getattr(self, part.name) for part in fields(self) if part.init}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes parts back, and makes what answers."""
+        self.__dict__.update(state)
+        self.__post_init__()
+
     catalogue: Catalogue = field(init=False, repr=False)
     _index: Index = field(init=False, repr=False)
     _popular: ExactIndex = field(init=False, repr=False)
@@ -92,6 +102,7 @@ class Recommender(ModelParts):
 
     def score(self, users: Codes) -> Floats:
         """Scores the catalogue for user codes [B] -> [B, N]."""
+        users = user_codes(users)
         known = (users >= 0) & (users < len(self.users))
         return self._index.scores(self.user_vectors[np.where(known, users, len(self.users))])
 
@@ -142,10 +153,15 @@ class Recommender(ModelParts):
             UnknownEntityError: an item of the history is not known.
             SettingError: a history for a model that reads none; a condition that can't be read.
         """
-        if variety or freshness:
+        if isinstance(user, list | tuple | set | dict | np.ndarray):
+            raise SettingError(
+                "recommend answers one person", shown(user), "Pass one id, or all of them to recommend_many"
+            )
+        if not (isinstance(variety, float) and isinstance(freshness, float)) or variety or freshness:
             check(variety, freshness)
+        history, less = several("history", history), several("less", less)
         person, given, unknown = self._person(user, history, later, less=less, skip_unknown=skip_unknown)
-        left_out = [self.catalogue.matches(exclude)] if len(exclude) else []
+        left_out = [self.catalogue.matches(exclude)]
         if exclude_seen:
             left_out += [person.own, person.given]
         left_out.append(person.less)
@@ -212,7 +228,7 @@ class Recommender(ModelParts):
             where it reads no history.
         """
         person, _, _ = self._person(user, history)
-        codes = np.array([self.find_item(item) for item in items], dtype=np.int64)
+        codes = np.array([self.find_item(item) for item in several("items", items)], dtype=np.int64)
         return shares_in(self, person, codes=codes)
 
     def _person(
@@ -242,6 +258,7 @@ class Recommender(ModelParts):
 
     def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool = True) -> TopK:
         """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
+        users = user_codes(users)
         exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
         return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
 
@@ -249,6 +266,7 @@ class Recommender(ModelParts):
         self, users: Sequence[Any], k: int = 10, *, exclude_seen: bool = True
     ) -> Iterator[Recommendation]:
         """Yields the lists of `recommend` for any number of users, in order, in blocks that bound memory."""
+        users = several("users", users)
         if self.ranker is not None:  # it orders one person's candidates at a time
             for user in users:
                 yield self.recommend(user, k, exclude_seen=exclude_seen)
@@ -273,8 +291,7 @@ class Recommender(ModelParts):
             k: how many.
             where: conditions on the items' columns, see catalogue/filters.py.
         """
-        if k < 1:
-            raise SettingError("k is at least 1", f"k={k}", "Ask for one item or more")
+        k = whole_number("k", k)
         code = self.find_item(item)
         cosine = self._units @ self._units[code]
         if where is not None:
@@ -325,11 +342,15 @@ class Recommender(ModelParts):
 
     def save(self, folder: str | Path) -> Path:
         """Writes the model folder; see butaca.recommend.folder.bundle."""
+        if not isinstance(folder, str | Path):
+            raise SettingError("A model folder is named by its path", shown(folder), "Pass a str or a Path")
         return save_bundle(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, index: IndexKind = "exact") -> Self:
         """Reads a model folder; see butaca.recommend.folder.bundle."""
+        if not isinstance(folder, str | Path):
+            raise SettingError("A model folder is named by its path", shown(folder), "Pass a str or a Path")
         path = Path(folder)
         parts = load_bundle(path)
         try:

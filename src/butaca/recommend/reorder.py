@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from butaca.catalogue.filters import YEARS, Filters
+from butaca.checks import real_number
 from butaca.errors import SettingError
 from butaca.index.interface import TopK
 from butaca.index.selection import best
@@ -29,7 +30,7 @@ def check(variety: float, freshness: float) -> None:
         SettingError: variety outside 0 to 1, or freshness outside 0 to 10.
     """
     for name, value, most in (("variety", variety, 1.0), ("freshness", freshness, 10.0)):
-        if not (math.isfinite(value) and 0 <= value <= most):
+        if not (math.isfinite(real_number(name, value)) and 0 <= value <= most):
             raise SettingError(f"{name} is between 0 and {most:g}", f"{name}={value}", "Try 0.2")
 
 

@@ -10,8 +10,8 @@ ENGLISH: dict[str, str] = {
     "the model": "the model",
     "source data": "Data",
     "users": "users",
-    "items": "items",
-    "sizes": "{interactions} interactions of {users} users with {items} items",
+    "items": "<items>",
+    "sizes": "{interactions} interactions of {users} users with {items} <items>",
     "fingerprint": "Fingerprint",
     "recipe": "Recipe",
     "split": "Split",
@@ -35,13 +35,14 @@ ENGLISH: dict[str, str] = {
     "training of": "{epochs} epochs, batches of {batch}, {optimizer}",
     "versions": "Versions",
     "test pairs": "Judged on",
-    "pairs of users": "{pairs} held-out pairs of {users} users, seen items left out",
+    "pairs of users": "{pairs} held-out pairs of {users} users, <items> already <seen> left out",
     "unknown": "unknown",
     # The verdict.
     "no test": "Trained on everything: nothing was held out to judge it by.",
     "beats": "beats",
     "ties": "ties",
     "loses": "loses",
+    "open": "too few users",
     "sentence": "The model {parts}.",
     "sentence next": "For what comes next, the model {parts}.",
     "sentence beats": "beats {names}",
@@ -51,6 +52,7 @@ ENGLISH: dict[str, str] = {
     "sentence mixed": "beats {name} at {won} and loses to it at {lost}",
     "sentence popularity": "popularity",
     "sentence recent popularity": "recent popularity",
+    "sentence open": "Too few users to say which is better: a verdict takes {n} or more.",
     "sentence Markov chain": "the Markov chain",
     "sentence nothing": "There was nothing to compare with.",
     "popularity": "popularity",
@@ -86,8 +88,9 @@ ENGLISH: dict[str, str] = {
     "loss curve": "loss",
     # Slices.
     "slices": "For whom, and for what",
-    "slices text": "Recall@20, the share of what a user watched in the test that is among the first 20, by "
-    "the length of the user's history and by how many people had the item. The best baseline on all users, "
+    "slices text": "Recall@20, the share of what a user has <seen> in the test that is among the first 20, "
+    "by "
+    "the length of the user's history and by how many people had the <item>. The best baseline on all users, "
     "{name}, stands beside it.",
     "slices none": "Accuracy by slice needs held-out interactions, and this model has none.",
     "slices empty": "Without test pairs here: {names}.",
@@ -97,10 +100,10 @@ ENGLISH: dict[str, str] = {
     "users: some interactions": "some interactions",
     "users: many interactions": "many interactions",
     "users: cold": "cold users",
-    "items: popular": "popular items",
-    "items: middling": "middling items",
-    "items: rare": "rare items",
-    "items: cold": "cold items",
+    "items: popular": "popular <items>",
+    "items: middling": "middling <items>",
+    "items: rare": "rare <items>",
+    "items: cold": "cold <items>",
     "slice": "slice",
     "slice alt": "Recall@20 of the model and of {name}: {rows}.",
     "slice row": "{slice} {ours} against {theirs}",
@@ -137,8 +140,9 @@ ENGLISH: dict[str, str] = {
     "liked": "{label}, liked pairs",
     "liked note": "Liked pairs: rated above the mean of the test pairs.",
     "graded": "graded NDCG@10",
-    "graded note": "Graded: an item rated above what item and person make likely counts {worth} times.",
-    "target watched": "This ranker learned what is watched.",
+    "graded note": "Graded: [a|an] <item> rated above what <item> and person make likely counts {worth} "
+    "times.",
+    "target watched": "This ranker learned what is <seen>.",
     "target graded": "This ranker learned the graded target.",
     "slices hurt": "At {label} ranking loses for {names}.",
     "measure": "measure",
@@ -150,14 +154,14 @@ ENGLISH: dict[str, str] = {
     "column": "column",
     "calibration": "Does a higher score mean more?",
     "calibration note": "Candidates of people whom training left out, in bins of some {n} by score: {low} of "
-    "the lowest were watched, {high} of the highest.",
+    "the lowest were <seen>, {high} of the highest.",
     "calibration mean": "all: {share}",
-    "calibration alt": "Share watched by mean score: {rows}.",
+    "calibration alt": "Share <seen> by mean score: {rows}.",
     "calibration row": "{score}: {share} of {n}",
     "score axis": "score →",
     "bin": "bin",
     "mean score": "mean score",
-    "share watched": "watched",
+    "share watched": "<seen>",
     "candidates": "candidates",
     "rating": "Predicted rating, a by-product",
     "rating range": "{low} to {high}",
@@ -200,10 +204,10 @@ ENGLISH: dict[str, str] = {
     "column user_occupation_text": "occupation",
     "column user_occupation_label": "occupation (label)",
     # Beyond accuracy.
-    "popular": "Recommended and watched",
+    "popular": "Recommended and <seen>",
     "popular text": "The catalogue in tenths, the most popular first. A model that follows taste recommends "
-    "about as people watch; one that leans on the charts crowds to the left.",
-    "popular of all": "Lists of {k} for {users} users, seen items left out.",
+    "about as people choose; one that leans on the charts crowds to the left.",
+    "popular of all": "Lists of {k} for {users} users, <items> already <seen> left out.",
     "deciles": "Who gets the places",
     "deciles short": "The catalogue in {n} parts",
     "list places": "list places",
@@ -215,13 +219,14 @@ ENGLISH: dict[str, str] = {
     "decile row": "Part {n}: {values}",
     "part": "part",
     "alike": "How alike two users' lists are",
-    "alike histories": "what they watched",
+    "alike histories": "what they have <seen>",
     "alike alt": "Share of a list that another user's list holds too: {rows}.",
     "collapse": "Alarm: the lists have collapsed",
     "collapse text": "Two users share {overlap} of their first {k}, while they share {history} of what they "
-    "watched: {distinct} of {items} items for {users} users. Train longer or with a lower learning rate, "
+    "have <seen>: {distinct} of {items} <items> for {users} users. Train longer or with a lower learning "
+    "rate, "
     "weaken the item prior, or check the query features; if it stays, serve popularity, which costs less.",
-    "no collapse": "No collapse: two users share {overlap} of their first {k}; of what they watched, "
+    "no collapse": "No collapse: two users share {overlap} of their first {k}; of what they have <seen>, "
     "{history}.",
     "few users": "Too few users ({users}) to tell whether the lists have collapsed.",
     "beyond": "Beyond accuracy, lists of {k}",
@@ -231,24 +236,25 @@ ENGLISH: dict[str, str] = {
     "popularity share": "popularity",
     "overlap": "overlap",
     "similarity": "similarity",
-    "beyond help": "Coverage: share of the catalogue in at least one list. Gini: how unevenly items are "
-    "shown, 0 even, 1 one item only. Novelty: bits of surprise. Popularity: mean share of users who had an "
-    "item on a list (what people chose themselves: {own}). Overlap: share of a list that another user's "
-    "holds. Similarity: mean likeness of the items on a list, by who had them.",
+    "beyond help": "Coverage: share of the catalogue in at least one list. Gini: how unevenly <items> are "
+    "shown, 0 even, 1 one <item> only. Novelty: bits of surprise. Popularity: mean share of users who had "
+    "[a|an] <item> on a list (what people chose themselves: {own}). Overlap: share of a list that another "
+    "user's holds. Similarity: mean likeness of the <items> on a list, by who had them.",
     # The map.
     "map": "A map of the catalogue",
-    "map text tsne": "Every dot is an item, near those that the model holds alike: a t-SNE of the "
+    "map text tsne": "Every dot is [a|an] <item>, near those that the model holds alike: a t-SNE of the "
     "directions of the item vectors. Nearness means something, far distances and empty space do not. Size "
     "is the number of training interactions.",
-    "map text pca": "Every dot is an item, drawn by the two main components of the directions of the item "
+    "map text pca": "Every dot is [a|an] <item>, drawn by the two main components of the directions of the "
+    "<item> "
     "vectors. Size is the number of training interactions.",
-    "map genres": "Colour is the item's main genre, the rarest of those it has.",
+    "map genres": "Colour is the <item>'s main genre, the rarest of those it has.",
     "map no genres": "The data tells no genres, so all dots have one colour.",
-    "map no titles": "The data tells no titles, so items go by their id.",
-    "map cap": "Drawn are the {drawn} most popular of {items} items.",
-    "map unwatched": "Drawn are the {drawn} of {items} items that training has interactions with.",
-    "map alt": "Map of {drawn} items. Use the arrow keys to walk from item to item, Escape to leave.",
-    "map hint": "Point at a dot, or focus the map and use the arrow keys. Lines lead to its nearest items "
+    "map no titles": "The data tells no titles, so <items> go by their id.",
+    "map cap": "Drawn are the {drawn} most popular of {items} <items>.",
+    "map unwatched": "Drawn are the {drawn} of {items} <items> that training has interactions with.",
+    "map alt": "Map of {drawn} <items>. Use the arrow keys to walk from <item> to <item>, Escape to leave.",
+    "map hint": "Point at a dot, or focus the map and use the arrow keys. Lines lead to its nearest <items> "
     "by the model's own measure.",
     "map search": "Find a title",
     "map search hint": "such as {title}",
@@ -257,14 +263,14 @@ ENGLISH: dict[str, str] = {
     "map count": "{n} interactions",
     "map filter": "Show only",
     "other": "other",
-    "map none": "There are too few items to draw a map.",
+    "map none": "There are too few <items> to draw a map.",
     # Neighbours.
     "neighbours": "Neighbours of what everyone knows",
-    "neighbours text": "The most popular items, each of another genre where there are genres, and those "
+    "neighbours text": "The most popular <items>, each of another genre where there are genres, and those "
     "whose vectors point most nearly the same way. The figure is the cosine, 1 at most.",
-    "neighbours text plain": "The most popular items, and those whose vectors point most nearly the same "
+    "neighbours text plain": "The most popular <items>, and those whose vectors point most nearly the same "
     "way. The figure is the cosine, 1 at most.",
-    "neighbours none": "There are too few items to have neighbours.",
+    "neighbours none": "There are too few <items> to have neighbours.",
     "colophon": "Written by butaca report from the model folder alone; everything is in this file, and it "
     "loads nothing. Ranks are exact, over the whole catalogue; ties count against the model; intervals come "
     "from 2,000 resamplings of the users, the same for both sides.",

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butaca.catalogue.genres import Genres, find_genres
-from butaca.catalogue.items import TITLE_COLUMNS, item_titles
+from butaca.catalogue.items import item_titles
+from butaca.data.titles import title_of
 from butaca.evaluate.beyond import Beyond, beyond_accuracy, exposure
 from butaca.evaluate.collapse import Alikeness, alikeness
 from butaca.evaluate.judged import Judged
@@ -146,7 +147,7 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
         judged,
         version,
         item_titles(recommender.items),
-        any(name in recommender.items for name in TITLE_COLUMNS),
+        title_of(recommender.items) is not None,
         genres,
         best,
         slices,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from butaca.catalogue.nouns import noun_of
 from butaca.errors import SettingError
 from butaca.evaluate.verdict import MEASURES
 from butaca.files import replace_file
@@ -27,8 +29,16 @@ MARK = (
 )
 
 
-def write_report(folder: str | Path, out: str | Path, *, language: Language = "en") -> Path:
+def write_report(
+    folder: str | Path, out: str | Path, *, language: Language = "en", noun: str | None = None
+) -> Path:
     """Writes the page of a model folder, in one move: a reader finds the old page or the new one.
+
+    Args:
+        folder: of the model.
+        out: the file.
+        language: "en" or "es".
+        noun: what the items are called, such as "book"; None: what the model says.
 
     Raises:
         BundleError: the model folder is missing or damaged.
@@ -40,6 +50,8 @@ def write_report(folder: str | Path, out: str | Path, *, language: Language = "e
         raise SettingError("A report is written to a file", received, "Name a file, such as report.html")
     recommender = Recommender.load(folder)
     version = str(read_manifest(folder).get("butaca", ""))
+    if noun is not None:
+        recommender = replace(recommender, about={**recommender.about, "noun": noun})
     content = page(gather(recommender, version), language).encode("utf-8", "replace")
     try:
         replace_file(out, content)
@@ -52,7 +64,7 @@ def write_report(folder: str | Path, out: str | Path, *, language: Language = "e
 
 def page(facts: Facts, language: Language = "en") -> str:
     """Returns the page as text."""
-    words = Words(language)
+    words = Words(language, noun_of(facts.recommender.items, facts.about))
     about = facts.about
     name = str(about.get("data", {}).get("name", words("a model")))
     recipe = str(about.get("recipe", words("unknown")))

@@ -10,8 +10,8 @@ SPANISH: dict[str, str] = {
     "the model": "el modelo",
     "source data": "Datos",
     "users": "usuarios",
-    "items": "títulos",
-    "sizes": "{interactions} interacciones de {users} usuarios con {items} títulos",
+    "items": "<items>",
+    "sizes": "{interactions} interacciones de {users} usuarios con {items} <items>",
     "fingerprint": "Huella",
     "recipe": "Receta",
     "split": "División",
@@ -37,12 +37,13 @@ SPANISH: dict[str, str] = {
     "training of": "{epochs} épocas, lotes de {batch}, {optimizer}",
     "versions": "Versiones",
     "test pairs": "Juzgado con",
-    "pairs of users": "{pairs} pares apartados de {users} usuarios, sin lo ya visto",
+    "pairs of users": "{pairs} pares apartados de {users} usuarios, sin lo ya <seen>",
     "unknown": "desconocido",
     "no test": "Entrenado con todo: no se apartó nada con que juzgarlo.",
     "beats": "gana",
     "ties": "empata",
     "loses": "pierde",
+    "open": "faltan usuarios",
     "sentence": "El modelo {parts}.",
     "sentence next": "Para lo que viene después, el modelo {parts}.",
     "sentence beats": "gana a {names}",
@@ -52,6 +53,7 @@ SPANISH: dict[str, str] = {
     "sentence mixed": "gana a {name} en {won} y pierde en {lost}",
     "sentence popularity": "la popularidad",
     "sentence recent popularity": "la popularidad reciente",
+    "sentence open": "Hay muy pocos usuarios para decir cuál es mejor: un veredicto pide {n} o más.",
     "sentence Markov chain": "la cadena de Markov",
     "sentence nothing": "No hubo con qué compararlo.",
     "popularity": "popularidad",
@@ -85,21 +87,21 @@ SPANISH: dict[str, str] = {
     "validation": "validación",
     "loss curve": "pérdida",
     "slices": "Para quién, y para qué",
-    "slices text": "Recall@20, la parte de lo que un usuario vio en la prueba que está entre los 20 "
-    "primeros, según lo larga que sea su historia y cuánta gente tuvo el título. Al lado, la mejor "
+    "slices text": "Recall@20, la parte de lo que un usuario ha <seen> en la prueba que está entre los 20 "
+    "primeros, según lo larga que sea su historia y cuánta gente lo tuvo. Al lado, la mejor "
     "referencia con todos los usuarios: {name}.",
     "slices none": "El acierto por partes necesita interacciones apartadas, y este modelo no las tiene.",
     "slices empty": "Sin pares de prueba aquí: {names}.",
     "by users": "Usuarios según su historia",
-    "by items": "Títulos según su popularidad",
+    "by items": "<Items> según su popularidad",
     "users: few interactions": "pocas interacciones",
     "users: some interactions": "algunas interacciones",
     "users: many interactions": "muchas interacciones",
     "users: cold": "usuarios en frío",
-    "items: popular": "títulos populares",
-    "items: middling": "títulos intermedios",
-    "items: rare": "títulos raros",
-    "items: cold": "títulos en frío",
+    "items: popular": "<items> populares",
+    "items: middling": "<items> [intermedios|intermedias]",
+    "items: rare": "<items> [raros|raras]",
+    "items: cold": "<items> en frío",
     "slice": "parte",
     "slice alt": "Recall@20 del modelo y de {name}: {rows}.",
     "slice row": "{slice} {ours} frente a {theirs}",
@@ -135,8 +137,8 @@ SPANISH: dict[str, str] = {
     "liked": "{label}, pares que gustaron",
     "liked note": "Pares que gustaron: con nota por encima de la media de la prueba.",
     "graded": "NDCG@10 graduado",
-    "graded note": "Graduado: una nota mayor de la que película y persona hacen esperar vale {worth} veces.",
-    "target watched": "Este orden aprendió lo que se ve.",
+    "graded note": "Graduado: una nota mayor de la que <item> y persona hacen esperar vale {worth} veces.",
+    "target watched": "Este orden aprendió lo que se elige.",
     "target graded": "Este orden aprendió el objetivo graduado.",
     "slices hurt": "En {label} el orden pierde con: {names}.",
     "measure": "medida",
@@ -148,14 +150,14 @@ SPANISH: dict[str, str] = {
     "column": "columna",
     "calibration": "¿Más puntuación es más acierto?",
     "calibration note": "Candidatos de personas apartadas del entrenamiento, en grupos de unos {n} según su "
-    "puntuación: de los más bajos se vio el {low}; de los más altos, el {high}.",
+    "puntuación: de los más bajos acertó el {low}; de los más altos, el {high}.",
     "calibration mean": "todos: {share}",
-    "calibration alt": "Parte vista según la puntuación media: {rows}.",
+    "calibration alt": "Parte acertada según la puntuación media: {rows}.",
     "calibration row": "{score}: {share} de {n}",
     "score axis": "puntuación →",
     "bin": "grupo",
     "mean score": "puntuación media",
-    "share watched": "visto",
+    "share watched": "acierto",
     "candidates": "candidatos",
     "rating": "La nota prevista, de paso",
     "rating range": "de {low} a {high}",
@@ -179,7 +181,7 @@ SPANISH: dict[str, str] = {
     "feature like_best": "parecido a los de mejor nota",
     "feature linear": "EASE",
     "feature together": "item-kNN",
-    "feature near": "vistos seguidos",
+    "feature near": "[seguidos|seguidas]",
     "feature of all": "{model}, de todo lo suyo",
     "feature of liked": "{model}, de lo que le gustó",
     "feature of late": "{model}, de lo último",
@@ -197,11 +199,11 @@ SPANISH: dict[str, str] = {
     "column bucketized_user_age": "grupo de edad",
     "column user_occupation_text": "oficio",
     "column user_occupation_label": "oficio (código)",
-    "popular": "Lo recomendado y lo visto",
+    "popular": "Lo recomendado y lo <seen>",
     "popular text": "El catálogo en décimas partes, primero lo más popular. Un modelo que sigue el gusto "
-    "recomienda más o menos como la gente ve; uno que se apoya en las listas de éxitos se apiña a la "
+    "recomienda más o menos como la gente elige; uno que se apoya en las listas de éxitos se apiña a la "
     "izquierda.",
-    "popular of all": "Listas de {k} para {users} usuarios, sin lo ya visto.",
+    "popular of all": "Listas de {k} para {users} usuarios, sin lo ya <seen>.",
     "deciles": "Quién ocupa los puestos",
     "deciles short": "El catálogo en {n} partes",
     "list places": "puestos de listas",
@@ -213,14 +215,15 @@ SPANISH: dict[str, str] = {
     "decile row": "Parte {n}: {values}",
     "part": "parte",
     "alike": "Cuánto se parecen las listas de dos usuarios",
-    "alike histories": "lo que vieron",
+    "alike histories": "lo que eligieron",
     "alike alt": "Parte de una lista que también está en la de otro usuario: {rows}.",
     "collapse": "Alarma: las listas se han vuelto una sola",
-    "collapse text": "Dos usuarios comparten {overlap} de sus {k} primeros, y {history} de lo que vieron: "
-    "{distinct} de {items} títulos para {users} usuarios. Entrene más o con menor paso, debilite el término "
-    "del título o revise los rasgos de la consulta; si sigue así, sirva la popularidad, que cuesta menos.",
+    "collapse text": "Dos usuarios comparten {overlap} de sus {k} primeros, y {history} de lo que eligieron: "
+    "{distinct} de {items} <items> para {users} usuarios. Entrene más o con menor paso, debilite el término "
+    "de popularidad o revise los rasgos de la consulta; si sigue así, sirva la popularidad, que cuesta "
+    "menos.",
     "no collapse": "Las listas son distintas: dos usuarios comparten {overlap} de sus {k} primeros; de lo "
-    "que vieron, {history}.",
+    "que eligieron, {history}.",
     "few users": "Hay muy pocos usuarios ({users}) para saber si las listas se han vuelto una sola.",
     "beyond": "Más allá del acierto, listas de {k}",
     "coverage": "cobertura",
@@ -230,38 +233,45 @@ SPANISH: dict[str, str] = {
     "overlap": "coincidencia",
     "similarity": "parecido",
     "beyond help": "Cobertura: parte del catálogo en al menos una lista. Gini: lo desigual que se muestran "
-    "los títulos, 0 por igual, 1 uno solo. Novedad: bits de sorpresa. Popularidad: parte media de los "
-    "usuarios que tuvieron un título de la lista (lo que la gente eligió por sí misma: {own}). "
-    "Coincidencia: parte de una lista que está en la de otro. Parecido: el medio entre los títulos de una "
-    "lista, según quién los tuvo.",
+    "[los|las] <items>, 0 por igual, 1 [uno solo|una sola]. Novedad: bits de sorpresa. Popularidad: parte "
+    "media de los "
+    "usuarios que tuvieron [un|una] <item> de la lista (lo que la gente eligió por sí misma: {own}). "
+    "Coincidencia: parte de una lista que está en la de otro. Parecido: el medio entre [los|las] <items> "
+    "de una "
+    "lista, según quién [los|las] tuvo.",
     "map": "Un mapa del catálogo",
-    "map text tsne": "Cada punto es un título, cerca de los que el modelo tiene por parecidos: un t-SNE de "
+    "map text tsne": "Cada punto es [un|una] <item>, cerca de [los|las] que el modelo tiene por "
+    "[parecidos|parecidas]: un t-SNE de "
     "las direcciones de los vectores. Lo cercano significa algo; lo lejano y los huecos, no. El tamaño es "
     "el número de interacciones de entrenamiento.",
-    "map text pca": "Cada punto es un título, dibujado según las dos componentes principales de las "
+    "map text pca": "Cada punto es [un|una] <item>, según las dos componentes principales de las "
     "direcciones de los vectores. El tamaño es el número de interacciones de entrenamiento.",
     "map genres": "El color es su género principal, el más raro de los que tiene.",
     "map no genres": "Los datos no dicen géneros, así que todos los puntos tienen un color.",
-    "map no titles": "Los datos no dicen títulos, así que cada uno va por su identificador.",
-    "map cap": "Se dibujan los {drawn} más populares de {items} títulos.",
-    "map unwatched": "Se dibujan los {drawn} de {items} títulos con interacciones en el entrenamiento.",
-    "map alt": "Mapa de {drawn} títulos. Con las flechas se va de uno a otro; con Escape se sale.",
-    "map hint": "Señale un punto, o enfoque el mapa y use las flechas. Las líneas van a los más cercanos "
+    "map no titles": "Los datos no dicen nombres, así que cada [uno|una] va por su identificador.",
+    "map cap": "Se dibujan [los|las] {drawn} más populares de {items} <items>.",
+    "map unwatched": "Se dibujan [los|las] {drawn} de {items} <items> con interacciones en el entrenamiento.",
+    "map alt": "Mapa de {drawn} <items>. Con las flechas se va de [uno a otro|una a otra]; con Escape se "
+    "sale.",
+    "map hint": "Señale un punto, o enfoque el mapa y use las flechas. Las líneas van a [los más "
+    "cercanos|las más cercanas] "
     "según la medida del propio modelo.",
-    "map search": "Buscar un título",
+    "map search": "Buscar por nombre",
     "map search hint": "por ejemplo {title}",
-    "map found": "{n} encontrados",
-    "map nearest": "Más cercanos:",
+    "map found": "{n} [encontrados|encontradas]",
+    "map nearest": "Más [cercanos|cercanas]:",
     "map count": "{n} interacciones",
     "map filter": "Mostrar solo",
     "other": "otros",
-    "map none": "Hay muy pocos títulos para dibujar un mapa.",
+    "map none": "Hay [muy pocos|muy pocas] <items> para dibujar un mapa.",
     "neighbours": "Vecinos de lo que todos conocen",
-    "neighbours text": "Los títulos más populares, cada uno de un género si los hay, y aquellos cuyos "
+    "neighbours text": "[Los|Las] <items> más populares, cada [uno|una] de un género si los hay, y "
+    "[aquellos|aquellas] cuyos "
     "vectores apuntan más en su misma dirección. La cifra es el coseno, 1 como mucho.",
-    "neighbours text plain": "Los títulos más populares, y aquellos cuyos vectores apuntan más en su misma "
+    "neighbours text plain": "[Los|Las] <items> más populares, y [aquellos|aquellas] cuyos vectores "
+    "apuntan más en su misma "
     "dirección. La cifra es el coseno, 1 como mucho.",
-    "neighbours none": "Hay muy pocos títulos para tener vecinos.",
+    "neighbours none": "Hay [muy pocos|muy pocas] <items> para tener vecinos.",
     "colophon": "Escrito por butaca report a partir de la carpeta del modelo; todo está en este archivo, "
     "que no carga nada más. Los puestos son exactos, sobre todo el catálogo; los empates cuentan en contra "
     "del modelo; los intervalos vienen de 2.000 remuestreos de los usuarios, los mismos para ambos lados.",

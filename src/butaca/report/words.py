@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Literal, TypeAlias
 
-from butaca.evaluate.verdict import Verdict
+from butaca.catalogue.nouns import Noun, known
+from butaca.evaluate.verdict import FEWEST_USERS, Verdict
 from butaca.report.english import ENGLISH
 from butaca.report.spanish import SPANISH
 
@@ -29,6 +30,24 @@ BOUNDS_ES = (
 )
 
 
+def spoken(noun: Noun, language: Language) -> Callable[[str], str]:
+    """Returns what puts a noun into sentences: <items>, <seen>, and of [a|an] what goes with it.
+
+    >>> spoken(known("film"), "es")("[Los|Las] <items> ya <seen>")
+    'Las películas ya visto'
+    """
+    form = noun.en if language == "en" else noun.es
+    holes = {"item": form.one, "items": form.many, "seen": form.seen}
+    holes |= {name.capitalize(): word[:1].upper() + word[1:] for name, word in holes.items()}
+
+    def named(text: str) -> str:
+        """Returns a sentence with the noun in its places."""
+        text = re.sub(r"\[([^|\]]*)\|([^\]]*)\]", r"\2" if form.other else r"\1", text)
+        return re.sub(r"<(\w+)>", lambda hole: holes[hole[1]].replace("{", "").replace("}", ""), text)
+
+    return named
+
+
 class Words:
     """A Words holds sentences by key, and writes figures as its language does; what comes back is plain text.
 
@@ -38,13 +57,18 @@ class Words:
     ('0,50', '−0,031')
     """
 
-    def __init__(self, language: Language) -> None:
-        self._strings = LANGUAGES[language]
+    def __init__(self, language: Language, noun: Noun | None = None) -> None:
+        named = spoken(noun or known("item"), language)
+        self._strings = {key: named(text) for key, text in LANGUAGES[language].items()}
         self.language = language
 
     def __call__(self, key: str, **values: str) -> str:
         """Returns the sentence under a key, with its values in place."""
         return self._strings[key].format(**values)
+
+    def raw(self, key: str) -> str:
+        """Returns the sentence under a key with its holes open, the noun in its places."""
+        return self._strings[key]
 
     def maybe(self, key: str) -> str:
         """Returns the word under a key, or the key where nobody wrote one, such as a new baseline's name."""
@@ -93,6 +117,8 @@ class Words:
                     self.listed([c.label for c in row if c.word == word]) for word in ("beats", "loses")
                 )
                 parts.append(self("sentence mixed", name=self._named(name), won=won, lost=lost))
+        if verdict.against and not parts:  # every word is open
+            return self("sentence open", n=self.count(FEWEST_USERS))
         if not parts:
             return self("sentence nothing")
         return self("sentence next" if verdict.comes_next else "sentence", parts=", ".join(parts))

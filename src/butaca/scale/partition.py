@@ -108,10 +108,13 @@ def sort(task: PartTask) -> Sorted:
     columns: dict[str, Values] = {"user": np.empty(0, np.int32), "item": np.empty(0, np.int32)}
     columns |= {name: np.empty(0, DTYPES[name]) for name in task.names}
     columns["ord"] = np.empty(0, np.int64)
+    if "time" in task.names:
+        columns["fraction"] = np.empty(0, np.int32)
     if task.files:
         listed = ", ".join(quoted(str(f)) for f in task.files)
         users, items = (quoted(str(task.work / f"{side}.parquet")) for side in ("users", "items"))
         short = "".join(f", read.{name[0]} AS {name}" for name in task.names)
+        short += ", read.f AS fraction" if "time" in task.names else ""
         with spilling(task.budget) as con:
             con.execute("SET preserve_insertion_order = false")
             columns = con.execute(
@@ -120,7 +123,7 @@ def sort(task: PartTask) -> Sorted:
                 f"SELECT users.code AS user, items.code AS item{short}, ord"
             ).fetchnumpy()
     key = columns["user"].astype(np.int64) << 32 | columns["item"]
-    order = latest(key, columns.get("time"), place=columns["ord"])
+    order = latest(key, columns.get("time"), place=columns["ord"], fraction=columns.get("fraction"))
     folder = own_folder(task.work / "sorted", f"{task.number:05d}-")
     for name in ("user", "item", *task.names):
         np.save(folder / f"{name}.npy", columns[name][order])
@@ -130,7 +133,7 @@ def sort(task: PartTask) -> Sorted:
     return Sorted(folder, len(order), len(key) - len(order), histogram)
 
 
-def latest(key: Ints, time: Times | None, *, place: Ints) -> Ints:
+def latest(key: Ints, time: Times | None, *, place: Ints, fraction: Codes | None = None) -> Ints:
     """Returns the rows that stay, by ascending key: of equal keys the latest, of equal times the last.
 
     >>> latest(np.array([7, 3, 7, 7]), np.array([5, 0, 9, 9]), place=np.array([0, 1, 2, 3])).tolist()
@@ -143,8 +146,9 @@ def latest(key: Ints, time: Times | None, *, place: Ints) -> Ints:
         return order
     again = np.flatnonzero(~is_new | np.append(~is_new[1:], False))  # rows of keys that come twice
     rows = order[again]
-    by_time = (place[rows], key[rows]) if time is None else (place[rows], time[rows], key[rows])
-    order[again] = rows[np.lexsort(by_time)]
+    finer = [] if fraction is None else [fraction[rows]]
+    by_time = [place[rows]] if time is None else [place[rows], *finer, time[rows]]
+    order[again] = rows[np.lexsort((*by_time, key[rows]))]
     kept: Ints = order[np.append(is_new[1:], True)]
     return kept
 

@@ -107,7 +107,10 @@ def _write(
     }
     if not runner.one_machine:  # whose processes stand in other folders
         files = [path.absolute() for path in files]
-    tasks = [ReadTask(str(path), n, asked, partitions, work, wide) for n, path in enumerate(files)]
+    tasks = [
+        ReadTask(str(path), n, asked, partitions, work, wide, settings.reading)
+        for n, path in enumerate(files)
+    ]
     reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), progress))
     first = _alike(reads, settings)
     tables: dict[Role, str | None] = {"user": settings.users, "item": settings.items}

@@ -10,9 +10,10 @@ from typing import get_args
 
 from butaca.data import fractal
 from butaca.data.folders import read_manifest
-from butaca.data.formats import JSON_ENDINGS, PARQUET_ENDINGS
+from butaca.data.landed import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.opened import quoted, session
 from butaca.data.splits import check_share
+from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SettingError, TableError
 from butaca.scale.partition import SplitName
 
@@ -37,6 +38,7 @@ class Preparing:
         partitions: of the users; 0: as many as the memory asks for.
         user_column, item_column, value_column, time_column: found by name if not given; an empty name
             for value or time means: none.
+        reading: how the files are written.
         items, users: tables of features; grown data bring their own.
     """
 
@@ -50,6 +52,7 @@ class Preparing:
     item_column: str | None = None
     value_column: str | None = None
     time_column: str | None = None
+    reading: Reading = AS_IT_IS
     items: str | None = None
     users: str | None = None
 

@@ -18,10 +18,12 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import LARGEST, NANOSECONDS, UNITS, ids, number, refuse
-from butaca.data.columns import Field, Role, choose
+from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse
+from butaca.data.columns import REQUIRED, Field, Role, choose
 from butaca.data.formats import open_table
 from butaca.data.opened import Opened, quoted, session
+from butaca.data.times import how_written
+from butaca.data.written import AS_IT_IS, Reading
 
 SMALLEST = 100_000_000  # bytes that a DuckDB gets at least
 
@@ -45,6 +47,7 @@ class ReadTask:
     partitions: int
     work: Path
     budget: Budget
+    reading: Reading = AS_IT_IS
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,9 @@ def own_folder(parent: Path, prefix: str) -> Path:
 
 
 def read(task: ReadTask) -> Read:
-    """Checks a file, and writes its rows (u, i, v, t, ord) by partition, and the ids of both sides (v).
+    """Checks a file, and writes its rows (u, i, v, t, f, ord) by partition, and the ids of both sides (v).
 
+    `t` is a time in seconds, `f` the nanoseconds beyond it, which decide what is later and go no further.
     `ord` is the row's place in the whole source: of two rows of a pair at the same time the later stays.
 
     Raises:
@@ -103,12 +107,23 @@ def read(task: ReadTask) -> Read:
     folder = own_folder(task.work / "read", f"{task.number:06d}-")
     with spilling(task.budget) as con:
         opened = open_table(
-            con, task.path, table="interactions", wanted=[n for n in task.asked.values() if n]
+            con,
+            task.path,
+            table="interactions",
+            wanted=[n for n in task.asked.values() if n],
+            reading=task.reading,
         )
         choice = choose(
-            opened.fields, opened.label, asked=task.asked, preferred=None, has_names=opened.has_names
+            opened.fields,
+            opened.label,
+            asked=task.asked,
+            preferred=None,
+            has_names=opened.has_names,
+            first=opened.held,
         )
         rows = opened.load(list(choice.fields.values()))
+        if task.reading.drop_nulls:
+            rows -= sum(opened.drop(is_nothing(opened, choice.fields[role])) for role in REQUIRED)
         user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
         item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
@@ -116,9 +131,11 @@ def read(task: ReadTask) -> Read:
             selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
         times, earliest, latest = "", 0, 0
         if "time" in choice.fields:
-            moment, times = _seconds(opened, choice.fields["time"])
-            selected.append(f"{moment} AS t")
-            earliest, latest = opened.one(f"FROM {opened.table} SELECT min({moment}), max({moment})")
+            moments = how_written(opened, choice.fields["time"], time_format=task.reading.time_format)
+            times = moments.said.partition(",")[0]
+            selected += [f"{moments.seconds} AS t", f"({moments.nanoseconds})::INTEGER AS f"]
+            span = f"min({moments.seconds}), max({moments.seconds})"
+            earliest, latest = opened.one(f"FROM {opened.table} SELECT {span}")
         selected += [f"{task.number << 40} + rowid AS ord", f"(hash({user.sql}) % {task.partitions}) AS p"]
         con.execute("SET preserve_insertion_order = false")
         with opened.errors():
@@ -151,7 +168,7 @@ def read(task: ReadTask) -> Read:
 def _value(opened: Opened, field: Field) -> str:
     """Returns the SQL of a value; refuses what is no finite number."""
     is_text = opened.text is not None or field.kind == "text"
-    sql = number(field.sql) if is_text else f"{field.sql}::DOUBLE"
+    sql = numeric(opened, field.sql) if is_text else f"{field.sql}::DOUBLE"
     refuse(
         opened,
         field,
@@ -161,40 +178,3 @@ def _value(opened: Opened, field: Field) -> str:
         cure="Correct it, remove the row, or prepare without values: value_column='' or --value-column ''",
     )
     return sql
-
-
-def _seconds(opened: Opened, field: Field) -> tuple[str, str]:
-    """Returns the SQL of a time in seconds since 1970 UTC, and how it was written, as `data.cells` does."""
-    cell, is_text = field.sql, opened.text is not None or field.kind == "text"
-    rule = "Every interaction has a time: a number of seconds since 1970, or an ISO date and time"
-    cure = (
-        "Write it as 1717180200 or 2024-05-31T18:30:00Z, remove the row, or prepare without times: "
-        "time_column='' or --time-column ''"
-    )
-    if not is_text and field.kind == "time":
-        refuse(opened, field, bad=f"isfinite({cell}) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
-        return _floor(f"epoch_us({cell})", 10**6), "dates and times"
-    sql = number(cell) if is_text else cell
-    moment = f"epoch_us(TRY_CAST({cell} AS TIMESTAMPTZ))"
-    n, n_numbers = opened.one(f"FROM {opened.table} SELECT count(*), count({sql})")
-    if n_numbers < n and opened.one(f"FROM {opened.table} SELECT count({moment})")[0] > n_numbers:
-        refuse(opened, field, bad=f"{moment} IS NULL", rule=rule, what="{value}", cure=cure)
-        return _floor(moment, 10**6), "dates and times"
-    refuse(opened, field, bad=f"(abs({sql}) < 9e18) IS NOT TRUE", rule=rule, what="{value}", cure=cure)
-    least, most, largest = opened.one(f"FROM {opened.table} SELECT min({sql}), max({sql}), max(abs({sql}))")
-    day = f"epoch_us(try_strptime({cell}::VARCHAR, '%Y%m%d'))"
-    if (
-        least >= 19000101
-        and most <= 21001231
-        and opened.one(f"FROM {opened.table} SELECT bool_and({day} IS NOT NULL)")[0]
-    ):
-        return _floor(day, 10**6), "dates as yyyymmdd"
-    scale, unit = next(((scale, unit) for limit, scale, unit in UNITS if largest < limit), NANOSECONDS)
-    whole = sql if field.kind == "whole" and not is_text else f"floor({sql})"
-    return _floor(whole, scale), f"{unit} since 1970"
-
-
-def _floor(sql: str, scale: int) -> str:
-    """Returns SQL that divides towards the past, exact for whole numbers."""
-    whole = f"({sql})::BIGINT"
-    return whole if scale == 1 else f"({whole} // {scale} - ({whole} % {scale} < 0)::BIGINT)"

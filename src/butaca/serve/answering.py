@@ -53,7 +53,11 @@ class Answering:
                 answer = ask(model.recommender, asked, user=user, person=person)
         except ButacaError as error:
             raise of_error(error) from None
-        return self._written(answer, model, arm, user, started, asked.explain)
+        if person.unread:
+            self._service.telemetry.unread.inc()
+        return self._written(
+            answer, model, arm, user=user, started=started, explained=asked.explain, unread=person.unread
+        )
 
     def _choose(self, named: str | None, user: str | None) -> tuple[Loaded, str | None]:
         """Returns the model that answers, and the arm of the split that the person is in."""
@@ -74,9 +78,11 @@ class Answering:
         answer: Recommendation,
         model: Loaded,
         arm: str | None,
+        *,
         user: str | None,
         started: float,
         explained: bool,
+        unread: bool,
     ) -> bytes:
         service = self._service
         request_id = uuid7()
@@ -93,6 +99,7 @@ class Answering:
             "took_ms": round((time.perf_counter() - started) * 1000, 3),
             "source": answer.source,
             "user": user,
+            "without_events": unread,
             "history": answer.history,
             "unknown": answer.unknown,
             "approximate": answer.approximate,

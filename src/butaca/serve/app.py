@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version as installed
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from butaca.errors import ButacaError
 from butaca.serve.answering import Answering, Stub
+from butaca.serve.examples import request_examples
 from butaca.serve.guard import Guard
 from butaca.serve.http.errors import logged_problem
 from butaca.serve.http.headers import DATA_HEADERS
@@ -24,9 +25,10 @@ from butaca.serve.http.problems import MEDIA_TYPE, Problem
 from butaca.serve.ports import Store
 from butaca.serve.registry import Registry
 from butaca.serve.routes import events, items, models, page, recommend, state
+from butaca.serve.routes.common import known_parameters
 from butaca.serve.schemas import EventsRequest, Nothing, RecommendRequest
 from butaca.serve.schemas_out import ProblemOut
-from butaca.serve.service import Service
+from butaca.serve.service import OPEN, Service
 from butaca.serve.settings import ServeSettings
 from butaca.serve.telemetry import log
 
@@ -70,11 +72,11 @@ def create_app(
         service.start()
         models = {m.name: m.version for m in registry.serving.active.values()}
         log.info("serving", models=models, split=registry.split, keys=keys)
-        following = asyncio.create_task(service.live.follow())
+        if not keys:
+            log.warning(OPEN)
         try:
             yield
         finally:
-            following.cancel()
             await asyncio.to_thread(service.close)
             log.info("stopped", requests=service.telemetry.total, waiting_lists=len(service.shown))
 
@@ -89,18 +91,13 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.service, app.state.answering = service, answering
-    for routes in (
-        recommend,
-        items,
-        events,
-        models,
-        state,
-        page,
-    ):
-        app.include_router(routes.router)
+    strict = [Depends(known_parameters)]
+    for routes in (recommend, items, events, models, state):
+        app.include_router(routes.router, dependencies=strict)
+    app.include_router(page.router)
     for kind in (Problem, ButacaError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _tell)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]
     guard = Guard(app, service, direct={"/v1/recommend": answering})
     service.running = lambda: guard.in_flight()
     return guard
@@ -113,8 +110,8 @@ async def _tell(request: Request, error: Exception) -> Response:
     return Response(problem.body(request_id), problem.status, headers, MEDIA_TYPE)
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Returns the OpenAPI document, with the bodies that routes parse themselves."""
+def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
+    """Returns the OpenAPI document, with the bodies that routes parse themselves, and examples."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -134,7 +131,12 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             "bearer": {"type": "http", "scheme": "bearer"},
             "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
+        if app.state.service.settings.root_path:
+            document["servers"] = [{"url": app.state.service.settings.root_path}]
         document["security"] = [{}, {"bearer": []}, {"header": []}]
+        for path, examples in request_examples(service.registry.serving.default.recommender).items():
+            body = document["paths"][path]["post"]["requestBody"]
+            body["content"]["application/json"]["examples"] = examples
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         app.openapi_schema = document

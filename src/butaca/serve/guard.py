@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from butaca.serve.http.access import presented, scope_of
 from butaca.serve.http.errors import logged, logged_problem
 from butaca.serve.http.headers import DATA_HEADERS, CorsAllowed, Headers, allowed_host, page_headers
 from butaca.serve.http.limits import RateLimiter, client_name
-from butaca.serve.http.problems import MEDIA_TYPE, Problem
+from butaca.serve.http.outgoing import Outgoing, compressed
+from butaca.serve.http.problems import MEDIA_TYPE, Problem, unknown_parameters
+from butaca.serve.http.refusals import check_direct, overload, too_large, too_late
 from butaca.serve.service import Service
 from butaca.serve.telemetry import log
 
@@ -28,7 +30,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Answer = Callable[[bytes], Awaitable[bytes]]
 
 #: Never shed, never limited: what tells whether the service lives.
-ALWAYS = ("/health/live", "/health/ready", "/metrics")
+HEALTH = ("/health/live", "/health/ready")
+ALWAYS = (*HEALTH, "/metrics")
 
 
 class Guard:
@@ -43,14 +46,15 @@ class Guard:
     def __init__(self, app: App, service: Service, *, direct: dict[str, Answer]) -> None:
         self.app, self.service, self.direct = app, service, direct
         settings = service.settings
-        self._security = page_headers()
+        self._security = page_headers(service.settings.picture_hosts)
         self._json = [(b"content-type", b"application/json"), *DATA_HEADERS]
         self._problem = [(b"content-type", MEDIA_TYPE.encode()), *DATA_HEADERS]
         self._allowed = allowed_host(settings)
         self._cors = CorsAllowed(settings.cors_origins)
         self._buckets = RateLimiter(settings.rate_limit(service.keys is not None), settings.burst)
+        self._root = settings.root_path or ""
         self._running = 0
-        self._shed = _overload(settings.max_in_flight)
+        self._shed = overload(settings.max_in_flight)
         self._shed_body = self._shed.body()
         #: How many requests are in work or wait for it, and what to do when one is done; a server that
         #: knows of those that wait replaces these.
@@ -66,19 +70,26 @@ class Guard:
             await send({"type": "websocket.close", "code": 1000})
             return
         started = time.perf_counter()
+        if self._root and self._below_root(scope):
+            await _respond(send, 308, [(b"location", self._root.encode() + b"/")], b"")
+            return
         path, method = scope["path"], scope["method"]
         route, status = "refused", 503
-        if self.in_flight() >= self.service.settings.max_in_flight and path not in ALWAYS:
-            self.service.telemetry.shed.inc()
-            self.leave()  # those behind it are served sooner
-            await _respond(send, 503, self._problem + self._shed.headers, self._shed_body)
-            self.service.telemetry.observe(route, status, seconds=time.perf_counter() - started)
-            return
         headers = Headers(scope["headers"])
         extra = self._cors.headers(headers.origin) if headers.origin is not None else []
+        if (
+            self.in_flight() >= self.service.settings.max_in_flight
+            and path not in ALWAYS
+            and not (extra and method == "OPTIONS")
+        ):
+            self.service.telemetry.shed.inc()
+            self.leave()  # those behind it are served sooner
+            await _respond(send, 503, self._problem + extra + self._shed.headers, self._shed_body)
+            self.service.telemetry.observe(route, status, seconds=time.perf_counter() - started)
+            return
         self._running += 1
         try:
-            await self._admit(scope, path, method, headers)
+            self._admit(scope, path, method, headers)
             if method == "OPTIONS" and extra:
                 status = 204
                 await _respond(send, 204, [*self._security, *extra, *self._cors.preflight], b"")
@@ -91,16 +102,21 @@ class Guard:
                     if method == "POST" and path.endswith("/activate"):
                         limit.reschedule(None)  # a large model takes longer to load
                     if answer is not None:
+                        if scope["query_string"]:
+                            raise unknown_parameters(scope["query_string"], ())
                         route = path
                         content = await answer(body)
                         status, scope["butaca.begun"] = 200, True
-                        await _respond(send, 200, self._json + extra, content)
+                        packed, encoding = compressed(content, headers.encodings)
+                        await _respond(send, 200, self._json + extra + encoding, packed)
                     else:
-                        status = await self._routes(scope, body, receive, send, extra)
+                        status = await self._routes(
+                            scope, body, receive=receive, send=send, extra=extra, headers=headers
+                        )
                         route = _label(scope)
             except TimeoutError:
                 self.service.telemetry.late.inc()
-                raise _too_late(self.service.settings.timeout, body is None) from None
+                raise too_late(self.service.settings.timeout, body is None) from None
         except _Gone:
             status = 499
         except Exception as error:
@@ -124,10 +140,17 @@ class Guard:
                     "request", method=method, path=logged(path), status=status, ms=round(seconds * 1000, 3)
                 )
 
-    async def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
+    def _admit(self, scope: Scope, path: str, method: str, headers: Headers) -> None:
         """Makes every check that needs no body."""
         service = self.service
-        self._allowed(headers.host)
+        if headers.hosts > 1 or (not headers.hosts and scope.get("http_version") == "1.1"):
+            raise Problem(
+                400, "host", "A request has one Host header", f"{headers.hosts} of them", "Send one"
+            )
+        if path not in ALWAYS:
+            self._allowed(headers.host)
+        if service.keys is None and path not in HEALTH:
+            check_direct(headers, scope.get("http_version"))
         if method == "OPTIONS":
             return
         client = scope.get("client")
@@ -135,7 +158,7 @@ class Guard:
         if service.keys is not None:
             needed = scope_of(method, path)
             if needed is not None:
-                name = await self._key(service.keys, scope["headers"], needed, name)
+                name = self._key(service.keys, scope, needed, name)
         if self._buckets.rate and path not in ALWAYS:
             self._within_rate(name)
         if method in {"POST", "PUT", "PATCH"} and not headers.is_json:
@@ -160,16 +183,14 @@ class Guard:
                 retry_after=wait,
             )
 
-    async def _key(self, keys: Any, headers: Sequence[tuple[bytes, bytes]], needed: str, name: str) -> str:
+    def _key(self, keys: Callable[[str], Any], scope: Scope, needed: str, name: str) -> str:
         """Returns whom the request counts as, by its key.
 
         Raises:
             Problem: 401 without a valid key, 403 with one that is not for this.
         """
-        plaintext = presented(headers)
-        key = None
-        if plaintext:
-            key = await keys.find(plaintext)
+        plaintext = presented(scope["headers"])
+        key = keys(plaintext) if plaintext else None
         if key is None:
             self.service.telemetry.denied.inc()
             self._within_rate(name)
@@ -190,6 +211,7 @@ class Guard:
                 f"one with {', '.join(key.scopes) or 'none'}",
                 f"Make one with `butaca keys add NAME --scope {needed}`",
             )
+        scope["butaca.client"] = key.name
         return f"key:{key.id}"
 
     async def _read(self, receive: Receive, headers: Headers) -> bytes:
@@ -200,14 +222,14 @@ class Guard:
         """
         limit = self.service.settings.max_body
         if headers.length > limit:
-            raise _too_large(limit, f"{headers.length:,} bytes announced")
+            raise too_large(limit, f"{headers.length:,} bytes announced")
         message = await receive()
         if not message.get("more_body"):
             body: bytes = message.get("body", b"")
             if message["type"] == "http.disconnect":
                 raise _Gone
             if len(body) > limit:
-                raise _too_large(limit, f"{len(body):,} bytes")
+                raise too_large(limit, f"{len(body):,} bytes")
             return body
         parts, size = [message.get("body", b"")], len(message.get("body", b""))
         while message.get("more_body"):
@@ -219,14 +241,30 @@ class Guard:
             parts.append(message.get("body", b""))
             size += len(parts[-1])
         if size > limit:
-            raise _too_large(limit, f"{size:,} bytes and counting")
+            raise too_large(limit, f"{size:,} bytes and counting")
         return b"".join(parts)
 
+    def _below_root(self, scope: Scope) -> bool:
+        """Takes the prefix off a path, where a proxy left it; says whether nothing would be left."""
+        for name, prefix in (("path", self._root), ("raw_path", self._root.encode())):
+            path = scope.get(name)
+            if path == prefix:
+                return True
+            if path and path.startswith(prefix + ("/" if name == "path" else b"/")):  # type: ignore[operator]
+                scope[name] = path[len(prefix) :]
+        return False
+
     async def _routes(
-        self, scope: Scope, body: bytes, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]
+        self,
+        scope: Scope,
+        body: bytes,
+        *,
+        receive: Receive,
+        send: Send,
+        extra: list[tuple[bytes, bytes]],
+        headers: Headers,
     ) -> int:
         """Hands a request to the routes: its body read, its path still encoded, our headers on the answer."""
-        status = 500
         pending: Message | None = {"type": "http.request", "body": body, "more_body": False}
 
         async def replay() -> Message:
@@ -234,21 +272,20 @@ class Guard:
             message, pending = pending, None
             return message if message is not None else await receive()
 
-        async def guarded(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                scope["butaca.begun"] = True
-                present = {name for name, _ in message["headers"]}
-                ours = [pair for pair in self._security if pair[0] not in present]
-                message["headers"] = [*message["headers"], *ours, *extra]
-            await send(message)
-
+        outgoing = Outgoing(send, ours=self._security, extra=extra, encodings=headers.encodings)
+        outgoing.headless = scope["method"] == "HEAD"
+        outgoing.begin = lambda: scope.update({"butaca.begun": True})
         raw = scope.get("raw_path")
+        asked = dict(scope)
         if raw and b"%" in raw:  # an id may hold an encoded slash: routes match the path as it was sent
-            scope["path"] = raw.decode("ascii", "replace")
-        await self.app(scope, replay, guarded)
-        return status
+            asked["path"] = raw.decode("ascii", "replace")
+        if outgoing.headless:
+            asked["method"] = "GET"
+        try:
+            await self.app(asked, replay, outgoing)
+        finally:
+            scope["route"] = asked.get("route")
+        return outgoing.status
 
 
 class _Gone(Exception):  # noqa: N818 - nobody is told
@@ -258,34 +295,6 @@ class _Gone(Exception):  # noqa: N818 - nobody is told
 def _label(scope: Scope) -> str:
     route = scope.get("route")
     return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
-
-
-def _too_late(seconds: float, reading: bool) -> Problem:
-    if reading:
-        return Problem(
-            408,
-            "slow-body",
-            f"A body arrives within {seconds:g} seconds",
-            "one that did not",
-            "Send it again",
-        )
-    return Problem(
-        503,
-        "timeout",
-        f"A request is answered within {seconds:g} seconds",
-        "one that was not",
-        "Try again; an event that is sent again under its id is stored once",
-        retry_after=1,
-    )
-
-
-def _overload(most: int) -> Problem:
-    rule = f"At most {most} requests are in work at once"
-    return Problem(503, "overload", rule, "one more", "Try again in a second", retry_after=1)
-
-
-def _too_large(limit: int, received: str) -> Problem:
-    return Problem(413, "too-large", f"A body has at most {limit:,} bytes", received, "Send smaller batches")
 
 
 async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

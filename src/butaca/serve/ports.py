@@ -15,16 +15,15 @@ class Store(Protocol):
 
     @property
     def keys(self) -> Any:
-        """Returns the API keys: `verify` gives a key that may do things, or None."""
+        """Returns the API keys: `load` reads them, and `known` gives a key that may do things, or None."""
         ...
 
-    @property
-    def local(self) -> bool:
-        """Says whether reads are so quick that no thread need wait for them."""
+    def add(self, batch: Sequence[Event], client: str = ...) -> Added:
+        """Stores a client's batch in one transaction; it is on disk when this returns."""
         ...
 
-    def add(self, events: Sequence[Event]) -> Added:
-        """Stores a batch in one transaction; it is on disk when this returns."""
+    def undo(self, event: str, user: str | None = ..., *, client: str = ...) -> str | None:
+        """Takes back one event that a client sent; returns whose it was, or None."""
         ...
 
     def history(self, user: str, limit: int = ...) -> list[Event]:
@@ -53,12 +52,24 @@ class Store(Protocol):
         """Says whether a user was erased."""
         ...
 
+    def known_erased(self, user: str) -> bool:
+        """Says the same from memory, without waiting."""
+        ...
+
     def log_recommendations(self, rows: Sequence[Shown]) -> Any:
         """Keeps the lists that were shown."""
         ...
 
+    def prune(self, before: int) -> int:
+        """Deletes the lists that were shown before a time; returns how many."""
+        ...
+
     def ready(self) -> Any:
-        """Says whether the store can be read and written; raises or is false if not."""
+        """Says whether the store can be read; raises or is false if not."""
+        ...
+
+    def probe(self) -> None:
+        """Writes something durably, or raises: an event could be stored now."""
         ...
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +20,12 @@ from butaca.index.kinds import IndexKind
 from butaca.recommend.folder.bundle import read_manifest, version_of
 from butaca.recommend.recommender import Recommender
 from butaca.serve.serving import Loaded, Serving
+from butaca.serve.telemetry import log
+from butaca.serve.version_facts import entry, on_disk, second_stage_in_memory
+from butaca.serve.versions import KeptVersions
+
+#: Earlier versions whose files are kept at a start, so that they can be activated.
+SPARE = 2
 
 
 class Registry:
@@ -28,6 +35,7 @@ class Registry:
         folders: by name, in order; the first answers those that name no model.
         split: share of the users of each name; empty for none.
         index: of every model, see `Recommender`.
+        version: to answer, of one of the folders, instead of the one that was chosen or lies there.
     """
 
     def __init__(
@@ -36,6 +44,7 @@ class Registry:
         split: Mapping[str, float] | None = None,
         *,
         index: IndexKind = "exact",
+        version: str | None = None,
     ) -> None:
         if not folders:
             raise SettingError(
@@ -47,14 +56,65 @@ class Registry:
         self.split = dict(split or {})
         self._check_split(set(self.folders))
         self._lock = threading.Lock()  # of activations: one at a time
-        loaded = {name: _load(name, folder, index) for name, folder in folders.items()}
-        self.serving = Serving(next(iter(loaded)), MappingProxyType(loaded))
+        self._kept = {name: KeptVersions(folder) for name, folder in folders.items()}
+        pinned = self._pinned(version)
+        loaded = {name: self._start(name, version if name == pinned else None) for name in folders}
+        self.serving = Serving(self._first(pinned), MappingProxyType(loaded))
+
+    def _pinned(self, version: str | None) -> str | None:
+        """Returns the name of the model that has a version, which is asked for; None where none is.
+
+        Raises:
+            UnknownEntityError: none has it.
+        """
+        if version is None:
+            return None
+        for name, kept in self._kept.items():
+            if kept.find(version) is not None:
+                return name
+        there = [
+            *(v for kept in self._kept.values() for v in kept.kept()),
+            *map(_version_or_none, self.folders.values()),
+        ]
+        raise UnknownEntityError(
+            "A version that is asked for lies in a model's folder, or was kept when it answered",
+            repr(version),
+            f"There are {', '.join(sorted({v for v in there if v})) or 'none'}",
+        )
+
+    def _start(self, name: str, pinned: str | None) -> Loaded:
+        """Loads what answers at the start: the version asked for, else the one chosen, else the folder's."""
+        kept, folder = self._kept[name], self.folders[name]
+        chosen = kept.chosen()
+        wanted = pinned or (None if chosen is None else chosen[0])
+        found = None if wanted is None else kept.find(wanted)
+        if wanted is not None and found is None:
+            log.warning(
+                "the version that was chosen is gone; the folder's answers", model=name, version=wanted
+            )
+        model = _load(name, found or folder, self.index)
+        if found in {None, folder}:
+            kept.keep(model.version)
+        with suppress(OSError):  # another process may prune too
+            kept.prune({model.version, wanted or model.version}, spare=SPARE)
+        return model
+
+    def _first(self, pinned: str | None) -> str:
+        """Returns the name that answers those who name none: without a split, the last one activated."""
+        names = list(self.folders)
+        if self.split:
+            return names[0]
+        if pinned is not None:
+            return pinned
+        since = {name: (kept.chosen() or ("", 0.0))[1] for name, kept in self._kept.items()}
+        return max(names, key=lambda name: (since[name], -names.index(name)))
 
     @classmethod
     def of(cls, models: Mapping[str, Recommender], split: Mapping[str, float] | None = None) -> Registry:
         """Makes a registry of recommenders in memory, for tests and benchmarks; they have no folders."""
         self = cls.__new__(cls)
         self.folders, self.split, self._lock = {}, dict(split or {}), threading.Lock()
+        self._kept = {}
         self._check_split(set(models))
         loaded = {name: Loaded(name, f"memory-{name}", rec) for name, rec in models.items()}
         self.serving = Serving(next(iter(loaded)), MappingProxyType(loaded))
@@ -84,11 +144,11 @@ class Registry:
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for model in (*serving.active.values(), *serving.earlier.values()):
             active = serving.active[model.name] is model
-            found[model.name, model.version] = _entry(
+            found[model.name, model.version] = entry(
                 model.name,
                 model.version,
                 about=model.recommender.about,
-                second_stage=_second_stage_in_memory(model.recommender),
+                second_stage=second_stage_in_memory(model.recommender),
                 active=active and model.name in (self.split or {serving.first}),
                 loaded_at=model.loaded_at,
             )
@@ -96,12 +156,16 @@ class Registry:
             try:
                 manifest = read_manifest(folder)
             except BundleError as error:
-                found[name, ""] = _entry(name, "", about={}, second_stage=None) | {"damaged": str(error)}
+                found[name, ""] = entry(name, "", about={}, second_stage=None) | {"damaged": str(error)}
                 continue
             version = version_of(manifest)
             if (name, version) not in found:
-                stage = _second_stage_on_disk(manifest)
-                found[name, version] = _entry(name, version, about=manifest["about"], second_stage=stage)
+                found[name, version] = on_disk(name, version, manifest=manifest)
+        for name, kept in self._kept.items():
+            for version, folder in kept.kept().items():
+                if (name, version) not in found:
+                    with suppress(BundleError):
+                        found[name, version] = on_disk(name, version, manifest=read_manifest(folder))
         return list(found.values())
 
     def activate(self, version: str) -> Loaded:
@@ -131,7 +195,20 @@ class Registry:
                 active[chosen.name], earlier[chosen.name] = chosen, replaced
             first = serving.first if self.split else chosen.name
             self.serving = Serving(first, MappingProxyType(active), MappingProxyType(earlier))
+            self._remember(chosen, answers=not self.split)
             return chosen
+
+    def _remember(self, chosen: Loaded, *, answers: bool) -> None:
+        """Has the choice survive a restart, and deletes the files of versions that nobody can go back to."""
+        kept = self._kept.get(chosen.name)
+        if kept is None:
+            return
+        there = kept.find(chosen.version)
+        safe = there == kept.root / chosen.version or (there is not None and kept.keep(chosen.version))
+        if not (kept.choose(chosen.version, answers=answers) and safe):
+            log.warning("the choice does not survive a restart", model=chosen.name, version=chosen.version)
+        last = self.serving.earlier.get(chosen.name)
+        kept.prune({chosen.version, *(() if last is None else (last.version,))})
 
     def _load(self, version: str) -> Loaded:
         damaged: BundleError | None = None
@@ -146,6 +223,9 @@ class Registry:
                 seen.append(found)
             except BundleError as error:
                 damaged = error
+            kept = self._kept[name].root / version
+            if kept.is_dir():
+                return _load(name, kept, self.index)
         if damaged is not None:
             raise damaged
         raise UnknownEntityError(
@@ -196,59 +276,8 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _entry(
-    name: str,
-    version: str,
-    *,
-    about: Mapping[str, Any],
-    second_stage: dict[str, Any] | None,
-    active: bool = False,
-    loaded_at: float | None = None,
-) -> dict[str, Any]:
-    """Returns what `Registry.versions` says of a version, which is loaded if it has a time of that."""
-    loaded = loaded_at is not None
-    return {"name": name, "version": version, "active": active, "loaded": loaded, "loaded_at": loaded_at} | {
-        "about": about,
-        "second_stage": second_stage,
-    }
-
-
-def _second_stage_in_memory(recommender: Recommender) -> dict[str, Any] | None:
-    if recommender.ranker is None:
+def _version_or_none(folder: Path) -> str | None:
+    try:
+        return version_in(folder)
+    except BundleError:
         return None
-    from butaca.rank.about import second_about
-
-    return second_about(recommender.ranker)
-
-
-def _second_stage_on_disk(manifest: dict[str, Any]) -> dict[str, Any] | None:
-    if manifest.get("ranker") is None:
-        return None
-    from butaca.rank.about import kept_about
-
-    return kept_about(manifest["ranker"])
-
-
-def model_info(version: dict[str, Any]) -> dict[str, Any]:
-    """Returns what the API says of one of `Registry.versions`, without the bulk of its configuration."""
-    about = version["about"]
-    metrics = about.get("metrics") or {}
-    return {
-        **{key: version[key] for key in ("name", "version", "active", "loaded", "loaded_at")},
-        "recipe": about.get("recipe"),
-        "verdict": (metrics.get("verdict") or {}).get("sentence"),
-        "metrics": metrics,
-        "data": about.get("data") or {},
-        **{key: about.get(key) for key in ("split", "softmax", "versions")},
-        "settings": about.get("model") or about.get("settings"),
-        "second_stage": _second_stage_info(version["second_stage"], metrics),
-        "damaged": version.get("damaged"),
-    }
-
-
-def _second_stage_info(about: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns what orders the candidates and whether it was judged; None without a second stage."""
-    if about is None:
-        return None
-    names = ("target", "rounds", "candidates", "features", "examples", "people")
-    return {name: about.get(name) for name in names} | {"judged": metrics.get("ranking") is not None}

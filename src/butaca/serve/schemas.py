@@ -37,7 +37,15 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^
 Label = Annotated[str, StringConstraints(max_length=TEXT_MAX)] | Finite | bool
 
 
-Seconds = Annotated[int, Field(ge=0, le=MAX_TIME, strict=True), BeforeValidator(_whole)]
+def _seconds(value: Any) -> Any:
+    """Refuses milliseconds in words."""
+    whole = _whole(value)
+    if isinstance(whole, int) and whole > MAX_TIME:
+        raise ValueError("A time is whole seconds since 1970-01-01 UTC (milliseconds: divide by 1000)")
+    return whole
+
+
+Seconds = Annotated[int, Field(ge=0, le=MAX_TIME, strict=True), BeforeValidator(_seconds)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
@@ -56,6 +64,9 @@ class Strict(BaseModel):
     """A Strict is a request that refuses what it does not know, so that a misspelt field is noticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=False)
+
+
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
 class HistoryItem(Strict):
@@ -79,32 +90,15 @@ class Conditions(Strict):
     any: Labels | None = Field(None, description="Any of these values.")
     all: Labels | None = Field(None, description="Every one of these.")
     not_: Labels | None = Field(None, alias="not", description="None of these.")
-    min: Finite | None = Field(None, description="A number at least this.")
-    max: Finite | None = Field(None, description="A number at most this.")
+    min: Finite | Day | None = Field(
+        None, description="A number, or a date such as 2011-12-01, at least this."
+    )
+    max: Finite | Day | None = Field(None, description="A number or a date at most this.")
 
 
 Condition = Annotated[list[Label], Field(max_length=100)] | Conditions | Label
 Column = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)]
 Items = Annotated[list[Id], Field(max_length=LIST_MAX)]
-
-RECOMMEND_EXAMPLES: dict[str, Any] = {
-    "known": {"summary": "A known user", "value": {"user": "21", "k": 3}},
-    "new": {
-        "summary": "Someone new, with reasons",
-        "value": {
-            "history": ["Toy Story (1995)", {"item": "Aladdin (1992)", "value": 4}],
-            "k": 10,
-            "explain": True,
-        },
-    },
-    "filtered": {
-        "summary": "Dramas and comedies of the nineties",
-        "value": {
-            "history": ["Fargo (1996)"],
-            "where": {"genres": ["Drama", "Comedy"], "year": {"min": 1990, "max": 1999}},
-        },
-    },
-}
 
 
 class RecommendRequest(Strict):
@@ -165,17 +159,10 @@ class Nothing(Strict):
     """A Nothing is an empty object."""
 
 
-EVENTS_EXAMPLES: dict[str, Any] = {
-    "rating": {
-        "summary": "A rating",
-        "value": {
-            "events": [{"id": "a-1", "user": "21", "item": "Fargo (1996)", "kind": "rate", "value": 5}]
-        },
-    }
-}
-
-
 M = TypeVar("M", bound=BaseModel)
+
+#: What some programs write before UTF-8.
+BOM = b"\xef\xbb\xbf"
 
 
 def parse(model: type[M], body: bytes) -> M:
@@ -185,6 +172,6 @@ def parse(model: type[M], body: bytes) -> M:
         Problem: 422, with every rule that it breaks.
     """
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body.removeprefix(BOM))
     except ValidationError as error:
         raise of_pydantic(error) from None

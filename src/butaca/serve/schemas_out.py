@@ -41,6 +41,8 @@ class RecommendedItem(BaseModel):
     moved: list[Moved] | None = Field(None, description="With `explain`: features that moved it most.")
     genres: list[str] | None = Field(None, description="With `explain`.")
     year: int | None = Field(None, description="With `explain`.")
+    picture: str | None = Field(None, description="With `explain`: its address, where the table has one.")
+    link: str | None = Field(None, description="With `explain`: of the item's own page.")
 
 
 class RecommendAnswer(BaseModel):
@@ -53,6 +55,10 @@ class RecommendAnswer(BaseModel):
     took_ms: float
     source: str = Field(description="The rung that answered: history, user, features or popularity.")
     user: str | None
+    without_events: bool = Field(
+        False,
+        description="Whether the event store was out of reach: what the user did since is not in it.",
+    )
     history: list[str] = Field(description="Titles of the history that was given.")
     unknown: list[str] = Field(description="What of it was passed over: no item is called so.")
     approximate: bool = Field(False, description="Whether an item that belongs here may be missing.")
@@ -64,6 +70,14 @@ class EventsAnswer(BaseModel):
 
     accepted: int = Field(description="New ones.")
     known: int = Field(description="Those whose id was stored before.")
+
+
+class UndoneAnswer(BaseModel):
+    """An UndoneAnswer says whether there was an event to take back."""
+
+    id: str
+    user: str | None = Field(description="Whose it is or would be; null where none is named and none found.")
+    removed: int = Field(description="1, or 0 where there was none.")
 
 
 class ProblemOut(BaseModel):
@@ -88,6 +102,8 @@ class ItemShort(BaseModel):
     genres: list[str]
     year: int | None
     popularity: int = Field(description="Interactions in training.")
+    picture: str | None = Field(None, description="Its address, where the table has one.")
+    link: str | None = Field(None, description="Of the item's own page, where the table has one.")
 
 
 class ItemFull(ItemShort):
@@ -128,9 +144,22 @@ class MapAnswer(BaseModel):
 
 
 class FiltersAnswer(BaseModel):
-    """A FiltersAnswer lists the columns that `where` takes: labels with counts, numbers with their range."""
+    """A FiltersAnswer lists the columns that `where` takes: labels, numbers, dates, yes or no."""
 
     columns: list[dict[str, Any]]
+
+
+class ValueOut(BaseModel):
+    """A ValueOut is a label and how many items have it."""
+
+    value: str
+    count: int
+
+
+class ValuesAnswer(BaseModel):
+    """A ValuesAnswer lists labels of a column, those of the most items first."""
+
+    values: list[ValueOut]
 
 
 class HistoryEntry(BaseModel):

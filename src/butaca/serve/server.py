@@ -5,58 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import gc
+import os
 import signal
 import socket
 import sys
-from asyncio import TimerHandle, Transport
+from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from butaca.errors import SettingError
 from butaca.serve.guard import Guard
+from butaca.serve.logs import close_logs, configure_logs
 from butaca.serve.settings import ServeSettings
-from butaca.serve.telemetry import configure_logs
+from butaca.serve.wire import Bounds, Protocol
 
-#: Seconds for a request's headers to arrive, and for requests in work when the service is stopped.
-HEADERS_WITHIN, GRACE = 10, 10
-
-
-class Protocol(HttpToolsProtocol):
-    """A Protocol is uvicorn's, but lets go of a client that never finishes its headers."""
-
-    _late: TimerHandle | None = None
-
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Starts the clock when someone connects."""
-        super().connection_made(transport)
-        self._late = self.loop.call_later(HEADERS_WITHIN, transport.close)
-
-    def on_message_begin(self) -> None:
-        """Starts the clock at the first bytes of a further request."""
-        super().on_message_begin()
-        if self._late is None:
-            self._late = self.loop.call_later(HEADERS_WITHIN, self.transport.close)
-
-    def on_headers_complete(self) -> None:
-        """Stops the clock when all headers of a request are there."""
-        self._in_time()
-        try:
-            super().on_headers_complete()
-        except (UnicodeDecodeError, ValueError):  # a path that is no address
-            self.send_400_response("Invalid HTTP request received.")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clock when the connection is gone."""
-        self._in_time()
-        super().connection_lost(exc)
-
-    def _in_time(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+#: Seconds for requests in work when the service is stopped.
+GRACE = 10
+#: Files that are open beside connections: the store's, the libraries', the log.
+OTHER_FILES = 200
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -90,8 +59,46 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
+def bind_socket_file(path: Path) -> socket.socket:
+    """Returns a listening UNIX socket, whose file the owner and the group may write to.
+
+    Raises:
+        SettingError: another service listens there, or the file can't be made.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket():
+            _remove_if_left(path)
+        before = os.umask(0o117)
+        try:
+            listening.bind(str(path))
+        finally:
+            os.umask(before)
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise SettingError(
+            "A UNIX socket has a file of its own", f"{path}: {error.strerror or error}", "Choose another path"
+        ) from None
+    return listening
+
+
+def _remove_if_left(path: Path) -> None:
+    """Removes the file of a socket where nobody listens any more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+    raise OSError(errno.EADDRINUSE, "another program listens there")
+
+
 def url_of(listening: socket.socket) -> str:
     """Returns the address at which a browser finds a listening socket."""
+    if listening.family == getattr(socket, "AF_UNIX", None):  # Windows has none
+        return f"unix:{listening.getsockname()}"
     host, port = listening.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - only shown
         host = "localhost"
@@ -102,16 +109,38 @@ def _stopped(*_: Any) -> None:
     raise SystemExit(0)
 
 
+def _descriptors(connections: int) -> int:
+    """Lets the process open as many files as the connections need, and returns how many may be open."""
+    if sys.platform == "win32":
+        return connections
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    unlimited = resource.RLIM_INFINITY
+    if soft != unlimited and soft < wanted:
+        soft = wanted if hard == unlimited else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return connections if soft == unlimited else max(min(connections, soft - OTHER_FILES), 1)
+
+
 def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> None:
     """Serves until SIGINT or SIGTERM; then answers what is in work, and writes what waits."""
     configure_logs()
     sys.setswitchinterval(0.0005)  # the thread that logs lists holds up an answer no longer than this
     proxies: dict[str, Any] = {"proxy_headers": False}
-    if settings.trusted_proxies:
+    if settings.uds is not None and app.service.keys is not None:
+        proxies = {"proxy_headers": True, "forwarded_allow_ips": "*"}  # who writes to the socket is the proxy
+    elif settings.trusted_proxies:
         proxies = {"proxy_headers": True, "forwarded_allow_ips": list(settings.trusted_proxies)}
+    most = _descriptors(settings.max_connections)
+    bounds = Bounds(app.service.telemetry, max_connections=most, max_body=settings.max_body)
+    protocol: Any = functools.partial(Protocol, bounds=bounds)
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=protocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -131,5 +160,10 @@ def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> Non
     app.in_flight = lambda: len(tasks) - 1  # those that wait for their turn included, the one that asks not
     app.leave = lambda: tasks.discard(asyncio.current_task())  # uvicorn would do so a turn later
     signal.signal(signal.SIGTERM, _stopped)  # uvicorn's own while it runs, and again ours when it is done
-    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        server.run(sockets=[listening])
+    try:
+        with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+            server.run(sockets=[listening])
+    finally:
+        if settings.uds is not None:
+            Path(settings.uds).unlink(missing_ok=True)
+        close_logs()

@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 
 from butaca.catalogue.genres import find_genres
+from butaca.catalogue.links import address, address_columns
+from butaca.catalogue.nouns import Noun, noun_of
 from butaca.errors import BundleError
 from butaca.recommend.folder.bundle import read_manifest, version_of
 from butaca.recommend.map import CatalogueMap
@@ -36,6 +38,7 @@ class Showcase:
         self._maps: dict[str, Packed] = {}
         self.catalogue = recommender.catalogue
         short = recommender.catalogue.filters.names()
+        self._picture, self._link = address_columns(recommender.items)
         self._genres = next((name for name in short if "genre" in name.casefold()), None)
 
     def warm(self) -> None:
@@ -54,12 +57,22 @@ class Showcase:
             "genres": self.genres(code),
             "year": self.year(code),
             "popularity": int(self.catalogue.popularity[code]),
+            **self.addresses(code),
         }
+
+    def addresses(self, code: int) -> dict[str, str]:
+        """Returns where an item's picture and its own page are, those that the table has."""
+        items = self.catalogue.items
+        found = {
+            "picture": address(items, self._picture, code=code),
+            "link": address(items, self._link, code=code),
+        }
+        return {name: text for name, text in found.items() if text is not None}
 
     def kind(self, item: Any) -> dict[str, Any]:
         """Returns what a list that is looked at shows beside an item's title."""
         code = self.catalogue.items.ids.code(item)
-        return {"genres": self.genres(code), "year": self.year(code)}
+        return {"genres": self.genres(code), "year": self.year(code), **self.addresses(code)}
 
     def full(self, code: int) -> dict[str, Any]:
         """Returns one item with every column of its table."""
@@ -90,16 +103,24 @@ class Showcase:
         )
 
     @cached_property
+    def _addressed(self) -> set[str]:
+        """Returns the short names of the columns that hold addresses."""
+        short = self.catalogue.filters.names()
+        return {short[name] for name in (self._picture, self._link) if name is not None}
+
+    @cached_property
+    def noun(self) -> Noun:
+        """Returns what the items are called."""
+        return noun_of(self.recommender.items, self.recommender.about)
+
+    @cached_property
     def filters(self) -> Packed:
         """Returns the columns that `where` takes."""
-        columns: list[dict[str, Any]] = []
-        for choice in self.catalogue.filters.choices():
-            column: dict[str, Any] = {"name": choice.name, "kind": choice.kind}
-            if choice.kind == "labels":
-                column["values"] = [{"value": value, "count": count} for value, count in choice.values]
-            else:
-                column |= {"min": _whole(choice.low), "max": _whole(choice.high)}
-            columns.append(column)
+        columns = [
+            choice.as_json()
+            for choice in self.catalogue.filters.choices()
+            if choice.name not in self._addressed
+        ]
         return Packed.of(orjson.dumps({"columns": columns}))
 
     def map(self, draw: bool = True) -> Packed:
@@ -141,7 +162,3 @@ def _version(folder: Path) -> str:
         return version_of(read_manifest(folder))
     except BundleError:
         return ""
-
-
-def _whole(value: float | None) -> float | int | None:
-    return int(value) if value is not None and value.is_integer() else value

@@ -1,10 +1,9 @@
-"""This module measures: Prometheus metrics with labels bound beforehand, recent latencies, JSON logs."""
+"""This module measures: Prometheus metrics with labels bound beforehand, latencies; and holds the log."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import random
-import sys
 import time
 from array import array
 from collections.abc import Callable, MutableMapping
@@ -64,6 +63,7 @@ class Telemetry:
         )
         self.shed, self.limited = refused.labels("overload"), refused.labels("rate")
         self.denied, self.late = refused.labels("key"), refused.labels("timeout")
+        self.cut_off, self.crowded = refused.labels("http"), refused.labels("connections")
         events = Counter("butaca_events", "Events by whether they were new.", ["outcome"], registry=r)
         self.accepted, self.known = events.labels("accepted"), events.labels("known")
         self.lists = Counter(
@@ -74,6 +74,20 @@ class Telemetry:
         self.logged, self.dropped, self.unlogged = (
             logged.labels(word) for word in ("logged", "dropped", "failed")
         )
+        self.unread = Counter(
+            "butaca_lists_without_events",
+            "Lists made while what is known of the person was out of reach.",
+            registry=r,
+        )
+        self.loop_up = Gauge("butaca_loop_up", "Whether background work works.", ["loop"], registry=r)
+        self.loop_failures = Gauge(
+            "butaca_loop_failures", "Turns that failed, by loop.", ["loop"], registry=r
+        )
+        self.loop_restarts = Gauge("butaca_loop_restarts", "Loops started anew.", ["loop"], registry=r)
+        self.lines_lost = Gauge(
+            "butaca_log_lines_lost", "Lines of the log that were not written.", registry=r
+        )
+        self.pruned = Counter("butaca_pruned_lists", "Logged lists deleted for their age.", registry=r)
         self.models = Gauge("butaca_model_info", "Models in use.", ["name", "version"], registry=r)
         self.total = 0
         self.errors = 0
@@ -110,35 +124,29 @@ class Telemetry:
         return generate_latest(self.registry)
 
 
-def configure_logs(level: int = logging.INFO) -> None:
-    """Sends logs as JSON lines to standard error, butaca's and the libraries'."""
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
+class SafeLog:
+    """A SafeLog is the log, but never raises into what it tells of."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def info(self, event: str, **facts: Any) -> None:
+        """Tells what happened."""
+        with contextlib.suppress(Exception):
+            self._inner.info(event, **facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        """Tells what somebody should look at."""
+        with contextlib.suppress(Exception):
+            self._inner.warning(event, **facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        """Tells what failed."""
+        with contextlib.suppress(Exception):
+            self._inner.error(event, **facts)
 
 
-log: Any = structlog.get_logger("butaca")
+log = SafeLog(structlog.get_logger("butaca"))
 
 #: Seeded by the system; an id need only be unlike the others.
 _random = random.Random()  # noqa: S311

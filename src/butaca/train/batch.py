@@ -113,7 +113,7 @@ class UserRows(NamedTuple):
     """Holds histories as the step reads them.
 
     items int32 [total] by user, start int64 [U + 1]; for each item its rating's bin int32 [total] and its
-    age in days float32 [total], or None; for histories in order its time in seconds int64 [total].
+    age in days float32 [total], or None; for histories in order its time in seconds [total].
     """
 
     items: Codes

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from butaca.checks import check_type, of_kind, path_of, real_number, whole_number
 from butaca.errors import SettingError
 
 Logs = Mapping[str, Any]
@@ -118,7 +119,8 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, log_dir: str | Path, histogram_freq: int = 1) -> None:
-        if histogram_freq < 0:
+        path_of("log_dir", log_dir)
+        if whole_number("histogram_freq", histogram_freq, least=None) < 0:
             raise SettingError("histogram_freq is 0 or more", str(histogram_freq), "Use 1 for every epoch")
         self.log_dir, self.histogram_freq = Path(log_dir), histogram_freq
         self._writers: dict[str, Any] = {}
@@ -183,6 +185,10 @@ class EarlyStopping(Callback):
         mode: Literal["auto", "min", "max"] = "auto",
         restore_best: bool = True,
     ) -> None:
+        of_kind("monitor", monitor, kind=str, cure='Name one of the epoch\'s logs, such as "loss"')
+        whole_number("patience", patience, least=0)
+        real_number("min_delta", min_delta)
+        check_type("mode", mode, hint=Literal["auto", "min", "max"])
         self.monitor, self.patience, self.min_delta = monitor, patience, abs(min_delta)
         lower = "loss" in monitor if mode == "auto" else mode == "min"
         self.sign = -1.0 if lower else 1.0
@@ -239,7 +245,8 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, folder: str | Path, every_steps: int = 0) -> None:
-        if every_steps < 0:
+        path_of("folder", folder)
+        if whole_number("every_steps", every_steps, least=None) < 0:
             raise SettingError("every_steps is 0 or more", str(every_steps), "Use 0 for once per epoch")
         self.folder, self.every_steps = Path(folder), every_steps
 

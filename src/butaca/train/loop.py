@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from butaca.errors import CheckpointError
+from butaca.errors import CheckpointError, DivergenceError
 from butaca.train.batch import Batch
 from butaca.train.batches import Batches
 from butaca.train.callbacks import Callback, FitHistory
@@ -75,6 +76,8 @@ class TrainingRun:
         try:
             while self.epoch < epochs and not self.stop_training:
                 logs = self._epoch()
+            if not all_finite(self.towers):
+                raise self._diverged("parameters that are no numbers")
         finally:  # bars and writers are closed whatever happened
             self._tell(lambda c: c.on_train_end(logs))
         return self.history
@@ -91,6 +94,8 @@ class TrainingRun:
             for callback in self.callbacks:
                 callback.on_train_batch_end(at, {"loss": losses.loss})
         logs = loss_logs(losses)
+        if not all(map(math.isfinite, logs.values())):
+            raise self._diverged(f"a loss of {logs['total_loss']}")
         if self.validate is not None:
             metrics = self.validate(self.towers)
             values = first_says(lambda: [np.array([float(v) for v in metrics.values()])])[0]
@@ -98,6 +103,17 @@ class TrainingRun:
         self.epoch, self.step = epoch + 1, 0
         self._tell(lambda c: c.on_epoch_end(epoch, logs))
         return logs
+
+    def _diverged(self, received: str) -> DivergenceError:
+        """Returns the error of a run that diverged, with its learning rate where that is kept."""
+        rate = learning_rate(self.optimizer_state)
+        of = "" if rate is None else f", with a learning rate of {rate:g}"
+        return DivergenceError(
+            "Training goes on while its loss is a number",
+            f"{received} in epoch {self.epoch + 1} of {self.epochs}{of}",
+            "Lower the optimizer's learning rate, to a tenth for a beginning (without optimizer= it is "
+            "Adagrad's 0.5; on the command line, that of --settings)",
+        )
 
     def _on_devices(self, batches: Iterable[Batch]) -> Iterable[Batch]:
         """Yields batches on the devices; those that repeat (fixed for all epochs) are sent there once."""
@@ -131,6 +147,8 @@ class TrainingRun:
     def save(self, folder: Path) -> None:
         """Writes a checkpoint of everything: of several processes all call this, and the first one writes."""
         arrays = {f"towers/{n}": a for n, a in named_leaves(self.towers).items()}
+        if not all(np.isfinite(a).all() for a in arrays.values() if a.dtype.kind == "f"):
+            raise self._diverged("parameters that are no numbers")
         arrays |= {f"optimizer/{n}": a for n, a in named_leaves(self.optimizer_state).items()}
         states = []
         for i, callback in enumerate(self.callbacks):
@@ -146,6 +164,13 @@ class TrainingRun:
     def _load(self, folder: Path) -> None:
         saved = read_checkpoint(folder)
         check_same_run(saved, self.description, folder=folder)
+        if (saved.epoch, saved.step) > (self.epochs, 0):
+            at = f"epoch {saved.epoch}" + (f", step {saved.step}" if saved.step else "")
+            raise CheckpointError(
+                "Training resumes from a checkpoint that is not past its end",
+                f"one after {at} in {folder}, to train {self.epochs} epochs in all",
+                f"Ask for {saved.epoch + (saved.step > 0)} epochs or more, or fit without resume",
+            )
         kinds = [state["kind"] for state in saved.callbacks]
         mine = [type(c).__name__ for c in self.callbacks]
         if [k for k in kinds if k != "Progress"] != [m for m in mine if m != "Progress"]:
@@ -163,6 +188,23 @@ class TrainingRun:
         state = _under(saved.arrays, "optimizer/")
         self.optimizer_state = with_leaves(self.optimizer_state, state, n_rows=self.batches.n_items + 1)
         self.epoch, self.step = saved.epoch, saved.step
+
+
+@jax.jit
+def _all_finite(leaves: list[jax.Array]) -> jax.Array:
+    return jnp.all(jnp.stack([jnp.isfinite(x).all() for x in leaves]))
+
+
+def all_finite(tree: Any) -> bool:
+    """Says whether every real number of a tree of arrays is one: no nan, nothing infinite."""
+    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return not leaves or bool(_all_finite(leaves))
+
+
+def learning_rate(state: Any) -> float | None:
+    """Returns the learning rate that an optimizer's state keeps (`optax.inject_hyperparams`), or None."""
+    kept = getattr(state, "hyperparams", {})
+    return float(kept["learning_rate"]) if "learning_rate" in kept else None
 
 
 def loss_logs(losses: StepLoss) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from butaca.baselines.popularity import HALF_LIFE_SHARE
+from butaca.checks import check_fields
 from butaca.errors import SettingError
 from butaca.model.features import Feature, History, Id
 from butaca.model.losses import Mask
@@ -96,6 +97,11 @@ class TwoTowerSettings:
     devices: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        if self.samples < 1 or (self.devices is not None and self.devices < 1):
+            raise SettingError(
+                "samples and devices are at least 1", f"samples={self.samples}, devices={self.devices}"
+            )
         if self.dim < 1:
             raise SettingError("Vectors have at least one dimension", f"dim={self.dim}", "Try dim=32")
         if any(h < 1 for h in self.hidden):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from butaca.data.dataset import Dataset
-from butaca.data.splits import COMES_NEXT
+from butaca.data.splits import COMES_NEXT, split_at
 from butaca.errors import SettingError
 from butaca.extras import needed, require
 from butaca.recommend.folder.bundle import check_free
 from butaca.workflows.fitting import Fitted, fit
-from butaca.workflows.loading import Sides, load, prepared, split_by, with_events
+from butaca.workflows.loading import Sides, load, load_test, prepared, split_by, with_events
 from butaca.workflows.plans import FitPlan, TunePlan
 
 if TYPE_CHECKING:  # these load JAX
@@ -62,8 +62,11 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     plan.recipe.recipe(plan.seed)  # what it can't be made of is said before anything is read
     sides = None if plan.source is None else prepared(plan.source)
     plan.check_sides(sides)
-    recipe = plan.recipe.recipe(plan.seed, split=plan.split if sides is None else sides.split)
     data = _read(plan, sides)
+    own = _own_sides(plan, data) if sides is None else None
+    if own is not None:
+        sides, data = own, replace(data, notes=own.train.notes)
+    recipe = plan.recipe.recipe(plan.seed, split=plan.split if sides is None else sides.split)
     if watching.data is not None:
         watching.data(data)
     fitted = fit(
@@ -79,6 +82,9 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
         sides=sides,
         trainer=_trainer(plan, watching),
     )
+    if plan.noun is not None:
+        about = {**fitted.recommender.about, "noun": plan.noun}
+        fitted.recommender = replace(fitted.recommender, about=about)
     fitted.recommender.save(plan.out)
     if plan.ray is not None and plan.keeping.checkpoint is None:
         shutil.rmtree(plan.cluster_checkpoint)
@@ -150,6 +156,22 @@ def _read(plan: FitPlan, sides: Sides | None) -> Dataset:
         return data
     with needed("Learning from events (fit --from-events)"):
         return with_events(data, plan.from_events, columns=plan.columns)
+
+
+def _own_sides(plan: FitPlan, data: Dataset) -> Sides | None:
+    """Returns what trains and what judges where the plan says it by a moment or a table; None for a split."""
+    if plan.split_at is not None:
+        train, test = split_at(data, plan.split_at)
+        share = len(test) / len(data)
+        return Sides(train, test, "temporal", share, plan.seed)
+    if plan.test is not None:
+        test = load_test(plan.test, data, columns=plan.columns)
+        said = [
+            f"test: {n}" for n in (f"{len(test):,} pairs of {plan.test}", *test.notes) if "column" not in n
+        ]
+        data = replace(data, notes=(*data.notes, *said))
+        return Sides(data, test, "given", len(test) / (len(data) + len(test)), plan.seed)
+    return None
 
 
 def _callbacks(plan: FitPlan, watching: Watching) -> list[Callback]:

@@ -18,7 +18,7 @@ from butaca.evaluate.judged import Judged, nullable
 from butaca.recommend.recommender import Recommender
 from butaca.workflows.about import describe, protocol
 from butaca.workflows.judging import joined, judge, judge_stages, judged_on
-from butaca.workflows.loading import Sides, Split, split_by
+from butaca.workflows.loading import Sides, Split, ToldBy, split_by
 
 if TYPE_CHECKING:  # these load JAX, or a database
     from butaca.rank.judge import RankVerdict
@@ -81,7 +81,7 @@ def fit(
     A `trainer` trains the recipe somewhere else, on a cluster, and looks after checkpoints itself.
     """
     held = _held_out(data, sides or _sides(data, split, test_share=test_share, seed=seed))
-    train, test, given, split = held.train, held.test, held.given, held.split
+    train, test, given, told = held.train, held.test, held.given, held.split
     ratings = 0 if train.value is None else len(np.unique(train.value[np.isfinite(train.value)]))
     if rank and target == "graded" and ratings < 2:
         raise SettingError(
@@ -89,8 +89,8 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
-    recipe = recipe.for_data(train, future=split in COMES_NEXT, asks=_asks(split))
-    if split == "user" and not any(f.column != data.users.key for f in recipe.model.query):
+    recipe = recipe.for_data(train, future=told in COMES_NEXT, asks=_asks(told))
+    if told == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
             "split='user' with a query tower of user ids",
@@ -102,15 +102,15 @@ def fit(
     recommender = Recommender.build(model, train if given is None else joined(train, given), test=test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
-    judged = None if test is None else judge(recommender, train=train, test=test, split=split, given=given)
+    judged = None if test is None else judge(recommender, train=train, test=test, split=told, given=given)
     ranking = None
     if rank:
         recommender = replace(
-            recommender, ranker=second_stage(recipe, model, train=train, split=split, target=target)
+            recommender, ranker=second_stage(recipe, model, train=train, split=told, target=target)
         )
         ranking = None if test is None else judge_stages(recommender, test)
     about = _about(data, recipe, model=model, held=held, judged=judged, history=history)
-    notes = protocol(about)
+    notes = [*protocol(about), *unread_columns(recipe, data, rank=recommender.ranker is not None)]
     if ranking is not None:
         about["metrics"]["ranking"] = ranking.as_json()
         if ranking.notice is not None:
@@ -123,9 +123,29 @@ def fit(
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
 
 
-def _asks(split: Split) -> Literal["temporal"] | None:
+def _asks(split: ToldBy) -> Literal["temporal"] | None:
     """Returns the split that a blend is chosen for: the later time, and not what comes just next."""
     return "temporal" if split == "temporal" else None
+
+
+def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:
+    """Says which columns of the users' table nothing reads, and what would; nothing where all are read.
+
+    Args:
+        recipe: for these data (`Recipe.for_data`).
+        data: with the table.
+        rank: whether the model has a second stage, which reads them.
+    """
+    read = {feature.column for feature in recipe.model.query}
+    unread = [name for name in data.users.columns if name not in read]
+    if rank or not unread:
+        return []
+    named = ", ".join(unread[:6]) + (f" and {len(unread) - 6} more" if len(unread) > 6 else "")
+    return [
+        f"Not read by the recipe {recipe.name!r}: users' columns {named}. Someone without a history gets "
+        "what most people chose. A second stage reads them (rank=True; --rank), and so does a TwoTower "
+        "whose query names them."
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +164,7 @@ class _HeldOut:
     train: Dataset
     test: Dataset | None
     given: Dataset | None
-    split: Split
+    split: ToldBy
     record: dict[str, Any]
     n_interactions: int
 
@@ -203,7 +223,7 @@ def _about(
 
 
 def second_stage(
-    recipe: Recipe, model: TwoTower, *, train: Dataset, split: Split, target: Target = "watched"
+    recipe: Recipe, model: TwoTower, *, train: Dataset, split: ToldBy, target: Target = "watched"
 ) -> Ranker:
     """Fits a ranker for a fitted model, on first stages that did not train on what it learns."""
     from butaca.rank.fit import fit_ranker

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from butaca.catalogue.items import Catalogue
+from butaca.data.core import cored
 from butaca.data.dataset import Dataset
 from butaca.data.folders import kind_of
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
+from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SplitError, StoreError, TableError
 from butaca.workflows.about import split_record
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:  # a database
     from butaca.events.interactions import Interactions
 
 Split: TypeAlias = Literal["random", "temporal", "last", "user", "none"]
+
+#: How sides were told apart: by a split, or by a table of test interactions.
+ToldBy: TypeAlias = Split | Literal["given"]
 
 #: Names that `fit` takes for MovieLens.
 MOVIELENS = ("ml-100k", "ml-1m", "ml-10m", "ml-20m", "ml-25m", "ml-32m", "ml-latest-small")
@@ -35,14 +41,22 @@ class Sides:
 
     train: Dataset
     test: Dataset | None
-    split: Split
+    split: ToldBy
     test_share: float
     seed: int
 
 
 @dataclass(frozen=True)
 class Columns:
-    """A Columns names columns and feature tables that the caller named; None is found by name and type."""
+    """A Columns says what the caller said of a table; None is found by name, by type and by the cells.
+
+    Attributes:
+        user, item, value, time: names of columns.
+        items, users: tables of features.
+        title: the items' column of titles.
+        reading: how the table is written.
+        least: interactions that a user and an item have at least (`data/core.py`).
+    """
 
     user: str | None = None
     item: str | None = None
@@ -50,18 +64,24 @@ class Columns:
     time: str | None = None
     items: str | None = None
     users: str | None = None
+    _: KW_ONLY
+    title: str | None = None
+    reading: Reading = AS_IT_IS
+    least: tuple[int, int] = (0, 0)
 
 
-def load(source: str, columns: Columns | None = None) -> Dataset:
+def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset:
     """Loads a MovieLens set by name (items are titles, as in the notebook), or a table of one's own."""
     columns = columns or Columns()
-    if source in MOVIELENS:
+    min_user, min_item = columns.least
+    if isinstance(source, str) and source in MOVIELENS:
         from butaca.data.movielens import load_movielens
 
-        return load_movielens(source.removeprefix("ml-")).keyed_by(columns.item or "movie_title")
+        data = load_movielens(source.removeprefix("ml-")).keyed_by(columns.item or "movie_title")
+        return cored(data, min_user=min_user, min_item=min_item)
     from butaca.data.tables import read_table
 
-    if not Path(source).exists() and source.startswith("ml-"):
+    if isinstance(source, str) and not Path(source).exists() and source.startswith("ml-"):
         raise TableError("A MovieLens set is one of " + ", ".join(MOVIELENS), source, "Correct the name")
     return read_table(
         source,
@@ -71,11 +91,45 @@ def load(source: str, columns: Columns | None = None) -> Dataset:
         item_column=columns.item,
         value_column=columns.value,
         time_column=columns.time,
+        title_column=columns.title,
+        min_user=min_user,
+        min_item=min_item,
+        time_format=columns.reading.time_format,
+        sep=columns.reading.sep,
+        query=columns.reading.query,
+        wide=columns.reading.wide,
+        drop_nulls=columns.reading.drop_nulls,
     )
 
 
-def prepared(source: str) -> Sides | None:
+def load_test(source: str, train: Dataset, *, columns: Columns) -> Dataset:
+    """Loads test interactions of one's own in the codes of the training data, as `read_test`.
+
+    Raises:
+        TableError: it can't be read, or none of its pairs is known.
+    """
+    from butaca.data.tables import read_test
+
+    reading = columns.reading
+    return read_test(
+        source,
+        users=train.users,
+        items=train.items,
+        user_column=columns.user,
+        item_column=columns.item,
+        value_column=columns.value,
+        time_column=columns.time,
+        time_format=reading.time_format,
+        sep=reading.sep,
+        wide=reading.wide,
+        drop_nulls=reading.drop_nulls,
+    )
+
+
+def prepared(source: str | Sequence[str]) -> Sides | None:
     """Opens the sides of a folder that `butaca data prepare` wrote, on the disk; None for anything else."""
+    if not isinstance(source, str):
+        return None
     from butaca.scale.prepared import KIND, Prepared
 
     folder = Path(source).expanduser()
@@ -127,7 +181,7 @@ def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Data
             left, user=events.user, item=items, value=events.value, timestamp=events.time
         )
     if not len(events):
-        raise TableError("A model learns from events that are there", f"{address}, which has none", "Wait")
+        raise TableError("A model learns from events that are there", f"{store.name}, which has none", "Wait")
     from butaca.data.tables import read_table
 
     table: dict[str, Any] = {"user_id": events.user, "item_id": events.item, "timestamp": events.time}

@@ -1,18 +1,22 @@
-"""This module holds what a command decides before anything is read: a FitPlan, a TunePlan.
+"""This module holds what a command decides before anything is read: a FitPlan, a TunePlan, a ServePlan.
 
-`workflows/carrying.py` does what they say.
+`workflows/carrying.py` and `workflows/serving.py` do what they say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from butaca.data.splits import COMES_NEXT, check_share
+from butaca.catalogue.nouns import noun
+from butaca.checks import check_type, path_of, whole_number
+from butaca.data.splits import COMES_NEXT, check_share, moment_of
 from butaca.errors import SettingError
+from butaca.serve.settings import ServeSettings
 from butaca.workflows.fitting import Target
-from butaca.workflows.loading import Columns, Sides, Split, no_split
+from butaca.workflows.loading import Columns, Sides, Split, ToldBy, no_split
 
 if TYPE_CHECKING:  # loads JAX
     from butaca.model.features import Order
@@ -32,7 +36,7 @@ class RecipeChoice:
         name: of the recipe.
         settings: a file that `butaca tune` wrote.
         order: how the recipe's history is read; None leaves it to the split: in its order where what is asked
-            is what comes next ("last", "temporal"), unless settings are named.
+            is what comes next ("last", "temporal", or from a moment on), unless settings are named.
         epochs, batch_size, dim, softmax: instead of the recipe's.
     """
 
@@ -49,10 +53,8 @@ class RecipeChoice:
         """Checks that what replaces a setting is a whole number above 0."""
         for name in ("epochs", "batch_size", "dim"):
             at_least(name, getattr(self, name), least=1)
-        if self.order is not None and self.order not in get_args(OrderName):
-            raise SettingError(
-                "An order is one of " + ", ".join(get_args(OrderName)), repr(self.order), "Correct the name"
-            )
+        if self.order is not None:
+            check_type("order", self.order, hint=OrderName)
         if self.settings is not None and self.order not in {None, "none"}:
             raise SettingError(
                 "Settings that a search found are those of a history without an order",
@@ -60,7 +62,7 @@ class RecipeChoice:
                 "Leave out one of the two",
             )
 
-    def order_for(self, split: Split) -> Order | None:
+    def order_for(self, split: ToldBy) -> Order | None:
         """Returns the order in which the history is read where data are split so; None: as a bag."""
         if self.order == "none" or self.settings is not None:
             return None
@@ -68,7 +70,7 @@ class RecipeChoice:
             return self.order
         return "timescales" if self.name == "default" and split in COMES_NEXT else None
 
-    def recipe(self, seed: int = 42, *, split: Split = "random") -> Recipe:
+    def recipe(self, seed: int = 42, *, split: ToldBy = "random") -> Recipe:
         """Returns the recipe with these settings, and this seed of training.
 
         Args:
@@ -148,38 +150,55 @@ class FitPlan:
     """A FitPlan holds every decision of a fit: `butaca fit` makes one of its options, and Python can too.
 
     Attributes:
-        source: a MovieLens set by name, a table, or a folder of `butaca data prepare`; None with from_events.
+        source: a MovieLens set by name, a table, several files of one, or a folder of `butaca data prepare`;
+            None with from_events.
         out: folder for the model.
         from_events: address of the service's events, which are added.
         columns: of the source, and tables of features.
         recipe: what to train.
         split, test_share: how to hold out what judges; of prepared data, which come split, neither is read.
+        split_at: a moment, such as "2011-10-01", from which on interactions judge, instead of a split.
+        test: a table of interactions that judge, instead of a split.
         seed: of the split and of training.
         rank: train a second stage too, and for which target.
         keeping: checkpoints and logs.
         ray: train on a cluster; None trains in this process.
+        noun: what the items are called, such as "book"; None: what the columns' names say.
 
     Raises:
         SettingError: two decisions exclude each other.
     """
 
-    source: str | None = None
+    source: str | Sequence[str] | None = None
     out: Path = Path("model")
     _: KW_ONLY
     from_events: str | None = None
     columns: Columns = field(default_factory=Columns)
     recipe: RecipeChoice = field(default_factory=RecipeChoice)
     split: Split = "random"
+    split_at: str | None = None
+    test: str | None = None
     test_share: float = 0.2
     seed: int = 42
     rank: Target | None = None
     keeping: Keeping = field(default_factory=Keeping)
     ray: Cluster | None = None
+    noun: str | None = None
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
-        object.__setattr__(self, "out", Path(self.out))
+        object.__setattr__(self, "out", path_of("out", self.out))
+        if self.noun is not None:
+            noun(self.noun)
         check_split(self.split, test_share=self.test_share, seed=self.seed)
+        if self.split_at is not None:
+            moment_of(self.split_at)
+        if self.split_at is not None and self.test is not None:
+            raise SettingError(
+                "What judges is told in one way",
+                "split_at and test (--split-at, --test)",
+                "Leave one of them out",
+            )
         if self.source is None and self.from_events is None:
             raise SettingError(
                 "fit learns from a table",
@@ -199,6 +218,12 @@ class FitPlan:
             raise SettingError(
                 "Prepared data train the towers alone, from the disk",
                 "rank or from_events (--rank, --from-events) with a folder of prepared data",
+                "Leave it out, or pass the table itself",
+            )
+        if sides is not None and (self.split_at is not None or self.test is not None):
+            raise SettingError(
+                "Prepared data come split",
+                "split_at or test (--split-at, --test) with a folder of prepared data",
                 "Leave it out, or pass the table itself",
             )
         if sides is None and self.ray is not None:
@@ -237,10 +262,70 @@ class TunePlan:
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
-        object.__setattr__(self, "out", Path(self.out))
+        object.__setattr__(self, "out", path_of("out", self.out))
         check_split(self.split, test_share=self.test_share, seed=self.seed)
         at_least("trials", self.trials, least=1)
         at_least("slices", self.slices, least=1)
+
+
+@dataclass(frozen=True)
+class ServePlan:
+    """A ServePlan holds every decision of a service: `butaca serve` makes one of its options, as Python can.
+
+    Attributes:
+        models: folders by name; the first answers those that name none.
+        settings: how it runs.
+        version: to answer, of one of the models; None: the one that was chosen, else what lies in the folder.
+
+    Raises:
+        SettingError: there is no model, or the settings exclude each other.
+    """
+
+    models: Mapping[str, Path]
+    settings: ServeSettings = field(default_factory=ServeSettings)
+    _: KW_ONLY
+    version: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks what can be known before anything is loaded."""
+        object.__setattr__(self, "models", {name: Path(folder) for name, folder in self.models.items()})
+        if not self.models:
+            raise SettingError("A service has a model", "none", "Name at least one folder")
+
+    @property
+    def beyond(self) -> str:
+        """Names what makes others reach the service, so that it needs keys; empty where nothing does."""
+        settings = self.settings
+        if not settings.is_local:
+            return f"--host {settings.host}"
+        if settings.trusted_proxies:
+            return "--trusted-proxy"
+        if settings.host_names:
+            return "--host-name"
+        return "--root-path" if settings.root_path else ""
+
+    def check_keys(self, has_keys: bool, store: str) -> None:
+        """Checks the plan against whether the store, which is called so, has keys that are in use.
+
+        Raises:
+            SettingError: others may reach a service that asks nobody for a key.
+        """
+        if self.beyond and not has_keys:
+            raise SettingError(
+                "Beyond this machine, by a name of its own or behind a proxy, the service needs API keys",
+                f"{self.beyond} and no keys in {store}",
+                "Make one with `butaca keys add NAME --scope read --events "
+                f"{shown_address(self.settings.events)}`, or leave it out",
+            )
+
+
+def shown_address(events: str) -> str:
+    """Returns the address of a store as it may be shown: a server's without its password.
+
+    >>> shown_address("events.db"), shown_address("postgresql://me:word@host/films")
+    ('events.db', 'ADDRESS')
+    """
+    return events if "://" not in events else "ADDRESS"
 
 
 def ray_needs_prepared() -> SettingError:
@@ -259,7 +344,7 @@ def at_least(name: str, value: int | None, *, least: int) -> None:
     Raises:
         SettingError: it is below `least`.
     """
-    if value is not None and value < least:
+    if value is not None and whole_number(name, value, least=None) < least:
         raise SettingError(f"{name} is {least} or more", f"{name}={value}", "Correct it")
 
 
@@ -270,7 +355,7 @@ def check_split(split: Split, *, test_share: float, seed: int) -> None:
         SplitError: no split has the name, or the share does not lie between 0 and 1.
         SettingError: the seed is below 0.
     """
-    if split not in get_args(Split):
+    if not isinstance(split, str) or split not in get_args(Split):
         raise no_split(split)
     if split in {"random", "temporal", "user"}:
         check_share(test_share)

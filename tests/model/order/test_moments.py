@@ -36,6 +36,22 @@ def test_places_of_two_people_by_hand():
     assert ordered(rows[:0], np.zeros(0, np.int32), time=time[:0]).age.tolist() == []
 
 
+def test_moments_within_one_second_are_moments():
+    now = 1_700_000_000
+    order = ordered(
+        np.zeros(4, int), np.arange(4, dtype=np.int32), time=now + np.array([0.75, 0.25, 0.5, 0.25])
+    )
+    assert order.items.tolist() == [1, 3, 2, 0]
+    assert order.place.tolist() == [2, 2, 1, 0]
+    np.testing.assert_allclose(order.age * 86_400, [0.5, 0.5, 0.25, 0], rtol=1e-6)
+    reader = scales()
+    one, other = (
+        reader.pooled(Entries(np.zeros(2, int), np.array([3, 4], np.int32), None, now + np.array(at)), 1)
+        for at in ([0.1, 0.9], [0.9, 0.1])
+    )
+    assert np.abs(one - other).max() > 0.01
+
+
 def test_without_times_a_history_is_one_moment():
     order = ordered(np.zeros(4, int), np.arange(4, dtype=np.int32), time=None)
     assert order.place.tolist() == [0] * 4

@@ -54,8 +54,10 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
 
     Raises:
         BundleError: the folder holds something that is not a model, or can't be written.
+        DivergenceError: the model's vectors are no numbers.
     """
     check_free(folder)
+    parts.check_numbers()
     files: dict[str, tuple[str, bytes]] = {
         "arrays": ("safetensors", to_bytes(as_arrays(parts))),
         "entities": (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote
+
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -14,7 +17,7 @@ from butaca.serve.telemetry import log, uuid7
 def logged_problem(error: Exception, method: str, *, path: str) -> tuple[Problem, str]:
     """Returns the problem that answers an exception and the id under which the log has it; logs our own."""
     problem, request_id = problem_of(error, path), uuid7()
-    if problem.status >= 500 and problem.kind not in {"overload", "timeout"}:
+    if problem.status >= 500 and problem.kind not in {"overload", "timeout", "busy"}:
         cause = error if problem.status == 500 else None
         log.error(
             "request failed",
@@ -22,19 +25,31 @@ def logged_problem(error: Exception, method: str, *, path: str) -> tuple[Problem
             method=method,
             path=shown(logged(path)),
             status=problem.status,
-            reason=str(error),
+            reason=str(error if error.__cause__ is None else error.__cause__),
             exc_info=cause,
         )
     return problem, request_id
 
 
 def logged(path: str) -> str:
-    """Returns a path without whom it is about: a log outlives an erasure.
+    """Returns a path without whom it is about, whatever its spelling: a log outlives an erasure.
 
-    >>> logged("/v1/users/ana/history"), logged("/v1/items/7")
-    ('/v1/users/*', '/v1/items/7')
+    >>> logged("/v1/users/ana/history"), logged("/v1/items/7"), logged("//V1/users/ana"), logged("/x")
+    ('/v1/users/*', '/v1/items/7', '*', '*')
     """
-    return "/v1/users/*" if path.startswith("/v1/users/") else path
+    if path.startswith("/v1/users/"):
+        return "/v1/users/*"
+    if path.startswith("/v1/events/"):
+        return "/v1/events/*"
+    known = _NAMELESS.match(path) is not None
+    return path if known and "user" not in unquote(unquote(path)).lower() else "*"
+
+
+#: Paths that name nobody.
+_NAMELESS = re.compile(
+    r"/(v1/(items|models|filters|map|recommend|events|experiments|state)(/|$)|health/|metrics$|static/|state$"
+    r"|openapi\.json$|$)"
+)
 
 
 def problem_of(error: Exception, path: str) -> Problem:

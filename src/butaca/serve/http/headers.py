@@ -22,10 +22,20 @@ DATA_HEADERS = [
 ]
 
 
-def page_headers() -> list[tuple[bytes, bytes]]:
+def policy(picture_hosts: Iterable[str] = ()) -> str:
+    """Returns the content security policy of a page, with the hosts that pictures may come from.
+
+    >>> "img-src 'self' data: https://images.example.com;" in policy(["images.example.com"])
+    True
+    """
+    more = "".join(f" https://{host.lower()}" for host in picture_hosts)
+    return CSP.replace("img-src 'self' data:", f"img-src 'self' data:{more}")
+
+
+def page_headers(picture_hosts: Iterable[str] = ()) -> list[tuple[bytes, bytes]]:
     """Returns the headers that a page or file carries, unless its route says otherwise."""
     return [
-        (b"content-security-policy", CSP.encode()),
+        (b"content-security-policy", policy(picture_hosts).encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"cross-origin-opener-policy", b"same-origin"),
@@ -38,26 +48,58 @@ def page_headers() -> list[tuple[bytes, bytes]]:
 class Headers:
     """A Headers holds the few headers of a request that the guard reads, found in one pass."""
 
-    __slots__ = ("content_type", "host", "is_json", "length", "origin")
+    __slots__ = ("content_type", "encodings", "forwarded", "host", "hosts", "is_json", "length", "origin")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         host = content_type = b""
-        self.length = 0
+        self.length = self.hosts = 0
         self.origin: bytes | None = None
+        self.encodings = self.forwarded = b""
         for name, value in headers:
             if name == b"host":
                 host = value
+                self.hosts += 1
             elif name == b"content-type":
                 content_type = value
             elif name == b"content-length":
                 self.length = int(value) if value.isdigit() and len(value) < 20 else 0
             elif name == b"origin":
                 self.origin = value
+            elif name == b"accept-encoding":
+                self.encodings = self.encodings + b"," + value if self.encodings else value
+            elif name in FORWARDED or name.startswith(b"x-forwarded-"):
+                self.forwarded = name
         self.host = host
         self.content_type = content_type.decode("latin-1")
         self.is_json = content_type == b"application/json" or (
             content_type.partition(b";")[0].strip().lower() == b"application/json"
         )
+
+
+#: What says that a request came through somebody, beside all that begins with x-forwarded-.
+FORWARDED = frozenset({b"forwarded", b"via", b"x-real-ip", b"x-forwarded"})
+
+
+def takes_gzip(encodings: bytes) -> bool:
+    """Says whether a client that accepts these encodings takes gzip.
+
+    >>> [takes_gzip(e) for e in (b"gzip", b"br, *;q=0.1", b"gzip;q=0, identity", b"*, gzip;q=0", b"br", b"")]
+    [True, True, False, False, False, False]
+    """
+    if encodings == b"gzip" or not encodings:
+        return bool(encodings)
+    weights: dict[str, float] = {}
+    for part in encodings.decode("latin-1").lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    weight = 0.0
+        weights[name] = weight
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
 
 
 def allowed_host(settings: ServeSettings) -> Callable[[bytes], None]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from pydantic import ValidationError
 
-from butaca.errors import BundleError, ButacaError, UnknownEntityError
+from butaca.errors import BundleError, ButacaError, ConflictError, UnknownEntityError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -94,6 +95,8 @@ def of_error(error: ButacaError, *, in_path: bool = False) -> Problem:
         status, kind = (404 if in_path else 422), "unknown-entity"
     elif isinstance(error, BundleError):
         status, kind = 409, "damaged-model"
+    elif isinstance(error, ConflictError):
+        status, kind = 409, "conflict"
     return Problem(status, kind, error.rule, error.received, error.cure)
 
 
@@ -138,3 +141,23 @@ def of_pydantic(error: ValidationError, *, place: str = "body") -> Problem:
 def not_found(path: str) -> Problem:
     """Makes the problem that answers a path without a route."""
     return Problem(404, "no-route", "A path is one of those in /openapi.json", path, "See /openapi.json")
+
+
+def unknown_parameters(query: bytes, known: Iterable[str]) -> Problem:
+    """Makes the problem of a query with parameters that the path does not have."""
+    names = dict.fromkeys(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    allowed = set(known)
+    takes = f"This path takes {', '.join(sorted(allowed))}" if allowed else "This path takes none"
+    errors = [
+        {"loc": ["query", shown(name)], "msg": takes, "type": "extra_forbidden"}
+        for name in names
+        if name not in allowed
+    ]
+    return Problem(
+        422,
+        "invalid",
+        f"A query has the parameters that its path takes. {takes}",
+        ", ".join(name for name in names if name not in allowed),
+        "Correct the name, or leave it out",
+        errors=errors[:20],
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -11,9 +11,9 @@ from fastapi import Depends, Path, Request
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
-from butaca.serve.http.headers import DATA_HEADERS
+from butaca.serve.http.headers import DATA_HEADERS, takes_gzip
 from butaca.serve.http.packed import Packed
-from butaca.serve.http.problems import MEDIA_TYPE
+from butaca.serve.http.problems import MEDIA_TYPE, unknown_parameters
 from butaca.serve.schemas import TextId
 from butaca.serve.service import Service
 
@@ -39,6 +39,27 @@ def service_of(request: Request) -> Service:
     """Returns the running service."""
     service: Service = request.app.state.service
     return service
+
+
+def known_parameters(request: Request) -> None:
+    """Refuses a query with parameters that the route does not have, as a body with unknown fields is.
+
+    Raises:
+        Problem: 422.
+    """
+    query = request.scope["query_string"]
+    if query:
+        route = request.scope["route"]
+        known = set(_query_names(route.dependant))
+        if not known.issuperset(request.query_params):
+            raise unknown_parameters(query, known)
+
+
+def _query_names(dependant: Any) -> Iterator[str]:
+    """Yields the names of the query's parameters that a route or what it depends on takes."""
+    yield from (field.alias for field in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
 
 
 TheService = Annotated[Service, Depends(service_of)]
@@ -69,7 +90,7 @@ def packed_response(packed: Packed, request: Request, *, headers: Mapping[str, s
     if packed.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     content = packed.content
-    if packed.gzip is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if packed.gzip is not None and takes_gzip(request.headers.get("accept-encoding", "").encode("latin-1")):
         content, headers["content-encoding"] = packed.gzip, "gzip"
     headers["content-type"] = packed.kind
     return Response(b"" if request.method == "HEAD" else content, headers=headers)
@@ -83,7 +104,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         403: "The key's scopes do not cover this",
         404: "There is no such item, user or version",
         408: "The body did not arrive in time",
-        409: "The model's folder is damaged; the model in use stays",
+        409: "The model's folder is damaged, and that in use stays; an event's id is another one's",
         413: "The body is too large",
         415: "The body is not application/json",
         422: "The request breaks a rule, which the answer names",
@@ -101,7 +122,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def body_of(model: str, examples: dict[str, Any]) -> dict[str, Any]:
-    """Returns what OpenAPI says of a body that the route parses itself."""
-    content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "examples": examples}
+def body_of(model: str, examples: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Returns what OpenAPI says of a body that the route parses itself; without examples they come later."""
+    content = {"schema": {"$ref": f"#/components/schemas/{model}"}, "examples": examples or {}}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}

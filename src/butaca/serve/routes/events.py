@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from butaca.errors import SettingError
@@ -15,8 +15,8 @@ from butaca.events.records import Event
 from butaca.recommend.recommender import Recommender
 from butaca.serve.answering import same_id
 from butaca.serve.routes.common import PathId, TheService, body_of, json_response, problems
-from butaca.serve.schemas import EVENTS_EXAMPLES, EventIn, EventsRequest, parse, seconds_of
-from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer
+from butaca.serve.schemas import EventIn, EventsRequest, TextId, parse, seconds_of
+from butaca.serve.schemas_out import ErasedAnswer, EventsAnswer, HistoryAnswer, UndoneAnswer
 
 router = APIRouter(prefix="/v1")
 
@@ -28,27 +28,63 @@ AHEAD = 86_400
     "/events",
     tags=["events"],
     response_model=EventsAnswer,
-    responses=problems(408, 413, 415, 422),
-    openapi_extra=body_of("EventsRequest", EVENTS_EXAMPLES),
+    responses=problems(408, 409, 413, 415, 422),
+    openapi_extra=body_of("EventsRequest"),
     summary="Store what people did",
 )
 async def add_events(service: TheService, request: Request) -> Response:
     """Stores a batch whole or not at all; it is on disk before this answers.
 
-    Ids are made by the client: what is sent again under its id changes nothing and counts as `known`.
-    Events count in the very next list of their user.
+    Ids are made by the client, and count per user and client (the key's name): what is sent again under its
+    id changes nothing and counts as `known`; the same id for something else is 409. Events count in the
+    very next list of their user.
     """
     asked = parse(EventsRequest, await request.body())
     now = int(time.time())
     batch = [_event(event, now, at) for at, event in enumerate(asked.events)]
     users = {event.user for event in batch}
     try:
-        added = await service.in_thread(service.store.add, batch)
+        added = await service.writes.run(service.store.add, batch, client_of(request))
     finally:  # stored or not, or not known: what is remembered may be old
         service.live.forget(users)
     service.telemetry.accepted.inc(added.new)
     service.telemetry.known.inc(added.known)
     return json_response({"accepted": added.new, "known": added.known})
+
+
+def client_of(request: Request) -> str:
+    """Returns the name of the key that a request carries; empty where none are needed."""
+    name: str = request.scope.get("butaca.client", "")
+    return name
+
+
+@router.delete(
+    "/events/{id:segment}",
+    tags=["events"],
+    response_model=UndoneAnswer,
+    responses=problems(409, 422),
+    summary="Take one event back",
+)
+async def undo(
+    service: TheService,
+    request: Request,
+    *,
+    id: PathId,  # noqa: A002
+    user: Annotated[
+        TextId | None, Query(description="Whose event it is; needed where several users have one of this id.")
+    ] = None,
+) -> Response:
+    """Removes one event that the same client sent; it counts no more in the very next list.
+
+    `removed` is 0 where there is no such event (any more). Sent again, the event is stored again.
+    """
+    found = None
+    try:
+        found = await service.writes.run(service.store.undo, id, user, client=client_of(request))
+    finally:
+        whose = user if found is None else found
+        service.live.forget(None if whose is None else [whose])
+    return json_response({"id": id, "user": whose, "removed": int(found is not None)})
 
 
 def _event(event: EventIn, now: int, at: int) -> Event:
@@ -65,6 +101,7 @@ def _event(event: EventIn, now: int, at: int) -> Event:
             f"{event.time}, while the clock says {datetime.fromtimestamp(now, UTC)}",
             "Send seconds since 1970-01-01 UTC (milliseconds: divide by 1000), or leave it out for now",
         )
+    when = min(when, now)  # the last word counts: one of tomorrow would outrank today's
     return Event(event.id, str(event.user), str(event.item), event.kind, event.value, when, event.request_id)
 
 
@@ -79,8 +116,8 @@ async def history(service: TheService, id: PathId) -> Response:  # noqa: A002
     """Lists what the model was trained on and the last 1,000 events since, latest first; may be empty."""
     recommender = service.registry.serving.default.recommender
     titles, known = recommender.catalogue.titles, recommender.catalogue.known
-    events = await service.in_thread(service.store.history, id)
-    erased = await service.in_thread(service.store.erased, id)
+    events = await service.reads.run(service.store.history, id)
+    erased = await service.reads.run(service.store.erased, id)
     entries = []
     for event in reversed(events):
         code = known(event.item)
@@ -136,7 +173,7 @@ async def erase(service: TheService, id: PathId) -> Response:  # noqa: A002
     `butaca fit --from-events` leaves them out. What they do from now on is a new person's.
     """
     try:
-        erased = await service.in_thread(service.store.erase, id)
+        erased = await service.writes.run(service.store.erase, id)
     finally:
         service.live.forget([id])
     counts = {"events": erased.events, "recommendations": erased.recommendations}

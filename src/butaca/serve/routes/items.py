@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from butaca.errors import UnknownEntityError
+from butaca.errors import SettingError, UnknownEntityError
 from butaca.serve.answering import items_json
 from butaca.serve.http.problems import of_error
 from butaca.serve.routes.common import PathId, TheService, json_response, packed_json, problems
-from butaca.serve.schemas_out import FiltersAnswer, ItemFull, ItemList, MapAnswer, SimilarAnswer
+from butaca.serve.schemas_out import FiltersAnswer, ItemFull, ItemList, MapAnswer, SimilarAnswer, ValuesAnswer
 from butaca.serve.service import Service
 from butaca.serve.serving import Loaded
 from butaca.serve.settings import K_MAX, TEXT_MAX
@@ -103,8 +103,35 @@ async def similar(
     "/filters", response_model=FiltersAnswer, responses=problems(404, 422), summary="What `where` takes"
 )
 async def filters(service: TheService, request: Request, *, model: Named = None) -> Response:
-    """Lists the columns of the items' table: labels with their counts, numbers with their range."""
+    """Lists the columns of the items' table that a person may want to filter by.
+
+    Of labels the most frequent, with their counts and how many there are in all; of numbers their range,
+    their decimals and, where they lie far apart, the `stops` of a slider; of dates their range; of yes and no
+    both.
+    """
     return packed_json(model_of(service, model).showcase.filters, request)
+
+
+@router.get(
+    "/filters/{column:segment}",
+    response_model=ValuesAnswer,
+    responses=problems(404, 422),
+    summary="Search labels",
+)
+async def values(
+    service: TheService,
+    column: Annotated[str, Path(min_length=1, max_length=TEXT_MAX, description="Of `/v1/filters`.")],
+    *,
+    query: Annotated[str, Query(max_length=TEXT_MAX, description="How a word of it begins.")] = "",
+    limit: Limit = 20,
+    model: Named = None,
+) -> Response:
+    """Finds the labels of a column with a word that begins as typed, those of the most items first."""
+    try:
+        found = model_of(service, model).recommender.catalogue.filters.values(column, query, k=limit)
+    except SettingError as error:
+        raise of_error(error) from None
+    return json_response({"values": [{"value": value, "count": count} for value, count in found]})
 
 
 @router.get("/map", response_model=MapAnswer, responses=problems(404, 422), summary="The catalogue as a map")
@@ -114,4 +141,4 @@ async def catalogue_map(service: TheService, request: Request, *, model: Named =
     `method` is PCA at first, a sketch; the first to ask has it drawn by a process of its own, after which it
     is t-SNE.
     """
-    return packed_json(await service.in_thread(model_of(service, model).showcase.map), request)
+    return packed_json(await service.models.run(model_of(service, model).showcase.map), request)

@@ -15,11 +15,11 @@ from butaca.errors import BundleError, UnknownEntityError
 from butaca.events.attribution import ArmCounts
 from butaca.events.experiments import difference, rate
 from butaca.serve.http.problems import of_error
-from butaca.serve.registry import model_info
 from butaca.serve.routes.common import TheService, body_of, json_response, problems
 from butaca.serve.schemas import Nothing, parse
 from butaca.serve.schemas_out import Activated, ExperimentsAnswer, ModelsAnswer
 from butaca.serve.service import Service
+from butaca.serve.version_facts import model_info
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
@@ -30,7 +30,7 @@ FRESH = 5.0
 @router.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Every version there is")
 async def models(service: TheService) -> Response:
     """Lists the versions that are loaded or lie in the folders now, with their verdict against baselines."""
-    versions = await service.in_thread(service.registry.versions)
+    versions = await service.models.run(service.registry.versions)
     return json_response({"models": [model_info(version) for version in versions]})
 
 
@@ -53,7 +53,7 @@ async def activate(
     if body:
         parse(Nothing, body)
     try:
-        chosen = await service.in_thread(service.registry.activate, version)
+        chosen = await service.models.run(service.registry.activate, version)
     except (UnknownEntityError, BundleError) as error:
         raise of_error(error, in_path=True) from None
     service.count_models()
@@ -136,4 +136,4 @@ async def experiments(service: TheService) -> Response:
     An event counts for a list if it carries its request_id and its item was in it. Without a split there
     are no arms.
     """
-    return json_response(await service.in_thread(experiment, service))
+    return json_response(await service.reads.run(experiment, service))

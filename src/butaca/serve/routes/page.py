@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
+from html import escape
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -10,7 +12,8 @@ from starlette.responses import Response
 
 from butaca.serve.http.packed import Packed
 from butaca.serve.http.problems import not_found
-from butaca.serve.routes.common import packed_response
+from butaca.serve.routes.common import TheService, packed_response, service_of
+from butaca.serve.service import Service
 
 FOLDER = Path(__file__).parents[1] / "page"
 
@@ -27,13 +30,37 @@ TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 
+#: Files kept ready, in all that they were told.
+MOST_KEPT = 200
+
 router = APIRouter(include_in_schema=False)
 
-_kept: dict[Path, tuple[tuple[int, int], Packed]] = {}
+#: What a page says where no keys are needed, hidden and shown.
+OPEN = b'<p id="open" class="open" data-t="open" hidden>', b'<p id="open" class="open" data-t="open">'
+
+_kept: dict[tuple[Path, str, bool], tuple[tuple[int, int], Packed]] = {}
 
 
-def file_response(name: str, request: Request) -> Response:
-    """Answers a file of the page, or 304 where the browser has it.
+def told(service: Service) -> str:
+    """Returns what a page is told in its head: what items are called, and where pictures may come from."""
+    said = {
+        "butaca-noun": service.noun.as_json(),
+        "butaca-pictures": list(service.settings.picture_hosts),
+    }
+    lines = [
+        f'<meta name="{name}" content="{escape(json.dumps(value, ensure_ascii=False))}">'
+        for name, value in said.items()
+    ]
+    return "\n".join(lines)
+
+
+def file_response(name: str, request: Request, *, head: str = "") -> Response:
+    """Answers a file of the page, or 304 where the browser has it; a page says whether it is open to all.
+
+    Args:
+        name: of the file, below the page's folder.
+        request: for what the browser has.
+        head: lines for the head of a page of HTML.
 
     Raises:
         Problem: 404.
@@ -47,24 +74,30 @@ def file_response(name: str, request: Request) -> Response:
         raise not_found(request.url.path)
     stat = path.stat()
     stamp = (stat.st_mtime_ns, stat.st_size)
-    kept = _kept.get(path)
+    is_open = path.suffix == ".html" and service_of(request).keys is None
+    kept = _kept.get((path, head, is_open))
     if kept is None or kept[0] != stamp:
         kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        packed = Packed.of(path.read_bytes(), kind, compress=path.suffix != ".woff2")
-        kept = _kept[path] = (stamp, packed)
+        content = path.read_bytes().replace(*OPEN) if is_open else path.read_bytes()
+        if head:
+            content = content.replace(b"</head>", head.encode() + b"\n</head>", 1)
+        packed = Packed.of(content, kind, compress=path.suffix != ".woff2")
+        if len(_kept) >= MOST_KEPT:
+            _kept.clear()
+        kept = _kept[path, head, is_open] = (stamp, packed)
     return packed_response(kept[1], request, headers={})
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-async def index(request: Request) -> Response:
-    """Shows the page to pick films and see recommendations."""
-    return file_response("index.html", request)
+async def index(service: TheService, request: Request) -> Response:
+    """Shows the page to pick items and see recommendations."""
+    return file_response("index.html", request, head=told(service))
 
 
 @router.api_route("/state", methods=["GET", "HEAD"])
-async def state(request: Request) -> Response:
+async def state(service: TheService, request: Request) -> Response:
     """Shows the page of the service's state."""
-    return file_response("state.html", request)
+    return file_response("state.html", request, head=told(service))
 
 
 @router.api_route("/static/{path:path}", methods=["GET", "HEAD"])

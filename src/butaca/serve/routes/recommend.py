@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from butaca.serve.routes.common import body_of, problems, raw_json
-from butaca.serve.schemas import RECOMMEND_EXAMPLES
 from butaca.serve.schemas_out import RecommendAnswer
 
 router = APIRouter(prefix="/v1", tags=["recommend"])
@@ -16,7 +15,7 @@ router = APIRouter(prefix="/v1", tags=["recommend"])
     "/recommend",
     response_model=RecommendAnswer,
     responses=problems(404, 408, 413, 415, 422),
-    openapi_extra=body_of("RecommendRequest", RECOMMEND_EXAMPLES),
+    openapi_extra=body_of("RecommendRequest"),
     summary="The best items for one person",
 )
 async def recommend(request: Request) -> Response:

@@ -10,10 +10,11 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from butaca.serve.http.problems import Problem
-from butaca.serve.registry import model_info
+from butaca.serve.logs import lost_lines
 from butaca.serve.routes.common import TheService, json_response, problems
 from butaca.serve.routes.models import experiment
 from butaca.serve.schemas_out import Health
+from butaca.serve.version_facts import model_info
 
 router = APIRouter(tags=["state"])
 
@@ -28,9 +29,32 @@ async def live() -> Response:
     "/health/ready", response_model=Health, responses=problems(), summary="Whether it can do its work"
 )
 async def ready(service: TheService) -> Response:
-    """Says whether the models are loaded and the event store answers."""
-    if not await service.in_thread(service.store.ready):
-        raise Problem(503, "store", "The event store answers", "it does not", "Try again", retry_after=1)
+    """Checks that an event could be stored now, in the file that was opened, and that background work runs.
+
+    Else it is 503, and says which of reading (lists know of people's events), writing (events are stored)
+    and background work is down, and why.
+    """
+    read, write = await service.probing.run(service.health.check)
+    broken = [
+        {"loc": ["store", name], "msg": f"{what}: {half.reason}", "type": "store"}
+        for name, what, half in (
+            ("read", "what people did can't be read", read),
+            ("write", "events can't be stored", write),
+        )
+        if not half.works
+    ]
+    broken += [{"loc": ["loops"], "msg": f"{told}", "type": "loop"} for told in service.watch.down()]
+    if broken:
+        works = "; lists are answered" if not (read.works and write.works) else ""
+        raise Problem(
+            503,
+            "not-ready",
+            "An event could be stored now, what people did can be read, and background work runs",
+            "; ".join(str(one["msg"]) for one in broken) + works,
+            "The log says more under the request_id",
+            errors=broken,
+            retry_after=1,
+        ) from (write.error or read.error)
     return json_response({"status": "ready"})
 
 
@@ -40,6 +64,8 @@ async def metrics(service: TheService) -> Response:
     telemetry = service.telemetry
     telemetry.in_flight.set(service.running())
     telemetry.queue.set(len(service.shown))
+    telemetry.lines_lost.set(lost_lines())
+    service.watch.count()
     return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -49,7 +75,7 @@ async def metrics(service: TheService) -> Response:
 async def state(service: TheService) -> Response:
     """Gives models and verdicts, latencies of the last lists, counts since the start, the comparison."""
     telemetry, serving = service.telemetry, service.registry.serving
-    versions = await service.in_thread(service.registry.versions)
+    versions = await service.models.run(service.registry.versions)
     default = serving.default
     now = time.time()
     return json_response(
@@ -83,6 +109,6 @@ async def state(service: TheService) -> Response:
                 "dropped": int(telemetry.dropped._value.get()),
                 "waiting": len(service.shown),
             },
-            "experiment": await service.in_thread(experiment, service),
+            "experiment": await service.reads.run(experiment, service),
         }
     )

@@ -1,6 +1,7 @@
 // The service: JSON in, JSON out. A failure is a Failure that says what kind, so that the page can say it in words.
 
 const KEY = "butaca.key";
+const ROOT = new URL("../../", import.meta.url); // the page may stand under a prefix
 let own = null;
 let unlock = null; // asks the person for a key; one question at a time
 
@@ -29,7 +30,7 @@ async function send(path, options) {
   if (options.body) headers["Content-Type"] = "application/json";
   if (key()) headers.Authorization = `Bearer ${key()}`;
   try {
-    return await fetch(path, { ...options, headers });
+    return await fetch(new URL(path.replace(/^\//, ""), ROOT), { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Failure(navigator.onLine ? "gone" : "offline");

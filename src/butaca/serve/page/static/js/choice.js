@@ -1,7 +1,9 @@
 // What the person chose, which is the address of the page: shareable, and the back button undoes it.
 //
-// film, less, seen: ids, one parameter each; in.COLUMN: a label, or "low..high"; user; near: whose similar films
-// are open; again: films already seen are shown too; k: how many; view=both: the list before ranking stands beside it.
+// film (item, of other goods), less, seen: ids, one parameter each; in.COLUMN: a label, or "low..high"; user; near:
+// whose similar ones are open; again: those already seen are shown too; k: how many; view=both: the list before ranking stands beside it.
+
+import { noun } from "./words.js";
 
 const FIRST = 10;
 const LONGEST = 50;
@@ -16,12 +18,14 @@ function read() {
     if (!name.startsWith("in.")) continue;
     const column = name.slice(3);
     const range = /^(-?[\d.]+)\.\.(-?[\d.]+)$/.exec(value);
-    if (range) where[column] = { min: Number(range[1]), max: Number(range[2]) };
+    const days = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(value);
+    if (days) where[column] = { min: days[1], max: days[2] };
+    else if (range) where[column] = { min: Number(range[1]), max: Number(range[2]) };
     else if (!where[column] || Array.isArray(where[column])) (where[column] ??= []).push(value);
   }
   const k = Math.trunc(Number(asked.get("k"))) || FIRST;
   return {
-    films: [...new Set(asked.getAll("film"))], less: [...new Set(asked.getAll("less"))],
+    films: [...new Set([...asked.getAll("film"), ...asked.getAll("item")])], less: [...new Set(asked.getAll("less"))],
     seen: [...new Set(asked.getAll("seen"))], where, user: asked.get("user") || null,
     near: asked.get("near"), again: asked.has("again"), both: asked.get("view") === "both", k: Math.min(Math.max(k, 1), LONGEST),
   };
@@ -29,7 +33,7 @@ function read() {
 
 function address() {
   const out = new URLSearchParams();
-  for (const id of choice.films) out.append("film", id);
+  for (const id of choice.films) out.append(noun.key === "film" ? "film" : "item", id);
   for (const id of choice.less) out.append("less", id);
   for (const id of choice.seen) out.append("seen", id);
   for (const [column, value] of Object.entries(choice.where)) {

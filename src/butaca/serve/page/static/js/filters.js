@@ -1,9 +1,12 @@
-// Filters of the catalogue: labels as words to press, numbers as a range.
+// Filters of the catalogue: labels as words to press, numbers and dates as a range, yes or no as two words.
 import { get } from "./api.js";
 import { choice, choose, onChoice } from "./choice.js";
-import { $, h } from "./dom.js";
-import { maybe, onLanguage, t } from "./words.js";
+import { $, debounce, h } from "./dom.js";
+import { range, shownRange } from "./slider.js";
+import { capital, maybe, onLanguage, t } from "./words.js";
 
+const FEW = 30; // words that stand there to be pressed; more are searched for
+const FIRST = 10; // of those that are many
 let columns = [];
 
 export async function startFilters() {
@@ -17,16 +20,21 @@ export async function startFilters() {
 }
 
 const usable = (all) => [
-  ...all.filter((c) => c.kind === "labels" && c.values?.length > 1).slice(0, 1),
-  ...all.filter((c) => c.kind === "number" && c.max > c.min).slice(0, 2),
+  ...all.filter((c) => c.kind === "labels" && c.values?.length > 1).slice(0, 3),
+  ...all.filter((c) => c.kind === "number" && c.max > c.min).slice(0, 3),
+  ...all.filter((c) => c.kind === "date" && c.max > c.min).slice(0, 2),
+  ...all.filter((c) => c.kind === "flag").slice(0, 4),
 ];
 
 /** movie_genres, genre, year, movie_year: known by their ends; others keep their name. */
-const named = (name) => /genres?$/i.test(name) ? t("column.genres") : /year$/i.test(name) ? t("column.year") : name.replaceAll("_", " ");
+const named = (name) => /genres?$/i.test(name) ? t("column.genres") : /year$/i.test(name) ? t("column.year")
+  : /(^|_)price$/i.test(name) ? t("column.price") : capital(name.replaceAll("_", " "));
+
+const word = (column, value) => (column.kind === "flag" ? t(String(value) === String(column.values[0].value) ? "flag.yes" : "flag.no") : maybe("genre", value));
 
 function build() {
   const focus = document.activeElement?.dataset?.filter;
-  $("filters-body").replaceChildren(...columns.map((c) => (c.kind === "labels" ? labels(c) : range(c))),
+  $("filters-body").replaceChildren(...columns.map((c) => (c.values ? labels(c) : range(c, named(c.name), set))),
     h("label", { class: "tick" }, h("input", { type: "checkbox", id: "again", "data-filter": "again", checked: choice.again, onchange: (e) => choose({ again: e.target.checked }) }),
       h("span", {}, t("keep seen"))),
     h("button", { type: "button", class: "quiet", id: "clear-filters", onclick: clearAll }, t("clear filters")));
@@ -41,73 +49,61 @@ function clearAll() {
 
 function labels(column) {
   const id = `filter-${column.name}`;
-  return h("fieldset", {}, h("legend", { id }, named(column.name)),
-    h("div", { class: "words" }, column.values.slice(0, 24).map(({ value, count }) => h("button",
-      { type: "button", "data-filter": `${column.name}=${value}`, "data-column": column.name, "data-value": value, "aria-pressed": "false", title: t("pick.found", { n: count }), onclick: () => toggle(column.name, value) },
-      maybe("genre", value)))));
+  const many = column.kind === "labels" && column.total > FEW;
+  const words = h("div", { class: "words" }, column.values.slice(0, many ? FIRST : FEW).map((v) => button(column, v)));
+  return h("fieldset", { "data-labels": column.name }, h("legend", { id }, named(column.name)), many && search(column, words), words);
+}
+
+const button = (column, { value, count }) => h("button",
+  { type: "button", "data-filter": `${column.name}=${value}`, "data-column": column.name, "data-value": value, "aria-pressed": "false", title: count === undefined ? null : t("pick.found", { n: count }), onclick: () => toggle(column.name, value) },
+  word(column, value));
+
+/** A field that finds words where there are too many to show; those that are pressed stay beside what it finds. */
+function search(column, words) {
+  const name = named(column.name);
+  const input = h("input", { type: "search", "data-filter": `${column.name}?`, autocomplete: "off", spellcheck: "false", "aria-label": t("filter.search", { column: name }), placeholder: t("filter.hint", { n: column.total }) });
+  let turn = 0;
+  const ask = async () => {
+    const mine = ++turn;
+    const query = input.value.trim();
+    try {
+      const found = query ? (await get(`/v1/filters/${encodeURIComponent(column.name)}?${new URLSearchParams({ query, limit: FIRST })}`)).values : column.values.slice(0, FIRST);
+      if (mine !== turn) return;
+      const pressed = Array.isArray(choice.where[column.name]) ? choice.where[column.name] : [];
+      const kept = pressed.filter((value) => !found.some((v) => v.value === value)).map((value) => ({ value }));
+      words.replaceChildren(...[...kept, ...found].map((v) => button(column, v)), ...(found.length ? [] : [h("span", { class: "small" }, t("filter.none", { query }))]));
+      show();
+    } catch { /* the list beside it says what is wrong */ }
+  };
+  input.addEventListener("input", debounce(120, ask));
+  return input;
 }
 
 function toggle(column, value) {
   const now = Array.isArray(choice.where[column]) ? choice.where[column] : [];
-  const next = now.includes(value) ? now.filter((v) => v !== value) : [...now, value];
-  choose({ where: withColumn(column, next.length ? next : null) });
+  const next = now.map(String).includes(String(value)) ? now.filter((v) => String(v) !== String(value)) : [...now, value];
+  set(column, next.length ? next : null);
 }
 
-function withColumn(column, value) {
+function set(column, value, quiet = false) {
   const where = { ...choice.where };
   if (value) where[column] = value;
   else delete where[column];
-  return where;
-}
-
-/** Two thumbs on one line; each is an ordinary range, so the keyboard and a screen reader know it. */
-function range(column) {
-  const name = named(column.name);
-  const both = ["low", "high"].map((end) => h("input", {
-    type: "range", class: end, min: column.min, max: column.max, step: Number.isInteger(column.min) && Number.isInteger(column.max) ? 1 : "any",
-    "aria-label": `${name}, ${t(end === "low" ? "from" : "to")}`, "data-filter": `${column.name}.${end}`, "data-range": column.name,
-  }));
-  let pushed = false;
-  const read = (event) => {
-    let [low, high] = both.map((input) => Number(input.value));
-    if (low > high) {
-      if (event.target === both[0]) low = high; else high = low;
-      event.target.value = event.target === both[0] ? low : high;
-    }
-    const whole = low <= column.min && high >= column.max;
-    choose({ where: withColumn(column.name, whole ? null : { min: low, max: high }) }, { quiet: pushed });
-    pushed = true; // one step for the back button, however long the thumb moves
-  };
-  for (const input of both) {
-    input.addEventListener("input", read);
-    input.addEventListener("change", () => { pushed = false; });
-  }
-  return h("fieldset", { class: "range", "data-column": column.name },
-    h("legend", {}, name, h("output", {})), h("div", { class: "rail" }, both));
+  choose({ where }, { quiet });
 }
 
 function show() {
   const told = [];
   for (const column of columns) {
     const value = choice.where[column.name];
-    if (column.kind === "labels") {
-      for (const button of document.querySelectorAll(`[data-column="${CSS.escape(column.name)}"][data-value]`)) {
-        button.setAttribute("aria-pressed", String(Array.isArray(value) && value.includes(button.dataset.value)));
-      }
-      if (Array.isArray(value)) told.push(value.map((v) => maybe("genre", v)).join(", "));
+    if (column.values) {
+      const pressed = Array.isArray(value) ? value.map(String) : [];
+      const box = document.querySelector(`[data-labels="${CSS.escape(column.name)}"] .words`);
+      for (const missing of pressed.filter((v) => ![...box.children].some((b) => b.dataset.value === v))) box.prepend(button(column, { value: missing }));
+      for (const one of box.querySelectorAll("[data-value]")) one.setAttribute("aria-pressed", String(pressed.includes(one.dataset.value)));
+      if (pressed.length) told.push((column.kind === "flag" ? `${named(column.name)}: ` : "") + pressed.map((v) => word(column, v)).join(", "));
     } else {
-      const box = document.querySelector(`fieldset.range[data-column="${CSS.escape(column.name)}"]`);
-      const low = value?.min ?? column.min;
-      const high = value?.max ?? column.max;
-      const [a, b] = box.querySelectorAll("input");
-      a.value = low;
-      b.value = high;
-      const span = column.max - column.min;
-      box.style.setProperty("--low", (low - column.min) / span);
-      box.style.setProperty("--high", (high - column.min) / span);
-      const text = t("range", { low: String(low), high: String(high) });
-      box.querySelector("output").textContent = text;
-      for (const input of [a, b]) input.setAttribute("aria-valuetext", String(input === a ? low : high));
+      const text = shownRange(column, value);
       if (value) told.push(text);
     }
   }

@@ -3,15 +3,17 @@ import { onLocked } from "./api.js";
 import { choice, onChoice } from "./choice.js";
 import { $ } from "./dom.js";
 import { startFilters } from "./filters.js";
+import { sources } from "./goods.js";
 import { askKey } from "./key.js";
 import { startMine } from "./mine.js";
 import { startPerson } from "./person.js";
 import { startPicker } from "./picker.js";
 import { add, onProgramme, startProgramme } from "./programme.js";
 import { startSimilar } from "./similar.js";
-import { speak } from "./words.js";
+import { listed, onLanguage, speak, t } from "./words.js";
 
 speak("title");
+onLanguage(() => { $("colophon").textContent = sources.length ? t("colophon.pictures", { hosts: listed(sources) }) : t("colophon"); });
 onLocked(askKey);
 startProgramme();
 startPicker();

@@ -4,11 +4,12 @@ import { canGrow, choice, more, onChoice, put } from "./choice.js";
 import { $, debounce, h, icon, PLUS, say } from "./dom.js";
 import { fetchKinds, film, learn } from "./films.js";
 import { reorder } from "./flip.js";
+import { linked, picture, pictures } from "./goods.js";
 import { complain, settle } from "./notice.js";
 import { refreshPerson } from "./person.js";
 import { openSimilar } from "./similar.js";
 import { plain, shown } from "./titles.js";
-import { figure, listedParts, maybe, onLanguage, percent, t } from "./words.js";
+import { figure, listedParts, maybe, onLanguage, percent, signed, t } from "./words.js";
 
 const list = $("list");
 const told = new Set();
@@ -109,12 +110,18 @@ function draw(again = false) {
   });
   for (const id of [...rows.keys()]) if (!items.some((item) => item.id === id)) rows.delete(id);
   if (now.length) reorder(list, now);
-  else reorder(list, [h("li", { class: "none" }, h("p", {}, t("none")), h("p", { class: "small" }, t("none.cure")))]);
+  else reorder(list, [h("li", { class: "none" }, ...nothing())]);
   if (place >= 0 && !document.contains(document.activeElement?.closest?.("#list > li") ?? null)) {
     const next = list.children[Math.min(place, list.children.length - 1)];
     (next?.querySelector(`[data-act="${act}"]`) ?? $("programme")).focus({ preventScroll: true });
   }
   foot();
+}
+
+/** Filters that nothing fits, or a person who has had everything. */
+function nothing() {
+  const filtered = Object.keys(choice.where).length > 0;
+  return [h("p", {}, t(filtered ? "none" : "all had")), h("p", { class: "small" }, t(filtered ? "none.cure" : "all had.cure"))];
 }
 
 function said(source, user) {
@@ -125,11 +132,12 @@ function said(source, user) {
 
 function make(item) {
   const { name, year } = shown(film(item.id));
-  return h("li", {},
+  return h("li", { class: pictures ? "pictured" : null },
     h("span", { class: "n", "aria-hidden": "true" }),
+    picture(film(item.id)),
     h("div", { class: "what" },
-      h("h3", {}, name, year && h("small", {}, ` ${year}`)),
-      h("p", { class: "kinds" }, kindsOf(item.id)),
+      h("h3", {}, linked(film(item.id), name), year && h("small", {}, ` ${year}`)),
+      h("p", { class: "kinds", hidden: film(item.id).genres?.length === 0 && !kindsOf(item.id).length }, kindsOf(item.id)),
       h("div", { class: "because" })),
     h("div", { class: "acts" },
       button("similar", t("similar.short"), t("similar.to", { title: name }), () => openSimilar(item.id)),
@@ -142,7 +150,8 @@ const button = (act, text, label, onclick) => h("button", { type: "button", "dat
 
 /**
  * Why: the films with the largest shares of the score, in words and as one fine bar. What the bar leaves empty is
- * the rest: smaller shares, and what the film has by itself, as popularity.
+ * the rest: smaller shares, and what the film has by itself, as popularity. Of a score that is no sum these are
+ * effects, in points, and called so; they do not add up, so there is no bar.
  */
 function because(item, user) {
   const all = (item.because ?? []).map((reason) => ({ ...reason, id: String(reason.id) }));
@@ -151,18 +160,22 @@ function because(item, user) {
   const away = reasons.filter((reason) => choice.less.includes(reason.id));
   const near = reasons.filter((reason) => !away.includes(reason));
   const theirs = user && !near.every((reason) => choice.films.includes(reason.id));
-  const out = [], said = [];
-  if (near.length) said.push(...named(theirs ? "because.they" : "because", near));
-  if (away.length) said.push(near.length && "; ", ...named("because.less", away));
-  if (said.length) out.push(h("p", {}, said),h("div", { class: "shares", role: "presentation" }, [...near, ...away].map((reason) => h("i", { "--share": reason.part }))));
-  return out;
+  const effects = reasons.some((reason) => reason.kind === "effect");
+  const digits = Math.max(...reasons.map((reason) => reason.share)) < 0.1 ? 4 : 2;
+  const amount = ({ share, part }) => (effects ? signed(share, digits) : percent(part));
+  const said = [];
+  if (near.length) said.push(...named(theirs ? "because.they" : "because", near, amount));
+  if (away.length) said.push(near.length && "; ", ...named("because.less", away, amount));
+  if (!said.length) return [];
+  if (effects) return [h("p", {}, said, " ", h("small", { title: t("effect.what") }, t("effect", { n: reasons.length })))];
+  return [h("p", {}, said), h("div", { class: "shares", role: "presentation" }, [...near, ...away].map((reason) => h("i", { "--share": reason.part })))];
 }
 
-function named(key, reasons) {
+function named(key, reasons, amount) {
   const [before, after] = t(key, { films: "\u0000" }).split("\u0000");
   let at = 0;
   const films = listedParts(reasons.map((reason) => plain(reason))).map(({ type, value }) => (type === "element"
-    ? h("span", { class: "film" }, `${value} `, h("b", {}, percent(reasons[at++].part))) : value));
+    ? h("span", { class: "film" }, `${value} `, h("b", {}, amount(reasons[at++]))) : value));
   return [before, ...films, after];
 }
 

@@ -3,6 +3,7 @@ import { get, itemPath } from "./api.js";
 import { choice, choose, onChoice } from "./choice.js";
 import { $, CROSS, h, icon, PLUS, say } from "./dom.js";
 import { fetchFilms, film, learn } from "./films.js";
+import { linked } from "./goods.js";
 import { complain } from "./notice.js";
 import { plain, shown } from "./titles.js";
 import { figure, maybe, onLanguage, t } from "./words.js";
@@ -51,7 +52,7 @@ function draw() {
   dialog.replaceChildren(
     h("button", { type: "button", class: "icon close", "aria-label": t("close"), onclick: () => dialog.close() }, icon(CROSS)),
     h("p", { class: "lead" }, t("similar")),
-    h("h2", { id: "similar-title", tabindex: -1 }, name, year && h("small", {}, ` ${year}`)),
+    h("h2", { id: "similar-title", tabindex: -1 }, linked(film(shownId), name), year && h("small", {}, ` ${year}`)),
     (also || kinds) && h("p", { class: "kinds" }, also && h("i", {}, also, kinds && ". "), kinds),
     choice.films.includes(shownId) ? h("p", { class: "have" }, t("added.mine"))
       : h("button", { type: "button", class: "whole", "data-key": "self", onclick: () => take(shownId) }, t("add.mine")),

@@ -21,7 +21,7 @@ function when(time) {
 function facts(model, loaded) {
   const data = { ...loaded, ...model.data };
   const out = [];
-  const sizes = data.interactions && t("fact.sizes", { interactions: count(data.interactions), users: count(data.users), items: count(data.items) });
+  const sizes = data.interactions && t("fact.sizes", { interactions: count(data.interactions), users: count(data.users), n: data.items });
   if (data.name || sizes) out.push([t("fact.data"), [data.name, sizes].filter(Boolean).join(": ")]);
   if (howOf(model.split)) out.push([t("fact.split"), split(model.split)]);
   const settings = model.settings ?? model.model;

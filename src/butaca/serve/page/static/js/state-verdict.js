@@ -31,6 +31,7 @@ function sentence(against, next) {
   for (const name of of("mixed")) {
     parts.push(t("sentence.mixed", { name: baseline(name), won: listed(at(name, "beats")), lost: listed(at(name, "loses")) }));
   }
+  if (!parts.length && Object.keys(against).length) return t("sentence.open", { n: 10 });
   return parts.length ? t(next ? "sentence.next" : "sentence", { parts: parts.join(", ") }) : t("sentence.nothing");
 }
 

@@ -15,16 +15,30 @@ function kept() {
   } catch { return null; } // storage may be forbidden
 }
 
-/** The sentence under a key; with n, its form for that many. */
+/** What the items are called and what is done with them, as the service says in the page: {key, en, es}. */
+export const noun = JSON.parse(document.querySelector('meta[name="butaca-noun"]').content);
+
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** The holes that the noun fills. In Spanish a participle agrees: seena with one, seens with several. */
+function called() {
+  const { one, many, other, seen, saw, i_saw: isaw } = noun[language];
+  const seena = language === "es" && other ? seen.replace(/o$/, "a") : seen;
+  return { item: one, items: many, Item: capital(one), Items: capital(many), seen, Seen: capital(seen), seena, seens: `${seena}s`, saw, isaw };
+}
+
+/** The sentence under a key, or its own for such nouns as "key@film"; with n, its form for that many. [a|an]: as the noun has it. */
 export function t(key, values = {}) {
   const words = LANGUAGES[language];
-  let text = words[key];
+  const find = (name) => words[`${name}@${noun.key}`] ?? words[name];
+  let text = find(key);
   if (text === undefined && typeof values.n === "number") {
     const one = new Intl.PluralRules(language).select(values.n) === "one";
-    text = words[`${key}.${one ? "one" : "other"}`];
+    text = find(`${key}.${one ? "one" : "other"}`);
   }
-  return (text ?? key).replace(/\{(\w+)\}/g, (_, name) => {
-    const value = values[name];
+  const all = { ...called(), ...values };
+  return (text ?? key).replace(/\[([^|\]]*)\|([^\]]*)\]/g, (_, first, second) => (noun[language].other ? second : first)).replace(/\{(\w+)\}/g, (_, name) => {
+    const value = all[name];
     return typeof value === "number" ? count(value) : String(value ?? "");
   });
 }
@@ -53,6 +67,8 @@ function format(kind, options) {
 export const count = (n) => format(Intl.NumberFormat, { maximumFractionDigits: 0 }).format(n);
 export const figure = (n, digits = 4) => Number.isFinite(n)
   ? format(Intl.NumberFormat, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n).replace("-", "−") : "–";
+/** With so many decimals at most, and no zeros at its end. */
+export const upTo = (n, digits) => format(Intl.NumberFormat, { maximumFractionDigits: digits }).format(n).replace("-", "−");
 export const signed = (n, digits = 3) => (n > 0 ? "+" : "") + figure(n, digits);
 export const percent = (n, digits = 0) => Number.isFinite(n)
   ? format(Intl.NumberFormat, { style: "percent", maximumFractionDigits: digits }).format(n) : "–";
@@ -60,6 +76,8 @@ export const listed = (names) => format(Intl.ListFormat, { type: "conjunction" }
 /** The pieces of a list, so that each name may be an element. */
 export const listedParts = (names) => format(Intl.ListFormat, { type: "conjunction" }).formatToParts(names);
 export const clock = (date) => format(Intl.DateTimeFormat, { timeStyle: "medium" }).format(date);
+/** A day without its time, which is one of UTC. */
+export const day = (date) => format(Intl.DateTimeFormat, { dateStyle: "medium", timeZone: "UTC" }).format(date);
 export const moment = (date) => format(Intl.DateTimeFormat, { dateStyle: "short", timeStyle: "short" }).format(date);
 
 /** Called now, and after every change of language. */

@@ -1,0 +1,46 @@
+"""This module says how the caller wants a table read, where its cells do not tell: a Reading."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from butaca.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Reading:
+    r"""A Reading is what the caller says of how a table is written; nothing said lets the table tell.
+
+    Attributes:
+        sep: what separates the cells of a text file: one character or "::", "\t" or "tab", "blank".
+        query: SQL that gives the table, of a database.
+        wide: users in rows and items in columns, or lists of items.
+        time_format: how times are written (`data/times.py`).
+        drop_nulls: leave out rows without a user or an item, instead of refusing them.
+    """
+
+    _: KW_ONLY
+    sep: str | None = None
+    query: str | None = None
+    wide: bool = False
+    time_format: str | None = None
+    drop_nulls: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the separator."""
+        if self.sep is not None and self.delimiter is None:
+            raise SettingError(
+                "A separator is one character, '::', 'tab' or 'blank'",
+                repr(self.sep),
+                "Pass such a one (sep=, on the command line: --sep)",
+            )
+
+    @property
+    def delimiter(self) -> str | None:
+        """Returns the separator as it stands in the file; " " for any run of blanks and tabs."""
+        words = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " ", "comma": ",", "semicolon": ";"}
+        found = words.get(self.sep or "", self.sep)
+        return found if found and (len(found) == 1 or found == "::") and found not in '"\r\n' else None
+
+
+AS_IT_IS = Reading()
