@@ -81,7 +81,8 @@ def section(found: Sequence[PeerSide], trials: int, *, seconds: float, cpu: str,
             "Histories in order less SASRec, paired by user, with 95 % intervals from 2,000 resamples:",
             markdown(["data", "", *(label for _, _, label in MEASURES)], verdict_rows(found)),
             "What the searches found, and the seconds from the start of a fit until the peer's best figure "
-            "on validation, compiling counted:",
+            "on validation, compiling counted. Ours is looked at in six of its epochs only, so its "
+            "seconds are an upper bound:",
             markdown(
                 ["data", "", "NDCG@10 on validation", "seconds to the peer's", "the peer's time", "settings"],
                 time_rows(found),
