@@ -82,7 +82,7 @@ def test_a_service_without_keys_says_so_on_its_pages_and_in_the_log_and_one_with
     monkeypatch.setattr(service_module, "SELDOM", 0.05)
     with running_app(tmp_path) as app, capture_logs() as logs:
         for page in asking(app, ("GET", "/"), ("GET", "/state")):
-            assert 'data-t="open">' in page.text
+            assert 'data-t="nokey">' in page.text
         with EventStore.open(str(tmp_path / "events.db")) as other:
             other.keys.create("shop")
         deadline = time.monotonic() + 10
@@ -91,7 +91,7 @@ def test_a_service_without_keys_says_so_on_its_pages_and_in_the_log_and_one_with
             time.sleep(0.05)
     with running_app(tmp_path, keys=True) as app:
         for page in asking(app, ("GET", "/"), ("GET", "/state")):
-            assert 'data-t="open" hidden>' in page.text
+            assert 'data-t="nokey" hidden>' in page.text
 
 
 def test_head_works_where_get_does(tmp_path):

@@ -36,7 +36,7 @@ MOST_KEPT = 200
 router = APIRouter(include_in_schema=False)
 
 #: What a page says where no keys are needed, hidden and shown.
-OPEN = b'<p id="open" class="open" data-t="open" hidden>', b'<p id="open" class="open" data-t="open">'
+OPEN = b'<p id="open" class="open" data-t="nokey" hidden>', b'<p id="open" class="open" data-t="open">'
 
 _kept: dict[tuple[Path, str, bool], tuple[tuple[int, int], Packed]] = {}
 

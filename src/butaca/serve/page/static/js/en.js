@@ -3,7 +3,7 @@ export default {
   "title": "butaca: {items} for you",
   "title@film": "butaca: films to see",
   "title.state": "butaca: state of the service",
-  "open": "No key is needed here: whoever reaches this service can read, store and erase what is known of anybody. To need keys, make one (butaca keys add) and restart it.",
+  "nokey": "No key is needed here: whoever reaches this service can read, store and erase what is known of anybody. To need keys, make one (butaca keys add) and restart it.",
   "skip": "Skip to the {items}",
   "skip.verdict": "Skip to the verdict",
   "nav": "Pages",

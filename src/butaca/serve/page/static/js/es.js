@@ -3,7 +3,7 @@ export default {
   "title": "butaca: {items} para usted",
   "title@film": "butaca: películas que ver",
   "title.state": "butaca: estado del servicio",
-  "open": "Aquí no hace falta clave: quien llegue a este servicio puede leer, guardar y borrar lo que se sabe de cualquiera. Para pedir claves, cree una (butaca keys add) y reinícielo.",
+  "nokey": "Aquí no hace falta clave: quien llegue a este servicio puede leer, guardar y borrar lo que se sabe de cualquiera. Para pedir claves, cree una (butaca keys add) y reinícielo.",
   "skip": "Ir a [los|las] {items}",
   "skip.verdict": "Ir al veredicto",
   "nav": "Páginas",
