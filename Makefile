@@ -8,6 +8,7 @@
 # make bench-shapes    the default recipe on seven shapes of data and on a later time: docs/shapes.md
 # make bench-ranking   the second stage beside the first alone: docs/ranking.md
 # make bench-cold      new users and new titles beside popularity: docs/shapes.md
+# make bench-order     what comes next: histories in order beside the baselines and SASRec: docs/order.md
 # make bench-scale     25 million interactions on one machine, a million items, how cost grows (SMALL=1): docs/scale.md
 # make bench-serve     the service under load on one core: docs/service.md
 
@@ -90,6 +91,7 @@ bench-cold: $(VENV)/.dev
 bench-order: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.order.baselines --markdown docs/decisions/019-order.md
 	$(BIN)/python -m benchmarks.order --markdown docs/order.md
+	$(BIN)/python -m benchmarks.order.sasrec --markdown docs/order.md
 
 bench-ranking: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.ranking --markdown docs/ranking.md
@@ -104,7 +106,8 @@ bench-serve: $(VENV)/.dev
 notebooks: $(VENV)/.dev
 	$(BIN)/python tests/examples/test_notebooks.py
 
-# Recompiles the hash-locked requirements (needs uv on PATH). Neither file names an index.
+# Recompiles the hash-locked requirements (needs uv on PATH, and UV_FIND_LINKS for PyTorch's CPU wheels). No file
+# names an index.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		pyproject.toml --extra build --extra rank --extra serve -o requirements/run.txt
@@ -116,6 +119,8 @@ lock:
 		benchmarks/requirements-tfrs.in -o benchmarks/requirements-tfrs.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		benchmarks/requirements-peers.in -o benchmarks/requirements-peers.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		benchmarks/requirements-sasrec.in -o benchmarks/requirements-sasrec.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -104,6 +104,7 @@ class PeerEnvironment:
 
 TFRS = PeerEnvironment("tfrs", HERE / "requirements-tfrs.txt", (13, 12, 11), "about 600 MB")
 PEERS = PeerEnvironment("peers", HERE / "requirements-peers.txt", (13, 12, 11), "about 100 MB")
+SASREC = PeerEnvironment("sasrec", HERE / "requirements-sasrec.txt", (11,), "about 300 MB")
 
 
 def cache_folder() -> Path:
