@@ -42,7 +42,7 @@ def main() -> None:
     time = np.array([int((100 - days) * 86_400) for days, _ in EVENINGS])
     in_order = ordered(np.zeros(len(items), dtype=np.int64), items, time=time)
     by_scale = reader.weights(in_order)  # [8, K + A]
-    kernel = by_scale @ reader.mix  # [8, d]
+    kernel = reader.kernel(in_order)  # [8, d]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 3.9), dpi=160, width_ratios=(1.25, 1))
     n_places = len(reader.half_lives)
     strength = np.abs(reader.mix).mean(axis=1)

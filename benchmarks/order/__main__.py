@@ -104,11 +104,7 @@ def measure(name: str, data: Dataset, *, split: Split, key: str, seeds: int, ord
     """Fits and judges the recipe and the baselines."""
     train, test = split_by(data, split, test_share=TEST, seed=SEED)
     assert test is not None
-    chosen = (
-        recipe("default")
-        .ordered(order)
-        .for_data(train, future=True, asks="temporal" if split == "temporal" else None)
-    )
+    chosen = recipe("default").ordered(order).for_data(train, future=True, asks=split)
     models: list[TwoTower] = []
 
     def fit(side: Dataset, seed: int) -> TwoTower:

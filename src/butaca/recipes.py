@@ -87,7 +87,7 @@ class Recipe:
         held_out: pairs that `fit` keeps for early stopping where an epoch takes several steps; 0 never
             stops early. `for_data` sets it to 0 above 5 million interactions.
         asks: how the test side is split off, where `fit` is to choose a blend on a part held out in the same
-            way (train/blend.py); None chooses none.
+            way (train/blend.py): by time alone, since what comes just next gained nothing by one.
         decay: whether the learning rate falls in a line, to a fiftieth at the last step.
         most_epochs: if above 0, `for_data` asks for no more.
     """
@@ -102,7 +102,7 @@ class Recipe:
     features_of_new: bool = False
     tuned_on: int = 0
     held_out: int = 0
-    asks: Literal["temporal", "last"] | None = None
+    asks: Literal["temporal"] | None = None
     decay: bool = False
     most_epochs: int = 0
 
@@ -122,7 +122,7 @@ class Recipe:
     def _steps_per_epoch(self, train: Dataset) -> int:
         """Counts the steps of an epoch, of windows but for what their packing leaves empty."""
         history, places = self.model.history, len(train)
-        if history is not None and history.order is not None:
+        if history is not None and self.model.order is not None:
             lengths = np.bincount(train.user, minlength=len(train.users))
             places = int(cuts_of(lengths, history.window).length.sum())
         return max(math.ceil(places / self.batch_size), 1)
@@ -167,17 +167,15 @@ class Recipe:
             held_out=0,
         )
 
-    def for_data(
-        self, data: Dataset, future: bool = False, *, asks: Literal["temporal", "last"] | None = None
-    ) -> Recipe:
+    def for_data(self, data: Dataset, future: bool = False, *, asks: str | None = None) -> Recipe:
         """Returns the recipe over the data's own id columns, and adapted to its size.
 
         Args:
             data: what it will be fitted on.
             future: the model is for what comes after the data (a split by time), so that an item's
                 prior is its recent popularity where there are times.
-            asks: the split that judges, for a blend; read by a recipe that is tuned on other data, on up to
-                5 million interactions.
+            asks: the split that judges. For "temporal" a recipe that is tuned on other data is to choose a
+                blend, on up to 5 million interactions.
         """
         model = self.model
         query = tuple(Id(data.users.key) if isinstance(f, Id) else f for f in model.query)
@@ -192,7 +190,7 @@ class Recipe:
         batch_size = self.batch_size
         if self.tuned_on:
             dim = model.dim
-            if self.decay:  # a history in order
+            if model.order is not None:
                 dim = grown_dim(dim, len(data) / self.tuned_on)
                 batch_size = min(batch_size, PLACES_TIMES_DIM // dim)
             model = replace(model, dim=min(dim, max(4, smaller // 2)))
@@ -208,14 +206,19 @@ class Recipe:
             epochs = min(epochs, self.most_epochs or epochs)
         if len(data) > FEW_EPOCHS_PAIRS:
             held_out = 0
-        chooses = bool(self.tuned_on) and data.timestamp is not None and len(data) <= FEW_EPOCHS_PAIRS
+        chooses = (
+            asks == "temporal"
+            and bool(self.tuned_on)
+            and data.timestamp is not None
+            and len(data) <= FEW_EPOCHS_PAIRS
+        )
         return replace(
             self,
             model=model,
             epochs=epochs,
             batch_size=batch_size,
             held_out=held_out,
-            asks=asks if chooses else None,
+            asks="temporal" if chooses else None,
         )
 
     def fit(

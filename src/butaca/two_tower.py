@@ -72,7 +72,6 @@ class _Learned:
 class _Fitted:
     """Holds what fit learned; `run`, which trained, does not go along to another process."""
 
-    train: Dataset
     users: Entities
     items: Entities
     seen: Histories
@@ -81,6 +80,7 @@ class _Fitted:
     softmax: Candidates
     spectrum: Spectrum | None = None
     bins: RatingBins | None = None
+    share: Floats | None = None
     vectors: Vectors | None = None
     cold: ColdItems | None = None
 
@@ -267,7 +267,8 @@ class TwoTower:
             else None,
         )
         learned = _Learned(run.towers, run.features, batches.item)
-        fitted = _Fitted(train, users, items, seen, run, learned, softmax, spectrum, bins)
+        share = None if settings.blend is None else settings.blend.share_in(train)
+        fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins, share)
         self._fitted = fitted
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
@@ -431,10 +432,10 @@ class TwoTower:
         if not len(train):
             raise SettingError("Training needs interactions", "an empty data set", "Check the split")
         history, key = self.settings.history, train.items.key
-        if history and history.order is not None and train.timestamp is None:
+        if self.settings.order is not None and train.timestamp is None:
             raise FeatureError(
                 "A history with an order needs the time of each interaction",
-                f"{history.order!r} on {train.name!r}, which has no times",
+                f"{self.settings.order!r} on {train.name!r}, which has no times",
                 "Name their column with time_column=, or leave out the order (on the command line: --order "
                 "none)",
             )
@@ -480,7 +481,7 @@ class TwoTower:
             spectrum=fitted.spectrum,
         )
         blend = self.settings.blend
-        return vectors if blend is None else blended(vectors, blend, train=fitted.train)
+        return vectors if blend is None else blended(vectors, blend, share=fitted.share)
 
     def _with_cold(self, fitted: _Fitted, vectors: Vectors) -> Vectors:
         """Gives items without training interactions the rows that their features suggest, if any."""

@@ -52,11 +52,13 @@ def test_recent_shares_by_hand():
     counts[0], counts[1] = 2 ** (-100 / 50) + 1.5, 1.5
     np.testing.assert_allclose(recent_share(data, 50.0), np.log(counts / counts.mean()), rtol=1e-5)
     term = np.arange(N_ITEMS, dtype=np.float32)
-    assert Blend().of_items(None, data) is None
-    np.testing.assert_array_equal(some(Blend(term=0.5).of_items(term, data)), term / 2)
-    both = some(Blend(term=0.5, recent=2.0, half_life=50.0).of_items(term, data))
+    assert Blend().of_items(None, None) is None
+    assert Blend().share_in(data) is None
+    np.testing.assert_array_equal(some(Blend(term=0.5).of_items(term, None)), term / 2)
+    blend = Blend(term=0.5, recent=2.0, half_life=50.0)
+    both = some(blend.of_items(term, blend.share_in(data)))
     np.testing.assert_allclose(both, term / 2 + 2 * recent_share(data, 50.0), rtol=1e-6)
-    alone = some(Blend(recent=1.0, half_life=50.0).of_items(None, data))
+    alone = some(Blend(recent=1.0, half_life=50.0).of_items(None, recent_share(data, 50.0)))
     np.testing.assert_array_equal(alone, recent_share(data, 50.0))
 
 
@@ -92,7 +94,7 @@ def test_a_recipe_that_is_asked_for_a_later_time_chooses_and_answers_by_its_choi
     unblended, _ = replace(fast, asks=None).fit(data)
     users = np.arange(79, dtype=np.int32)
     products = unblended.products().score(users)
-    want = blend.personal * products + some(blend.of_items(unblended.item_bias, data))
+    want = blend.personal * products + some(blend.of_items(unblended.item_bias, blend.share_in(data)))
     np.testing.assert_allclose(model.score(users), want, rtol=1e-4, atol=1e-4)
     new = model.query_vectors(model.seen)  # the tower itself is blended, for people to come as well
     np.testing.assert_allclose(new, model.user_vectors[:-1], rtol=1e-4, atol=1e-5)

@@ -81,8 +81,12 @@ class Batches:
             if step >= start:
                 yield self._build(rows, epoch, step)
 
+    def _stream(self, epoch: int) -> int:
+        """Returns the number that an epoch's draws go by: one for all where batches are drawn once."""
+        return 0 if self.plan.shuffle == "once" else epoch
+
     def _rows(self, epoch: int) -> list[Ints]:
-        stream = 0 if self.plan.shuffle == "once" else epoch
+        stream = self._stream(epoch)
         if self.plan.by == "user":
             users = np.random.default_rng([self.plan.seed, 0, stream]).permutation(self._active)
             cuts = range(0, len(users), self._users_per_batch)
@@ -116,9 +120,9 @@ class Batches:
             n_slots = self.rows_per_shard
         elif plan.shuffle == "once":
             per_shard = [np.bincount(np.unique(self.item[r]) // self.rows_per_shard) for r in self._rows(0)]
-            n_slots = _sixteens(max(int(c.max()) for c in per_shard))
+            n_slots = sixteens(max(int(c.max()) for c in per_shard))
         else:
-            n_slots = _sixteens(min(size, self.rows_per_shard, int((counts > 0).sum())))
+            n_slots = sixteens(min(size, self.rows_per_shard, int((counts > 0).sum())))
         return n_queries, Room(n_slots, n_slots, 16), n_known
 
     def _room_of_draws(self) -> Room:
@@ -126,8 +130,8 @@ class Batches:
         m = self.plan.samples
         drawn = -np.expm1(m * np.log1p(-np.minimum(self._proposal, 1 - 1e-12)))  # chance of each item
         expected = float(np.add.reduceat(drawn, np.arange(0, self.n_items, self.rows_per_shard)).max())
-        most = _sixteens(min(m, self.rows_per_shard))
-        usual = min(_sixteens(int(expected + 6.0 * expected**0.5) + 1), most)
+        most = sixteens(min(m, self.rows_per_shard))
+        usual = min(sixteens(int(expected + 6.0 * expected**0.5) + 1), most)
         return Room(usual, most, max(usual // 8 // 16 * 16, 16))
 
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
@@ -255,7 +259,8 @@ def spans(start: Ints, end: Ints) -> Ints:
     return positions
 
 
-def _sixteens(n: int) -> int:
+def sixteens(n: int) -> int:
+    """Returns the next multiple of sixteen."""
     return -(-n // 16) * 16
 
 

@@ -56,13 +56,15 @@ class Blend:
     recent: float = 0.0
     half_life: float = 0.0
 
-    def of_items(self, term: Floats | None, train: Dataset) -> Floats | None:
-        """Returns the blended term of each item [N], of the learned one and the training data."""
-        out = None if term is None else term * np.float32(self.term)
-        if not self.recent:
-            return out
-        share = recent_share(train, self.half_life) * np.float32(self.recent)
-        return share if out is None else out + share
+    def of_items(self, term: Floats | None, share: Floats | None) -> Floats | None:
+        """Returns the blended term of each item [N], of the learned one and its recent share, or None."""
+        parts = ((term, self.term), (share, self.recent))
+        weighed = [part * np.float32(weight) for part, weight in parts if part is not None]
+        return sum(weighed[1:], start=weighed[0]) if weighed else None
+
+    def share_in(self, train: Dataset) -> Floats | None:
+        """Returns the logarithm of each item's recent share [N]; None where it does not count."""
+        return recent_share(train, self.half_life) if self.recent else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +119,8 @@ def choose_blend(products: Scorer, term: Floats | None, *, train: Dataset, valid
     shares = {share * span: recent_share(train, share * span) for share in SHARES}
 
     def value(blend: Blend) -> float:
-        of_items = learned * np.float32(blend.term)
-        if blend.recent:
-            of_items = of_items + shares[blend.half_life] * np.float32(blend.recent)
+        of_items = blend.of_items(learned, shares.get(blend.half_life))
+        assert of_items is not None
         found = evaluate_scorer(Blended(products, blend.personal, of_items), validation, seen=seen)
         return math.exp(sum(math.log(max(found.metric(m, k), 1e-9)) for m, k in MEASURES) / len(MEASURES))
 

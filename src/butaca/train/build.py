@@ -154,7 +154,7 @@ def batch_plan(settings: TwoTowerSettings, batch_size: int, *, softmax: Candidat
         settings.logq,
         settings.shuffle,
         settings.seed,
-        "pair" if settings.history is None else "user" if settings.history.order is None else "place",
+        "pair" if settings.history is None else "user" if settings.order is None else "place",
         200 if settings.history is None else settings.history.window,
     )
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.checks import check_fields
 from butaca.errors import SettingError
-from butaca.model.features import Feature, History, Id
+from butaca.model.features import Feature, History, Id, Order
 from butaca.model.losses import Mask
 from butaca.model.spectral import SpectralSettings
 from butaca.train.batch import Candidates, Shuffle
@@ -163,6 +163,11 @@ class TwoTowerSettings:
     def history(self) -> History | None:
         """Returns the history that the query tower reads."""
         return next((f for f in self.query if isinstance(f, History)), None)
+
+    @property
+    def order(self) -> Order | None:
+        """Returns the order in which the query tower reads its history; None: none, or no history."""
+        return None if self.history is None else self.history.order
 
     @property
     def candidate_id(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import jax
 import numpy as np
 
-from butaca.data.dataset import Dataset, Entities
+from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
 from butaca.model.cold import ColdItems, ItemVectors, fit_cold, taken
 from butaca.model.features import Feature
@@ -164,15 +164,15 @@ def answering_vectors(
     return Vectors(tower, tower.trusted(both, lengths), np.concatenate([items, beside], axis=1), bias)
 
 
-def blended(vectors: Vectors, blend: Blend, *, train: Dataset) -> Vectors:
-    """Returns the vectors with queries and the terms of items as the blend weighs them."""
+def blended(vectors: Vectors, blend: Blend, *, share: Floats | None) -> Vectors:
+    """Returns the vectors as the blend weighs them, with each item's recent share [N] where it counts."""
     personal = np.float32(blend.personal)
     tower = replace(
         vectors.tower,
         scale=vectors.tower.scale * blend.personal,
         head_scale=vectors.tower.head_scale * blend.personal,
     )
-    bias = blend.of_items(vectors.bias, train)
+    bias = blend.of_items(vectors.bias, share)
     return replace(vectors, tower=tower, users=vectors.users * personal, bias=bias)
 
 

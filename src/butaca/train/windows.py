@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from butaca.model.query import DAY
 from butaca.train.batch import Batch, Windows
-from butaca.train.batches import Batches, spans
+from butaca.train.batches import Batches, sixteens, spans
 from butaca.train.room import Room
 from butaca.types import Codes, Ints
 
@@ -88,8 +88,7 @@ class WindowBatches(Batches):
 
     def _rows(self, epoch: int) -> list[Ints]:
         """Returns the packed rows of each step."""
-        stream = 0 if self.plan.shuffle == "once" else epoch
-        order = np.random.default_rng([self.plan.seed, 0, stream]).permutation(self._n_rows)
+        order = np.random.default_rng([self.plan.seed, 0, self._stream(epoch)]).permutation(self._n_rows)
         return [order[at : at + self._rows_per_batch] for at in range(0, len(order), self._rows_per_batch)]
 
     def _capacities(self, counts: Ints) -> tuple[int, Room, int]:
@@ -102,17 +101,15 @@ class WindowBatches(Batches):
         self._of, self._at = packed(self._cuts.length, self._row)
         self._n_rows = max(int(self._of.max(initial=-1)) + 1, 1)  # of nothing to learn, an empty row
         by_row = np.argsort(self._of, kind="stable")
-        self._cut_order, self._cut_start = (
-            by_row,
-            np.searchsorted(self._of[by_row], np.arange(self._n_rows + 1)),
-        )
+        self._cut_order = by_row
+        self._cut_start = np.searchsorted(self._of[by_row], np.arange(self._n_rows + 1))
         self._rows_per_batch = max(min(round(plan.size / self._row), self._n_rows), 1)
         size = self._rows_per_batch * self._row
         if plan.candidates == "sampled":
             return size, self._room_of_draws(), 0
         n_slots = self.rows_per_shard
         if plan.candidates == "in_batch":
-            n_slots = -(-min(size, n_slots, int((counts > 0).sum())) // 16) * 16
+            n_slots = sixteens(min(size, n_slots, int((counts > 0).sum())))
         return size, Room(n_slots, n_slots, 16), 0
 
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
@@ -125,8 +122,8 @@ class WindowBatches(Batches):
         start, end = histories.start[users], histories.start[users + 1]
         at = spans(start, end)
         cut = np.repeat(np.arange(len(which)), end - start)
-        stream = 0 if self.plan.shuffle == "once" else epoch
-        order = np.lexsort((drawn(at, seed=self.plan.seed, epoch=stream), histories.time[at], cut))
+        draws = drawn(at, seed=self.plan.seed, epoch=self._stream(epoch))
+        order = np.lexsort((draws, histories.time[at], cut))
         place = np.arange(len(at)) - np.repeat(np.cumsum(end - start) - (end - start), end - start)
         place -= self._cuts.start[which][cut]
         inside = (place >= 0) & (place < self._cuts.length[which][cut])
@@ -140,14 +137,13 @@ class WindowBatches(Batches):
         begins, gap = np.ones(size, dtype=bool), np.zeros(size, dtype=np.float32)
         weight = np.zeros(size, dtype=np.float32)
         item[where], user[where] = histories.items[at], users[cut]
-        begins[where] = place == 0
+        starts = place == 0
+        begins[where] = starts
         when = histories.time[at].astype(np.float64)
         later = np.diff(when, prepend=0.0) / DAY
-        gap[where] = np.where(place == 0, 0.0, later)
-        begin = np.flatnonzero(np.append(True, cut[1:] != cut[:-1]))[: len(cut)]
+        gap[where] = np.where(starts, 0.0, later)
         since = np.zeros(size, dtype=np.float32)
-        length = np.diff(np.append(begin, len(cut)))
-        since[where] = (when - np.repeat(when[begin], length)) / DAY
+        since[where] = (when - when[starts][np.cumsum(starts) - 1]) / DAY
         weight[where] = place >= self._cuts.known[which][cut]
 
         slot_of = np.arange(beyond + 1, dtype=np.int32)

@@ -89,7 +89,7 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
-    recipe = recipe.for_data(train, future=told in COMES_NEXT, asks=_asks(told))
+    recipe = recipe.for_data(train, future=told in COMES_NEXT, asks=told)
     if told == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
@@ -121,11 +121,6 @@ def fit(
 
         about["ranker"] = second_about(recommender.ranker)
     return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
-
-
-def _asks(split: ToldBy) -> Literal["temporal"] | None:
-    """Returns the split that a blend is chosen for: the later time, and not what comes just next."""
-    return "temporal" if split == "temporal" else None
 
 
 def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butaca.model.order.moments import ordered, shared_places
+from butaca.model.order.moments import ordered, shared_places, up_to
 from butaca.model.order.timescales import Timescales
 from butaca.model.query import Entries
 
@@ -109,5 +109,5 @@ def test_many_entries_are_summed_in_blocks(monkeypatch):
 
 def test_shared_places_beyond_the_window():
     by_place = np.array([[1.0], [0.5]])
-    got = shared_places(by_place, np.array([0, 1, 2]), size=np.array([1, 2, 1]))
+    got = shared_places(up_to(by_place), np.array([0, 1, 2]), size=np.array([1, 2, 1]))
     assert got.ravel().tolist() == [1.0, 0.25, 0.0]

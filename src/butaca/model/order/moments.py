@@ -68,20 +68,24 @@ def ordered(rows: Ints, items: Codes, *, time: Times | None) -> InOrder:
     return InOrder(at, r, items[at], place, size, age)
 
 
-def shared_places(by_place: NDArray[np.float64], place: Ints, *, size: Ints) -> Floats:
+def up_to(by_place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the sums of the numbers of the first 0 to w places, [w, k] -> [w + 1, k]."""
+    return np.concatenate([np.zeros((1, by_place.shape[1])), np.cumsum(by_place, axis=0)])
+
+
+def shared_places(sums: NDArray[np.float64], place: Ints, *, size: Ints) -> Floats:
     """Returns what each entry has of its moment's places: their mean, and nothing of those beyond the window.
 
-    >>> by_place = np.array([[1.0], [0.5], [0.25]])
-    >>> shared_places(by_place, np.array([0, 1]), size=np.array([1, 4])).ravel().tolist()
+    >>> sums = up_to(np.array([[1.0], [0.5], [0.25]]))
+    >>> shared_places(sums, np.array([0, 1]), size=np.array([1, 4])).ravel().tolist()
     [1.0, 0.1875]
 
     Args:
-        by_place: a number for each of the last w places and k scales [w, k].
+        sums: `up_to` of a number for each of the last w places and k scales [w + 1, k].
         place: as in `InOrder` [m].
         size: as in `InOrder` [m].
     """
-    w = len(by_place)
-    up_to = np.concatenate([np.zeros((1, by_place.shape[1])), np.cumsum(by_place, axis=0, dtype=np.float64)])
+    w = len(sums) - 1
     a, b = np.minimum(place, w), np.minimum(place + size, w)
-    out: Floats = ((up_to[b] - up_to[a]) / size[:, None]).astype(np.float32)
+    out: Floats = ((sums[b] - sums[a]) / size[:, None]).astype(np.float32)
     return out

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.model.order.moments import InOrder, ordered, shared_places
+from butaca.model.order.moments import InOrder, ordered, shared_places, up_to
 from butaca.model.query import Entries
 from butaca.types import Floats
 
@@ -49,29 +49,21 @@ class Timescales:
 
     @cached_property
     def _up_to(self) -> NDArray[np.float64]:
-        """Returns the sums over the first places of how each dimension weighs a place [window + 1, d]."""
+        """Returns the sums over the first places of each scale's weight of a place [window + 1, K]."""
         places = np.arange(self.window, dtype=np.float64)[:, None]
-        by_place = np.exp2(-places / self.half_lives.astype(np.float64))
-        kernel = by_place @ self.mix[: len(self.half_lives)].astype(np.float64)
-        return np.concatenate([np.zeros((1, kernel.shape[1])), np.cumsum(kernel, axis=0)])
-
-    def kernel(self, order: InOrder) -> Floats:
-        """Returns the weight of each entry in each dimension, float32 [m, d]: `weights` times the mix."""
-        a, b = np.minimum(order.place, self.window), np.minimum(order.place + order.size, self.window)
-        of_place = (self._up_to[b] - self._up_to[a]) / order.size[:, None]
-        by_age = np.exp2(-order.age[:, None] / self.age_half_lives)
-        by_age *= ((b - a) / order.size)[:, None]
-        out: Floats = (of_place + by_age @ self.mix[len(self.half_lives) :]).astype(np.float32)
-        return out
+        return up_to(np.exp2(-places / self.half_lives.astype(np.float64)))
 
     def weights(self, order: InOrder) -> Floats:
         """Returns the weight of each entry at each scale, float32 [m, K + A]."""
-        places = np.arange(self.window, dtype=np.float64)[:, None]
-        by_place = np.exp2(-places / self.half_lives.astype(np.float64))
-        of_place = shared_places(by_place, order.place, size=order.size)
-        inside = shared_places(np.ones((self.window, 1)), order.place, size=order.size)
-        of_age = np.exp2(-order.age[:, None] / self.age_half_lives) * inside
+        of_place = shared_places(self._up_to, order.place, size=order.size)
+        inside = np.clip((self.window - order.place) / order.size, 0.0, 1.0)  # the part within the window
+        of_age = np.exp2(-order.age[:, None] / self.age_half_lives) * inside[:, None]
         return np.concatenate([of_place, of_age], axis=1).astype(np.float32)
+
+    def kernel(self, order: InOrder) -> Floats:
+        """Returns the weight of each entry in each dimension, float32 [m, d]."""
+        out: Floats = self.weights(order) @ self.mix
+        return out
 
     def parts(self, entries: Entries) -> Floats:
         """Returns each entry's part of its row's vector, float32 [m, d]."""
