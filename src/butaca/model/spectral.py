@@ -16,15 +16,16 @@ are what towers start from: item vectors V sqrt(S), the same for the history and
 They also are a history tower of their own, in closed form. Ridge regression of histories on themselves
 (EASE, Steck 2019) is the filter f = S / (S + ridge) on the same spectrum, and EASE's zero diagonal divides
 candidate j by 1 - sum_k f_k V_jk^2 (the share of j that j itself explains). With few dimensions it needs no
-inverse of items x items.
+inverse of items x items. Where one is affordable, form="ridge" takes it and cuts the whole regression to few
+dimensions (model/ridge.py), which keeps more of what few people had.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +36,7 @@ from jax import Array, lax
 from butaca.checks import check_fields
 from butaca.data.histories import in_order
 from butaca.errors import SettingError
-from butaca.model import subspace
+from butaca.model import ridge, subspace
 from butaca.types import Codes, Floats, Ints, Times
 
 #: Up to this many items K is one dense matrix; beyond, it is applied through overlapping windows.
@@ -47,6 +48,10 @@ OVERSAMPLE, PASSES = 16, 6
 #: Passes over histories that may lie on the disk: every fourth block, every second, and all of them twice
 #: (docs/decisions/016-training-at-scale.md has what that costs).
 READING_PASSES = (4, 2, 1, 1)
+
+
+#: The closed form: a filter on leading eigenvectors, or a whole ridge regression, cut.
+Form: TypeAlias = Literal["filter", "ridge"]
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,12 @@ class SpectralSettings:
             the trained one.
         weight: spread of the closed-form tower's scores over a user's candidates, in parts of the
             trained tower's.
-        ridge: of the filter, in parts of the mean kept eigenvalue.
+        ridge: of the filter, in parts of the mean kept eigenvalue; of form "ridge", of the mean diagonal.
         leave_out: power of the division by 1 - sum f V^2; 1 is EASE's zero diagonal, 0 none.
         history_power: an item of the history counts degree ** -history_power.
         candidate_power: a candidate counts degree ** candidate_power.
+        form: "filter", on the leading eigenvectors, or "ridge", the whole regression cut to `dim`
+            (model/ridge.py), of the 6,000 items with most interactions.
     """
 
     span: float = 16.3
@@ -77,10 +84,13 @@ class SpectralSettings:
     leave_out: float = 0.434
     history_power: float = 0.21
     candidate_power: float = 0.435
+    form: Form = "filter"
 
     def __post_init__(self) -> None:
         check_fields(self)
         for name, value in vars(self).items():
+            if isinstance(value, str):
+                continue
             finite = math.isfinite(value) or (name == "span" and value == math.inf)
             negative = value < 0 if name in ("dim", "weight", "ridge") else name == "span" and value <= 0
             if negative or not finite:
@@ -91,11 +101,20 @@ class SpectralSettings:
 
 
 class Spectrum(NamedTuple):
-    """Holds eigenvectors: vectors [N, k], values [k] falling, degree [N] (interactions per item)."""
+    """A Spectrum holds eigenvectors, and of form "ridge" the closed-form tower too.
+
+    Attributes:
+        vectors: [N, k].
+        values: falling [k].
+        degree: interactions of each item [N].
+        table, candidates: of a ridge regression, cut [N, dim]; else None.
+    """
 
     vectors: Floats
     values: Floats
     degree: Floats
+    table: Floats | None = None
+    candidates: Floats | None = None
 
 
 def decompose(
@@ -116,7 +135,7 @@ def decompose(
         time: of each [n]; None takes whole histories.
         n_items: N.
         dim: k; no more than N are found.
-        settings: span and powers.
+        settings: span and powers, and of form "ridge" the whole closed form.
         seed: of the first random subspace.
     """
     span = settings.span if time is not None else np.inf
@@ -133,8 +152,8 @@ def decompose(
         order = np.lexsort((item, user) if time is None else (item, time, user))
         user, item = user[order], item[order]
     if n_items <= DENSE_ITEMS:
-        weight = count[user] ** (-2.0 * power)  # [n]
-        values, vectors = _dense(user, item, weight.astype(np.float32), scale, span, power, first)
+        kernel = whole_kernel(user, item, count=count, n_items=n_items, span=span, power=power)
+        values, vectors = (np.asarray(x) for x in _iterate(kernel, jnp.asarray(scale), jnp.asarray(first)))
     else:
         blocks = (
             subspace.histories(item, np.append(0, np.cumsum(count)), n_items=n_items, power=power)
@@ -147,7 +166,14 @@ def decompose(
             first=first,
             strides=READING_PASSES if in_place and len(blocks) >= 8 else (1,) * PASSES,
         )
-    return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree)
+    table, candidates = (
+        ridge_towers(
+            user, item, count=count, n_items=n_items, settings=replace(settings, span=span), seed=seed
+        )
+        if settings.form == "ridge" and settings.dim
+        else (None, None)
+    )
+    return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree, table, candidates)
 
 
 def start_vectors(spectrum: Spectrum, dim: int, *, size: float = 0.05) -> Floats:
@@ -161,6 +187,8 @@ def start_vectors(spectrum: Spectrum, dim: int, *, size: float = 0.05) -> Floats
 
 def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats, Floats]:
     """Returns the tower in closed form: history table [N, k] and candidate vectors [N, k]."""
+    if spectrum.table is not None and spectrum.candidates is not None:
+        return spectrum.table, spectrum.candidates
     k = min(settings.dim, spectrum.vectors.shape[1])
     vectors, values = spectrum.vectors[:, :k], spectrum.values[:k]
     ridge = settings.ridge * float(values.mean())
@@ -172,22 +200,61 @@ def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats,
     return history.astype(np.float32), candidate.astype(np.float32)
 
 
-def _dense(
-    user: Codes, item: Codes, weight: Floats, scale: Floats, span: float, power: float, first: Floats
+def ridge_towers(
+    user: Codes,
+    item: Codes,
+    *,
+    count: Ints,
+    n_items: int,
+    settings: SpectralSettings,
+    seed: int,
 ) -> tuple[Floats, Floats]:
-    n_items = len(scale)
+    """Returns the history table and the candidate vectors [N, k] of a whole ridge regression, cut.
+
+    Args:
+        user, item: of interactions sorted by user and time [n].
+        count: interactions of each user.
+        n_items: N.
+        settings: of form "ridge"; the span is infinite where there are no times.
+        seed: of the first random subspace.
+    """
+    degree = np.bincount(item, minlength=n_items).astype(np.float32)
+    kept = np.sort(np.argsort(-degree, kind="stable")[: ridge.RIDGE_ITEMS])
+    if len(kept) < n_items:
+        place = np.full(n_items, -1, dtype=np.int32)
+        place[kept] = np.arange(len(kept), dtype=np.int32)
+        of_kept = place[item] >= 0
+        user, item, degree = user[of_kept], place[item[of_kept]], degree[kept]
+    gram = whole_kernel(
+        user, item, count=count, n_items=len(kept), span=settings.span, power=settings.user_power
+    )
+    scale = np.maximum(degree, 1.0) ** np.float32(-settings.item_power)
+    weights = ridge.item_weights(
+        np.asarray(gram) * scale[:, None] * scale, degree, ridge=settings.ridge, leave_out=settings.leave_out
+    )
+    had = np.maximum(degree, 1.0)
+    weights *= (had ** np.float32(-settings.history_power))[:, None]
+    weights *= had ** np.float32(settings.candidate_power)
+    histories = sp.csr_matrix((np.ones(len(item), np.float32), (user, item)), (len(count), len(kept)))
+    table, candidates = ridge.cut(weights, histories, dim=settings.dim, seed=seed)
+    out = np.zeros((2, n_items, table.shape[1]), dtype=np.float32)
+    out[:, kept] = table, candidates
+    return out[0], out[1]
+
+
+def whole_kernel(user: Codes, item: Codes, *, count: Ints, n_items: int, span: float, power: float) -> Array:
+    """Returns K [N, N] of interactions sorted by user and time."""
+    weight = (count[user] ** (-2.0 * power)).astype(np.float32)  # [n]
     longest = int(np.bincount(user).max(initial=1)) if len(user) else 1
     reach = min(longest - 1, int(min(8 * span, 2**30)))
     if span > 1000 * longest:  # flat to a thousandth: K = X^T X
         x = sp.csr_matrix((np.sqrt(weight), (user, item)), shape=(int(user.max(initial=0)) + 1, n_items))
-        gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
-    elif reach > 2000:  # too many diagonals to add one by one
+        return jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
+    if reach > 2000:  # too many diagonals to add one by one
         x = windows(user, item, count=np.bincount(user), n_items=n_items, span=span, power=power)
-        gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
-    else:
-        gram = _kernel(jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight), span, reach, n_items)
-    values, vectors = _iterate(gram, jnp.asarray(scale), jnp.asarray(first))
-    return np.asarray(values), np.asarray(vectors)
+        return jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
+    kernel: Array = _kernel(jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight), span, reach, n_items)
+    return kernel
 
 
 @functools.partial(jax.jit, static_argnames=("n_items",))

@@ -36,8 +36,8 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
     if not dim:
         return None
 
-    def found() -> Spectrum:
-        return decompose(
+    def found() -> list[Floats]:
+        spectrum = decompose(
             train.user,
             train.item,
             time=train.timestamp,
@@ -46,6 +46,7 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
             settings=spectral,
             seed=settings.seed,
         )
+        return [part for part in spectrum if part is not None]
 
     return Spectrum(*first_says(found))
 
