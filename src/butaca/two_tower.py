@@ -283,6 +283,14 @@ class TwoTower:
         jax.block_until_ready(run.towers)  # type: ignore[no-untyped-call]
         return history
 
+    def train_on(self, epochs: int) -> FitHistory:
+        """Trains on from where `fit` ended, up to `epochs` epochs in all, to the bits of one longer fit."""
+        fitted = self._need()
+        history = fitted.run.fit(whole_number("epochs", epochs))
+        fitted.learned = replace(fitted.learned, towers=fitted.run.towers)
+        fitted.vectors = None
+        return history
+
     def evaluate(
         self,
         test: Dataset,

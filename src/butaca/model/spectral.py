@@ -72,7 +72,7 @@ class SpectralSettings:
         history_power: an item of the history counts degree ** -history_power.
         candidate_power: a candidate counts degree ** candidate_power.
         form: "filter", on the leading eigenvectors, or "ridge", the whole regression cut to `dim`
-            (model/ridge.py), of the 6,000 items with most interactions.
+            (model/ridge.py), of the 4,096 items with most interactions.
     """
 
     span: float = 16.3
@@ -151,7 +151,9 @@ def decompose(
     if not in_place:
         order = np.lexsort((item, user) if time is None else (item, time, user))
         user, item = user[order], item[order]
-    if n_items <= DENSE_ITEMS:
+    if not dim:
+        values, vectors = np.zeros(0, np.float32), np.zeros((n_items, 0), np.float32)
+    elif n_items <= DENSE_ITEMS:
         kernel = whole_kernel(user, item, count=count, n_items=n_items, span=span, power=power)
         values, vectors = (np.asarray(x) for x in _iterate(kernel, jnp.asarray(scale), jnp.asarray(first)))
     else:
@@ -167,9 +169,7 @@ def decompose(
             strides=READING_PASSES if in_place and len(blocks) >= 8 else (1,) * PASSES,
         )
     table, candidates = (
-        ridge_towers(
-            user, item, count=count, n_items=n_items, settings=replace(settings, span=span), seed=seed
-        )
+        ridge_towers(user, item, count=count, n_items=n_items, settings=replace(settings, span=span))
         if settings.form == "ridge" and settings.dim
         else (None, None)
     )
@@ -201,22 +201,16 @@ def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats,
 
 
 def ridge_towers(
-    user: Codes,
-    item: Codes,
-    *,
-    count: Ints,
-    n_items: int,
-    settings: SpectralSettings,
-    seed: int,
+    user: Codes, item: Codes, *, count: Ints, n_items: int, settings: SpectralSettings
 ) -> tuple[Floats, Floats]:
     """Returns the history table and the candidate vectors [N, k] of a whole ridge regression, cut.
 
     Args:
-        user, item: of interactions sorted by user and time [n].
+        user: of each interaction, sorted by user and time [n].
+        item: and its item [n].
         count: interactions of each user.
         n_items: N.
         settings: of form "ridge"; the span is infinite where there are no times.
-        seed: of the first random subspace.
     """
     degree = np.bincount(item, minlength=n_items).astype(np.float32)
     kept = np.sort(np.argsort(-degree, kind="stable")[: ridge.RIDGE_ITEMS])
@@ -236,7 +230,7 @@ def ridge_towers(
     weights *= (had ** np.float32(-settings.history_power))[:, None]
     weights *= had ** np.float32(settings.candidate_power)
     histories = sp.csr_matrix((np.ones(len(item), np.float32), (user, item)), (len(count), len(kept)))
-    table, candidates = ridge.cut(weights, histories, dim=settings.dim, seed=seed)
+    table, candidates = ridge.cut(weights, histories, dim=settings.dim, seed=0)
     out = np.zeros((2, n_items, table.shape[1]), dtype=np.float32)
     out[:, kept] = table, candidates
     return out[0], out[1]
