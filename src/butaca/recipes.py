@@ -356,7 +356,6 @@ DEFAULT = Recipe(
     steps=40,
     features_of_new=True,
     tuned_on=72_000,
-    held_out=20_000,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}
