@@ -100,7 +100,7 @@ export default {
   "stored.known@film": "Already stored: user {user} watched {title}.",
 
   "similar": "Similar to",
-  "similar.what": "The nearest by the model’s own measure; the figure is the cosine, 1 at most.",
+  "similar.what": "The nearest by the model’s own measure; the figure is the cosine, less for what few had, 1 at most.",
   "close": "Close",
   "add.mine": "Add to the {items} you liked",
   "added.mine": "Among the {items} you liked",

@@ -100,7 +100,7 @@ export default {
   "stored.known@film": "Ya estaba guardado: el usuario {user} vio {title}.",
 
   "similar": "[Parecidos|Parecidas] a",
-  "similar.what": "[Los más cercanos|Las más cercanas] según el propio modelo; la cifra es el coseno, 1 como mucho.",
+  "similar.what": "[Los más cercanos|Las más cercanas] según el propio modelo; la cifra es el coseno, menor en lo que pocos eligieron, 1 como mucho.",
   "close": "Cerrar",
   "add.mine": "Añadir a [los|las] que le gustaron",
   "added.mine": "Entre [los|las] que le gustaron",
