@@ -140,8 +140,8 @@ class Verdict:
         missing = f" Not compared with {_and(list(self.left_out))}." if self.left_out else ""
         if self.against and not parts:  # every word is open
             return (
-                f"Too few users to say which is better: a verdict takes {FEWEST_USERS} or more, "
-                f"and finds for {FEWEST_HITS} or more."
+                f"Too few users to say which is better: a verdict takes {FEWEST_HITS} or more for whom "
+                "anything is found."
             )
         if not parts:
             return "There was nothing to compare with."

@@ -24,9 +24,6 @@ PERPLEXITY = 30.0
 #: Steps with attraction exaggerated, which sorts the clusters, and steps after them.
 EARLY, LATE = 90, 260
 
-#: An item is trusted as one of so many more users is: had by this many, by half and a little.
-TRUSTED = 10.0
-
 #: Rows of the distance matrix held at once: 128 x 2,000 of 4 bytes stay in the processor's cache.
 BLOCK = 128
 
@@ -154,17 +151,3 @@ def neighbours(vectors: Floats, of: Ints, *, k: int, trust: Floats | None = None
     cosine[np.arange(len(of)), of] = -np.inf
     near: Ints = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
     return near, np.take_along_axis(cosine, near, axis=1)
-
-
-def trust_of(popularity: Floats) -> Floats:
-    """Returns how far a nearness to each item counts, by how many had it [N]: (n + 1) / (n + 1 + TRUSTED).
-
-    The vector of what a single person had says what that person had. The one more is for items that nobody
-    has had yet, which stand by their features.
-
-    >>> trust_of(np.array([0.0, 9.0, 89.0], dtype=np.float32)).round(2).tolist()
-    [0.09, 0.5, 0.9]
-    """
-    n = popularity + np.float32(1)
-    out: Floats = n / (n + np.float32(TRUSTED))
-    return out

@@ -26,9 +26,9 @@ from butaca.recommend.folder.bundle import damaged, load_bundle, save_bundle
 from butaca.recommend.ladder import rung, shares_in
 from butaca.recommend.parts import ModelParts
 from butaca.recommend.person import Given, Person, person_of
-from butaca.recommend.projection import trust_of
 from butaca.recommend.reasons import Shares, largest
 from butaca.recommend.reorder import check, fresh, reordered
+from butaca.recommend.trust import trust_of
 from butaca.types import Codes, Floats, Scorer
 
 if TYPE_CHECKING:  # loaded where a model has a second stage

@@ -59,8 +59,8 @@ ENGLISH: dict[str, str] = {
     "sentence mixed": "beats {name} at {won} and loses to it at {lost}",
     "sentence popularity": "popularity",
     "sentence recent popularity": "recent popularity",
-    "sentence open": "Too few users to say which is better: a verdict takes {n} or more, and finds for "
-    "{hits} or more.",
+    "sentence open": "Too few users to say which is better: a verdict takes {n} or more for whom anything is "
+    "found.",
     "sentence Markov chain": "the Markov chain",
     "sentence nothing": "There was nothing to compare with.",
     "popularity": "popularity",

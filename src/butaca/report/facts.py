@@ -17,8 +17,9 @@ from butaca.evaluate.collapse import Alikeness, alikeness
 from butaca.evaluate.judged import Judged, best_baseline, outdone
 from butaca.evaluate.protocol import top_lists
 from butaca.evaluate.slices import Slice, by_slice
-from butaca.recommend.projection import neighbours, project, trust_of
+from butaca.recommend.projection import neighbours, project
 from butaca.recommend.recommender import Recommender
+from butaca.recommend.trust import trust_of
 from butaca.report.second_facts import Second, gather_second, judge_second
 from butaca.types import Codes, Floats, Ints
 from butaca.workflows.judging import judge_saved

@@ -60,8 +60,8 @@ SPANISH: dict[str, str] = {
     "sentence mixed": "gana a {name} en {won} y pierde en {lost}",
     "sentence popularity": "la popularidad",
     "sentence recent popularity": "la popularidad reciente",
-    "sentence open": "Hay muy pocos usuarios para decir cuál es mejor: un veredicto pide {n} o más, y que se "
-    "encuentre algo para {hits} o más.",
+    "sentence open": "Hay muy pocos usuarios para decir cuál es mejor: un veredicto pide {n} o más para "
+    "quienes se encuentre algo.",
     "sentence Markov chain": "la cadena de Markov",
     "sentence nothing": "No hubo con qué compararlo.",
     "popularity": "popularidad",

@@ -9,7 +9,7 @@ from html import escape
 from typing import Literal, TypeAlias
 
 from butaca.catalogue.nouns import Noun, known
-from butaca.evaluate.verdict import FEWEST_HITS, FEWEST_USERS, Verdict
+from butaca.evaluate.verdict import FEWEST_HITS, Verdict
 from butaca.report.english import ENGLISH
 from butaca.report.spanish import SPANISH
 
@@ -115,7 +115,7 @@ class Words:
                 won, lost = (self.listed(verdict.at(name, word)) for word in ("beats", "loses"))
                 parts.append(self("sentence mixed", name=self._remarked(verdict, name), won=won, lost=lost))
         if verdict.against and not parts:  # every word is open
-            return self("sentence open", n=self.count(FEWEST_USERS), hits=self.count(FEWEST_HITS))
+            return self("sentence open", n=self.count(FEWEST_HITS))
         if not parts:
             return self("sentence nothing")
         undecided = [self._named(name) for name in verdict.against if verdict.word(name) == "open"]
