@@ -7,8 +7,8 @@ import numpy as np
 from butaca.types import Floats
 
 #: Had by so many people, an item is trusted by half and a little. In a default fit of MovieTweetings 57 % of
-#: the ten nearest of a film were had by one person, and none with this trust; of what someone has in the test the
-#: ten nearest of a film that they had hold .012, and .053 with it. On Online Retail .028 and .029.
+#: the ten nearest of a film were had by one person, and none with this trust; of what someone has in the
+#: test the ten nearest of a film that they had hold .012, and .053 with it. On Online Retail .028 and .029.
 TRUSTED = 10.0
 
 

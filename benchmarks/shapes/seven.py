@@ -1,4 +1,4 @@
-"""This benchmark tries the default recipe on differently shaped data: `python -m benchmarks.shapes`.
+"""This benchmark tries the default recipe on differently shaped data: `python -m benchmarks.shapes.seven`.
 
 Seven data sets made from MovieLens 100K, small, sparse, short, split in time, and grown to 3,772 users by
 6,656 titles; on each the recipe as `recipe("default").for_data(train)` adapts it, beside popularity,
