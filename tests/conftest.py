@@ -80,7 +80,7 @@ def _quick_panel() -> None:
     """The panel's iALS takes two rounds, no search: many tests judge, and few look at its figures."""
     from butaca.baselines import tuned
 
-    tuned.ALPHAS = (0.3,)
+    tuned.STRENGTHS = (6.0,)
     tuned.DIMS, tuned.EPOCHS, tuned.TRIAL_EPOCHS = (16, 16), 2, 1
 
 
