@@ -29,7 +29,7 @@ from benchmarks.shapes.fits import (
     seconds,
     where,
 )
-from butaca import EASE, Evaluation, Histories, recipe
+from butaca import Evaluation, Histories, recipe
 from butaca.baselines.panel import fit_panel
 from butaca.evaluate.verdict import Verdict
 
@@ -71,8 +71,6 @@ def measure(data: Shape, seeds: int) -> ShapeResults:
     chosen = recipe("default").for_data(train, future=data.future)
     ours = over_seeds(partial(fit_seed, chosen), train, test=test, seeds=seeds)
     panel = fit_panel(train).scorers
-    if "EASE" not in panel:
-        panel["EASE"] = EASE().fit(train)  # beyond what an evaluation waits for
     others = judged(panel, test, seen=Histories.of(train))
     outcome = ShapeResults(data, ours, others, against(ours.evaluation, others))
     print(data.text, data.sizes, *cells(ours.evaluation), seconds(ours.warm), file=sys.stderr)

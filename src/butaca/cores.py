@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: Held while BLAS is kept to one thread: one such piece of work after another.
-_LIMITED = threading.Lock()
+_LIMITED = threading.RLock()
 
 
 def cores() -> int:
@@ -20,8 +20,8 @@ def cores() -> int:
 def one_blas_thread() -> Iterator[None]:
     """Keeps BLAS to one thread, for many small products: with all cores each would wait for their threads.
 
-    The limit is the process's: two that overlapped would each put back what the other had set, so the second
-    waits for the first.
+    The limit is the process's: two threads that overlapped would each put back what the other had set, so the
+    second waits for the first.
     """
     from threadpoolctl import threadpool_limits
 

@@ -271,7 +271,7 @@ def test_conjugate_gradients_reach_the_closed_form():
 
 
 def test_the_search_finds_a_penalty_that_generalises(monkeypatch):
-    """Two camps with noise: the search finds what lies between; neither rows' order nor unseen users matter."""
+    """Two camps with noise: the search finds what lies between; the order of rows does not matter."""
     strengths = (0.002, 3.0, 0.001, 200.0)  # too little and too much
     for name, value in {"STRENGTHS": strengths, "DIMS": (8, 8), "TRIAL_EPOCHS": 5}.items():
         monkeypatch.setattr(tuned, name, value)

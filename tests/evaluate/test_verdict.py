@@ -514,3 +514,20 @@ def test_too_few_users_are_open(n):
 
 def test_ten_users_are_enough():
     assert compare(evaluation(np.zeros(10, dtype=int)), evaluation(np.full(10, 150))).word == "beats"
+
+
+def test_two_stages_are_judged_beside_the_baselines(judged_ease):
+    """Both stages take the place of the first in the verdict, and the first's own is kept beside it."""
+    first = judged_ease.rows["seen left out"]
+    worse = replace(first, ranks=np.minimum(first.ranks + 30, first.n_items), lists=None)
+    found = judged_ease.with_stages(worse)
+    assert found.served is worse
+    assert list(found.rows)[:3] == ["seen kept", "seen left out", "both stages"]
+    assert list(found.baselines) == list(judged_ease.baselines)
+    assert found.first is judged_ease.verdict
+    assert found.verdict.word("EASE") == "loses"
+    assert found.verdict.sentence.startswith("The model with its second stage loses to")
+    told = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    assert told["verdict"]["stages"] == 2
+    assert told["first_stage_verdict"]["sentence"] == judged_ease.verdict.sentence
+    assert told["seen_left_out"] == judged_ease.as_json()["seen_left_out"]

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from butaca.baselines.ials import IALS
+from butaca.cores import one_blas_thread
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.data.splits import validation_split
@@ -49,10 +50,11 @@ def tuned_ials(train: Dataset, split: str = "random") -> tuple[IALS, int]:
     row, at = seen.rows(np.arange(len(seen), dtype=np.int32))
     time = None if seen.time is None else seen.time[at]
     train = Dataset(train.users, train.items, row.astype(np.int32), seen.items[at], timestamp=time)
-    strength = _best(train, split)
     drawn, n_users = _some_users(train, FIT_PAIRS)
     dim = min(DIMS[len(drawn) > WIDE_PAIRS], len(train.items))
-    found = IALS(dim, ALPHA, l2=_penalty(strength, drawn), nu=1.0, epochs=EPOCHS, steps=STEPS).fit(drawn)
+    with one_blas_thread():
+        l2 = _penalty(_best(train, split), drawn)
+        found = IALS(dim, ALPHA, l2=l2, nu=1.0, epochs=EPOCHS, steps=STEPS).fit(drawn)
     return (found if drawn is train else found.answering(seen)), n_users
 
 
