@@ -21,7 +21,7 @@ from butaca.evaluate.collapse import alikeness, collapse, collapse_of
 from butaca.evaluate.intervals import joint_intervals, mean_over_seeds, resampled_sums
 from butaca.evaluate.judged import outdone
 from butaca.evaluate.protocol import Evaluation, evaluate_scorer, top_lists
-from butaca.evaluate.verdict import Comparison, Limit, Verdict, compare, compare_many, verdict
+from butaca.evaluate.verdict import Comparison, Limit, Verdict, compare, compare_many, verdict, word_of
 from butaca.recommend.recommender import Recommender
 from butaca.workflows import judging
 from butaca.workflows.loading import split_by
@@ -161,6 +161,25 @@ def test_a_single_joint_interval_is_students():
     low, high = joint_intervals(draws, np.array([values.mean()]), n=30)[0]
     assert (high - low) / 2 == pytest.approx(2.045 * values.std(ddof=1) / 30**0.5, rel=0.03)
     assert joint_intervals(np.ones((5, 1)), np.ones(1), n=30).tolist() == [[1.0, 1.0]]
+
+
+def test_winning_takes_more_than_losing():
+    """A difference of 2.3 standard errors among many questions: told as a loss, not as a win."""
+    rng = np.random.default_rng(12)
+    other = np.where(rng.random(400) < 0.5, 0, 150)
+    flip = (
+        np.flatnonzero(other)[:33],
+        np.flatnonzero(other == 0)[:17],
+    )  # 33 more, 17 less: 16 / sqrt(50) = 2.3
+    ours = other.copy()
+    ours[flip[0]], ours[flip[1]] = 0, 150
+    rows = {str(i): evaluation(np.where(rng.random(400) < 0.5, 0, 150)) for i in range(5)}
+    win = verdict(evaluation(ours), {"EASE": evaluation(other), **rows})
+    loss = verdict(evaluation(other), {"EASE": evaluation(ours), **rows})
+    assert compare(evaluation(ours), evaluation(other)).word == "beats"
+    assert (win.word("EASE"), loss.word("EASE")) == ("ties", "loses")
+    for found in (win, loss):
+        assert all(word_of(c.low, c.high) == c.word for row in found.against.values() for c in row)
 
 
 def test_two_hits_do_not_beat():

@@ -74,7 +74,7 @@ def comparison_table(judged: Judged, name: str) -> Figures:
 
 def verdict_table(judged: Judged) -> Figures:
     """Draws a row for each baseline: the word and the interval of the difference, by measure."""
-    title = "The difference, with intervals that hold together in 95 % of resamplings of the users"
+    title = "The difference and its 95 % interval over users, of which all lower ends hold together"
     table = Figures(title, [label for *_, label in MEASURES])
     for name, row in judged.verdict.against.items():
         table.add_row(f"against {name}", *(_difference(c) for c in row))

@@ -1,8 +1,8 @@
 """This module gives a verdict: *beats*, *ties* or *loses*, by a paired bootstrap over the same users.
 
-A verdict asks many questions, every measure of every baseline. Its intervals hold together, so that "beats"
-is not the luckiest of two dozen (docs/decisions/020-verdict.md); `compare` asks a
-single one.
+A verdict asks many questions, every measure of every baseline. Its lower ends hold together, so that "beats"
+is not the luckiest of two dozen, its upper ends each by itself, so that no loss hides behind the others
+(docs/decisions/020-verdict.md); `compare` asks a single question.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Comparison:
         ours, theirs: the two figures.
         difference: ours - theirs.
         low, high: ends of the 95 % interval of the difference; nan where there are too few users. In a
-            verdict all intervals hold together.
+            verdict the lower ends of all hold together.
         word: "beats" if the interval lies above zero, "loses" if below, "ties" if around it; "open" if there
             is none.
     """
@@ -214,8 +214,9 @@ def compare_many(
         measures: metric and k of each.
         n_resamples: draws.
         seed: of the draws.
-        together: each interval is widened until all hold together in 95 % of the draws, and a measure
-            of which both find anything for fewer than `FEWEST_HITS` users is open. Else each stands alone.
+        together: the lower ends are lowered until those of all hold together in 95 % of the draws, and a
+            measure of which both find anything for fewer than `FEWEST_HITS` users is open. Else each
+            interval stands alone.
     """
     of_kind("An evaluation", ours, kind=Evaluation, cure="Make one with evaluate_scorer")
     for name, theirs in others.items():
@@ -247,9 +248,14 @@ def compare_many(
         ]
         draws = sums[:, 1:] / np.tile(np.stack(over, axis=1), len(others))
         can = np.flatnonzero(told)
-        if together:
-            differences = np.array([a - b for a, b in found])
-            ends[can] = joint_intervals(draws[:, can], differences[can], n=len(pairs))
+        if not len(can):
+            pass
+        elif together:
+            chosen, middle = draws[:, can], np.array([a - b for a, b in found])[can]
+            ends[can, 0] = joint_intervals(chosen, middle, n=len(pairs))[:, 0]
+            ends[can, 1] = [
+                joint_intervals(chosen[:, [c]], middle[[c]], n=len(pairs))[0, 1] for c in range(len(can))
+            ]
         else:
             ends[can] = [percentile_interval(draws[:, c]) for c in can]
     rows = [
@@ -273,7 +279,7 @@ def verdict(
 ) -> Verdict:
     """Compares a model with every baseline on `MEASURES`, on the same pairs, seen items left out alike.
 
-    All intervals hold together (`compare_many`); the rest is as in `Verdict`.
+    The lower ends of all hold together (`compare_many`); the rest is as in `Verdict`.
     """
     measures = [(m, k) for m, k, _ in MEASURES]
     against = compare_many(

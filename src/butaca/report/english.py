@@ -73,9 +73,9 @@ ENGLISH: dict[str, str] = {
     "mind": "Mind",
     "verdict": "The verdict",
     "verdict text": "Each line is the difference between the model and a baseline on the same users: a dot, "
-    "and its interval. All intervals hold together in 95 % of resamplings of the users, so none excludes "
-    "zero by being the luckiest of many. Right of zero the model is better. Where the line crosses zero, it "
-    "is a tie. Every panel has its own scale.",
+    "and its 95 % interval over users. All left ends hold together, so that nothing is won by being the "
+    "luckiest of many; each right end holds by itself. Right of zero the model is better. Where the line "
+    "crosses zero, it is a tie. Every panel has its own scale.",
     "verdict none": "There is no verdict: this model was trained on every interaction. Fit it again with "
     "--split random or --split temporal to have it judged.",
     "left out": "Not compared with {name}: {reason}.",
@@ -84,7 +84,7 @@ ENGLISH: dict[str, str] = {
     "all figures": "Figures of every recommender",
     "all differences": "Differences and intervals",
     "difference cell": "{difference} ({low} to {high}), {word}",
-    "interval": "95 % intervals, all together",
+    "interval": "95 % interval",
     "against": "against",
     # Learning.
     "learning": "How it learned",

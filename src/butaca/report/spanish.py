@@ -74,9 +74,10 @@ SPANISH: dict[str, str] = {
     "mind": "Ojo (avisos en inglés)",
     "verdict": "El veredicto",
     "verdict text": "Cada línea es la diferencia entre el modelo y una referencia con los mismos usuarios: "
-    "un punto, y su intervalo. Todos los intervalos se cumplen a la vez en el 95 % de los remuestreos de "
-    "usuarios, así que ninguno excluye el cero por ser el más afortunado de muchos. A la derecha del cero "
-    "gana el modelo. Si la línea cruza el cero, hay empate. Cada panel tiene su escala.",
+    "un punto, y su intervalo del 95 % sobre los usuarios. Los extremos izquierdos se cumplen todos a la "
+    "vez, así que nada se gana por ser el más afortunado de muchos; cada extremo derecho se cumple por sí "
+    "solo. A la derecha del cero gana el modelo. Si la línea cruza el cero, hay empate. Cada panel tiene su "
+    "escala.",
     "verdict none": "No hay veredicto: este modelo se entrenó con todas las interacciones. Entrénelo de "
     "nuevo con --split random o --split temporal para juzgarlo.",
     "left out": "Sin comparar con {name}: {reason}.",
@@ -85,7 +86,7 @@ SPANISH: dict[str, str] = {
     "all figures": "Las cifras de cada recomendador",
     "all differences": "Diferencias e intervalos",
     "difference cell": "{difference} ({low} a {high}), {word}",
-    "interval": "intervalos del 95 %, todos a la vez",
+    "interval": "intervalo del 95 %",
     "against": "frente a",
     "learning": "Cómo aprendió",
     "learning text": "La media de cada época, de la primera a la última. Una curva que aún baja al final "
