@@ -216,7 +216,7 @@ def print_judged(
     for baseline, reason in judged.left_out.items():
         out.print(f"Not compared with {baseline}: {reason}.", style="dim", highlight=False)
     if judged.first is not None:
-        out.print(f"The first stage alone: {judged.first.sentence}", highlight=False, markup=False)
+        out.print(judged.first.sentence_of("first stage alone"), highlight=False, markup=False)
     out.print(judged.verdict.sentence, style="bold", highlight=False, markup=False)
     if judged.verdict.word("popularity") in {"ties", "loses"}:
         Console(stderr=True).print(

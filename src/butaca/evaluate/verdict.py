@@ -127,6 +127,10 @@ class Verdict:
 
         Of what comes next: "For what comes next, the model beats popularity.".
         """
+        return self.sentence_of("model with its second stage" if self.stages == 2 else "model")
+
+    def sentence_of(self, model: str) -> str:
+        """Returns `sentence` of a model that is called so."""
         phrases = {"beats": "beats", "ties": "ties with", "loses": "loses to"}
         parts = []
         for word, phrase in phrases.items():
@@ -148,7 +152,6 @@ class Verdict:
         undecided = [_spoken(name) for name in self.against if self.word(name) == "open"]
         if undecided:
             parts.append(f"found too little to be told from {_and(undecided)}")
-        model = "model with its second stage" if self.stages == 2 else "model"
         return (
             f"{'For what comes next, the' if self.comes_next else 'The'} {model} {', '.join(parts)}.{missing}"
         )
