@@ -24,9 +24,9 @@ from rich.console import Console
 from benchmarks.command import run, seeded_parser
 from benchmarks.machine import two_cores
 from benchmarks.pages import markdown, write_section
-from benchmarks.shapes.paired import Difference, differences, means
+from benchmarks.shapes.paired import PairedDifference, differences, means
 from benchmarks.shapes.peer_times import peer_seconds
-from benchmarks.shapes.tables import Run, Table, fit_table, grow, has_efforts, tables
+from benchmarks.shapes.tables import SplitTable, TableRun, fit_table, grow, has_efforts, tables
 from butaca.evaluate.verdict import MEASURES
 
 #: Splits and fits: of the first everything may have been tuned.
@@ -44,9 +44,9 @@ class Outcome:
         peers: seconds of other libraries' fits, by name.
     """
 
-    table: Table
-    runs: Sequence[Run]
-    differences: Sequence[Difference]
+    table: SplitTable
+    runs: Sequence[TableRun]
+    differences: Sequence[PairedDifference]
     peers: Mapping[str, float]
 
     def as_json(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def measure_all(args: Any, folder: Path, progress: Console) -> tuple[list[Outcom
     return outcomes, effort_ratio(chosen, folder)
 
 
-def effort_ratio(chosen: Sequence[Table], folder: Path) -> float | None:
+def effort_ratio(chosen: Sequence[SplitTable], folder: Path) -> float | None:
     """Returns how much longer a normal fit of the first table takes than a quick one, where fits differ."""
     if not has_efforts() or not chosen:
         return None
@@ -118,7 +118,7 @@ def effort_ratio(chosen: Sequence[Table], folder: Path) -> float | None:
     return round(took["normal"] / took["quick"], 2)
 
 
-def told(fit: Run) -> str:
+def told(fit: TableRun) -> str:
     """Says in a line what a fit gave."""
     served = fit.judged.served
     figures = " / ".join(f"{served.metric(metric, k):.4f}" for metric, k, _ in MEASURES)

@@ -17,8 +17,8 @@ WANTED: tuple[tuple[str, int], ...] = (*((metric, k) for metric, k, _ in MEASURE
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A Difference is one measure of the model less that of a baseline, in the mean over fits.
+class PairedDifference:
+    """A PairedDifference is one measure of the model less that of a baseline, in the mean over fits.
 
     Attributes:
         baseline, label: which.
@@ -38,7 +38,7 @@ class Difference:
         return word_of(self.low, self.high) == "loses"
 
 
-def differences(runs: Sequence[Judged]) -> list[Difference]:
+def differences(runs: Sequence[Judged]) -> list[PairedDifference]:
     """Returns the differences from every baseline at the verdict's four measures.
 
     Pairs of a user are not independent, nor are a user's pairs in several splits, so whole users are drawn:
@@ -65,7 +65,7 @@ def differences(runs: Sequence[Judged]) -> list[Difference]:
     for c, (baseline, label) in enumerate(names):
         value = sums[2 * c] / sums[2 * c + 1]
         low, high = percentile_interval(draws[:, 2 * c] / draws[:, 2 * c + 1])
-        out.append(Difference(baseline, label, float(value), low, high))
+        out.append(PairedDifference(baseline, label, float(value), low, high))
     return out
 
 

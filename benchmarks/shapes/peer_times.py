@@ -11,14 +11,14 @@ from benchmarks.child import run_shown
 from benchmarks.environment import PEERS, BenchmarkError
 from benchmarks.machine import THREADS
 from benchmarks.quality.data import PEERS_SCRIPT, hand_over, peer_settings
-from benchmarks.shapes.tables import Table
+from benchmarks.shapes.tables import SplitTable
 from butaca.workflows.loading import load, split_by
 
 #: irspack's iALS and implicit's ALS.
 TIMED = ("iALS", "implicit ALS")
 
 
-def peer_seconds(table: Table, folder: Path, progress: Console) -> dict[str, float]:
+def peer_seconds(table: SplitTable, folder: Path, progress: Console) -> dict[str, float]:
     """Returns the seconds of a fit of each, with settings tuned on MovieLens 100K; {} where none are had."""
     train, _ = split_by(load(table.source), table.split, test_share=0.2, seed=42)
     hand_over(folder / "pairs.npz", (train, None))

@@ -25,8 +25,8 @@ SPLITS: tuple[Split, ...] = ("random", "temporal", "last")
 
 
 @dataclass(frozen=True)
-class Table:
-    """A Table is a data set and how it is split.
+class SplitTable:
+    """A SplitTable is a data set and how it is split.
 
     Attributes:
         name: such as "tweets-last"; a random split has the data's name alone.
@@ -40,8 +40,8 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """A Run is one fit.
+class TableRun:
+    """A TableRun is one fit.
 
     Attributes:
         judged: its figures, beside the baselines'.
@@ -56,7 +56,7 @@ class Run:
     notes: tuple[str, ...]
 
 
-def tables(folder: Path, grown: Path | None = None) -> list[Table]:
+def tables(folder: Path, grown: Path | None = None) -> list[SplitTable]:
     """Returns MovieLens 100K, the tables that the folder holds, and the grown one, each by its splits."""
     files = {
         "ml-100k": "ml-100k",
@@ -65,11 +65,11 @@ def tables(folder: Path, grown: Path | None = None) -> list[Table]:
     }
     there = {name: file for name, file in files.items() if name == "ml-100k" or Path(file).exists()}
     out = [
-        Table(name if split == "random" else f"{name}-{split}", file, split)
+        SplitTable(name if split == "random" else f"{name}-{split}", file, split)
         for name, file in there.items()
         for split in SPLITS
     ]
-    return [*out, Table("grown", str(grown), "random")] if grown is not None else out
+    return [*out, SplitTable("grown", str(grown), "random")] if grown is not None else out
 
 
 def grow(folder: Path, into: Path) -> Path | None:
@@ -82,7 +82,7 @@ def grow(folder: Path, into: Path) -> Path | None:
     return into / "interactions"
 
 
-def fit_table(table: Table, seed: int, *, into: Path, effort: str | None = None) -> Run:
+def fit_table(table: SplitTable, seed: int, *, into: Path, effort: str | None = None) -> TableRun:
     """Fits and judges one table, split and trained with this seed, as `butaca fit` with nothing said.
 
     Args:
@@ -98,7 +98,7 @@ def fit_table(table: Table, seed: int, *, into: Path, effort: str | None = None)
         fitted: Fitted = carry_out_fit(plan)
     seconds = time.perf_counter() - begin - sum(judging)
     assert fitted.judged is not None
-    return Run(fitted.judged, seconds, sum(judging), tuple(fitted.notes))
+    return TableRun(fitted.judged, seconds, sum(judging), tuple(fitted.notes))
 
 
 def has_efforts() -> bool:

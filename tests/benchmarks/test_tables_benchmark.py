@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from benchmarks.shapes.__main__ import Outcome, page, summary
 from benchmarks.shapes.paired import differences
-from benchmarks.shapes.tables import Run, Table, tables
+from benchmarks.shapes.tables import SplitTable, TableRun, tables
 
 from butaca.evaluate.judged import Judged
 from butaca.evaluate.protocol import Evaluation
@@ -22,7 +22,7 @@ def evaluation(ranks, n_items=200):
 
 def run(ours, theirs):
     rows = {"seen kept": ours, "seen left out": ours, "EASE": theirs}
-    return Run(Judged(rows, len(ours.ranks), verdict(ours, {"EASE": theirs})), 2.0, 1.0, ())
+    return TableRun(Judged(rows, len(ours.ranks), verdict(ours, {"EASE": theirs})), 2.0, 1.0, ())
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,9 @@ def outcome():
     half = [np.where((np.arange(80) + shift) % 2 == 0, 0, 150) for shift in (0, 1)]
     more = [np.where((np.arange(80) + shift) % 4 == 1, 0, own) for shift, own in enumerate(half)]
     runs = [run(evaluation(a), evaluation(b)) for a, b in zip(half, more, strict=True)]
-    return Outcome(Table("tweets", "x", "random"), runs, differences([r.judged for r in runs]), {"iALS": 0.5})
+    return Outcome(
+        SplitTable("tweets", "x", "random"), runs, differences([r.judged for r in runs]), {"iALS": 0.5}
+    )
 
 
 def test_differences_are_means_over_fits_with_the_users_of_all_drawn_together(outcome):
