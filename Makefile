@@ -5,7 +5,7 @@
 # make bench-notebook  butaca beside TensorFlow Recommenders, as ratios
 # make bench-quality   the default recipe beside ten peers, five splits, with a verdict on each
 # make bench-ablation  what each part of the default recipe is worth: docs/ablation.md
-# make bench-shapes    the default recipe on seven shapes of data and on a later time: docs/shapes.md
+# make bench-shapes    what fit gives on real tables, on seven shapes of data and on a later time: docs/shapes.md
 # make bench-ranking   the second stage beside the first alone: docs/ranking.md
 # make bench-cold      new users and new titles beside popularity: docs/shapes.md
 # make bench-order     what comes next: histories in order beside the baselines and SASRec: docs/order.md
@@ -83,6 +83,7 @@ bench-ablation: $(VENV)/.dev
 
 bench-shapes: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.shapes --markdown docs/shapes.md
+	$(BIN)/python -m benchmarks.shapes.seven --markdown docs/shapes.md
 	$(BIN)/python -m benchmarks.shapes.temporal --markdown docs/shapes.md
 
 bench-cold: $(VENV)/.dev

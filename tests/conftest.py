@@ -75,6 +75,15 @@ def compiled_quickly() -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_panel() -> None:
+    """The panel's iALS takes two rounds, no search: many tests judge, and few look at its figures."""
+    from butaca.baselines import tuned
+
+    tuned.STRENGTHS = (6.0,)
+    tuned.DIMS, tuned.EPOCHS, tuned.TRIAL_EPOCHS = (16, 16), 2, 1
+
+
 @pytest.fixture(scope="session")
 def board() -> Dataset:
     return checkerboard()

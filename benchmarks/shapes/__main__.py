@@ -1,141 +1,186 @@
-"""This benchmark tries the default recipe on differently shaped data: `python -m benchmarks.shapes`.
+"""This benchmark judges what `butaca fit` gives on real tables: `python -m benchmarks.shapes`.
 
-Seven data sets made from MovieLens 100K, small, sparse, short, split in time, and grown to 3,772 users by
-6,656 titles; on each the recipe as `recipe("default").for_data(train)` adapts it, beside popularity,
-recent popularity, item-kNN and EASE, with paired intervals. `--markdown docs/shapes.md` writes the section.
+MovieLens 100K, MovieTweetings and Online Retail where `--data` holds them, split at random, in time and by
+each user's last, and MovieTweetings grown to a million interactions: nothing is said to `fit` but the split.
+Beside every baseline of the panel, at the verdict's four measures, each with its own paired 95 % interval;
+seconds beside implicit's ALS and irspack's iALS. The last line is JSON: `losses`, how many of data x
+baseline x measure the model loses; `worst`, the largest of them, and where; figures by name.
+
+`--only NAME` takes one table (repeat for several), `--quick` one seed, and neither the grown table nor peers.
+The seven shapes made of MovieLens 100K: `python -m benchmarks.shapes.seven`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
+from typing import Any
 
-from benchmarks.command import seeded_parser
-from benchmarks.machine import one_core
-from benchmarks.pages import finish, markdown, write_section
-from benchmarks.quality.figures import MEASURES
-from benchmarks.shapes.data import NAMES, Shape, shape
-from benchmarks.shapes.fits import (
-    SeedRuns,
-    against,
-    as_figures,
-    cells,
-    difference_text,
-    fit_seed,
-    judged,
-    over_seeds,
-    seconds,
-    where,
-)
-from butaca import EASE, Evaluation, Histories, recipe
-from butaca.baselines.panel import fit_panel
-from butaca.evaluate.verdict import Verdict
+from rich.console import Console
+
+from benchmarks.command import run, seeded_parser
+from benchmarks.machine import two_cores
+from benchmarks.pages import markdown, write_section
+from benchmarks.shapes.paired import PairedDifference, differences, means
+from benchmarks.shapes.peer_times import peer_seconds
+from benchmarks.shapes.tables import SplitTable, TableRun, fit_table, grow, has_efforts, tables
+from butaca.evaluate.verdict import MEASURES
+
+#: Splits and fits: of the first everything may have been tuned.
+SEEDS = (42, 1, 2, 3, 4)
 
 
 @dataclass(frozen=True, eq=False)
-class ShapeResults:
-    """A ShapeResults holds what one shape says.
+class Outcome:
+    """An Outcome holds what one table says.
 
     Attributes:
-        shape: the data.
-        ours: the default recipe.
-        others: the baselines.
-        verdict: ours against them.
+        table: the data and the split.
+        runs: a fit for each seed.
+        differences: from every baseline at every measure.
+        peers: seconds of other libraries' fits, by name.
     """
 
-    shape: Shape
-    ours: SeedRuns
-    others: Mapping[str, Evaluation]
-    verdict: Verdict
+    table: SplitTable
+    runs: Sequence[TableRun]
+    differences: Sequence[PairedDifference]
+    peers: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns figures, differences and seconds."""
+        judged = [r.judged for r in self.runs]
+        return {
+            "chosen": means([j.served for j in judged]),
+            "baselines": {name: means([j.rows[name] for j in judged]) for name in judged[0].baselines},
+            "differences": [vars(d) | {"loses": d.loses} for d in self.differences],
+            "verdicts": [j.verdict.sentence for j in judged],
+            "notices": [len(j.warnings) for j in judged],
+            "fit_s": round(min(r.seconds for r in self.runs), 2),
+            "judge_s": round(min(r.judging for r in self.runs), 2),
+            "peers_s": dict(self.peers),
+        }
 
 
 def main() -> int:
     parser = seeded_parser(__doc__)
-    parser.add_argument("shapes", nargs="*", metavar="SHAPE", help=", ".join(NAMES))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the tables")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this table; repeat for several")
+    parser.add_argument("--quick", action="store_true", help="one seed, without the grown table and peers")
     args = parser.parse_args()
-    unknown = sorted(set(args.shapes) - set(NAMES))
+    two_cores()
+
+    def measure(progress: Console) -> tuple[list[Outcome], float | None]:
+        with tempfile.TemporaryDirectory() as folder:
+            return measure_all(args, Path(folder), progress)
+
+    def show(console: Console, found: tuple[list[Outcome], float | None]) -> None:
+        text = page(found[0])
+        write_section(args.markdown, "tables", text=text)
+        console.print(text, markup=False, soft_wrap=True)
+
+    return run(measure, show, as_json=lambda found: summary(*found), out=args.out)
+
+
+def measure_all(args: Any, folder: Path, progress: Console) -> tuple[list[Outcome], float | None]:
+    """Fits every table asked for; also returns how much longer a normal fit takes than a quick one."""
+    wanted = set(args.only or ())
+    grown = None
+    if not args.quick and (not wanted or "grown" in wanted):
+        grown = grow(args.data, folder / "grown")
+    found = tables(args.data, grown)
+    unknown = sorted(wanted - {t.name for t in found})
     if unknown:
-        parser.error(f"no such shape: {', '.join(unknown)}")
-    one_core()
-    found = {name: measure(shape(name), args.seeds) for name in args.shapes or NAMES}
-    write_section(args.markdown, "shapes", text=section(found, args.seeds))
-    finish({name: as_json(outcome) for name, outcome in found.items()}, args.out)
-    return 1 if any(lost(outcome.verdict) for outcome in found.values()) else 0
+        sys.exit(f"no such table: {', '.join(unknown)}; there are {', '.join(t.name for t in found)}")
+    chosen = [t for t in found if not wanted or t.name in wanted]
+    seeds = SEEDS[:1] if args.quick else SEEDS[: args.seeds]
+    outcomes = []
+    for table in chosen:
+        runs = []
+        for seed in seeds:
+            runs.append(fit_table(table, seed, into=folder / f"{table.name}-{seed}"))
+            progress.print(f"{table.name}, seed {seed}: {told(runs[-1])}", markup=False, soft_wrap=True)
+        peers = {} if args.quick or table.split != "random" else peer_seconds(table, folder, progress)
+        outcomes.append(Outcome(table, runs, differences([r.judged for r in runs]), peers))
+    return outcomes, effort_ratio(chosen, folder)
 
 
-def measure(data: Shape, seeds: int) -> ShapeResults:
-    """Fits and judges the recipe and the baselines."""
-    train, test = data.train, data.test
-    chosen = recipe("default").for_data(train, future=data.future)
-    ours = over_seeds(partial(fit_seed, chosen), train, test=test, seeds=seeds)
-    panel = fit_panel(train).scorers
-    if "EASE" not in panel:
-        panel["EASE"] = EASE().fit(train)  # beyond what an evaluation waits for
-    others = judged(panel, test, seen=Histories.of(train))
-    outcome = ShapeResults(data, ours, others, against(ours.evaluation, others))
-    print(data.text, data.sizes, *cells(ours.evaluation), seconds(ours.warm), file=sys.stderr)
-    for name, row in outcome.verdict.against.items():
-        print(f"  {name:18}", *cells(others[name]), *map(difference_text, row), file=sys.stderr, flush=True)
-    return outcome
+def effort_ratio(chosen: Sequence[SplitTable], folder: Path) -> float | None:
+    """Returns how much longer a normal fit of the first table takes than a quick one, where fits differ."""
+    if not has_efforts() or not chosen:
+        return None
+    took = {
+        effort: fit_table(chosen[0], SEEDS[0], into=folder / effort, effort=effort).seconds
+        for effort in ("quick", "normal")
+    }
+    return round(took["normal"] / took["quick"], 2)
 
 
-def lost(verdict: Verdict) -> bool:
-    """Says whether any measure loses to popularity."""
-    return any(c.word == "loses" for c in verdict.against["popularity"])
+def told(fit: TableRun) -> str:
+    """Says in a line what a fit gave."""
+    served = fit.judged.served
+    figures = " / ".join(f"{served.metric(metric, k):.4f}" for metric, k, _ in MEASURES)
+    return (
+        f"{figures}; fit {fit.seconds:.0f} s, judged in {fit.judging:.0f} s, "
+        f"{len(fit.judged.warnings)} notices. {fit.judged.verdict.sentence}"
+    )
 
 
-def as_json(outcome: ShapeResults) -> dict[str, object]:
-    """Returns the figures of everyone, and words."""
+def summary(outcomes: Sequence[Outcome], ratio: float | None) -> dict[str, Any]:
+    """Returns the JSON of the last line."""
+    lost = [(o.table.name, d) for o in outcomes for d in o.differences if d.loses]
+    worst = min(lost, key=lambda at: at[1].value, default=None)
+    figures = {o.table.name: o.as_json() for o in outcomes}
+
+    def of(name: str, label: str) -> float | None:
+        return figures[name]["chosen"][label] if name in figures else None
+
     return {
-        "default": as_figures(outcome.ours.evaluation),
-        **{name: as_figures(e) for name, e in outcome.others.items()},
-        "words": {name: [c.word for c in row] for name, row in outcome.verdict.against.items()},
-        "fit_s": round(outcome.ours.warm, 3),
+        "losses": len(lost),
+        "comparisons": sum(len(o.differences) for o in outcomes),
+        "worst": 0.0 if worst is None else round(-worst[1].value, 5),
+        "worst_at": None if worst is None else [worst[0], worst[1].baseline, worst[1].label],
+        "random_top_10": of("ml-100k", "top-10"),
+        "random_top_100": of("ml-100k", "top-100"),
+        "random_ndcg_10": of("ml-100k", "NDCG@10"),
+        "tweets_ndcg_20": of("tweets", "NDCG@20"),
+        "retail_ndcg_20": of("retail", "NDCG@20"),
+        "effort_ratio": ratio,
+        "most_notices": max((max(f["notices"]) for f in figures.values()), default=0),
+        "tables": figures,
     }
 
 
-def section(found: Mapping[str, ShapeResults], seeds: int) -> str:
-    """Returns what the page says of them."""
-    labels = [label for _, _, label in MEASURES]
-    losing = [o.shape.text for o in found.values() if lost(o.verdict)]
-    verdict = (
-        f"On {', '.join(losing)} it loses to popularity at something."
-        if losing
-        else "It loses to popularity on none of them, at none of the four measures."
-    )
-    summary = [
-        [o.shape.text, o.shape.sizes, seconds(o.ours.warm), *(o.verdict.word(n) for n in HEADS)]
-        for o in found.values()
-    ]
-    rows = []
-    for o in found.values():
-        rows.append([f"**{o.shape.text}**", "default", *cells(o.ours.evaluation)])
-        rows += [["", name, *cells(e)] for name, e in o.others.items()]
-    words = [
-        [o.shape.text, *(difference_text(c) for c in o.verdict.against["popularity"])] for o in found.values()
+def page(outcomes: Sequence[Outcome]) -> str:
+    """Returns the tables: figures, the losses, and seconds."""
+    labels = [label for *_, label in MEASURES]
+    rows, seconds = [], []
+    for o in outcomes:
+        found = o.as_json()
+        rows.append([f"**{o.table.name}**", "chosen", *(f"{found['chosen'][x]:.4f}" for x in labels)])
+        for name, figures in found["baselines"].items():
+            of = {d.label: d for d in o.differences if d.baseline == name}
+            rows.append(["", name, *(f"{figures[x]:.4f}{' **loses**' * of[x].loses}" for x in labels)])
+        others = [f"{value:.1f} s" if (value := o.peers.get(peer)) is not None else "–" for peer in PEERS]
+        seconds.append([o.table.name, f"{found['fit_s']:.1f} s", f"{found['judge_s']:.1f} s", *others])
+    lost = [
+        f"- {o.table.name}, {d.label} against {d.baseline}: {d.value:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
+        for o in outcomes
+        for d in o.differences
+        if d.loses
     ]
     return "\n\n".join(
         [
-            f"{INTRO}Means of {seeds} seeds. {verdict}",
-            markdown(["data", "users × titles, ratings", "fit", *(f"against {n}" for n in HEADS)], summary),
-            "The model less popularity, paired by user, with 95 % intervals from 2,000 resamples:",
-            markdown(["data", *labels], words),
-            "All figures, with 95 % t intervals over seeds:",
             markdown(["data", "", *labels], rows),
-            where(),
+            "What it loses, each interval by itself:\n\n" + "\n".join(lost) if lost else "It loses nowhere.",
+            markdown(["data", "fit", "judging", *PEERS], seconds),
         ]
     )
 
 
-HEADS = ("popularity", "recent popularity", "item-kNN", "EASE")
-
-INTRO = """Each data set is split four to one (at random, seed 42, unless it says otherwise), the recipe
-adapts itself to the training side, and seen titles are left out. Against a baseline, the word is for all four
-measures: *beats* if some intervals exclude zero and all of those are for the model, *ties* if none does,
-*mixed* if some go each way.
-"""
+PEERS = ("iALS", "implicit ALS")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from butaca.baselines import tuned
 from butaca.baselines.ease import EASE, default_l2
 from butaca.baselines.ials import IALS
 from butaca.baselines.item_knn import ItemKNN
 from butaca.baselines.markov_chain import MarkovChain
 from butaca.baselines.popularity import Popularity, RecentPopularity
+from butaca.baselines.tuned import tuned_ials
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
@@ -69,6 +71,29 @@ def test_ease_is_the_minimum_under_its_constraint():
         want[:, j] = a @ np.linalg.solve(a.T @ a + 2.0 * np.eye(5), a.T @ x[:, j])
     rows = np.flatnonzero(x.any(axis=1)).astype(np.int32)
     np.testing.assert_allclose(EASE(l2=2.0).fit(data).score(rows), want[rows], atol=1e-5)
+
+
+def test_ease_of_some_inputs_predicts_the_rest_from_them(monkeypatch):
+    """Items beside the inputs are ridge regression on these; where that is long, they rank below by users."""
+    rng = np.random.default_rng(5)
+    had = np.argwhere(rng.random((40, 7)) < np.array([0.6, 0.1, 0.7, 0.2, 0.5, 0.4, 0.15]))
+    data = small([tuple(p) for p in had], 40, 7)
+    x = np.zeros((40, 7))
+    x[had[:, 0], had[:, 1]] = 1
+    inputs, others = [0, 2, 4, 5], [1, 3, 6]
+    rows = np.flatnonzero(x[:, inputs].any(axis=1)).astype(np.int32)
+    own = x[:, inputs]
+    alone = small([(u, inputs.index(i)) for u, i in had if i in inputs], 40, 4)
+    among = EASE(l2=2.0).fit(alone).score(rows)
+    found = EASE(l2=2.0, inputs=4).fit(data).score(rows)
+    np.testing.assert_allclose(found[:, inputs], among, atol=1e-5)
+    beyond = own @ np.linalg.solve(own.T @ own + 2.0 * np.eye(4), own.T @ x[:, others])
+    np.testing.assert_allclose(found[:, others], beyond[rows], atol=1e-5)
+    monkeypatch.setattr("butaca.baselines.ease.REST_PAIRS", 3)
+    below = EASE(l2=2.0, inputs=4).fit(data).score(rows)
+    np.testing.assert_allclose(below[:, inputs], among, atol=1e-5)
+    assert (below[:, others].max(axis=1) < below[:, inputs].min(axis=1)).all()
+    assert (np.argsort(-below[0, others]) == np.argsort(-x[:, others].sum(axis=0))).all()
 
 
 def test_the_inverse_by_halves_is_the_inverse():
@@ -233,6 +258,39 @@ def test_popularity_in_the_anchors_convention(ml_split):
 
     lost = evaluate_scorer(Once(), test, seen=seen)
     assert [lost.top_k(k) for k in (1, 10, 100)] == pytest.approx([0.0105, 0.0891, 0.4089], abs=6e-5)
+
+
+def test_conjugate_gradients_reach_the_closed_form():
+    rng = np.random.default_rng(6)
+    data = small([tuple(p) for p in np.argwhere(rng.random((30, 12)) < 0.3)], 30, 12)
+    everyone = np.arange(30, dtype=np.int32)
+    exact = IALS(4, 0.3, l2=0.05, nu=1.0, epochs=6).fit(data).score(everyone)
+    near = IALS(4, 0.3, l2=0.05, nu=1.0, epochs=6, steps=6).fit(data).score(everyone)
+    np.testing.assert_allclose(near, exact, atol=2e-3)
+    with pytest.raises(SettingError, match="steps"):
+        IALS(steps=0)
+
+
+def test_the_search_finds_a_penalty_that_generalises(monkeypatch):
+    """Two camps with noise: the search finds what lies between; the order of rows does not matter."""
+    strengths = (0.002, 3.0, 0.001, 200.0)  # too little and too much
+    for name, value in {"STRENGTHS": strengths, "DIMS": (8, 8), "TRIAL_EPOCHS": 5}.items():
+        monkeypatch.setattr(tuned, name, value)
+    rng = np.random.default_rng(7)
+    camp = np.arange(60) % 2
+    likes = np.where(camp[:, None] == (np.arange(20) % 2)[None, :], 0.6, 0.1)
+    had = np.argwhere(rng.random((60, 20)) < likes)
+    data = small([tuple(p) for p in had], 60, 20)
+    model, n_users = tuned_ials(data)
+    assert n_users == 60
+    assert model.alpha * model.l2 * (60 * 20) ** 0.5 == pytest.approx(3.0)
+    shuffled, _ = tuned_ials(data.take(rng.permutation(len(data))))
+    everyone = np.arange(60, dtype=np.int32)
+    np.testing.assert_array_equal(model.score(everyone), shuffled.score(everyone))
+    monkeypatch.setattr(tuned, "FIT_PAIRS", 100)
+    part, n_users = tuned_ials(data)
+    assert n_users < 60
+    assert np.isfinite(part.score(everyone)).all()  # of all users, also those it did not learn from
 
 
 def test_times_are_not_needed_by_the_others():

@@ -131,7 +131,7 @@ def half_life(panel: Panel) -> float | None:
 
 def test_the_panel_of_what_comes_next_has_the_chain_and_the_chosen_half_life():
     data = drifting(40)
-    usual = ["popularity", "recent popularity", "item-kNN", "EASE"]
+    usual = ["popularity", "recent popularity", "item-kNN", "iALS", "EASE"]
     assert list(fit_panel(data).scorers) == list(fit_panel(data, "user").scorers) == usual
     assert half_life(fit_panel(data)) is None
     train, _ = temporal_split(data)

@@ -94,6 +94,20 @@ def test_a_user_without_training_interactions_is_not_given_noise(fitted, board):
     assert [m.source for m in many] == ["popularity", "user"]
 
 
+def test_similar_trusts_an_item_by_how_many_had_it(recommender):
+    """An item that one person had points exactly the same way, one that fifty had nearly."""
+    vectors = recommender.item_vectors.copy()
+    vectors[1], vectors[2] = vectors[0], vectors[0] + 0.2 * np.abs(vectors[0]).mean()
+    counts = np.full(len(vectors), 5, dtype=np.float32)
+    counts[1], counts[2] = 1, 50
+    tail = replace(recommender, item_vectors=vectors, popularity=counts)
+    ids = recommender.catalogue.ids
+    found = [item.id for item in tail.similar(ids[0], k=len(vectors)).items]
+    assert found.index(ids[2]) < found.index(ids[1])
+    alike = replace(tail, popularity=np.full(len(vectors), 5, dtype=np.float32))
+    assert alike.similar(ids[0], k=1).items[0].id == ids[1]
+
+
 def test_similar_items_share_a_colour_and_leave_the_item_out(recommender):
     answer = recommender.similar("film 4", k=5)
     assert answer.asked == "Film 4 (1954)"

@@ -34,11 +34,11 @@ KEPT["slices"]["users: cold"] |= {"first": MEASURED, "both": MEASURED}
 
 
 def gathered(model, ranking):
-    return gather_second(replace(model, about={"metrics": {"ranking": ranking}}))
+    return gather_second(replace(model, about={"metrics": {"ranking": ranking}}), None)
 
 
 def test_a_model_without_a_second_stage_has_no_section():
-    assert gather_second(made(5, 9)) is None
+    assert gather_second(made(5, 9), None) is None
     assert gathered(made(5, 9), KEPT | {"notice": None}) is None
 
 

@@ -793,7 +793,7 @@ def test_the_state_page_shows_the_verdict_and_keeps_itself_fresh(visit: Visit, s
         "aria-label", re.compile(r"^top-10: .*EASE by [+−]0\.\d+")
     )
     page.get_by_text("Figures of every recommender").click()
-    expect(page.locator("#figures tbody tr")).to_have_count(5)
+    expect(page.locator("#figures tbody tr")).to_have_count(6)
     expect(page.locator("#now dt")).to_have_count(4)
     expect(page.locator("#experiment")).to_contain_text("No experiment runs")
     expect(page.locator("#facts")).to_contain_text("MovieLens 100K")

@@ -55,8 +55,10 @@ class ItemKNN(FromHistory):
             rows = np.arange(len(block))
             block[rows, at + rows] = 0
             block /= np.maximum(length[at : at + step, None] * length + np.float32(self.shrinkage), 1e-12)
-            threshold = np.partition(block, n - kept, axis=1)[:, n - kept]
-            block[block < threshold[:, None]] = 0
+            crowded = np.flatnonzero(np.count_nonzero(block, axis=1) > kept)
+            dense = block[crowded]
+            threshold = np.partition(dense, n - kept, axis=1)[:, n - kept]
+            block[crowded] = np.where(dense < threshold[:, None], np.float32(0), dense)
             parts.append(sparse.csr_array(block))
         self._similarity = sparse.csr_array(sparse.vstack(parts).T.tocsr()) if parts else matrix[:0]
 

@@ -128,7 +128,9 @@ def evaluate(
     pairs = given
     if pairs is None and recommender.test is not None:
         pairs = Dataset(recommender.users, recommender.items, *recommender.test)
-    ranking = None if pairs is None else judging.judge_stages(recommender, pairs)
+    ranking = None
+    if pairs is not None:
+        judged, ranking = judging.judge_both(recommender, judged, test=pairs)
     ks = tuple(k) if k else NOTEBOOK_K
     if as_json:
         screen.print_json(judged.as_json(ks) | ({} if ranking is None else {"ranking": ranking.as_json()}))

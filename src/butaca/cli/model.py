@@ -188,7 +188,8 @@ def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
     """Returns what there is to say of a model folder, as JSON values."""
     about = manifest["about"]
     items, users = recommender.items, recommender.users
-    verdict = about.get("metrics", {}).get("verdict", {})
+    metrics = about.get("metrics", {})
+    verdict = metrics.get("verdict", {})
     return {
         "version": version_of(manifest),
         "written by": f"butaca {manifest['butaca']}",
@@ -221,6 +222,11 @@ def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
         else [repr(e.feature) for e in recommender.cold.encoders],
         "added items": about.get("added", []),
         "verdict": verdict.get("sentence") if isinstance(verdict, dict) else None,
+        "not compared with": metrics.get("baselines_left_out", {}),
+        "compared in part with": {
+            name: f"from {limit['n']:,} of {limit['of']:,} {limit['what']}"
+            for name, limit in metrics.get("baselines_limited", {}).items()
+        },
         "versions": about.get("versions", {}),
         "files": list(manifest["files"].values()),
     }

@@ -65,15 +65,17 @@ def comparison_table(judged: Judged, name: str) -> Figures:
     """Draws the model beside every baseline, on the same pairs with seen items left out."""
     title = f"{name} beside the baselines: {judged.n_test:,} test pairs, seen left out"
     table = Figures(title, [label for *_, label in COLUMNS])
-    rows = {name: judged.rows["seen left out"], **judged.baselines}
-    for row, evaluation in rows.items():
+    rows = {name: judged.rows["seen left out"]}
+    if judged.first is not None:
+        rows = {f"{name}, first stage": judged.rows["seen left out"], f"{name}, both": judged.served}
+    for row, evaluation in {**rows, **judged.baselines}.items():
         table.add_row(row, *(_share(v) for v in figures(evaluation).values()))
     return table
 
 
 def verdict_table(judged: Judged) -> Figures:
     """Draws a row for each baseline: the word and the interval of the difference, by measure."""
-    title = "The difference and its 95 % interval over users"
+    title = "The difference and its 95 % interval over users, of which all lower ends hold together"
     table = Figures(title, [label for *_, label in MEASURES])
     for name, row in judged.verdict.against.items():
         table.add_row(f"against {name}", *(_difference(c) for c in row))
@@ -214,6 +216,8 @@ def print_judged(
         out.print(beyond_table(judged))
     for baseline, reason in judged.left_out.items():
         out.print(f"Not compared with {baseline}: {reason}.", style="dim", highlight=False)
+    if judged.first is not None:
+        out.print(judged.first.sentence_of("first stage alone"), highlight=False, markup=False)
     out.print(judged.verdict.sentence, style="bold", highlight=False, markup=False)
     if judged.verdict.word("popularity") in {"ties", "loses"}:
         Console(stderr=True).print(

@@ -10,8 +10,13 @@ import numpy as np
 from butaca.data.histories import Histories
 from butaca.types import Codes, Floats, Ints
 
-#: Share of the test pairs from which a repeat of training, which can't be hit, is worth a word.
-REPEATS = 0.05
+#: Share of the test pairs from which repeats of training, which can't be hit, are worth a word, and pairs of
+#: users without a history, who all get one list.
+REPEATS, COLD = 0.05, 0.1
+
+#: Share of the items from which twins are worth a word, and the users that an item has at least for a vector
+#: of its own: what the same one or two people had has one vector, rightly.
+TWINS, KNOWN = 0.01, 5
 
 
 @dataclass(frozen=True)
@@ -36,25 +41,8 @@ class Notice:
         return asdict(self)
 
 
-def random_split_of_timed_data(split: str, has_times: bool) -> Notice | None:
-    """Warns of a random split that lets the model learn from what happened after the test.
-
-    Args:
-        split: name of the split.
-        has_times: whether the interactions have times.
-    """
-    if split != "random" or not has_times:
-        return None
-    return Notice(
-        "A model in use knows only the past",
-        "a random split of interactions that have times, so training saw what came after the test",
-        "Trust temporal_split (on the command line: --split temporal) for what to expect in use; keep "
-        "random to compare with published figures",
-    )
-
-
 def users_without_history(user: Codes, seen: Histories) -> Notice | None:
-    """Warns of test users unknown to training: any scorer gives all of them the same list.
+    """Warns of test users unknown to training, where many pairs are theirs: all of them get the same list.
 
     Args:
         user: user codes of the test pairs, [P].
@@ -64,13 +52,14 @@ def users_without_history(user: Codes, seen: Histories) -> Notice | None:
     known = (users >= 0) & (users < len(seen))
     cold = ~known
     cold[known] = seen.lengths[users[known]] == 0
-    if not cold.any():
+    if pairs[cold].sum() <= COLD * len(user):
         return None
     return Notice(
         "A personal list needs a history",
         f"{np.count_nonzero(cold):,} of {len(users):,} test users without one, with "
         f"{int(pairs[cold].sum()):,} of {len(user):,} test pairs",
-        "Read the figures by slice: for these users a model without user features can only match popularity",
+        "Read the others' figures by slice (butaca evaluate); to offer these people more than what most "
+        "chose, give what is known of them (--users) to a second stage (--rank)",
     )
 
 
@@ -98,17 +87,17 @@ def repeats_of_training(user: Codes, item: Codes, *, seen: Histories) -> Notice 
 def duplicate_candidates(
     titles: Sequence[str], seen: Histories, *, vectors: Floats | None = None
 ) -> Notice | None:
-    """Warns of candidates that are one thing under two codes: a hit on one misses the other.
+    """Warns of candidates that are one thing under two codes, where many are: a hit on one misses the other.
 
     Args:
         titles: what a person calls each item, [N].
-        seen: training histories; an item that nobody had may share its vector with others.
+        seen: training histories; items that few people had may share a vector.
         vectors: of the items [N, d], or None.
     """
     place: dict[str, int] = {}
     twins = [(place.setdefault(title, code), code) for code, title in enumerate(titles)]
     same = [(a, b) for a, b in twins if a != b and titles[b].strip()]
-    if same:
+    if len(same) > TWINS * len(titles):
         a, b = same[0]
         return Notice(
             "Every candidate is one thing, and every thing one candidate",
@@ -118,15 +107,15 @@ def duplicate_candidates(
         )
     if vectors is None:
         return None
-    warm: Ints = np.unique(seen.items)
-    distinct = len(np.unique(vectors[warm], axis=0))
-    if distinct == len(warm):
+    known: Ints = np.flatnonzero(np.bincount(seen.items, minlength=len(vectors)) >= KNOWN)
+    twin = len(known) - len(np.unique(vectors[known], axis=0))
+    if twin <= TWINS * len(known):
         return None
     return Notice(
         "Items that can be told apart have different vectors",
-        f"{len(warm) - distinct:,} of {len(warm):,} items with training interactions whose vector equals "
-        "another's",
-        "Give the candidate tower an Id, or features that tell them apart",
+        f"{twin:,} of {len(known):,} items that {KNOWN} people or more had, whose vector equals another's",
+        "Merge them in the table if they are one thing; else give a tower of your own an Id of the item "
+        "(TwoTower, candidate=)",
     )
 
 

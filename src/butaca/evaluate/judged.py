@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from butaca.evaluate.beyond import Beyond
 from butaca.evaluate.honesty import Notice
 from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
 from butaca.evaluate.slices import Slice
-from butaca.evaluate.verdict import MEASURES, Verdict
+from butaca.evaluate.verdict import MEASURES, Verdict, verdict
 
 #: Rows of the model itself; every other row is a baseline, with seen items left out.
-MODEL_ROWS = ("seen kept", "seen left out")
+MODEL_ROWS = ("seen kept", "seen left out", "both stages")
 
 #: Columns of the table of comparison: the verdict's measures after top-1.
 COLUMNS = (("top_k_accuracy", 1, "top-1"), *MEASURES)
@@ -25,15 +25,17 @@ class Judged:
     """Holds evaluations on one test set, by the name of their row, and what follows from them.
 
     Attributes:
-        rows: "seen kept" and "seen left out" of the model, then the baselines with seen left out:
-            "popularity", "recent popularity", "item-kNN", "EASE" and, of what comes next, "Markov chain",
-            those that the data allows.
+        rows: "seen kept" and "seen left out" of the model's first stage and, where it has a second,
+            "both stages" with seen left out; then the baselines with seen left out: "popularity", "recent
+            popularity", "item-kNN", "iALS", "EASE" and, of what comes next, "Markov chain", those that the
+            data allows.
         n_test: pairs.
-        verdict: the model with seen left out against every baseline.
+        verdict: the model with seen left out against every baseline: both stages where there are two.
         warnings: what makes these figures lie.
         slices: the model's accuracy by slice, seen left out.
         beyond: by row, seen left out, what lies beyond accuracy in the first 10.
         left_out: baselines that the data does not allow, and why.
+        first: the verdict on the first stage alone, of a model with two.
     """
 
     rows: Mapping[str, Evaluation]
@@ -43,6 +45,31 @@ class Judged:
     slices: tuple[Slice, ...] = ()
     beyond: Mapping[str, Beyond] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    first: Verdict | None = None
+
+    @property
+    def served(self) -> Evaluation:
+        """Returns the model's row that the verdict is on: of all its stages, seen left out."""
+        return self.rows.get("both stages", self.rows["seen left out"])
+
+    def with_stages(self, both: Evaluation) -> Judged:
+        """Returns what is said of a model whose second stage orders what the first retrieves.
+
+        Args:
+            both: of both stages, on the same pairs, seen left out.
+        """
+        of = self.verdict
+        judged = verdict(
+            both,
+            self.baselines,
+            comes_next=of.comes_next,
+            limited=of.limited,
+            left_out=of.left_out,
+            stages=2,
+        )
+        rows = dict(self.rows)
+        head = {name: rows.pop(name) for name in MODEL_ROWS if name in rows}
+        return replace(self, rows={**head, "both stages": both, **rows}, verdict=judged, first=of)
 
     @property
     def baselines(self) -> dict[str, Evaluation]:
@@ -58,21 +85,43 @@ class Judged:
             "test_pairs": self.n_test,
             "baselines": {name: finite(figures(row)) for name, row in self.baselines.items()},
             "baselines_left_out": dict(self.left_out),
-            "verdict": {
-                "sentence": self.verdict.sentence,
-                "comes_next": self.verdict.comes_next,
-                "against": {
-                    name: {
-                        "word": self.verdict.word(name),
-                        "comparisons": [finite(asdict(c) | {"label": c.label}) for c in row],
-                    }
-                    for name, row in self.verdict.against.items()
-                },
-            },
+            "baselines_limited": {name: asdict(limit) for name, limit in self.verdict.limited.items()},
+            "verdict": _verdict_json(self.verdict),
+            **({} if self.first is None else {"first_stage_verdict": _verdict_json(self.first)}),
             "warnings": [notice.as_json() for notice in self.warnings],
             "slices": [asdict(s) | {"metrics": finite(s.metrics)} for s in self.slices],
             "beyond_accuracy": {name: finite(asdict(row)) for name, row in self.beyond.items()},
         }
+
+
+def best_baseline(baselines: Mapping[str, Evaluation]) -> str:
+    """Returns the name of the baseline with the best NDCG@10."""
+    return max(baselines, key=lambda name: baselines[name].metric("ndcg", 10))
+
+
+def outdone(found: Verdict, baselines: Mapping[str, Evaluation]) -> bool:
+    """Says whether the best baseline's lists are better somewhere, or popularity's are as good.
+
+    Lists that are alike and as good as any baseline's are no fault: where most people had little, what is
+    popular is the best that can be said to them.
+    """
+    return found.word(best_baseline(baselines)) in {"loses", "mixed"} or found.word("popularity") != "beats"
+
+
+def _verdict_json(found: Verdict) -> dict[str, Any]:
+    """Returns a verdict as JSON values."""
+    return {
+        "sentence": found.sentence,
+        "comes_next": found.comes_next,
+        "stages": found.stages,
+        "against": {
+            name: {
+                "word": found.word(name),
+                "comparisons": [finite(asdict(c) | {"label": c.label}) for c in row],
+            }
+            for name, row in found.against.items()
+        },
+    }
 
 
 def figures(row: Evaluation) -> dict[str, float]:

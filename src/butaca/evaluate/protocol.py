@@ -7,7 +7,6 @@ a test pair whose own item is among them can't be hit and ranks last.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from butaca.checks import of_kind, several, shown, whole_number
-from butaca.cores import cores
+from butaca.cores import cores, one_blas_thread
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
@@ -32,9 +31,6 @@ CHUNK = 1 << 22
 
 #: From so many chunks on, several are ranked at the same time.
 THREADED_CHUNKS = 8
-
-#: Held while BLAS is kept to one thread: one evaluation in threads after another.
-LIMITED = threading.Lock()
 
 #: A user with at most a pair for so many items is ranked by counting what scores at least as much as each;
 #: with more pairs, or fewer items, sorting takes less time.
@@ -248,16 +244,9 @@ def rank_pairs(
         for at in chunks:
             rank_chunk(at)
     else:  # numpy sorts and multiplies beside other threads; every chunk fills places of its own
-        from threadpoolctl import threadpool_limits
-
         scorer.score(users[:1])  # what a scorer prepares at its first answer, it prepares once
-        # One core a chunk: products that took all cores each would spend most of their time waiting. The
-        # limit is the process's: two that overlapped would each put back what the other had set.
-        with (
-            LIMITED,
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(cores()) as threads,
-        ):
+        # One core a chunk: products that took all cores each would spend most of their time waiting.
+        with one_blas_thread(), ThreadPoolExecutor(cores()) as threads:
             for _ in threads.map(rank_chunk, chunks):
                 pass
     return ranks, lists

@@ -1,16 +1,21 @@
-"""This module gives a verdict: *beats*, *ties* or *loses*, by a paired bootstrap over the same users."""
+"""This module gives a verdict: *beats*, *ties* or *loses*, by a paired bootstrap over the same users.
+
+A verdict asks many questions, every measure of every baseline. Its lower ends hold together, so that "beats"
+is not the luckiest of two dozen, its upper ends each by itself, so that no loss hides behind the others
+(docs/decisions/020-verdict.md); `compare` asks a single question.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from butaca.checks import of_kind
 from butaca.errors import SettingError
-from butaca.evaluate.intervals import Doubles, percentile_interval, resampled_sums
+from butaca.evaluate.intervals import Doubles, joint_intervals, percentile_interval, resampled_sums
 from butaca.evaluate.protocol import Evaluation
 
 #: "open": there are too few users to say.
@@ -19,6 +24,9 @@ Word: TypeAlias = Literal["beats", "ties", "loses", "open"]
 #: Users that an interval takes at least. It is drawn from theirs alone: of fewer it is too short to hold what
 #: it says (of one it has no width), by a tenth of its length at ten.
 FEWEST_USERS = 10
+
+#: Users that a verdict's measure takes at least for whom one of the two finds anything.
+FEWEST_HITS = 10
 
 #: What a verdict compares: metric, where lists are cut, and what a table calls it.
 MEASURES: tuple[tuple[str, int, str], ...] = (
@@ -37,7 +45,8 @@ class Comparison:
         metric, k: as `Evaluation.metric` takes them.
         ours, theirs: the two figures.
         difference: ours - theirs.
-        low, high: ends of the 95 % interval of the difference; nan of fewer than `FEWEST_USERS` users.
+        low, high: ends of the 95 % interval of the difference; nan where there are too few users. In a
+            verdict the lower ends of all hold together.
         word: "beats" if the interval lies above zero, "loses" if below, "ties" if around it; "open" if there
             is none.
     """
@@ -64,16 +73,40 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A Limit says that a baseline saw a part of large data.
+
+    Attributes:
+        what: it saw a part of, the items that most users had or users at random.
+        n: how many it saw.
+        of: how many there are.
+    """
+
+    what: Literal["items", "users"]
+    n: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"from {self.n:,} of {self.of:,} {self.what}"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A Verdict compares a model with every baseline.
 
     Attributes:
         against: by baseline, its comparisons, one for each of `MEASURES` unless asked otherwise.
         comes_next: whether the test pairs come after what trained, so that the question is what comes next.
+        limited: baselines that saw a part of the data, and which.
+        left_out: baselines that the data does not allow, and why.
+        stages: of the model: 2 where a second stage orders what the first retrieves.
     """
 
     against: Mapping[str, tuple[Comparison, ...]]
     comes_next: bool = False
+    limited: Mapping[str, Limit] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    stages: int = 1
 
     def word(self, baseline: str) -> Literal["beats", "ties", "loses", "mixed", "open"]:
         """Returns all comparisons with one baseline in a word.
@@ -94,32 +127,49 @@ class Verdict:
 
         Of what comes next: "For what comes next, the model beats popularity.".
         """
+        return self.sentence_of("model with its second stage" if self.stages == 2 else "model")
+
+    def sentence_of(self, model: str) -> str:
+        """Returns `sentence` of a model that is called so."""
         phrases = {"beats": "beats", "ties": "ties with", "loses": "loses to"}
         parts = []
         for word, phrase in phrases.items():
-            names = [self._with_ties(name, word) for name in self.against if self.word(name) == word]
+            names = [self._remarked(name) for name in self.against if self.word(name) == word]
             if names:
                 parts.append(f"{phrase} {_and(names)}")
         for name in self.against:
             if self.word(name) == "mixed":
-                won, lost = (
-                    _and([c.label for c in self.against[name] if c.word == w]) for w in ("beats", "loses")
-                )
-                parts.append(f"beats {_spoken(name)} at {won} and loses to it at {lost}")
+                won, lost = (_and(self.at(name, word)) for word in ("beats", "loses"))
+                parts.append(f"beats {self._remarked(name)} at {won} and loses to it at {lost}")
+        missing = f" Not compared with {_and(list(self.left_out))}." if self.left_out else ""
         if self.against and not parts:  # every word is open
-            return f"Too few users to say which is better: a verdict takes {FEWEST_USERS} or more."
+            return (
+                f"Too few users to say which is better: a verdict takes {FEWEST_HITS} or more for whom "
+                "anything is found."
+            )
         if not parts:
             return "There was nothing to compare with."
-        return f"{'For what comes next, the' if self.comes_next else 'The'} model {', '.join(parts)}."
+        undecided = [_spoken(name) for name in self.against if self.word(name) == "open"]
+        if undecided:
+            parts.append(f"found too little to be told from {_and(undecided)}")
+        return (
+            f"{'For what comes next, the' if self.comes_next else 'The'} {model} {', '.join(parts)}.{missing}"
+        )
+
+    def at(self, baseline: str, word: Word) -> list[str]:
+        """Returns the labels of the measures at which a comparison has this word."""
+        return [c.label for c in self.against[baseline] if c.word == word]
 
     def tied(self, baseline: str) -> list[str]:
-        """Returns the labels of the measures at which neither is better."""
-        return [c.label for c in self.against[baseline] if c.word == "ties"]
+        """Returns the labels of the measures at which neither is better, where others tell them apart."""
+        return self.at(baseline, "ties") if self.word(baseline) in {"beats", "loses"} else []
 
-    def _with_ties(self, name: str, word: str) -> str:
-        """Returns a baseline that is beaten, or that wins, with what it ties at."""
+    def _remarked(self, name: str) -> str:
+        """Returns a baseline with what it was limited to and what it ties at."""
         tied = self.tied(name)
-        return f"{_spoken(name)} (ties at {_and(tied)})" if tied and word != "ties" else _spoken(name)
+        remarks = [str(self.limited[name])] if name in self.limited else []
+        remarks += [f"ties at {_and(tied)}"] if tied else []
+        return f"{_spoken(name)} ({'; '.join(remarks)})" if remarks else _spoken(name)
 
 
 def compare(
@@ -157,8 +207,20 @@ def compare_many(
     measures: Sequence[tuple[str, int | None]],
     n_resamples: int = 2000,
     seed: int = 0,
+    together: bool = False,
 ) -> dict[str, tuple[Comparison, ...]]:
-    """Compares with several others on several measures, from one set of draws."""
+    """Compares with several others on several measures, from one set of draws.
+
+    Args:
+        ours: the model's.
+        others: by name, of the same test pairs.
+        measures: metric and k of each.
+        n_resamples: draws.
+        seed: of the draws.
+        together: the lower ends are lowered until those of all hold together in 95 % of the draws, and a
+            measure of which both find anything for fewer than `FEWEST_HITS` users is open. Else each
+            interval stands alone.
+    """
     of_kind("An evaluation", ours, kind=Evaluation, cure="Make one with evaluate_scorer")
     for name, theirs in others.items():
         of_kind("An evaluation", theirs, kind=Evaluation, cure="Make one with evaluate_scorer")
@@ -169,25 +231,42 @@ def compare_many(
     own = [_sums(ours, metric, k) for metric, k in measures]
     # Differences are taken before they are summed, so that equal scorers differ by 0, not by rounding.
     columns = [pairs]  # [U] each: the pairs, then every other's differences by measure
+    told: list[bool] = []  # of each, whether there is enough to tell
     for theirs in others.values():
-        columns += [mine - _sums(theirs, *m) for mine, m in zip(own, measures, strict=True)]
-    sums = (
-        resampled_sums(np.stack(columns, axis=1), n_resamples, seed=seed)
-        if len(pairs) >= FEWEST_USERS
-        else None
-    )
-    out: dict[str, tuple[Comparison, ...]] = {}
-    for place, (name, theirs) in enumerate(others.items()):
-        row = []
-        for m, (metric, k) in enumerate(measures):
-            a, b = ours.metric(metric, k), theirs.metric(metric, k)
-            low = high = float("nan")
-            if sums is not None:
-                over = sums[:, 0] if metric == "top_k_accuracy" else float(len(pairs))
-                low, high = percentile_interval(sums[:, 1 + place * len(measures) + m] / over)
-            row.append(Comparison(metric, k, a, b, a - b, low, high, word_of(low, high)))
-        out[name] = tuple(row)
-    return out
+        for mine, (metric, k) in zip(own, measures, strict=True):
+            other = _sums(theirs, metric, k)
+            columns.append(mine - other)
+            told.append(not together or int(np.count_nonzero((mine > 0) | (other > 0))) >= FEWEST_HITS)
+    found = [
+        (ours.metric(metric, k), theirs.metric(metric, k))
+        for theirs in others.values()
+        for metric, k in measures
+    ]
+    ends = np.full((len(found), 2), np.nan)
+    if len(pairs) >= FEWEST_USERS:
+        sums = resampled_sums(np.stack(columns, axis=1), n_resamples, seed=seed)
+        over = [
+            sums[:, 0] if metric == "top_k_accuracy" else np.full(len(sums), float(len(pairs)))
+            for metric, _ in measures
+        ]
+        draws = sums[:, 1:] / np.tile(np.stack(over, axis=1), len(others))
+        can = np.flatnonzero(told)
+        if not len(can):
+            pass
+        elif together:
+            chosen, middle = draws[:, can], np.array([a - b for a, b in found])[can]
+            ends[can, 0] = joint_intervals(chosen, middle, n=len(pairs))[:, 0]
+            ends[can, 1] = [
+                joint_intervals(chosen[:, [c]], middle[[c]], n=len(pairs))[0, 1] for c in range(len(can))
+            ]
+        else:
+            ends[can] = [percentile_interval(draws[:, c]) for c in can]
+    rows = [
+        Comparison(metric, k, a, b, a - b, float(low), float(high), word_of(low, high))
+        for (metric, k), (a, b), (low, high) in zip([*measures] * len(others), found, ends, strict=True)
+    ]
+    n = len(measures)
+    return {name: tuple(rows[n * place : n * (place + 1)]) for place, name in enumerate(others)}
 
 
 def verdict(
@@ -197,11 +276,19 @@ def verdict(
     n_resamples: int = 2000,
     seed: int = 0,
     comes_next: bool = False,
+    limited: Mapping[str, Limit] | None = None,
+    left_out: Mapping[str, str] | None = None,
+    stages: int = 1,
 ) -> Verdict:
-    """Compares a model with every baseline on `MEASURES`, on the same pairs, seen items left out alike."""
+    """Compares a model with every baseline on `MEASURES`, on the same pairs, seen items left out alike.
+
+    The lower ends of all hold together (`compare_many`); the rest is as in `Verdict`.
+    """
     measures = [(m, k) for m, k, _ in MEASURES]
-    against = compare_many(ours, baselines, measures=measures, n_resamples=n_resamples, seed=seed)
-    return Verdict(against, comes_next)
+    against = compare_many(
+        ours, baselines, measures=measures, n_resamples=n_resamples, seed=seed, together=True
+    )
+    return Verdict(against, comes_next, limited or {}, left_out or {}, stages)
 
 
 def label_of(metric: str, k: int | None) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from butaca.cores import one_blas_thread
 from butaca.model.query import unit
 from butaca.types import Floats, Ints
 
@@ -49,8 +50,9 @@ def project(vectors: Floats, seed: int = 0) -> tuple[Map, Literal["t-SNE", "PCA"
     rows = unit(vectors)
     if len(rows) < LEAST:
         return principal(rows, 2), "PCA"
-    reduced = principal(rows, min(COMPONENTS, rows.shape[1]))
-    return tsne(reduced, seed=seed), "t-SNE"
+    with one_blas_thread():  # thousands of products of some 128 x 2,000
+        reduced = principal(rows, min(COMPONENTS, rows.shape[1]))
+        return tsne(reduced, seed=seed), "t-SNE"
 
 
 def affinities(points: Map, perplexity: float) -> sparse.csr_array:
@@ -136,11 +138,16 @@ def _nearest(points: Map, k: int) -> tuple[Ints, Map]:
     return near, np.take_along_axis(distance, near, axis=1)
 
 
-def neighbours(vectors: Floats, of: Ints, *, k: int) -> tuple[Ints, Floats]:
-    """Returns the k rows of [N, d] with the highest cosine to each row `of` [M], less itself: [M, k] each."""
+def neighbours(vectors: Floats, of: Ints, *, k: int, trust: Floats | None = None) -> tuple[Ints, Floats]:
+    """Returns the k rows of [N, d] with the highest cosine to each row `of` [M], less itself: [M, k] each.
+
+    With `trust` [N] a cosine counts times that of the other row (`trust_of`).
+    """
     rows = unit(vectors)
     k = min(k, max(len(rows) - 1, 0))
     cosine = rows[of] @ rows.T
+    if trust is not None:
+        cosine *= trust
     cosine[np.arange(len(of)), of] = -np.inf
     near: Ints = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
     return near, np.take_along_axis(cosine, near, axis=1)

@@ -28,6 +28,7 @@ from butaca.recommend.parts import ModelParts
 from butaca.recommend.person import Given, Person, person_of
 from butaca.recommend.reasons import Shares, largest
 from butaca.recommend.reorder import check, fresh, reordered
+from butaca.recommend.trust import trust_of
 from butaca.types import Codes, Floats, Scorer
 
 if TYPE_CHECKING:  # loaded where a model has a second stage
@@ -284,7 +285,9 @@ class Recommender(ModelParts):
                     yield self.recommend(user, k, exclude_seen=exclude_seen)
 
     def similar(self, item: str, k: int = 10, *, where: Where | None = None) -> Recommendation:
-        """Returns the items whose vectors point most nearly the same way (cosine), the item itself left out.
+        """Returns the items whose vectors point most nearly the same way, the item itself left out.
+
+        The score is the cosine times a trust in the other item by how many had it (`trust_of`).
 
         Args:
             item: its title or id; case, accents and a missing year are forgiven.
@@ -293,7 +296,7 @@ class Recommender(ModelParts):
         """
         k = whole_number("k", k)
         code = self.find_item(item)
-        cosine = self._units @ self._units[code]
+        cosine = (self._units @ self._units[code]) * trust_of(self.popularity)
         if where is not None:
             cosine[~self.catalogue.filters.mask(where)] = -np.inf
         cosine[code] = -np.inf

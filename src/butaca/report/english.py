@@ -43,29 +43,39 @@ ENGLISH: dict[str, str] = {
     "ties": "ties",
     "loses": "loses",
     "open": "too few users",
-    "sentence": "The model {parts}.",
-    "sentence next": "For what comes next, the model {parts}.",
+    "sentence": "The {model} {parts}.",
+    "sentence next": "For what comes next, the {model} {parts}.",
+    "sentence one stage": "model",
+    "sentence two stages": "model with its second stage",
+    "sentence left out": "Not compared with {names}.",
+    "sentence undecided": "found too little to be told from {names}",
+    "sentence limit": "from {n} of {of} {what}",
+    "sentence limit items": "<items>",
+    "sentence limit users": "users",
     "sentence beats": "beats {names}",
     "sentence ties": "ties with {names}",
     "sentence loses": "loses to {names}",
-    "sentence tied": "{name} (ties at {tied})",
+    "sentence tied": "ties at {tied}",
     "sentence mixed": "beats {name} at {won} and loses to it at {lost}",
     "sentence popularity": "popularity",
     "sentence recent popularity": "recent popularity",
-    "sentence open": "Too few users to say which is better: a verdict takes {n} or more.",
+    "sentence open": "Too few users to say which is better: a verdict takes {n} or more for whom anything is "
+    "found.",
     "sentence Markov chain": "the Markov chain",
     "sentence nothing": "There was nothing to compare with.",
     "popularity": "popularity",
     "recent popularity": "recent popularity",
     "item-kNN": "item-kNN",
     "EASE": "EASE",
+    "iALS": "iALS",
     "Markov chain": "Markov chain",
     "best other": "best baseline {figure}, {name}",
     "mind": "Mind",
     "verdict": "The verdict",
     "verdict text": "Each line is the difference between the model and a baseline on the same users: a dot, "
-    "and the interval that holds it in 95 % of resamplings of the users. Right of zero the model is better. "
-    "Where the line crosses zero, it is a tie. Every panel has its own scale.",
+    "and its 95 % interval over users. All left ends hold together, so that nothing is won by being the "
+    "luckiest of many; each right end holds by itself. Right of zero the model is better. Where the line "
+    "crosses zero, it is a tie. Every panel has its own scale.",
     "verdict none": "There is no verdict: this model was trained on every interaction. Fit it again with "
     "--split random or --split temporal to have it judged.",
     "left out": "Not compared with {name}: {reason}.",
@@ -113,7 +123,8 @@ ENGLISH: dict[str, str] = {
     "second text": "The first stage finds candidates, the second puts them in order. What the first one "
     "misses no order can bring back: that is the ceiling. A gain is both stages less the first alone, on the "
     "same users.",
-    "second above": "All other figures on this page are of the first stage alone.",
+    "second above": "The verdict is of both stages; all other figures on this page are of the first stage "
+    "alone.",
     "second gone": "A second stage was trained with this model, judged, and left out. The model answers "
     "with its first stage.",
     "second none": "What ranking gains needs held-out interactions, and this model has none.",
@@ -222,12 +233,12 @@ ENGLISH: dict[str, str] = {
     "alike histories": "what they have <seen>",
     "alike alt": "Share of a list that another user's list holds too: {rows}.",
     "collapse": "Alarm: the lists have collapsed",
-    "collapse text": "Two users share {overlap} of their first {k}, while they share {history} of what they "
-    "have <seen>: {distinct} of {items} <items> for {users} users. Train longer or with a lower learning "
-    "rate, "
-    "weaken the item prior, or check the query features; if it stays, serve popularity, which costs less.",
-    "no collapse": "No collapse: two users share {overlap} of their first {k}; of what they have <seen>, "
-    "{history}.",
+    "collapse text": "Two users share {overlap} of their first {k}, where popularity's lists share {popular} "
+    "and what they have <seen> {history}: {distinct} of {items} <items> for {users} users, and a baseline "
+    "gives better lists. Try more dimensions or epochs (--dim, --epochs), or search (butaca tune); if it "
+    "stays, popularity gives nearly the same lists and costs less.",
+    "no collapse": "No collapse: two users share {overlap} of their first {k}, where popularity's lists "
+    "share {popular}; of what they have <seen>, {history}.",
     "few users": "Too few users ({users}) to tell whether the lists have collapsed.",
     "beyond": "Beyond accuracy, lists of {k}",
     "coverage": "coverage",

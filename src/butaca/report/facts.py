@@ -14,12 +14,13 @@ from butaca.catalogue.items import item_titles
 from butaca.data.titles import title_of
 from butaca.evaluate.beyond import Beyond, beyond_accuracy, exposure
 from butaca.evaluate.collapse import Alikeness, alikeness
-from butaca.evaluate.judged import Judged
+from butaca.evaluate.judged import Judged, best_baseline, outdone
 from butaca.evaluate.protocol import top_lists
 from butaca.evaluate.slices import Slice, by_slice
 from butaca.recommend.projection import neighbours, project
 from butaca.recommend.recommender import Recommender
-from butaca.report.second_facts import Second, gather_second
+from butaca.recommend.trust import trust_of
+from butaca.report.second_facts import Second, gather_second, judge_second
 from butaca.types import Codes, Floats, Ints
 from butaca.workflows.judging import judge_saved
 
@@ -92,6 +93,7 @@ class Facts:
         parts: shares by popularity.
         beyond: by row, as `Judged.beyond`.
         alike: how alike lists are.
+        alarm: whether they are the same for everyone, and others are better.
         map: of the catalogue, or None for fewer than two items.
         cards: known items, and their neighbours with the cosine.
         second: of the second stage; None for a model without.
@@ -109,6 +111,7 @@ class Facts:
     parts: Parts
     beyond: Mapping[str, Beyond]
     alike: Alikeness
+    alarm: bool
     map: Map | None
     cards: tuple[tuple[int, tuple[tuple[int, float], ...]], ...]
     second: Second | None = None
@@ -123,6 +126,9 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
     """Judges a saved model anew, looks into its lists, and lays out its catalogue."""
     seen = recommender.seen
     judged = None if recommender.test is None else judge_saved(recommender)
+    ranked = judge_second(recommender)
+    if judged is not None and ranked is not None:
+        judged = judged.with_stages(ranked.both)
     best: str | None = None
     slices: tuple[tuple[Slice, Slice | None], ...] = ()
     if judged is not None and len(judged.rows["seen left out"].ranks):
@@ -141,7 +147,9 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
         lists = top_lists(recommender, users, seen=seen, k=LIST)
         beyond = {"seen left out": beyond_accuracy(lists, users, seen=seen, n_items=recommender.n_items)}
     genres = find_genres(recommender.items, recommender.popularity)
-    ranked = np.argsort(-recommender.popularity, kind="stable")
+    alike = _alike(judged, lists=lists, users=users, recommender=recommender)
+    worse = judged is None or outdone(judged.first or judged.verdict, judged.baselines)
+    order = np.argsort(-recommender.popularity, kind="stable")
     return Facts(
         recommender,
         judged,
@@ -152,12 +160,27 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
         best,
         slices,
         len(users),
-        _parts(ranked, lists, recommender),
+        _parts(order, lists, recommender),
         beyond,
-        alikeness(lists, users, seen=seen, n_items=recommender.n_items),
-        _map(ranked, recommender),
-        _cards(ranked, genres, recommender.item_vectors),
-        gather_second(recommender),
+        alike,
+        alike.collapsed and worse,
+        _map(order, recommender),
+        _cards(order, genres, recommender),
+        gather_second(recommender, ranked),
+    )
+
+
+def _alike(judged: Judged | None, *, lists: Codes, users: Codes, recommender: Recommender) -> Alikeness:
+    """Returns how alike the lists are, beside those of popularity and of the best baseline."""
+    rows = {} if judged is None else judged.baselines
+    popular = rows["popularity"].lists if "popularity" in rows else None
+    return alikeness(
+        lists,
+        users,
+        seen=recommender.seen,
+        n_items=recommender.n_items,
+        popular=popular,
+        best=rows[best_baseline(rows)].lists if rows else None,
     )
 
 
@@ -187,12 +210,13 @@ def _map(ranked: Ints, recommender: Recommender) -> Map | None:
     found, how = project(vectors)
     low, high = found.min(axis=0), found.max(axis=0)
     xy = (found - low) / np.where(high > low, high - low, 1)
-    near, _ = neighbours(vectors, np.arange(len(items)), k=NEAR)
+    trust = trust_of(recommender.popularity[items])
+    near, _ = neighbours(vectors, np.arange(len(items)), k=NEAR, trust=trust)
     return Map(how, items, xy, near, len(pool) > len(items))
 
 
 def _cards(
-    ranked: Ints, genres: Genres | None, vectors: Floats
+    ranked: Ints, genres: Genres | None, recommender: Recommender
 ) -> tuple[tuple[int, tuple[tuple[int, float], ...]], ...]:
     """Returns the most popular item of each genre, then the most popular, with their neighbours."""
     chosen: list[int] = []
@@ -204,8 +228,9 @@ def _cards(
     chosen += [code for code in ranked.tolist() if code not in chosen][: max(CARDS - len(chosen), 0)]
     place = {int(code): i for i, code in enumerate(ranked)}
     chosen = sorted(chosen[:CARDS], key=lambda code: place[code])
-    if len(vectors) < 2:
+    if recommender.n_items < 2:
         return ()
-    near, cosine = neighbours(vectors, np.array(chosen), k=NEAR)
+    trust = trust_of(recommender.popularity)
+    near, cosine = neighbours(recommender.item_vectors, np.array(chosen), k=NEAR, trust=trust)
     rows = zip(chosen, near.tolist(), cosine.tolist(), strict=True)
     return tuple((code, tuple(zip(n, c, strict=True))) for code, n, c in rows)

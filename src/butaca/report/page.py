@@ -96,7 +96,7 @@ def _figures(facts: Facts, words: Words) -> str:
     """Returns the four measures, large, each with the best baseline's."""
     if facts.judged is None:
         return ""
-    ours, others = facts.judged.rows["seen left out"], facts.judged.baselines
+    ours, others = facts.judged.served, facts.judged.baselines
     out = ""
     for metric, k, label in MEASURES:
         scores = {name: row.metric(metric, k) for name, row in others.items()}

@@ -93,24 +93,28 @@ class Second:
     rating_range: tuple[float, float] | None = None
 
 
-def gather_second(recommender: Recommender) -> Second | None:
+def judge_second(recommender: Recommender) -> RankVerdict | None:
+    """Judges both stages on the pairs that the folder kept; None without a second stage, or without pairs."""
+    if recommender.ranker is None or recommender.test is None or not len(recommender.test[0]):
+        return None
+    try:
+        return judge_stages(recommender, Dataset(recommender.users, recommender.items, *recommender.test))
+    except SettingError:  # without LightGBM the manifest's figures stand
+        return None
+
+
+def gather_second(recommender: Recommender, verdict: RankVerdict | None) -> Second | None:
     """Gathers the figures of a second stage, also one that was trained and left out.
 
-    A model without either gives None, at no cost.
+    A model without either gives None, at no cost. The verdict is `judge_second`'s.
     """
     kept = recommender.about.get("metrics", {}).get("ranking")
     ranker = recommender.ranker
     if ranker is None:
         return None if not kept or not kept.get("notice") else Second(True, ranking=of_manifest(kept))
     ranking = of_manifest(kept) if kept else None
-    if recommender.test is not None and len(recommender.test[0]):
-        test = Dataset(recommender.users, recommender.items, *recommender.test)
-        try:
-            verdict = judge_stages(recommender, test)
-        except SettingError:  # without LightGBM the manifest's figures stand
-            verdict = None
-        if verdict is not None:
-            ranking = of_verdict(verdict, recommender.seen, candidates=ranker.settings.candidates)
+    if verdict is not None:
+        ranking = of_verdict(verdict, recommender.seen, candidates=ranker.settings.candidates)
     about = ranker.about
     bounds = about.get("rating_range")
     return Second(

@@ -167,12 +167,13 @@ def popular_section(facts: Facts, words: Words) -> str:
     values = {
         "overlap": words.percent(alike.overlap),
         "history": words.percent(alike.history_overlap),
+        "popular": words.percent(alike.popular),
         "k": str(alike.k),
         "distinct": words.count(alike.distinct),
         "items": words.count(alike.n_items),
         "users": words.count(alike.n_users),
     }
-    if alike.collapsed:
+    if facts.alarm:
         alarm = f"<h3>{words.html('collapse')}</h3><p>{words.html('collapse text', **values)}</p>"
         shown = f'<div class="mind" role="alert">{alarm}</div>{shown}'
     elif alike.n_users >= LEAST_USERS:

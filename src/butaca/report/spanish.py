@@ -44,29 +44,40 @@ SPANISH: dict[str, str] = {
     "ties": "empata",
     "loses": "pierde",
     "open": "faltan usuarios",
-    "sentence": "El modelo {parts}.",
-    "sentence next": "Para lo que viene después, el modelo {parts}.",
+    "sentence": "El {model} {parts}.",
+    "sentence next": "Para lo que viene después, el {model} {parts}.",
+    "sentence one stage": "modelo",
+    "sentence two stages": "modelo con su segunda etapa",
+    "sentence left out": "No se comparó con {names}.",
+    "sentence undecided": "encontró muy poco para distinguirse de {names}",
+    "sentence limit": "con {n} de {of} {what}",
+    "sentence limit items": "<items>",
+    "sentence limit users": "usuarios",
     "sentence beats": "gana a {names}",
     "sentence ties": "empata con {names}",
     "sentence loses": "pierde ante {names}",
-    "sentence tied": "{name} (empata en {tied})",
+    "sentence tied": "empata en {tied}",
     "sentence mixed": "gana a {name} en {won} y pierde en {lost}",
     "sentence popularity": "la popularidad",
     "sentence recent popularity": "la popularidad reciente",
-    "sentence open": "Hay muy pocos usuarios para decir cuál es mejor: un veredicto pide {n} o más.",
+    "sentence open": "Hay muy pocos usuarios para decir cuál es mejor: un veredicto pide {n} o más para "
+    "quienes se encuentre algo.",
     "sentence Markov chain": "la cadena de Markov",
     "sentence nothing": "No hubo con qué compararlo.",
     "popularity": "popularidad",
     "recent popularity": "popularidad reciente",
     "item-kNN": "item-kNN",
     "EASE": "EASE",
+    "iALS": "iALS",
     "Markov chain": "cadena de Markov",
     "best other": "la mejor referencia {figure}, {name}",
     "mind": "Ojo (avisos en inglés)",
     "verdict": "El veredicto",
     "verdict text": "Cada línea es la diferencia entre el modelo y una referencia con los mismos usuarios: "
-    "un punto, y el intervalo que lo contiene en el 95 % de los remuestreos de usuarios. A la derecha del "
-    "cero gana el modelo. Si la línea cruza el cero, hay empate. Cada panel tiene su escala.",
+    "un punto, y su intervalo del 95 % sobre los usuarios. Los extremos izquierdos se cumplen todos a la "
+    "vez, así que nada se gana por ser el más afortunado de muchos; cada extremo derecho se cumple por sí "
+    "solo. A la derecha del cero gana el modelo. Si la línea cruza el cero, hay empate. Cada panel tiene su "
+    "escala.",
     "verdict none": "No hay veredicto: este modelo se entrenó con todas las interacciones. Entrénelo de "
     "nuevo con --split random o --split temporal para juzgarlo.",
     "left out": "Sin comparar con {name}: {reason}.",
@@ -110,7 +121,8 @@ SPANISH: dict[str, str] = {
     "second text": "La primera etapa encuentra candidatos; la segunda los ordena. Lo que se le escapa a la "
     "primera no lo recupera ningún orden: ese es el techo. Lo ganado es la diferencia entre las dos etapas "
     "juntas y la primera sola, con los mismos usuarios.",
-    "second above": "Las demás cifras de este informe son de la primera etapa sola.",
+    "second above": "El veredicto es de las dos etapas; las demás cifras de este informe son de la primera "
+    "sola.",
     "second gone": "Con este modelo se entrenó una segunda etapa, se juzgó y se dejó fuera. El modelo "
     "responde con la primera.",
     "second none": "Saber qué gana el orden necesita interacciones apartadas, y este modelo no las tiene.",
@@ -218,12 +230,12 @@ SPANISH: dict[str, str] = {
     "alike histories": "lo que eligieron",
     "alike alt": "Parte de una lista que también está en la de otro usuario: {rows}.",
     "collapse": "Alarma: las listas se han vuelto una sola",
-    "collapse text": "Dos usuarios comparten {overlap} de sus {k} primeros, y {history} de lo que eligieron: "
-    "{distinct} de {items} <items> para {users} usuarios. Entrene más o con menor paso, debilite el término "
-    "de popularidad o revise los rasgos de la consulta; si sigue así, sirva la popularidad, que cuesta "
-    "menos.",
-    "no collapse": "Las listas son distintas: dos usuarios comparten {overlap} de sus {k} primeros; de lo "
-    "que eligieron, {history}.",
+    "collapse text": "Dos usuarios comparten {overlap} de sus {k} primeros; las listas de la popularidad "
+    "comparten {popular}, y lo que eligieron {history}: {distinct} de {items} <items> para {users} usuarios, "
+    "y una referencia da listas mejores. Pruebe con más dimensiones o épocas (--dim, --epochs), o busque "
+    "(butaca tune); si sigue así, la popularidad da casi las mismas listas y cuesta menos.",
+    "no collapse": "Las listas son distintas: dos usuarios comparten {overlap} de sus {k} primeros; las de "
+    "la popularidad, {popular}; de lo que eligieron, {history}.",
     "few users": "Hay muy pocos usuarios ({users}) para saber si las listas se han vuelto una sola.",
     "beyond": "Más allá del acierto, listas de {k}",
     "coverage": "cobertura",

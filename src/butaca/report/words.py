@@ -9,7 +9,7 @@ from html import escape
 from typing import Literal, TypeAlias
 
 from butaca.catalogue.nouns import Noun, known
-from butaca.evaluate.verdict import FEWEST_USERS, Verdict
+from butaca.evaluate.verdict import FEWEST_HITS, Verdict
 from butaca.report.english import ENGLISH
 from butaca.report.spanish import SPANISH
 
@@ -107,26 +107,39 @@ class Words:
         """Returns the sentence of a verdict, as `Verdict.sentence`, in this language."""
         parts = []
         for word in ("beats", "ties", "loses"):
-            of = [name for name in verdict.against if verdict.word(name) == word]
-            names = [self._with_ties(name, verdict.tied(name) if word != "ties" else []) for name in of]
+            names = [self._remarked(verdict, name) for name in verdict.against if verdict.word(name) == word]
             if names:
                 parts.append(self(f"sentence {word}", names=self.listed(names)))
-        for name, row in verdict.against.items():
+        for name in verdict.against:
             if verdict.word(name) == "mixed":
-                won, lost = (
-                    self.listed([c.label for c in row if c.word == word]) for word in ("beats", "loses")
-                )
-                parts.append(self("sentence mixed", name=self._named(name), won=won, lost=lost))
+                won, lost = (self.listed(verdict.at(name, word)) for word in ("beats", "loses"))
+                parts.append(self("sentence mixed", name=self._remarked(verdict, name), won=won, lost=lost))
         if verdict.against and not parts:  # every word is open
-            return self("sentence open", n=self.count(FEWEST_USERS))
+            return self("sentence open", n=self.count(FEWEST_HITS))
         if not parts:
             return self("sentence nothing")
-        return self("sentence next" if verdict.comes_next else "sentence", parts=", ".join(parts))
+        undecided = [self._named(name) for name in verdict.against if verdict.word(name) == "open"]
+        if undecided:
+            parts.append(self("sentence undecided", names=self.listed(undecided)))
+        model = self("sentence two stages" if verdict.stages == 2 else "sentence one stage")
+        said = self(
+            "sentence next" if verdict.comes_next else "sentence", model=model, parts=", ".join(parts)
+        )
+        if verdict.left_out:
+            missing = self("sentence left out", names=self.listed([*map(self._named, verdict.left_out)]))
+            said = f"{said} {missing}"
+        return said
 
-    def _with_ties(self, name: str, tied: list[str]) -> str:
-        if not tied:
-            return self._named(name)
-        return self("sentence tied", name=self._named(name), tied=self.listed(tied))
+    def _remarked(self, verdict: Verdict, name: str) -> str:
+        """Returns a baseline with what it was limited to and what it ties at."""
+        remarks, tied = [], verdict.tied(name)
+        if name in verdict.limited:
+            limit = verdict.limited[name]
+            what = self(f"sentence limit {limit.what}")
+            remarks.append(self("sentence limit", n=self.count(limit.n), of=self.count(limit.of), what=what))
+        if tied:
+            remarks.append(self("sentence tied", tied=self.listed(tied)))
+        return f"{self._named(name)} ({'; '.join(remarks)})" if remarks else self._named(name)
 
     def _named(self, baseline: str) -> str:
         """Returns a baseline within a sentence, with its article where the language has one."""

@@ -85,6 +85,11 @@ def protocol(about: Mapping[str, Any]) -> list[str]:
     notes = [SOFTMAX[softmax]] if softmax in SOFTMAX else []
     if of_split.get("split") in COMES_NEXT:
         notes.append(f"{held_out(of_split)}.".replace("t", "T", 1))
+    if of_split.get("timed"):
+        notes.append(
+            "Held out at random, so training saw what came after the test, as in most published figures: "
+            "--split temporal tells what to expect in use."
+        )
     if "tied_users" in of_split:
         notes.append(f"{_tied(of_split['tied_users'])}.")
     if "judged_users" in of_split:

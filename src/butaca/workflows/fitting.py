@@ -125,6 +125,9 @@ def fit(
         if ranking.notice is not None:
             recommender = replace(recommender, ranker=None)
             notes.append(f"The second stage was left out. {ranking.notice}")
+        elif judged is not None:
+            judged = judged.with_stages(ranking.both)
+            about["metrics"] = {**judged.as_json(), "ranking": ranking.as_json()}
     if recommender.ranker is not None:
         from butaca.rank.about import second_about
 
@@ -186,6 +189,8 @@ def _held_out(data: Dataset, sides: Sides) -> _HeldOut:
         return _HeldOut(sides.train, None, None, sides.split, {"split": "none"}, len(sides.train))
     n_interactions = len(sides.train) + len(test)
     record: dict[str, Any] = {"split": sides.split, "test_share": sides.test_share, "seed": sides.seed}
+    if sides.split == "random" and test.timestamp is not None:
+        record["timed"] = True
     if sides.split == "last":
         record["tied_users"] = tied_at_the_cut(sides.train, test)
     if sides.split == "user":

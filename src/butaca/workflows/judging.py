@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +18,17 @@ from butaca.errors import SettingError
 from butaca.evaluate.beyond import beyond_accuracy, user_columns
 from butaca.evaluate.collapse import collapse
 from butaca.evaluate.honesty import (
+    Notice,
     cut_above_catalogue,
     duplicate_candidates,
-    random_split_of_timed_data,
     repeats_of_training,
     users_without_history,
 )
-from butaca.evaluate.judged import Judged
-from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
+from butaca.evaluate.judged import Judged, best_baseline, outdone
+from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation, evaluate_scorer
 from butaca.evaluate.scorers import answering, vectors_of
 from butaca.evaluate.slices import by_slice
-from butaca.evaluate.verdict import MEASURES, verdict
+from butaca.evaluate.verdict import MEASURES, Verdict, verdict
 from butaca.recommend.recommender import Recommender
 from butaca.types import Scorer
 from butaca.workflows.about import split_record
@@ -144,24 +145,55 @@ def _judge(
     for name, row in left.items():
         assert row.lists is not None
         beyond[name] = beyond_accuracy(row.lists, row.users, seen=seen, n_items=row.n_items, columns=columns)
-    assert ours.lists is not None
+    found = verdict(
+        ours,
+        baselines,
+        comes_next=split in COMES_NEXT,
+        limited=panel.limited,
+        left_out=panel.left_out,
+    )
     notices = (
-        random_split_of_timed_data(split, train.timestamp is not None),
         users_without_history(test.user, seen),
         repeats_of_training(test.user, test.item, seen=seen),
         duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
-        collapse(ours.lists, ours.users, seen=seen, n_items=ours.n_items),
+        _collapse(ours, baselines, found=found, seen=seen),
     )
     return Judged(
         {"seen kept": kept, **left},
         len(test),
-        verdict(ours, baselines, comes_next=split in COMES_NEXT),
+        found,
         tuple(notice for notice in notices if notice is not None),
         by_slice(ours, seen),
         beyond,
         panel.left_out,
     )
+
+
+def _collapse(
+    ours: Evaluation, baselines: Mapping[str, Evaluation], *, found: Verdict, seen: Histories
+) -> Notice | None:
+    """Returns the collapse alarm where something better than the model's lists is less alike, else None."""
+    if not outdone(found, baselines):
+        return None
+    best = best_baseline(baselines)
+    popular, other = baselines["popularity"].lists, baselines[best].lists
+    assert ours.lists is not None
+    return collapse(ours.lists, ours.users, seen=seen, n_items=ours.n_items, popular=popular, best=other)
+
+
+def judge_both(
+    recommender: Recommender, judged: Judged, *, test: Dataset
+) -> tuple[Judged, RankVerdict | None]:
+    """Judges what the second stage gains, and both stages beside the baselines; as it is where there is none.
+
+    Args:
+        recommender: the model.
+        judged: its first stage, on the same pairs.
+        test: the pairs, in its codes.
+    """
+    ranking = judge_stages(recommender, test)
+    return (judged if ranking is None else judged.with_stages(ranking.both)), ranking
 
 
 def joined(one: Dataset, other: Dataset) -> Dataset:

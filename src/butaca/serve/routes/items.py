@@ -92,7 +92,10 @@ async def similar(
     k: Annotated[int, Query(ge=1, le=K_MAX)] = 10,
     model: Named = None,
 ) -> Response:
-    """Finds the items whose vectors point most nearly the same way (cosine)."""
+    """Finds the items whose vectors point most nearly the same way.
+
+    A score is the cosine, 1 at most, times a trust in the item by how many had it.
+    """
     loaded = model_of(service, model)
     code = item_code(loaded, id)
     answer = loaded.recommender.similar(loaded.recommender.catalogue.ids[code], k)

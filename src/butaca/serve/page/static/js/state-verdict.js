@@ -4,7 +4,7 @@ import { comparisons } from "./plot.js";
 import { figure, listed, maybe, t } from "./words.js";
 
 // From the easiest to the hardest to beat; others after them.
-const ORDER = ["popularity", "recent popularity", "item-kNN", "EASE", "Markov chain"];
+const ORDER = ["popularity", "recent popularity", "item-kNN", "iALS", "EASE", "Markov chain"];
 const rank = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 const inOrder = (against) => Object.keys(against).sort((a, b) => rank(a) - rank(b));
 const baseline = (name) => maybe("baseline", name);
@@ -12,7 +12,7 @@ const baseline = (name) => maybe("baseline", name);
 export function drawVerdict(metrics) {
   const against = metrics?.verdict?.against ?? {};
   const names = inOrder(against);
-  const said = sentence(against, metrics?.verdict?.comes_next);
+  const said = sentence(against, metrics);
   $("sentence").textContent = said;
   $("sentence").classList.toggle("long", said.length > 100);
   $("verdict-on").textContent = names.length ? t("verdict.on", { n: metrics.test_pairs }) : "";
@@ -21,18 +21,29 @@ export function drawVerdict(metrics) {
   $("mind").replaceChildren(...mind(metrics?.warnings ?? []));
 }
 
-function sentence(against, next) {
+function sentence(against, metrics) {
   const at = (name, word) => against[name].comparisons.filter((c) => c.word === word).map((c) => c.label);
-  const tied = (name) => (against[name].word !== "ties" && at(name, "ties").length
-    ? t("sentence.tied", { name: baseline(name), tied: listed(at(name, "ties")) }) : baseline(name));
+  const limited = (name) => {
+    const limit = metrics.baselines_limited?.[name];
+    return limit ? [t(`sentence.limit.${limit.what}`, { some: figure(limit.n, 0), all: figure(limit.of, 0) })] : [];
+  };
+  const tied = (name) => {
+    const apart = ["beats", "loses"].includes(against[name].word) && at(name, "ties").length;
+    const remarks = [...limited(name), ...(apart ? [t("sentence.tied", { tied: listed(at(name, "ties")) })] : [])];
+    return remarks.length ? `${baseline(name)} (${remarks.join("; ")})` : baseline(name);
+  };
   const of = (word) => inOrder(against).filter((name) => against[name].word === word);
   const parts = ["beats", "ties", "loses"].filter((word) => of(word).length)
     .map((word) => t(`sentence.${word}`, { names: listed(of(word).map(tied)) }));
   for (const name of of("mixed")) {
-    parts.push(t("sentence.mixed", { name: baseline(name), won: listed(at(name, "beats")), lost: listed(at(name, "loses")) }));
+    parts.push(t("sentence.mixed", { name: tied(name), won: listed(at(name, "beats")), lost: listed(at(name, "loses")) }));
   }
   if (!parts.length && Object.keys(against).length) return t("sentence.open", { n: 10 });
-  return parts.length ? t(next ? "sentence.next" : "sentence", { parts: parts.join(", ") }) : t("sentence.nothing");
+  if (!parts.length) return t("sentence.nothing");
+  const model = t(metrics.verdict.stages === 2 ? "sentence.two stages" : "sentence.one stage");
+  const said = t(metrics.verdict.comes_next ? "sentence.next" : "sentence", { model, parts: parts.join(", ") });
+  const missing = Object.keys(metrics.baselines_left_out ?? {});
+  return missing.length ? `${said} ${t("sentence.left out", { names: listed(missing.map(baseline)) })}` : said;
 }
 
 const labels = (against, names) => against[names[0]].comparisons.map((c) => c.label);
