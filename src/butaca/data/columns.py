@@ -144,6 +144,11 @@ def is_known(name: str) -> bool:
     return any(plain(name) in tier for tiers in _NAMES.values() for tier in tiers)
 
 
+def is_value(field: Field) -> bool:
+    """Returns whether a column's name is one of those that ratings and amounts go by."""
+    return any(plain(field.name) in tier for tier in _NAMES["value"])
+
+
 def held_by(cells: Sequence[str]) -> Role | None:
     """Returns what the cells of a column without a name say that they are, by the word they begin with.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from butaca.data.dataset import Entities
 from butaca.data.opened import Opened
+from butaca.data.signal import Signal
 from butaca.errors import SettingError, TableError
 from butaca.types import Bools, Ints, Times
 
@@ -45,4 +46,14 @@ def check_duplicates(duplicates: str) -> None:
     if duplicates not in get_args(Duplicates):
         raise SettingError(
             "duplicates is one of 'last', 'first', 'keep' and 'error'", repr(duplicates), "Leave it at 'last'"
+        )
+
+
+def check_put_together(duplicates: str, signal: Signal) -> None:
+    """Refuses to keep the first row, or to refuse repeats, where a signal says how rows are put together."""
+    if signal.says and duplicates not in {"last", "keep"}:
+        raise SettingError(
+            "A signal says what the rows of a pair come to",
+            f"duplicates={duplicates!r} and a signal",
+            'Say it with Signal(repeats=...), or keep all rows with duplicates="keep"',
         )

@@ -28,9 +28,12 @@ from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Source, open_table
 from butaca.data.opened import Opened, session
-from butaca.data.repeats import Duplicates, check_duplicates, once, repeated
+from butaca.data.repeats import Duplicates, check_duplicates, check_put_together, once, repeated
+from butaca.data.settled import Told, counting, settle
+from butaca.data.signal import PLAIN, Doubles, Signal
 from butaca.data.times import read_times
 from butaca.data.titles import titled
+from butaca.data.told import amounts, hints, kinds, looked_at, signal_fields, with_label
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written import Reading
 from butaca.errors import TableError
@@ -48,6 +51,8 @@ class _Rows:
     value: Floats | None
     timestamp: Times | None
     notes: list[str]
+    kind: Codes | None = None
+    amount: Doubles | None = None
 
 
 def read_table(
@@ -69,6 +74,7 @@ def read_table(
     min_item: int = 0,
     name: str | None = None,
     duplicates: Duplicates = "last",
+    signal: Signal = PLAIN,
 ) -> Dataset:
     """Reads interactions, and what is known of users and items, from tables of your own.
 
@@ -96,6 +102,7 @@ def read_table(
         name: what to call the data; the file's name if not given.
         duplicates: of several rows of one user and item keep the "last" or the "first" in time; "keep"
             all, as in a log of events; or make them an "error".
+        signal: what counts as what: positives, their weights, negatives; by default every row is a positive.
 
     Raises:
         TableError: the table breaks a rule; the message names row, column and cure.
@@ -106,10 +113,11 @@ def read_table(
     (['ana', 'eva'], [7, 9], [0, 1, 0])
     """
     check_duplicates(duplicates)
+    check_put_together(duplicates, signal)
     asked = _asked(user_column, item_column, value_column, time_column)
     reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
     with session() as con:
-        rows = _read(con, source, asked, reading=reading)
+        rows = _read(con, source, asked, reading=reading, signal=signal)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
         sides = {role: _side(con, rows, role, table, title_column) for role, table in tables.items()}
         for role, (found, _) in sides.items():
@@ -122,7 +130,7 @@ def read_table(
                 f"{rows.opened.label}, whose column {key!r} holds one value only",
                 "Give more interactions, or check that it is the right column",
             )
-    data = _finish(rows, user_entities, item_entities, user, item, name, duplicates)
+    data = _finish(rows, user_entities, item_entities, user, item, name, duplicates, signal=signal)
     return cored(data, min_user=min_user, min_item=min_item)
 
 
@@ -142,6 +150,7 @@ def read_test(
     drop_nulls: bool = False,
     name: str | None = None,
     duplicates: Duplicates = "last",
+    signal: Signal = PLAIN,
 ) -> Dataset:
     """Reads test interactions of your own in the codes of a model.
 
@@ -163,15 +172,18 @@ def read_test(
         drop_nulls: as in `read_table`.
         name: as in `read_table`.
         duplicates: as in `read_table`.
+        signal: as in `read_table`; negatives are no test pairs.
 
     Raises:
         TableError: the table breaks a rule, or no row of it is of a known user and a known item.
     """
     check_duplicates(duplicates)
+    check_put_together(duplicates, signal)
     asked = _asked(user_column, item_column, value_column, time_column)
     reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
     with session() as con:
-        rows = _read(con, source, asked, {"user": users.key, "item": items.key}, reading=reading)
+        preferred: dict[Role, str] = {"user": users.key, "item": items.key}
+        rows = _read(con, source, asked, preferred, reading=reading, signal=signal)
         user, item = (
             _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
         )
@@ -185,7 +197,7 @@ def read_test(
             f"Check its columns {users.key!r} and {items.key!r}, or fit on data that includes them",
         )
     rows.notes.extend(notes)
-    return _finish(rows, users, items, user, item, name, duplicates, keep)
+    return _finish(rows, users, items, user, item, name, duplicates, keep, signal=signal)
 
 
 def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Entities:
@@ -222,10 +234,13 @@ def _read(
     preferred: Mapping[Role, str] | None = None,
     *,
     reading: Reading,
+    signal: Signal,
 ) -> _Rows:
     """Finds the columns, reads them and checks every cell."""
-    wanted = [name for name in [*asked.values(), *(preferred or {}).values()] if name]
+    own = [signal.weight_column, signal.event_column]
+    wanted = [name for name in [*asked.values(), *(preferred or {}).values(), *own] if name]
     opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading)
+    asked = with_label(opened.fields, asked, signal=signal, label=opened.label)
     choice = choose(
         opened.fields,
         opened.label,
@@ -234,7 +249,11 @@ def _read(
         has_names=opened.has_names,
         first=opened.held,
     )
-    opened.load(list(choice.fields.values()))
+    more = signal_fields(opened, signal)
+    used = {field.sql: field for field in (*choice.fields.values(), *more.values())}
+    ignored = [field for field in opened.fields if field.sql not in used]
+    looked = [] if signal.says else looked_at(ignored)
+    opened.load([*used.values(), *looked])
     dropped = [_dropped(opened, choice, role) for role in REQUIRED] if reading.drop_nulls else []
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
@@ -246,13 +265,16 @@ def _read(
     )
     said: dict[Role, str] = {"time": times[1]} if times else {}
     notes = [choice.note(role, said.get(role, "")) for role in ROLES if role in choice.fields]
+    notes += [f"{role}: column {field.name!r} (as asked)" for role, field in more.items()]
     notes = [*opened.notes, *notes, *(note for note in dropped if note)]
-    used = {field.sql for field in choice.fields.values()}
-    ignored = [field for field in opened.fields if field.sql not in used]
     if ignored:
         notes.append(f"ignored: {listed(ignored)}")
         notes += uses(ignored, [r for r in ROLES[2:] if r not in choice.fields and asked.get(r) != ""])
-    return _Rows(opened, choice, user, item, value, times[0] if times else None, notes)
+    if not signal.says:
+        notes += hints(opened, looked, value=choice.fields.get("value"))
+    kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
+    amount = amounts(opened, more["weight"]) if "weight" in more else None
+    return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, kind, amount)
 
 
 def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> str:
@@ -347,9 +369,17 @@ def _finish(
     name: str | None,
     duplicates: Duplicates,
     keep: Ints | None = None,
+    *,
+    signal: Signal,
 ) -> Dataset:
-    """Returns the Dataset of the rows to keep, without repeated pairs."""
+    """Returns the Dataset of the rows to keep, without repeated pairs, as they count."""
     keep = np.arange(len(user)) if keep is None else keep
+    if signal.says:
+        data = _dataset(rows, users, items, user, item, keep, name, rows.notes)
+        kind, amount = (None if c is None else c[keep] for c in (rows.kind, rows.amount))
+        told = Told(data.user, data.item, data.value, data.timestamp, kind, amount)
+        found = settle(told, signal, n_items=len(items), keep_all=duplicates == "keep")
+        return counting(data, told, signal, found=found)
     time = None if rows.timestamp is None else rows.timestamp[keep]
     pair = user[keep].astype(np.int64) * len(items) + item[keep]
     is_kept, repeats = once(pair, time, first=duplicates == "first")
@@ -363,6 +393,20 @@ def _finish(
         notes.append(f"{counted(repeats, 'repeated (user, item) pair')}: {fate}")
     if duplicates != "keep":
         keep = keep[is_kept]
+    return _dataset(rows, users, items, user, item, keep, name, notes)
+
+
+def _dataset(
+    rows: _Rows,
+    users: Entities,
+    items: Entities,
+    user: Codes,
+    item: Codes,
+    keep: Ints,
+    name: str | None,
+    notes: list[str],
+) -> Dataset:
+    """Returns the Dataset of some of the rows."""
     value, timestamp = rows.value, rows.timestamp
     fields = rows.choice.fields
     return Dataset(

@@ -13,6 +13,7 @@ from butaca.catalogue.items import Catalogue
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset
 from butaca.data.folders import kind_of
+from butaca.data.signal import PLAIN, Signal
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SplitError, StoreError, TableError
@@ -56,6 +57,7 @@ class Columns:
         title: the items' column of titles.
         reading: how the table is written.
         least: interactions that a user and an item have at least (`data/core.py`).
+        signal: what counts as what.
     """
 
     user: str | None = None
@@ -68,6 +70,7 @@ class Columns:
     title: str | None = None
     reading: Reading = AS_IT_IS
     least: tuple[int, int] = (0, 0)
+    signal: Signal = PLAIN
 
 
 def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset:
@@ -76,8 +79,10 @@ def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset
     min_user, min_item = columns.least
     if isinstance(source, str) and source in MOVIELENS:
         from butaca.data.movielens import load_movielens
+        from butaca.data.settled import signalled
 
-        data = load_movielens(source.removeprefix("ml-")).keyed_by(columns.item or "movie_title")
+        data = signalled(load_movielens(source.removeprefix("ml-")), columns.signal)
+        data = data.keyed_by(columns.item or "movie_title")
         return cored(data, min_user=min_user, min_item=min_item)
     from butaca.data.tables import read_table
 
@@ -99,6 +104,7 @@ def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset
         query=columns.reading.query,
         wide=columns.reading.wide,
         drop_nulls=columns.reading.drop_nulls,
+        signal=columns.signal,
     )
 
 
@@ -123,6 +129,7 @@ def load_test(source: str, train: Dataset, *, columns: Columns) -> Dataset:
         sep=reading.sep,
         wide=reading.wide,
         drop_nulls=reading.drop_nulls,
+        signal=columns.signal,
     )
 
 
