@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from butaca.cli import options, screen
-from butaca.data.dataset import Dataset
 from butaca.data.written import Reading
 from butaca.evaluate.protocol import NOTEBOOK_K
 from butaca.recommend.recommender import Recommender
@@ -139,9 +138,7 @@ def evaluate(
         for note in about.protocol(recommender.about):
             out.print(note, highlight=False, markup=False)
     judged = judging.judge_saved(recommender, given)
-    pairs = given
-    if pairs is None and recommender.test is not None:
-        pairs = Dataset(recommender.users, recommender.items, *recommender.test)
+    pairs = recommender.held_out if given is None else given
     ranking = None if pairs is None else judging.judge_stages(recommender, pairs)
     ks = tuple(k) if k else NOTEBOOK_K
     if as_json:

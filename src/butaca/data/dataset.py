@@ -153,6 +153,11 @@ class Dataset:
             if array is not None:
                 array.flags.writeable = False
 
+    @property
+    def weights(self) -> Floats:
+        """Returns how much each interaction counts, float32 [n]: 1 where they have no weights."""
+        return np.ones(len(self), dtype=np.float32) if self.weight is None else self.weight
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Takes fields back, in a copy or another process, and keeps them from being changed."""
         self.__dict__.update(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,8 @@ class Histories:
         start: int64 [n_users + 1].
         value: float32 [total], the rating or weight of each, or None.
         time: [total], when, in seconds since 1970 UTC: int64, or float64 where there are fractions; or None.
+        weight: float32 [total], how much each counts; None: all the same.
+        negatives: what each user said no to, which is no part of the history and leaves lists with it; or None.
 
     A pair that occurs more than once stands here once, as its latest row by time, or its last row
     where there are no times.
@@ -30,9 +32,11 @@ class Histories:
     start: Ints
     value: Floats | None = None
     time: Times | None = None
+    weight: Floats | None = None
+    negatives: Histories | None = None
 
     def __post_init__(self) -> None:
-        for name, column in (("value", self.value), ("time", self.time)):
+        for name, column in (("value", self.value), ("time", self.time), ("weight", self.weight)):
             if column is not None and len(column) != len(self.items):
                 raise TableError(
                     f"A history's {name} has one row per item",
@@ -42,11 +46,15 @@ class Histories:
 
     @classmethod
     def of(cls, data: Dataset) -> Histories:
-        """Returns the histories in a data set, with its values and times where it has them."""
+        """Returns the histories in a data set, with its values, times and weights where it has them."""
         of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
-        return cls.from_pairs(
-            data.user, data.item, n_users=len(data.users), value=data.value, time=data.timestamp
+        n_users, aside = len(data.users), data.negatives
+        found = cls.from_pairs(
+            data.user, data.item, n_users=n_users, value=data.value, time=data.timestamp, weight=data.weight
         )
+        if aside is None:
+            return found
+        return replace(found, negatives=cls.from_pairs(aside.user, aside.item, n_users=n_users))
 
     @classmethod
     def from_pairs(
@@ -57,6 +65,7 @@ class Histories:
         n_users: int,
         value: Floats | None = None,
         time: Times | None = None,
+        weight: Floats | None = None,
     ) -> Histories:
         """Returns histories of pairs of codes, [n] each, with what is known of them, [n].
 
@@ -75,6 +84,7 @@ class Histories:
                 begin,
                 None if value is None else value.astype(np.float32, copy=False),
                 None if time is None else as_seconds(time),
+                weight,
             )
         # Sorts are stable: the last of equal pairs is the last row, and of the latest if sorted by time.
         pair = user.astype(np.int64) << 32 | item.astype(np.int64)
@@ -91,6 +101,7 @@ class Histories:
             start,
             None if value is None else value[order].astype(np.float32),
             None if time is None else as_seconds(time[order]),
+            None if weight is None else weight[order].astype(np.float32),
         )
 
     def __len__(self) -> int:
@@ -126,6 +137,23 @@ class Histories:
         """Returns all items of a batch of users: row into `users` int64 [m], item int32 [m]."""
         rows, at = self.rows(users)
         return rows, self.items[at]
+
+    def gone(self, users: Codes) -> tuple[Ints, Codes]:
+        """Returns what leaves the lists of a batch of users, as `pairs`: what they had, and said no to.
+
+        The negatives come after all that was had.
+        """
+        rows, items = self.pairs(users)
+        if self.negatives is None:
+            return rows, items
+        of, no = self.negatives.pairs(users)
+        return np.concatenate([rows, of]), np.concatenate([items, no])
+
+    def left_out(self, user: int) -> Codes:
+        """Returns what leaves a user's list: what they had, and said no to."""
+        if self.negatives is None:
+            return self[user]
+        return np.concatenate([self[user], self.negatives[user]])
 
 
 def as_seconds(time: Times) -> Times:

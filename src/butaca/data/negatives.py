@@ -62,3 +62,13 @@ def _pairs(user: Codes, item: Codes) -> Ints:
     """Returns a number for each pair of codes."""
     pair: Ints = user.astype(np.int64) << 32 | item.astype(np.int64)
     return pair
+
+
+def together(one: Negatives | None, other: Negatives | None) -> Negatives | None:
+    """Returns the pairs of both; times stay where both have them."""
+    if one is None or other is None:
+        return one if other is None else other
+    time = None
+    if one.timestamp is not None and other.timestamp is not None:
+        time = np.concatenate([one.timestamp, other.timestamp])
+    return Negatives(np.concatenate([one.user, other.user]), np.concatenate([one.item, other.item]), time)

@@ -273,7 +273,7 @@ def _scores(scorer: Scorer, users: Codes, seen: Histories | None) -> tuple[Float
         return scores, None
     # A copy, since a scorer may return what it keeps; by rows, where one may return a row for all users.
     scores = np.array(scores, order="C")
-    row, item = seen.pairs(users)
+    row, item = seen.gone(users)
     scores[row, item] = -np.inf
     hidden = np.zeros(scores.shape, dtype=bool)
     hidden[row, item] = True

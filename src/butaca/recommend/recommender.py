@@ -165,6 +165,8 @@ class Recommender(ModelParts):
         if exclude_seen:
             left_out += [person.own, person.given]
         left_out.append(person.less)
+        if self.seen.negatives is not None:  # whatever of theirs is shown, what they said no to is not
+            left_out.append(self.seen.negatives[person.code])
         allowed = self.catalogue.allowed(where, allow)
         source, query = rung(self, person, given=bool(given))
         excluded = np.concatenate(left_out)
@@ -259,7 +261,7 @@ class Recommender(ModelParts):
     def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool = True) -> TopK:
         """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
         users = user_codes(users)
-        exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
+        exclude = [self.seen.left_out(int(c)) for c in users] if exclude_seen else None
         return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
 
     def recommend_many(

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.evaluate.protocol import Evaluation
@@ -103,8 +102,8 @@ def gather_second(recommender: Recommender) -> Second | None:
     if ranker is None:
         return None if not kept or not kept.get("notice") else Second(True, ranking=of_manifest(kept))
     ranking = of_manifest(kept) if kept else None
-    if recommender.test is not None and len(recommender.test[0]):
-        test = Dataset(recommender.users, recommender.items, *recommender.test)
+    test = recommender.held_out
+    if test is not None and len(test):
         try:
             verdict = judge_stages(recommender, test)
         except SettingError:  # without LightGBM the manifest's figures stand

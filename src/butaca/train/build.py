@@ -45,6 +45,7 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
             dim=dim,
             settings=spectral,
             seed=settings.seed,
+            weight=train.weight,
         )
 
     return Spectrum(*first_says(found))
@@ -123,6 +124,8 @@ def item_prior(
 ) -> Floats | None:
     """Returns the log of each item's share of the interactions, over an even share, times `power`, [N].
 
+    Interactions count by their weights, where they have some.
+
     "recent" halves an interaction's weight for each `half_life` before the data's end, in parts of the
     time that they span.
     """
@@ -133,6 +136,9 @@ def item_prior(
         when = train.timestamp.astype(np.float64)  # as integers, times far apart would overflow
         age = when.max() - when
         weight = np.exp2(-age / (half_life * max(float(age.max()), 1.0)))
+    if train.weight is not None:
+        own = train.weight / train.weight.mean(dtype=np.float64)
+        weight = own if weight is None else weight * own
     counts = np.bincount(train.item, weights=weight, minlength=len(train.items)) + 0.5
     bias: Floats = (power * np.log(counts / counts.mean())).astype(np.float32)
     return bias

@@ -12,6 +12,7 @@ from butaca.baselines.popularity import Popularity
 from butaca.catalogue.items import item_titles
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
+from butaca.data.negatives import Negatives, together
 from butaca.data.splits import COMES_NEXT
 from butaca.errors import SettingError
 from butaca.evaluate.beyond import beyond_accuracy, user_columns
@@ -103,16 +104,19 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
     users, items, seen = recommender.users, recommender.items, recommender.seen
     split = "given"
     if test is None:
-        if recommender.test is None:
+        test = recommender.held_out
+        if test is None:
             raise SettingError(
                 "A model is judged on interactions that it was not trained on",
                 "a model fitted with split='none' (--split none)",
                 "Pass test= with interactions of your own (on the command line: --test FILE)",
             )
-        test = Dataset(users, items, *recommender.test)
         split = str(split_record(recommender.about).get("split", split))
     rows = np.repeat(np.arange(len(users), dtype=np.int32), seen.lengths)
-    train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time), None
+    train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time, weight=seen.weight), None
+    if seen.negatives is not None:
+        of = np.repeat(np.arange(len(users), dtype=np.int32), seen.negatives.lengths)
+        train = replace(train, negatives=Negatives(of, seen.negatives.items))
     if recommender.test is not None and "given" in recommender.about.get("split", {}):
         held_out = np.isin(rows, recommender.test[0])
         train, given = train.take(np.flatnonzero(~held_out)), train.take(np.flatnonzero(held_out))
@@ -172,7 +176,9 @@ def joined(one: Dataset, other: Dataset) -> Dataset:
         else np.concatenate([getattr(one, name), getattr(other, name)])
         for name in ("user", "item", "value", "timestamp")
     }
-    return replace(one, **both)
+    if one.weight is not None or other.weight is not None:
+        both["weight"] = np.concatenate([one.weights, other.weights])
+    return replace(one, **both, negatives=together(one.negatives, other.negatives))
 
 
 class _Counts(Popularity):

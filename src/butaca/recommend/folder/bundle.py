@@ -194,6 +194,9 @@ def load_bundle(folder: Path) -> ModelParts:
         test = None
         if "test_user" in arrays:
             test = (arrays["test_user"], arrays["test_item"])
+        negatives = None
+        if "negative_items" in arrays:
+            negatives = Histories(arrays["negative_items"], arrays["negative_start"])
         return ModelParts(
             users=users,
             items=items,
@@ -204,11 +207,14 @@ def load_bundle(folder: Path) -> ModelParts:
                 arrays["seen_start"],
                 arrays.get("seen_value"),
                 arrays.get("seen_time"),
+                arrays.get("seen_weight"),
+                negatives,
             ),
             popularity=arrays["popularity"],
             item_bias=arrays.get("item_bias"),
             about=manifest["about"],
             test=test,
+            test_weight=arrays.get("test_weight"),
             query_tower=tower_from(manifest.get("query_tower"), arrays),
             user_features=tuple(manifest.get("user_features", ())),
             cold=cold_from(manifest.get("cold"), arrays),
