@@ -126,6 +126,7 @@ class TwoTower:
         blend: Blend | None = None,
         cold_features: tuple[Feature, ...] = (),
         l2: float = 0.0,
+        dislikes: float = 0.0,
         shuffle: Shuffle = "epoch",
         seed: int = 42,
         devices: int | None = None,
@@ -152,6 +153,7 @@ class TwoTower:
             blend=blend,
             cold_features=tuple(several("cold_features", cold_features)),
             l2=l2,
+            dislikes=dislikes,
             shuffle=shuffle,
             seed=seed,
             devices=devices,
@@ -250,6 +252,7 @@ class TwoTower:
             mesh=mesh,
             rows_per_shard=rows_per_shard,
             histories=history_rows(seen, settings.history, bins=bins) if settings.history else None,
+            dislikes=settings.dislikes,
         )
         run = TrainingRun(
             towers,
@@ -266,7 +269,7 @@ class TwoTower:
             if resume or any(hasattr(c, "folder") for c in callbacks)
             else None,
         )
-        learned = _Learned(run.towers, run.features, batches.item)
+        learned = _Learned(run.towers, run.features, train.item)
         share = None if settings.blend is None else settings.blend.share_in(train)
         fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins, share)
         self._fitted = fitted

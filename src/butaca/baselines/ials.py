@@ -93,7 +93,9 @@ class IALS(FromHistory):
                     np.matmul(had.T, had, out=systems[r])
                     targets[r] = had.sum(axis=0)
                     continue
-                weighed = had * (matrix.data[start[r] : start[r + 1]] / np.float32(self._mean_weight))[:, None]
+                weighed = (
+                    had * (matrix.data[start[r] : start[r + 1]] / np.float32(self._mean_weight))[:, None]
+                )
                 np.matmul(weighed.T, had, out=systems[r])
                 targets[r] = weighed.sum(axis=0)
             penalty = self.l2 * (np.diff(start) + self.alpha * len(fixed)) ** self.nu

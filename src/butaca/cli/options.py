@@ -50,8 +50,8 @@ MinItem = Annotated[int, typer.Option(min=0, help="Keep items with at least so m
 PositiveFrom = Annotated[
     float | None,
     typer.Option(
-        help="Rows with at least this value are positives; the others say no: never recommended, not learned as "
-        "likes.",
+        help="Rows with at least this value are positives; the others say no: never recommended, not "
+        "learned as likes.",
         show_default=False,
     ),
 ]
@@ -64,7 +64,8 @@ EventWeights = Annotated[
     list[str] | None,
     typer.Option(
         "--event",
-        help="What a kind counts: view=0.3, or dislike=negative; repeat for several. Rows of others are left out.",
+        help="What a kind counts: view=0.3, or dislike=negative; repeat for several. Rows of others are "
+        "left out.",
         metavar="KIND=WEIGHT",
     ),
 ]

@@ -14,7 +14,7 @@ from rich.table import Table
 from butaca.catalogue.nouns import noun_of
 from butaca.cli.figures import Figures, number
 from butaca.data.dataset import Dataset
-from butaca.evaluate.judged import COLUMNS, Judged, figures
+from butaca.evaluate.judged import Judged, figures
 from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
 from butaca.evaluate.slices import Slice
 from butaca.evaluate.verdict import MEASURES, Comparison
@@ -63,10 +63,11 @@ def accuracy_table(
 def comparison_table(judged: Judged, name: str) -> Figures:
     """Draws the model beside every baseline, on the same pairs with seen items left out."""
     title = f"{name} beside the baselines: {judged.n_test:,} test pairs, seen left out"
-    table = Figures(title, [label for *_, label in COLUMNS])
     rows = {name: judged.rows["seen left out"], **judged.baselines}
-    for row, evaluation in rows.items():
-        table.add_row(row, *(_share(v) for v in figures(evaluation).values()))
+    by_row = {row: figures(evaluation) for row, evaluation in rows.items()}
+    table = Figures(title, list(by_row[name]))
+    for row, values in by_row.items():
+        table.add_row(row, *(_share(v) for v in values.values()))
     return table
 
 

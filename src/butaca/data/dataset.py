@@ -173,7 +173,7 @@ class Dataset:
         )
 
     def take(self, rows: Ints) -> Dataset:
-        """Returns the interactions at the given rows, in that order; users, items and negatives stay whole."""
+        """Returns the interactions at the given rows, in that order; what else there is stays whole."""
         rows = np.asarray(rows)
         if rows.ndim != 1 or (rows.dtype.kind not in "iub" and len(rows)):
             raise TableError("Rows are a list of whole numbers", shown(rows), "Pass an array of row numbers")

@@ -22,7 +22,7 @@ class Histories:
         value: float32 [total], the rating or weight of each, or None.
         time: [total], when, in seconds since 1970 UTC: int64, or float64 where there are fractions; or None.
         weight: float32 [total], how much each counts; None: all the same.
-        negatives: what each user said no to, which is no part of the history and leaves lists with it; or None.
+        negatives: what each user said no to, no part of the history, which leaves lists as it does; or None.
 
     A pair that occurs more than once stands here once, as its latest row by time, or its last row
     where there are no times.

@@ -1,4 +1,4 @@
-"""This module holds the pairs of user and item that someone said no to: kept beside a data set, never in it."""
+"""This module holds the pairs of user and item that someone said no to, beside a data set, never in it."""
 
 from __future__ import annotations
 

@@ -225,7 +225,9 @@ def _notes(
         by = f"below {signal.positive_from:g}" if signal.positive_from is not None else "that say no"
         notes.append(f"negatives: {counted(len(no), 'pair')} {by}, kept aside: never recommended")
     if taken_back.any():
-        notes.append(f"returns: {counted(int(taken_back.sum()), 'pair')} of which nothing is left, taken back")
+        notes.append(
+            f"returns: {counted(int(taken_back.sum()), 'pair')} of which nothing is left, taken back"
+        )
     again = int((np.bincount(of, minlength=n_pairs) > 1).sum())
     if again:
         notes.append(f"{counted(again, 'repeated (user, item) pair')}: {_HOW[signal.together]}")

@@ -1,9 +1,9 @@
 """This module says what of a table counts as what: which rows are positives, how much, and which say no.
 
-A row counts an amount of its kind: 1, or what the weight column says. Of a pair of user and item that comes more
-than once, the rows are put together as `Signal.repeats` says; the latest row that is no return decides whether the
-pair is a positive or a negative. An amount below 0 is a return: a pair of which no more was had than was given
-back is neither. How much an amount is worth beside 1 is the curve c:
+A row counts an amount of its kind: 1, or what the weight column says. Of a pair of user and item that comes
+more than once, the rows are put together as `Signal.repeats` says; the latest row that is no return decides
+whether the pair is a positive or a negative. An amount below 0 is a return: a pair of which no more was had
+than was given back is neither. How much an amount is worth beside 1 is the curve c:
 
     linear  c(n) = n         log  c(n) = n up to 1, 1 + ln n beyond         one  c(n) = 1
     sqrt    c(n) = sqrt(n)
@@ -38,9 +38,9 @@ class Signal:
         weight_column: amounts, such as plays or a quantity: how much a row counts; below 0 it is a return.
         event_column: kinds of event, such as "view" and "purchase".
         events: what each kind counts, a weight above 0 or "negative"; rows of other kinds are left out.
-        repeats: of a pair that comes more than once: the "last" row counts; the "sum" of the amounts of each kind;
-            the "mean" over the rows; or the "count" of the rows of each kind. None: the sum where there are
-            weights or kinds, else the last.
+        repeats: of a pair that comes more than once: the "last" row counts; the "sum" of the amounts of each
+            kind; the "mean" over the rows; or the "count" of the rows of each kind. None: the sum where there
+            are weights or kinds, else the last.
         curve: what an amount is worth, in parts of 1; None: "log".
     """
 
@@ -121,7 +121,7 @@ class Signal:
 
     @property
     def weights(self) -> Doubles:
-        """Returns what each kind counts, in the order of `events`, nan for a negative one; 1 without kinds."""
+        """Returns what each kind counts, in the order of `events`, nan for a negative; 1 without kinds."""
         said = [np.nan if w == NEGATIVE else float(w) for w in self.events.values()]
         return np.array(said or [1.0], dtype=np.float64)
 

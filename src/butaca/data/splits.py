@@ -276,9 +276,7 @@ def _negatives_from(data: Dataset, cut: float | Values) -> Bools | None:
     return later
 
 
-def _both(
-    data: Dataset, train: Ints, test: Ints, *, aside: Bools | None = None
-) -> tuple[Dataset, Dataset]:
+def _both(data: Dataset, train: Ints, test: Ints, *, aside: Bools | None = None) -> tuple[Dataset, Dataset]:
     """Returns both sides; `aside` says which negatives [m] go with the test side, else none."""
     if not len(train) or not len(test):
         raise SplitError(

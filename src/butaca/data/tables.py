@@ -376,7 +376,8 @@ def _finish(
     keep = np.arange(len(user)) if keep is None else keep
     if signal.says:
         data = _dataset(rows, users, items, user, item, keep, name, rows.notes)
-        kind, amount = (None if c is None else c[keep] for c in (rows.kind, rows.amount))
+        kind = None if rows.kind is None else rows.kind[keep]
+        amount = None if rows.amount is None else rows.amount[keep]
         told = Told(data.user, data.item, data.value, data.timestamp, kind, amount)
         found = settle(told, signal, n_items=len(items), keep_all=duplicates == "keep")
         return counting(data, told, signal, found=found)

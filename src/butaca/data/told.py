@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from butaca.data.cells import LARGEST, column, is_text_field, number, numbers
-from butaca.data.columns import Field, Role, by_name, is_value, listed, named, plain
+from butaca.data.columns import Field, Role, by_name, is_value, listed, named, plain, words
 from butaca.data.opened import Opened, quoted
 from butaca.data.settled import as_amounts
 from butaca.data.signal import NEGATIVE, Doubles, Signal
@@ -15,13 +15,14 @@ from butaca.errors import TableError
 from butaca.types import Codes
 
 #: Columns that often tell whether an interaction says yes or no, or of which kind it is.
-LABELS = frozenset(
-    "label labels clicked click target event events eventtype eventname action actiontype behavior behaviour "
-    "behaviortype interactiontype feedback liked islike isliked iscclick isclick purchased converted response "
-    "etiqueta evento accion clic comprado megusta".split()
+LABELS = words(
+    "label labels clicked click target event events eventtype eventname action actiontype behavior behaviour"
+) | words(
+    "behaviortype interactiontype feedback liked islike isliked isclick purchased converted response "
+    "etiqueta evento accion clic comprado megusta"
 )
 #: Values that count things, so that one below 0 takes something back.
-AMOUNTS = frozenset("quantity qty count units plays playcount cantidad unidades menge quantite".split())
+AMOUNTS = words("quantity qty count units plays playcount cantidad unidades menge quantite")
 
 #: Kinds of event that a notice names, at most.
 MOST_KINDS = 12
@@ -35,7 +36,7 @@ def is_label(field: Field) -> bool:
 def with_label(
     fields: Sequence[Field], asked: Mapping[Role, str | None], *, signal: Signal, label: str
 ) -> dict[Role, str | None]:
-    """Returns what was asked, with the label as the value where positives are told by a value and none is there.
+    """Returns what was asked, and the label as the value where positives are told by one and none is there.
 
     Args:
         fields: of the table.
@@ -151,19 +152,19 @@ def _of_value(opened: Opened, field: Field, *, pass_value: bool = False) -> str:
     many = f"{below + zero:,} of {n:,} values of {field.name!r} are 0 or below"
     asked = f"value_column={field.name!r}, " if pass_value else ""
     flag = f"--value-column {field.name} " if pass_value else ""
-    if whole and -1 <= low and high <= 1:
+    if whole and low >= -1 and high <= 1:
         many = f"{below + zero:,} of {n:,} values of {field.name!r} are {'-1' if low < 0 else '0'}"
         many += " or 0" if low < 0 and zero else ""
         return f"{many}: if they say no, pass {asked}positive_from=1 ({flag}--positive-from 1)"
     if plain(field.name) in AMOUNTS:
         what = "takes something back" if below else "counts nothing"
         return (
-            f"{many}: if such a row {what}, pass weight_column={field.name!r} (--weight-column {field.name}), and "
-            "the others count by their amounts"
+            f"{many}: if such a row {what}, pass weight_column={field.name!r} (--weight-column {field.name}) "
+            "and the others count by their amounts"
         )
     return (
-        f"{many}: if low values say no, pass {asked}positive_from= ({flag}--positive-from) with the least that "
-        "says yes"
+        f"{many}: if low values say no, pass {asked}positive_from= ({flag}--positive-from) with the least "
+        "that says yes"
     )
 
 
@@ -183,9 +184,9 @@ def _of_label(opened: Opened, field: Field) -> str:
         return ""
     shown = ", ".join(there)
     return (
-        f"column {field.name!r} holds {shown}, which all count the same: pass event_column={field.name!r} and "
-        f"events= (--event-column {field.name} --event {there[0]}=1 --event {there[1]}=negative ...) to say what "
-        "each counts"
+        f"column {field.name!r} holds {shown}, which all count the same: to say what each counts, pass "
+        f"event_column={field.name!r} and events= (--event-column {field.name} --event {there[0]}=1 --event "
+        f"{there[1]}=negative ...)"
     )
 
 

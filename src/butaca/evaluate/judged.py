@@ -20,6 +20,13 @@ MODEL_ROWS = ("seen kept", "seen left out")
 COLUMNS = (("top_k_accuracy", 1, "top-1"), *MEASURES)
 
 
+#: Further columns, where test pairs have weights.
+WEIGHTED_COLUMNS = (
+    ("weighted_top_k_accuracy", 10, "weighted top-10"),
+    ("weighted_ndcg", 10, "weighted NDCG@10"),
+)
+
+
 @dataclass(frozen=True)
 class Judged:
     """Holds evaluations on one test set, by the name of their row, and what follows from them.
@@ -76,8 +83,12 @@ class Judged:
 
 
 def figures(row: Evaluation) -> dict[str, float]:
-    """Returns a row of the table of comparison, by label: top-1, top-10, top-100, NDCG@10, Recall@20."""
-    return {label: row.metric(metric, k) for metric, k, label in COLUMNS}
+    """Returns a row of the table of comparison, by label: top-1, top-10, top-100, NDCG@10, Recall@20.
+
+    Where test pairs have weights, also weighted top-10 and weighted NDCG@10.
+    """
+    weighted = () if row.weight is None else WEIGHTED_COLUMNS
+    return {label: row.metric(metric, k) for metric, k, label in (*COLUMNS, *weighted)}
 
 
 def finite(values: Mapping[str, Any]) -> dict[str, Any]:

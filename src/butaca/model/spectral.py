@@ -5,10 +5,11 @@ at positions p and q,
 
     K[i, j] = sum over users u  n_u ** (-2 user_power) * sum over its p: i, q: j  w_p w_q exp(-|p - q| / span)
 
-(w are the weights of interactions, 1 where they have none) so that with a wide span K is X^T X, plain co-occurrence, and with a narrow one what was had in the same
-sitting counts most. (Item2vec, Barkan and Koenigstein 2016, learns from such neighbourhoods too; here they
-are summed in closed form.) What has the same time is one moment, whose items all stand in its middle: neither their
-ids nor the order of rows tells them apart. Its eigenvectors after dividing rows and columns by degree ** item_power,
+(w are the weights of interactions, 1 where they have none) so that with a wide span K is X^T X, plain
+co-occurrence, and with a narrow one what was had in the same sitting counts most. (Item2vec, Barkan and
+Koenigstein 2016, learns from such neighbourhoods too; here they are summed in closed form.) What has the same
+time is one moment, whose items all stand in its middle: neither their ids nor the order of rows tells them
+apart. Its eigenvectors after dividing rows and columns by degree ** item_power,
 
     D^-b K D^-b = V S V^T,   D = number of interactions of each item, or their weights,
 
@@ -152,9 +153,7 @@ def decompose(
         values, vectors = _dense(pairs, scale, first=first, span=span, power=power)
     else:
         blocks = (
-            subspace.histories(
-                item, np.append(0, np.cumsum(count)), n_items=n_items, power=power, weight=own
-            )
+            subspace.histories(item, np.append(0, np.cumsum(count)), n_items=n_items, power=power, weight=own)
             if whole
             else subspace.in_blocks(
                 windows(
@@ -218,9 +217,7 @@ def moments(user: Codes, time: Times) -> Floats | None:
     return found
 
 
-def _dense(
-    pairs: Pairs, scale: Floats, *, first: Floats, span: float, power: float
-) -> tuple[Floats, Floats]:
+def _dense(pairs: Pairs, scale: Floats, *, first: Floats, span: float, power: float) -> tuple[Floats, Floats]:
     n_items, (user, item, place, own) = len(scale), pairs
     count = np.bincount(user)
     weight = (count[user] ** (-2.0 * power)).astype(np.float32)  # [n]
@@ -233,9 +230,7 @@ def _dense(
         x = sp.csr_matrix((had, (user, item)), shape=(int(user.max(initial=0)) + 1, n_items))
         gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
     elif reach > 2000:  # too many diagonals to add one by one
-        x = windows(
-            user, item, count=count, n_items=n_items, span=span, power=power, place=place, own=own
-        )
+        x = windows(user, item, count=count, n_items=n_items, span=span, power=power, place=place, own=own)
         gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
     else:
         arrays = (jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight))
@@ -256,7 +251,7 @@ def _begin(user: Codes) -> Ints:
 
 
 def _apart(user: Codes, place: Floats, most: float) -> int:
-    """Returns how many rows apart two interactions of a user can lie whose places are at most so far apart."""
+    """Returns how many rows apart two interactions of a user may lie whose places are that near."""
     key = _begin(user).astype(np.float64) * 2 + place  # users lie apart: places are below their number
     until = np.searchsorted(key, key + min(most, float(2**30)), side="right")
     end = np.searchsorted(user, user, side="right")
@@ -292,7 +287,7 @@ def _kernel_of_moments(
     reach: Array,
     n_items: int,
 ) -> Array:
-    """Returns K as `_kernel` does, for interactions of any places within their user and weights of their own."""
+    """Returns K as `_kernel` does, of interactions with places among their user's and weights."""
     n = user.shape[0]
     position = jnp.arange(n)
 

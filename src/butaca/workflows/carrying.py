@@ -81,6 +81,7 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
         target=plan.rank or "watched",
         sides=sides,
         trainer=_trainer(plan, watching),
+        signal=plan.columns.signal,
     )
     if plan.noun is not None:
         about = {**fitted.recommender.about, "noun": plan.noun}

@@ -12,6 +12,7 @@ import numpy as np
 
 from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
+from butaca.data.signal import Signal
 from butaca.data.splits import COMES_NEXT, stratified_split, tied_at_the_cut
 from butaca.errors import SettingError
 from butaca.evaluate.judged import Judged, nullable
@@ -66,6 +67,7 @@ def fit(
     target: Target = "watched",
     sides: Sides | None = None,
     trainer: Trainer | None = None,
+    signal: Signal | None = None,
 ) -> Fitted:
     """Splits, trains and judges; nothing is written but what callbacks write.
 
@@ -77,6 +79,8 @@ def fit(
     left out of the model, and the notes say so. Its `target` is what was watched, or also liked.
 
     With `sides`, prepared data, `data` is their training side and they say how they were split.
+
+    The `signal` is what the data were read with, which the model keeps for what is read later.
 
     A `trainer` trains the recipe somewhere else, on a cluster, and looks after checkpoints itself.
     """
@@ -109,7 +113,7 @@ def fit(
             recommender, ranker=second_stage(recipe, model, train=train, split=told, target=target)
         )
         ranking = None if test is None else judge_stages(recommender, test)
-    about = _about(data, recipe, model=model, held=held, judged=judged, history=history)
+    about = _about(data, recipe, model=model, held=held, judged=judged, history=history, signal=signal)
     notes = [*protocol(about), *unread_columns(recipe, data, rank=recommender.ranker is not None)]
     if ranking is not None:
         about["metrics"]["ranking"] = ranking.as_json()
@@ -197,6 +201,7 @@ def _about(
     held: _HeldOut,
     judged: Judged | None,
     history: FitHistory,
+    signal: Signal | None,
 ) -> dict[str, Any]:
     """Returns what the manifest says of a model, before its second stage."""
     return {
@@ -211,6 +216,7 @@ def _about(
             "users": len(data.users),
             "items": len(data.items),
         },
+        **({} if signal is None or not signal.says else {"signal": signal.as_json()}),
         "metrics": {} if judged is None else judged.as_json(),
         "history": {name: [nullable(v) for v in row] for name, row in history.history.items()},
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
