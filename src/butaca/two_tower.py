@@ -83,6 +83,7 @@ class _Fitted:
     share: Floats | None = None
     vectors: Vectors | None = None
     cold: ColdItems | None = None
+    again: bool = False
 
     def __getstate__(self) -> dict[str, object]:
         """Returns what a copy, or another process, answers from."""
@@ -272,6 +273,7 @@ class TwoTower:
         learned = _Learned(run.towers, run.features, train.item)
         share = None if settings.blend is None else settings.blend.share_in(train)
         fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins, share)
+        fitted.again = train.again
         self._fitted = fitted
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
@@ -508,7 +510,7 @@ class TwoTower:
         def validate(towers: Towers) -> Mapping[str, float]:
             fitted.vectors = self._answering(fitted, towers)
             try:
-                found = evaluate_scorer(self, test, seen=fitted.seen)
+                found = evaluate_scorer(self, test, seen=None if fitted.again else fitted.seen)
                 return {**found.metrics(k), "ndcg": found.metric("ndcg", None)}
             finally:
                 fitted.vectors = None

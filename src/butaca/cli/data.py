@@ -173,7 +173,7 @@ def batch(
     from butaca.scale.batch import KIND, ListSettings, write_lists
 
     check_free(out_folder, KIND)
-    asked = ListSettings(k, not include_seen, not first_stage)
+    asked = ListSettings(k, False if include_seen else None, not first_stage)
     with _runner(engine, workers, address) as runner, _stages() as progress:
         done = write_lists(model, out_folder, settings=asked, runner=runner, progress=progress)
     out.print(

@@ -42,7 +42,7 @@ def tune(
     weight_column: options.WeightColumn = None,
     event_column: options.EventColumn = None,
     event: options.EventWeights = None,
-    together: options.PutTogether = None,
+    repeats: options.PutTogether = None,
     weight_curve: options.WeightCurve = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
@@ -75,7 +75,7 @@ def tune(
                 weight_column,
                 event_column=event_column,
                 events=event,
-                together=together,
+                repeats=repeats,
                 curve=weight_curve,
             ),
         ),
@@ -110,24 +110,45 @@ def evaluate(
     ] = None,
     user_column: Annotated[str | None, typer.Option(help="Of --test; found by name if not given.")] = None,
     item_column: Annotated[str | None, typer.Option(help="Of --test.")] = None,
+    value_column: Annotated[str | None, typer.Option(help="Of --test.")] = None,
+    positive_from: options.PositiveFrom = None,
+    weight_column: options.WeightColumn = None,
+    event_column: options.EventColumn = None,
+    event: options.EventWeights = None,
+    repeats: options.PutTogether = None,
+    weight_curve: options.WeightCurve = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
     drop_nulls: options.DropNulls = False,
     k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Repeat for several.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank every test pair exactly, beside the baselines: who beats whom, by slice, and beyond accuracy."""
+    """Rank every test pair exactly, beside the baselines: who beats whom, by slice, and beyond accuracy.
+
+    What counts as what in --test is as it was for fit, unless said here.
+    """
     recommender = Recommender.load(model)
     given = None
     if test is not None:
         from butaca.data.tables import read_test
 
+        asked = options.signal_of(
+            positive_from,
+            weight_column,
+            event_column=event_column,
+            events=event,
+            repeats=repeats,
+            curve=weight_curve,
+        )
         given = read_test(
             test,
             users=recommender.users,
             items=recommender.items,
             user_column=user_column,
             item_column=item_column,
+            value_column=value_column,
+            signal=asked if asked.says else about.signal_of(recommender.about),
+            as_fitted=not asked.says,
             time_format=time_format,
             sep=sep,
             drop_nulls=drop_nulls,

@@ -70,10 +70,9 @@ EventWeights = Annotated[
     ),
 ]
 PutTogether = Annotated[
-    Literal["last", "sum", "mean", "count"] | None,
+    Literal["last", "sum", "mean", "count", "allow"] | None,
     typer.Option(
-        "--together",
-        help="What the rows of a pair come to.",
+        help="What the rows of a pair come to; allow: each time counts, and lists keep what was had.",
         show_default="sum with weights or events, else last",
     ),
 ]
@@ -129,7 +128,7 @@ def signal_of(
     *,
     event_column: str | None,
     events: list[str] | None,
-    together: Repeats | None,
+    repeats: Repeats | None,
     curve: Curve | None,
 ) -> Signal:
     """Returns what the options say counts as what."""
@@ -138,6 +137,6 @@ def signal_of(
         weight_column=weight_column,
         event_column=event_column,
         events=events_of(events or ()),
-        repeats=together,
+        repeats=repeats,
         curve=curve,
     )

@@ -61,9 +61,9 @@ def accuracy_table(
 
 
 def comparison_table(judged: Judged, name: str) -> Figures:
-    """Draws the model beside every baseline, on the same pairs with seen items left out."""
-    title = f"{name} beside the baselines: {judged.n_test:,} test pairs, seen left out"
-    rows = {name: judged.rows["seen left out"], **judged.baselines}
+    """Draws the model beside every baseline, on the same pairs with the same items left out."""
+    title = f"{name} beside the baselines: {judged.n_test:,} test pairs, {_seen(judged)}"
+    rows = {name: judged.ours, **judged.baselines}
     by_row = {row: figures(evaluation) for row, evaluation in rows.items()}
     table = Figures(title, list(by_row[name]))
     for row, values in by_row.items():
@@ -93,9 +93,14 @@ def ranking_table(found: RankVerdict) -> Figures:
     return table
 
 
-def slice_table(slices: Sequence[Slice]) -> Figures:
+def _seen(judged: Judged) -> str:
+    """Says whether what users had stands in the lists that are judged."""
+    return "seen kept" if judged.again else "seen left out"
+
+
+def slice_table(slices: Sequence[Slice], seen: str = "seen left out") -> Figures:
     """Draws the accuracy by slice; the empty ones are left out."""
-    table = Figures("By slice, seen left out", ["users", "pairs", *(label for *_, label in MEASURES)])
+    table = Figures(f"By slice, {seen}", ["users", "pairs", *(label for *_, label in MEASURES)])
     for part in slices:
         if part.n_pairs:
             shares = (_share(part.metrics[label]) for *_, label in MEASURES)
@@ -204,13 +209,13 @@ def print_judged(
     rows = {
         f"{name}, seen kept": judged.rows["seen kept"],
         f"{name}, seen left out": judged.rows["seen left out"],
-        "popularity, seen left out": judged.rows["popularity"],
+        f"popularity, {_seen(judged)}": judged.rows["popularity"],
     }
     out.print(accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k=k))
     out.print(comparison_table(judged, name))
     out.print(verdict_table(judged))
     if details:
-        out.print(slice_table(judged.slices))
+        out.print(slice_table(judged.slices, _seen(judged)))
         out.print(beyond_table(judged))
     for baseline, reason in judged.left_out.items():
         out.print(f"Not compared with {baseline}: {reason}.", style="dim", highlight=False)

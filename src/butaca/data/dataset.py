@@ -107,6 +107,7 @@ class Dataset:
         notes: what reading decided (columns chosen, rows merged), a line each.
         weight: float32 [n], how much each interaction counts, above 0; None: all the same (`data/signal.py`).
         negatives: pairs that the users said no to, kept aside; None: nothing is known of such.
+        again: whether what someone has had may be what they have next: each time counts, and lists keep it.
     """
 
     users: Entities
@@ -121,6 +122,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     weight: Floats | None = None
     negatives: Negatives | None = None
+    again: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.user)
@@ -300,6 +302,8 @@ class Dataset:
             aside = self.negatives
             for part in (self.weight, *(() if aside is None else (aside.user, aside.item, aside.timestamp))):
                 _digest(digest, part)
+        if self.again:
+            digest.update(b"again")
         return digest.hexdigest()
 
 

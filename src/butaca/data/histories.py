@@ -25,7 +25,7 @@ class Histories:
         negatives: what each user said no to, no part of the history, which leaves lists as it does; or None.
 
     A pair that occurs more than once stands here once, as its latest row by time, or its last row
-    where there are no times.
+    where there are no times; with the weights of all its rows.
     """
 
     items: Codes
@@ -91,6 +91,9 @@ class Histories:
         order = np.argsort(pair, kind="stable")
         last = np.ones(len(pair), dtype=bool)
         last[:-1] = np.diff(pair[order]) != 0
+        if weight is not None and not last.all():  # what was had again counts each time
+            _, of = np.unique(pair, return_inverse=True)
+            weight = np.bincount(of, weight)[of].astype(np.float32)
         if time is not None and not last.all():  # the same places are last: only the order changes
             order = np.lexsort((time, pair))
         order = order[last]
@@ -168,3 +171,8 @@ def in_order(user: Codes, item: Codes) -> bool:
         return False
     later = (user[1:] > user[:-1]) | ((user[1:] == user[:-1]) & (item[1:] > item[:-1]))
     return bool(later.all())
+
+
+def leaving_lists(train: Dataset) -> Histories | None:
+    """Returns what leaves lists that are judged, what users have had; None where it may come again."""
+    return None if train.again else Histories.of(train)

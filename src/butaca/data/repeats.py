@@ -12,6 +12,9 @@ from butaca.data.signal import Signal
 from butaca.errors import SettingError, TableError
 from butaca.types import Bools, Ints, Times
 
+#: Share of the interactions from which what is had again is worth a word, of so many or more.
+AGAIN, MANY = 0.1, 100
+
 Duplicates: TypeAlias = Literal["last", "first", "keep", "error"]
 
 
@@ -41,6 +44,27 @@ def repeated(opened: Opened, pair: Ints, *, rows: Ints, users: Entities, items: 
     )
 
 
+def had_again(pair: Ints, time: Times | None) -> list[str]:
+    """Returns a note where many interactions are of a pair that was there before, at another time.
+
+    >>> had_again(np.arange(150) // 2, np.append(np.arange(140), np.zeros(10)))[0][:35]
+    'of 145 interactions 70 (48%) are of'
+    """
+    if time is None:
+        times = len(pair)
+    else:
+        order = np.lexsort((time, pair))
+        new = (np.diff(pair[order]) != 0) | (np.diff(time[order]) != 0)
+        times = int(np.count_nonzero(new)) + 1
+    again = times - len(np.unique(pair))
+    if times < MANY or again < AGAIN * times:
+        return []
+    return [
+        f"of {times:,} interactions {again:,} ({again / times:.0%}) are of what the user had before: "
+        'to learn these too, and offer it again, pass Signal(repeats="allow") (--repeats allow)'
+    ]
+
+
 def check_duplicates(duplicates: str) -> None:
     """Refuses a word that says nothing of what becomes of repeats."""
     if duplicates not in get_args(Duplicates):
@@ -50,10 +74,10 @@ def check_duplicates(duplicates: str) -> None:
 
 
 def check_put_together(duplicates: str, signal: Signal) -> None:
-    """Refuses to keep the first row, or to refuse repeats, where a signal says how rows are put together."""
-    if signal.says and duplicates not in {"last", "keep"}:
+    """Refuses to say twice what becomes of repeats, where a signal says how rows are put together."""
+    if signal.says and duplicates != "last":
         raise SettingError(
             "A signal says what the rows of a pair come to",
             f"duplicates={duplicates!r} and a signal",
-            'Say it with Signal(repeats=...), or keep all rows with duplicates="keep"',
+            'Say it with Signal(repeats=...), of which "allow" keeps all',
         )

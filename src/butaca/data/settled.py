@@ -83,7 +83,7 @@ def signalled(data: Dataset, signal: Signal) -> Dataset:
         )
     amount = data.value if signal.weight_column is not None else None
     told = Told(data.user, data.item, data.value, data.timestamp, amount=as_amounts(amount))
-    return counting(data, told, signal, found=settle(told, signal, n_items=len(data.items)))
+    return counting(data, told, signal=signal, found=settle(told, signal, n_items=len(data.items)))
 
 
 def as_amounts(column: Floats | None) -> Doubles | None:
@@ -91,7 +91,7 @@ def as_amounts(column: Floats | None) -> Doubles | None:
     return None if column is None else column.astype(np.float64)
 
 
-def counting(data: Dataset, told: Told, signal: Signal, *, found: Settled) -> Dataset:
+def counting(data: Dataset, told: Told, *, signal: Signal, found: Settled) -> Dataset:
     """Returns a data set of what its rows came to.
 
     Args:
@@ -111,18 +111,17 @@ def counting(data: Dataset, told: Told, signal: Signal, *, found: Settled) -> Da
         time = None if told.time is None else told.time[found.negative]
         negatives = Negatives(told.user[found.negative], told.item[found.negative], time)
     notes = (*data.notes, *found.notes)
-    return replace(data.take(found.rows), weight=found.weight, negatives=negatives, notes=notes)
+    positives = data.take(found.rows)
+    return replace(positives, weight=found.weight, negatives=negatives, notes=notes, again=signal.again)
 
 
-def settle(told: Told, signal: Signal, *, n_items: int, keep_all: bool = False) -> Settled:
+def settle(told: Told, signal: Signal, *, n_items: int) -> Settled:
     """Returns what rows come to: which are positives, how much, and which say no.
 
     Args:
         told: the rows, in the order of the source; of equal times the later row is the latest.
         signal: what counts as what.
         n_items: items N.
-        keep_all: whether every row of a positive pair stays, with a weight of its own, as in a log of what
-            people buy again and again.
     """
     n = len(told)
     base = signal.weights[0] if told.kind is None else np.append(signal.weights, 0.0)[told.kind]
@@ -159,13 +158,18 @@ def settle(told: Told, signal: Signal, *, n_items: int, keep_all: bool = False) 
     stays = (~is_negative[rows] & ~is_return) & (said & ~disliked & ~taken_back)[of]
     kept = np.flatnonzero(stays)
     weight = np.broadcast_to(base, n)[rows] * signal.worth(np.maximum(amount[rows], 1e-9))
-    if not keep_all:
-        weight = _together(
-            weight, kept, rows=rows, of=of, told=told, amount=amount, is_yes=~is_negative[rows], signal=signal
-        )
-        at = np.full(n_pairs, -1)
-        at[of[kept]] = kept
-        kept = at[at >= 0]
+    group, n_groups = of, n_pairs
+    if signal.again and told.time is not None:  # one time is one purchase, however many lines it has
+        _, group = np.unique(np.stack([of, _ranks(told.time[rows])]), axis=1, return_inverse=True)
+        n_groups = int(group.max(initial=-1)) + 1
+    if signal.again and told.time is None:
+        group, n_groups = np.arange(len(rows)), len(rows)
+    weight = _together(
+        weight, kept, rows=rows, of=group, told=told, amount=amount, is_yes=~is_negative[rows], signal=signal
+    )
+    at = np.full(n_groups, -1)
+    at[group[kept]] = kept
+    kept = at[at >= 0]
     positives = rows[kept]
     in_order = np.argsort(positives)
     found = weight[kept][in_order].astype(np.float32)
@@ -175,6 +179,12 @@ def settle(told: Told, signal: Signal, *, n_items: int, keep_all: bool = False) 
     notes = _notes(told, signal, rows=rows, of=of, n_pairs=n_pairs, no=no, taken_back=taken_back)
     same = not len(found) or bool((found == found[0]).all())
     return Settled(positives[in_order], None if same else found, no, notes)
+
+
+def _ranks(time: Times) -> Ints:
+    """Returns a number for each different time."""
+    ranks: Ints = np.unique(time, return_inverse=True)[1]
+    return ranks
 
 
 def _together(
@@ -239,4 +249,5 @@ _HOW = {
     "sum": "the amounts of each are summed",
     "mean": "each counts the mean of its rows",
     "count": "each counts its rows",
+    "allow": "every time counts, and what was had may come again",
 }

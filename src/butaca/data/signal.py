@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from butaca.checks import real_number, shown
 from butaca.errors import SettingError
 
-Repeats: TypeAlias = Literal["last", "sum", "mean", "count"]
+Repeats: TypeAlias = Literal["last", "sum", "mean", "count", "allow"]
 Curve: TypeAlias = Literal["log", "sqrt", "linear", "one"]
 NEGATIVE: Literal["negative"] = "negative"
 
@@ -39,7 +39,8 @@ class Signal:
         event_column: kinds of event, such as "view" and "purchase".
         events: what each kind counts, a weight above 0 or "negative"; rows of other kinds are left out.
         repeats: of a pair that comes more than once: the "last" row counts; the "sum" of the amounts of each
-            kind; the "mean" over the rows; or the "count" of the rows of each kind. None: the sum where there
+            kind; the "mean" over the rows; the "count" of the rows of each kind; or all stay, "allow", as
+            where people buy again: each time counts, and lists keep what was had. None: the sum where there
             are weights or kinds, else the last.
         curve: what an amount is worth, in parts of 1; None: "log".
     """
@@ -97,6 +98,11 @@ class Signal:
     def says(self) -> bool:
         """Returns whether anything is said: if not, tables are read as if there were no Signal."""
         return self != PLAIN
+
+    @property
+    def again(self) -> bool:
+        """Returns whether what someone has had may be what they have next."""
+        return self.repeats == "allow"
 
     @property
     def together(self) -> Repeats:

@@ -28,12 +28,12 @@ from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Source, open_table
 from butaca.data.opened import Opened, session
-from butaca.data.repeats import Duplicates, check_duplicates, check_put_together, once, repeated
+from butaca.data.repeats import Duplicates, check_duplicates, check_put_together, had_again, once, repeated
 from butaca.data.settled import Told, counting, settle
 from butaca.data.signal import PLAIN, Doubles, Signal
 from butaca.data.times import read_times
 from butaca.data.titles import titled
-from butaca.data.told import amounts, hints, kinds, looked_at, signal_fields, with_label
+from butaca.data.told import amounts, hints, kinds, lacks, looked_at, signal_fields, with_label
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written import Reading
 from butaca.errors import TableError
@@ -51,6 +51,7 @@ class _Rows:
     value: Floats | None
     timestamp: Times | None
     notes: list[str]
+    signal: Signal = PLAIN
     kind: Codes | None = None
     amount: Doubles | None = None
 
@@ -130,7 +131,7 @@ def read_table(
                 f"{rows.opened.label}, whose column {key!r} holds one value only",
                 "Give more interactions, or check that it is the right column",
             )
-    data = _finish(rows, user_entities, item_entities, user, item, name, duplicates, signal=signal)
+    data = _finish(rows, user_entities, item_entities, user, item, name, duplicates)
     return cored(data, min_user=min_user, min_item=min_item)
 
 
@@ -151,6 +152,7 @@ def read_test(
     name: str | None = None,
     duplicates: Duplicates = "last",
     signal: Signal = PLAIN,
+    as_fitted: bool = False,
 ) -> Dataset:
     """Reads test interactions of your own in the codes of a model.
 
@@ -173,6 +175,8 @@ def read_test(
         name: as in `read_table`.
         duplicates: as in `read_table`.
         signal: as in `read_table`; negatives are no test pairs.
+        as_fitted: whether the signal is that of the model's own data: a table without the columns that it
+            names then holds positives alone, and a note says so.
 
     Raises:
         TableError: the table breaks a rule, or no row of it is of a known user and a known item.
@@ -183,7 +187,7 @@ def read_test(
     reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
     with session() as con:
         preferred: dict[Role, str] = {"user": users.key, "item": items.key}
-        rows = _read(con, source, asked, preferred, reading=reading, signal=signal)
+        rows = _read(con, source, asked, preferred, reading=reading, signal=signal, as_fitted=as_fitted)
         user, item = (
             _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
         )
@@ -197,7 +201,7 @@ def read_test(
             f"Check its columns {users.key!r} and {items.key!r}, or fit on data that includes them",
         )
     rows.notes.extend(notes)
-    return _finish(rows, users, items, user, item, name, duplicates, keep, signal=signal)
+    return _finish(rows, users, items, user, item, name, duplicates, keep)
 
 
 def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Entities:
@@ -235,12 +239,16 @@ def _read(
     *,
     reading: Reading,
     signal: Signal,
+    as_fitted: bool = False,
 ) -> _Rows:
     """Finds the columns, reads them and checks every cell."""
     own = [signal.weight_column, signal.event_column]
     wanted = [name for name in [*asked.values(), *(preferred or {}).values(), *own] if name]
     opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading)
     asked = with_label(opened.fields, asked, signal=signal, label=opened.label)
+    if as_fitted and (lacking := lacks(opened, signal, asked=asked)):
+        opened.notes.append(f"no {lacking} as in the data of the model: every row is a positive")
+        signal = PLAIN
     choice = choose(
         opened.fields,
         opened.label,
@@ -274,7 +282,7 @@ def _read(
         notes += hints(opened, looked, value=choice.fields.get("value"))
     kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
     amount = amounts(opened, more["weight"]) if "weight" in more else None
-    return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, kind, amount)
+    return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)
 
 
 def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> str:
@@ -369,18 +377,17 @@ def _finish(
     name: str | None,
     duplicates: Duplicates,
     keep: Ints | None = None,
-    *,
-    signal: Signal,
 ) -> Dataset:
     """Returns the Dataset of the rows to keep, without repeated pairs, as they count."""
+    signal = rows.signal
     keep = np.arange(len(user)) if keep is None else keep
     if signal.says:
         data = _dataset(rows, users, items, user, item, keep, name, rows.notes)
         kind = None if rows.kind is None else rows.kind[keep]
         amount = None if rows.amount is None else rows.amount[keep]
         told = Told(data.user, data.item, data.value, data.timestamp, kind, amount)
-        found = settle(told, signal, n_items=len(items), keep_all=duplicates == "keep")
-        return counting(data, told, signal, found=found)
+        found = settle(told, signal, n_items=len(items))
+        return counting(data, told, signal=signal, found=found)
     time = None if rows.timestamp is None else rows.timestamp[keep]
     pair = user[keep].astype(np.int64) * len(items) + item[keep]
     is_kept, repeats = once(pair, time, first=duplicates == "first")
@@ -392,6 +399,7 @@ def _finish(
         which = f"the {first if duplicates == 'first' else last} of each kept"
         fate = "every row kept" if duplicates == "keep" else f"{which}, {int((~is_kept).sum())} dropped"
         notes.append(f"{counted(repeats, 'repeated (user, item) pair')}: {fate}")
+        notes += had_again(pair, time) if duplicates == "last" else []
     if duplicates != "keep":
         keep = keep[is_kept]
     return _dataset(rows, users, items, user, item, keep, name, notes)

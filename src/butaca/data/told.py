@@ -73,6 +73,24 @@ def signal_fields(opened: Opened, signal: Signal) -> dict[str, Field]:
     return out
 
 
+def lacks(opened: Opened, signal: Signal, *, asked: Mapping[Role, str | None]) -> str:
+    """Returns what a table lacks of the columns that a signal names, "" where it has all.
+
+    Args:
+        opened: the table.
+        signal: what counts as what.
+        asked: names of columns, by role.
+    """
+    for name in (signal.weight_column, signal.event_column):
+        if name is not None and named(opened.fields, name) is None:
+            return f"column {name!r}"
+    value = asked.get("value")
+    if signal.positive_from is not None and not value:
+        has_it = value is None and by_name(opened.fields, "value", label=opened.label) is not None
+        return "" if has_it or not opened.has_names else "value"
+    return ""
+
+
 def amounts(opened: Opened, field: Field) -> Doubles:
     """Returns how much each loaded row counts, float64 [n].
 

@@ -41,6 +41,7 @@ class Judged:
         slices: the model's accuracy by slice, seen left out.
         beyond: by row, seen left out, what lies beyond accuracy in the first 10.
         left_out: baselines that the data does not allow, and why.
+        again: whether what users had may come again: then all but "seen left out" is with seen items kept.
     """
 
     rows: Mapping[str, Evaluation]
@@ -50,6 +51,12 @@ class Judged:
     slices: tuple[Slice, ...] = ()
     beyond: Mapping[str, Beyond] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
+
+    @property
+    def ours(self) -> Evaluation:
+        """Returns the row of the model that stands beside the baselines."""
+        return self.rows["seen kept" if self.again else "seen left out"]
 
     @property
     def baselines(self) -> dict[str, Evaluation]:
@@ -76,6 +83,7 @@ class Judged:
                     for name, row in self.verdict.against.items()
                 },
             },
+            **({"again": True} if self.again else {}),
             "warnings": [notice.as_json() for notice in self.warnings],
             "slices": [asdict(s) | {"metrics": finite(s.metrics)} for s in self.slices],
             "beyond_accuracy": {name: finite(asdict(row)) for name, row in self.beyond.items()},

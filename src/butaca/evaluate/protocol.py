@@ -140,7 +140,12 @@ class Evaluation:
     def only(self, pairs: Bools) -> Evaluation:
         """Returns the ranks of some of the pairs [P]: relevant are then only a user's items among them."""
         chosen = replace(
-            self, ranks=self.ranks[pairs], user=self.user[pairs], item=self.item[pairs], loss=None
+            self,
+            ranks=self.ranks[pairs],
+            user=self.user[pairs],
+            item=self.item[pairs],
+            loss=None,
+            weight=None if self.weight is None else self.weight[pairs],
         )
         if self.lists is None:
             return chosen

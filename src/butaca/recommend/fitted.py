@@ -151,6 +151,7 @@ def parts_of(
         about=dict(about or {}),
         test=pairs,
         test_weight=test_weight,
+        again=train.again,
         query_tower=tower,
         user_features=_user_features(model),
         cold=model.cold if isinstance(model, HasCold) else None,

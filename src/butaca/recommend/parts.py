@@ -32,6 +32,7 @@ class ModelParts:
         about: configuration, metrics and data of the model, as the folder's manifest keeps them.
         test: held-out pairs of the split that the model was trained with, or None.
         test_weight: how much each of them counts, or None.
+        again: whether what someone has had may come again, so that lists keep it unless asked otherwise.
         query_tower: makes vectors of new histories, or None where the model reads none.
         user_features: columns of the users' table that the query tower reads, the id left out.
         cold: makes vectors of items that are known by their features alone, or None.
@@ -54,6 +55,7 @@ class ModelParts:
     ranker: Ranker | None = None
     version: str = ""
     test_weight: Floats | None = None
+    again: bool = False
 
     @property
     def held_out(self) -> Dataset | None:

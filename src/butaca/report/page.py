@@ -96,7 +96,7 @@ def _figures(facts: Facts, words: Words) -> str:
     """Returns the four measures, large, each with the best baseline's."""
     if facts.judged is None:
         return ""
-    ours, others = facts.judged.rows["seen left out"], facts.judged.baselines
+    ours, others = facts.judged.ours, facts.judged.baselines
     out = ""
     for metric, k, label in MEASURES:
         scores = {name: row.metric(metric, k) for name, row in others.items()}
@@ -123,7 +123,7 @@ def _particulars(facts: Facts, recipe: str, words: Words) -> str:
     }
     rows.append((words("source data"), words("sizes", **{k: words.count(v) for k, v in sizes.items()})))
     if facts.judged is not None:
-        n_users = len(facts.judged.rows["seen left out"].users)
+        n_users = len(facts.judged.ours.users)
         value = words("pairs of users", pairs=words.count(facts.judged.n_test), users=words.count(n_users))
         rows.append((words("test pairs"), value))
     rows.append((words("split"), _split(split, words)))

@@ -114,6 +114,7 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
         split = str(split_record(recommender.about).get("split", split))
     rows = np.repeat(np.arange(len(users), dtype=np.int32), seen.lengths)
     train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time, weight=seen.weight), None
+    train = replace(train, again=recommender.again)
     if seen.negatives is not None:
         of = np.repeat(np.arange(len(users), dtype=np.int32), seen.negatives.lengths)
         train = replace(train, negatives=Negatives(of, seen.negatives.items))
@@ -140,9 +141,11 @@ def _judge(
     if given is not None:
         scorer = answering(scorer, seen)
         scorers = {name: answering(baseline, seen) for name, baseline in scorers.items()}
-    kept = evaluate_scorer(scorer, test, seen=None, loss_batch=loss_batch)
-    ours = evaluate_scorer(scorer, test, seen=seen, lists=LISTS)
-    baselines = {name: evaluate_scorer(b, test, seen=seen, lists=10) for name, b in scorers.items()}
+    again = train.again
+    kept = evaluate_scorer(scorer, test, seen=None, loss_batch=loss_batch, lists=LISTS if again else 0)
+    left_out = evaluate_scorer(scorer, test, seen=seen, lists=LISTS)
+    ours, gone = (kept, None) if again else (left_out, seen)
+    baselines = {name: evaluate_scorer(b, test, seen=gone, lists=10) for name, b in scorers.items()}
     left = {"seen left out": ours, **baselines}
     beyond, columns = {}, user_columns(seen, ours.n_items)
     for name, row in left.items():
@@ -152,19 +155,20 @@ def _judge(
     notices = (
         random_split_of_timed_data(split, train.timestamp is not None),
         users_without_history(test.user, seen),
-        repeats_of_training(test.user, test.item, seen=seen),
+        None if again else repeats_of_training(test.user, test.item, seen=seen),
         duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
         collapse(ours.lists, ours.users, seen=seen, n_items=ours.n_items),
     )
     return Judged(
-        {"seen kept": kept, **left},
+        {"seen kept": kept, "seen left out": left_out, **baselines},
         len(test),
         verdict(ours, baselines, comes_next=split in COMES_NEXT),
         tuple(notice for notice in notices if notice is not None),
         by_slice(ours, seen),
         beyond,
         panel.left_out,
+        again,
     )
 
 

@@ -73,6 +73,7 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
         "query_tower": tower_numbers(parts.query_tower),
         "user_features": list(parts.user_features),
         "cold": cold_as_json(parts.cold),
+        **({"again": True} if parts.again else {}),
         "files": {},
     }
     if parts.ranker is not None:
@@ -215,6 +216,7 @@ def load_bundle(folder: Path) -> ModelParts:
             about=manifest["about"],
             test=test,
             test_weight=arrays.get("test_weight"),
+            again=bool(manifest.get("again", False)),
             query_tower=tower_from(manifest.get("query_tower"), arrays),
             user_features=tuple(manifest.get("user_features", ())),
             cold=cold_from(manifest.get("cold"), arrays),
