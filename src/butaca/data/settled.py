@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from butaca.data.cells import counted
 from butaca.data.dataset import Dataset
 from butaca.data.negatives import Negatives
 from butaca.data.signal import Doubles, Signal
@@ -115,16 +114,18 @@ def counting(data: Dataset, told: Told, *, signal: Signal, found: Settled) -> Da
     return replace(positives, weight=found.weight, negatives=negatives, notes=notes, again=signal.again)
 
 
-def settle(told: Told, signal: Signal, *, n_items: int) -> Settled:
+def settle(told: Told, signal: Signal, *, n_items: int, weights: Doubles | None = None) -> Settled:
     """Returns what rows come to: which are positives, how much, and which say no.
 
     Args:
         told: the rows, in the order of the source; of equal times the later row is the latest.
         signal: what counts as what.
         n_items: items N.
+        weights: what each kind counts, nan for a negative, instead of `Signal.weights`.
     """
     n = len(told)
-    base = signal.weights[0] if told.kind is None else np.append(signal.weights, 0.0)[told.kind]
+    weights = signal.weights if weights is None else weights
+    base = weights[0] if told.kind is None else np.append(weights, 0.0)[told.kind]
     is_negative = np.isnan(np.broadcast_to(base, n)).copy()
     if signal.positive_from is not None:
         if told.value is None:
@@ -165,7 +166,15 @@ def settle(told: Told, signal: Signal, *, n_items: int) -> Settled:
     if signal.again and told.time is None:
         group, n_groups = np.arange(len(rows)), len(rows)
     weight = _together(
-        weight, kept, rows=rows, of=group, told=told, amount=amount, is_yes=~is_negative[rows], signal=signal
+        weight,
+        kept,
+        rows=rows,
+        of=group,
+        told=told,
+        amount=amount,
+        is_yes=~is_negative[rows],
+        signal=signal,
+        weights=weights,
     )
     at = np.full(n_groups, -1)
     at[group[kept]] = kept
@@ -174,7 +183,7 @@ def settle(told: Told, signal: Signal, *, n_items: int) -> Settled:
     in_order = np.argsort(positives)
     found = weight[kept][in_order].astype(np.float32)
     no = None
-    if signal.positive_from is not None or is_negative.any() or np.isnan(signal.weights).any():
+    if signal.positive_from is not None or is_negative.any() or np.isnan(weights).any():
         no = np.sort(rows[last[disliked]])
     notes = _notes(told, signal, rows=rows, of=of, n_pairs=n_pairs, no=no, taken_back=taken_back)
     same = not len(found) or bool((found == found[0]).all())
@@ -197,6 +206,7 @@ def _together(
     amount: Doubles,
     is_yes: Bools,
     signal: Signal,
+    weights: Doubles,
 ) -> Doubles:
     """Returns the weight of each row [m], as its pair counts all in all."""
     how = signal.together
@@ -207,7 +217,6 @@ def _together(
         total, times = np.bincount(of_kept, weight[kept]), np.bincount(of_kept)
         return (total / np.maximum(times, 1))[np.minimum(of, len(total) - 1)]
     kind = np.zeros(len(rows), dtype=np.int64) if told.kind is None else told.kind[rows].astype(np.int64)
-    weights = signal.weights
     n_kinds = len(weights)
     key = of * n_kinds + kind
     much = np.where(is_yes, amount[rows], 0.0)
@@ -230,18 +239,23 @@ def _notes(
     left_out = len(told) - len(rows)
     if left_out:
         kinds = f": not {', '.join(signal.events)}" if told.kind is not None else ": an amount of 0"
-        notes.append(f"left out: {counted(left_out, 'row')} counting nothing{kinds}")
+        notes.append(f"left out: {_several(left_out, 'row')} counting nothing{kinds}")
     if no is not None:
         by = f"below {signal.positive_from:g}" if signal.positive_from is not None else "that say no"
-        notes.append(f"negatives: {counted(len(no), 'pair')} {by}, kept aside: never recommended")
+        notes.append(f"negatives: {_several(len(no), 'pair')} {by}, kept aside: never recommended")
     if taken_back.any():
         notes.append(
-            f"returns: {counted(int(taken_back.sum()), 'pair')} of which nothing is left, taken back"
+            f"returns: {_several(int(taken_back.sum()), 'pair')} of which nothing is left, taken back"
         )
     again = int((np.bincount(of, minlength=n_pairs) > 1).sum())
     if again:
-        notes.append(f"{counted(again, 'repeated (user, item) pair')}: {_HOW[signal.together]}")
+        notes.append(f"{_several(again, 'repeated (user, item) pair')}: {_HOW[signal.together]}")
     return tuple(notes)
+
+
+def _several(n: int, noun: str) -> str:
+    """Returns a number of things: "1 row", "2 rows"."""
+    return f"{n:,} {noun}{'s' if n != 1 else ''}"
 
 
 _HOW = {
