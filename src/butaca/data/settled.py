@@ -42,15 +42,25 @@ class Settled:
 
     Attributes:
         rows: the positives, ascending [m]: of each pair the latest that counts, or all.
-        weight: of each, float32 [m]; None where all count the same.
+        each: weight of each, float32 [m].
         negative: rows that say no, the latest of each pair; None where the signal knows no such.
         notes: what was decided, a line each.
     """
 
     rows: Ints
-    weight: Floats | None
+    each: Floats
     negative: Ints | None
     notes: tuple[str, ...]
+
+    @property
+    def weight(self) -> Floats | None:
+        """Returns the weights, or None where all count the same."""
+        return unless_even(self.each)
+
+
+def unless_even(weight: Floats) -> Floats | None:
+    """Returns weights, or None where they are all the same, which is as good as none."""
+    return None if not len(weight) or bool((weight == weight[0]).all()) else weight
 
 
 def signalled(data: Dataset, signal: Signal) -> Dataset:
@@ -183,11 +193,10 @@ def settle(told: Told, signal: Signal, *, n_items: int, weights: Doubles | None 
     in_order = np.argsort(positives)
     found = weight[kept][in_order].astype(np.float32)
     no = None
-    if signal.positive_from is not None or is_negative.any() or np.isnan(weights).any():
+    if signal.says_no or np.isnan(weights).any():
         no = np.sort(rows[last[disliked]])
     notes = _notes(told, signal, rows=rows, of=of, n_pairs=n_pairs, no=no, taken_back=taken_back)
-    same = not len(found) or bool((found == found[0]).all())
-    return Settled(positives[in_order], None if same else found, no, notes)
+    return Settled(positives[in_order], found, no, notes)
 
 
 def _ranks(time: Times) -> Ints:

@@ -100,6 +100,11 @@ class Signal:
         return self != PLAIN
 
     @property
+    def says_no(self) -> bool:
+        """Returns whether some rows may be negatives."""
+        return self.positive_from is not None or NEGATIVE in self.events.values()
+
+    @property
     def again(self) -> bool:
         """Returns whether what someone has had may be what they have next."""
         return self.repeats == "allow"

@@ -12,6 +12,7 @@ from butaca.data import fractal
 from butaca.data.folders import read_manifest
 from butaca.data.landed import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.opened import quoted, session
+from butaca.data.signal import PLAIN, Signal
 from butaca.data.splits import check_share
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SettingError, TableError
@@ -40,6 +41,7 @@ class Preparing:
             for value or time means: none.
         reading: how the files are written.
         items, users: tables of features; grown data bring their own.
+        signal: what counts as what; each pair stands once.
     """
 
     split: SplitName = "random"
@@ -55,6 +57,7 @@ class Preparing:
     reading: Reading = AS_IT_IS
     items: str | None = None
     users: str | None = None
+    signal: Signal = PLAIN
 
     def __post_init__(self) -> None:
         if self.split not in get_args(SplitName):
@@ -62,6 +65,12 @@ class Preparing:
                 "A split is random, temporal or none",
                 f"split={self.split!r}",
                 "Pass one of them (on the command line: --split)",
+            )
+        if self.signal.again:
+            raise SettingError(
+                "Prepared data hold each pair of user and item once",
+                'Signal(repeats="allow") (--repeats allow)',
+                "Fit the table itself, or let the rows of a pair count together: sum, mean, count or last",
             )
         check_share(self.test_share)
         if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:

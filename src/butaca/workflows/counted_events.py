@@ -10,7 +10,7 @@ import numpy as np
 from butaca.data.dataset import Dataset
 from butaca.data.merge import with_interactions, with_negatives
 from butaca.data.negatives import Negatives
-from butaca.data.settled import Told, settle
+from butaca.data.settled import Told, settle, unless_even
 from butaca.data.signal import NEGATIVE, Signal
 from butaca.types import Floats
 
@@ -80,7 +80,7 @@ def counted_events(events: Interactions, signal: Signal) -> Counted:
     )
     found = settle(told, signal, n_items=int(item.max(initial=0)) + 1, weights=weights)
     no = np.zeros(0, np.int64) if found.negative is None else found.negative
-    return Counted(events.take(found.rows), found.weight, events.take(no), found.notes)
+    return Counted(events.take(found.rows), found.each, events.take(no), found.notes)
 
 
 def as_table(counted: Counted) -> tuple[dict[str, Any], Signal]:
@@ -107,6 +107,8 @@ def joined_with(data: Dataset, counted: Counted, *, item: list[Any], no_item: li
     more = with_interactions(
         data, user=events.user, item=item, value=events.value, timestamp=events.time, weight=counted.weight
     )
+    if more.weight is not None:
+        more = replace(more, weight=unless_even(more.weight))
     more = replace(more, notes=(*more.notes, *(f"events: {note}" for note in counted.notes)))
     return and_negatives(more, no, item=no_item)
 

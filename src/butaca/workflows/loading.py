@@ -39,6 +39,7 @@ class Sides:
     Attributes:
         train, test: the sides; test is None where nothing is held out.
         split, test_share, seed: how they were split.
+        signal: what counts as what in them.
     """
 
     train: Dataset
@@ -46,6 +47,7 @@ class Sides:
     split: ToldBy
     test_share: float
     seed: int
+    signal: Signal = PLAIN
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ def prepared(source: str | Sequence[str]) -> Sides | None:
     found = Prepared.open(folder)
     test = found.dataset("test") if len(found.test) else None
     record = split_record(found.manifest)
-    return Sides(found.dataset("train"), test, record["split"], record["test_share"], record["seed"])
+    asked = (record["split"], record["test_share"], record["seed"])
+    return Sides(found.dataset("train"), test, *asked, found.signal)
 
 
 def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Dataset:
