@@ -247,11 +247,11 @@ def weighed(*weights: float, time=None) -> Dataset:
 def test_popularity_and_item_knn_by_weight():
     data = weighed(1, 2, 3, 4, 5, 6)  # of (0, a), (0, b), (1, a), (1, b), (2, b), (2, c)
     assert Popularity().fit(data).score(users(0)).tolist() == [[4, 11, 6]]
-    a, b, c = np.array([1, 3, 0]), np.array([2, 4, 5]), np.array([0, 0, 6])
+    a, b, c = (np.sqrt(column) for column in ([1, 3, 0], [2, 4, 5], [0, 0, 6]))
     ab = a @ b / np.sqrt(a @ a * (b @ b))
     bc = b @ c / np.sqrt(b @ b * (c @ c))
     scores = ItemKNN().fit(data).score(users(0))
-    np.testing.assert_allclose(scores, [[2 * ab, ab, 2 * bc]], rtol=1e-6)
+    np.testing.assert_allclose(scores, [[2**0.5 * ab, ab, 2**0.5 * bc]], rtol=1e-6)
 
 
 def test_recent_popularity_counts_by_age_and_weight():
@@ -260,9 +260,9 @@ def test_recent_popularity_counts_by_age_and_weight():
     np.testing.assert_allclose(found, [3.5, 10, 6], rtol=1e-6)
 
 
-def test_ease_by_weight_is_ease_of_the_weights():
+def test_ease_by_weight_is_ease_of_the_roots():
     data = weighed(1, 2, 3, 4, 5, 6)
-    x = np.array([[1, 2, 0], [3, 4, 0], [0, 5, 6], [0, 0, 0]], dtype=float)
+    x = np.sqrt([[1, 2, 0], [3, 4, 0], [0, 5, 6], [0, 0, 0]])
     inverse = np.linalg.inv(x.T @ x + 7 * np.eye(3))
     b = -inverse / np.diag(inverse)
     np.fill_diagonal(b, 0)
@@ -280,6 +280,16 @@ def test_the_chain_counts_what_follows_by_its_weight():
     )
     assert even[1] == pytest.approx(even[2])
     assert more[1] > 2 * more[2]
+
+
+def test_weight_two_of_a_user_is_that_user_twice():
+    """Of all that they had: the same X'X, so the same neighbours and the same regression."""
+    twice = small((*PAIRS, (3, 1), (3, 2)))  # user 3 has what user 2 has
+    data = replace(weighed(1, 1, 1, 1, 2, 2))
+    for name in ("item-kNN", "EASE"):
+        scorer = {"item-kNN": ItemKNN, "EASE": lambda: EASE(l2=3)}[name]
+        one, other = (scorer().fit(d).score(users(0)) for d in (twice, data))
+        np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", FROM_HISTORY)

@@ -6,12 +6,15 @@ import copy
 import pickle
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import butaca
+from butaca.cli.app import app
+from butaca.cli.options import signal_of
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
@@ -20,6 +23,7 @@ from butaca.data.settled import signalled
 from butaca.data.signal import PLAIN, Signal, events_of
 from butaca.data.tables import read_table, read_test
 from butaca.errors import SettingError, TableError
+from tests.support.commands import commands_of
 from tests.support.narrow import some
 
 #: Who, what, and when, of the tables below.
@@ -343,3 +347,48 @@ def test_what_many_had_before_is_counted() -> None:
     data = read_table(log, signal=Signal(repeats="allow"))
     assert len(data) == 200
     assert data.again
+
+
+def documented() -> list[str]:
+    """The lines of the page on what counts as what."""
+    page = (Path(butaca.__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
+    lines = page.partition("## What counts as what")[2].partition("## ")[0].splitlines()
+    return [line.split("|")[2].strip(" `") for line in lines if line.startswith("| ") and "--" in line]
+
+
+ROWS = (
+    "u1,a,5,1,3,2,view,1",
+    "u1,b,2,0,1,-1,dislike,2",
+    "u2,a,1,0,4,1,view,3",
+    "u2,b,4,1,9,3,purchase,4",
+    "u1,a,5,1,3,2,view,9",
+)
+
+
+@pytest.mark.parametrize("line", documented())
+@pytest.mark.parametrize("command", ["fit", "tune"])
+def test_every_line_of_the_page(command: str, line: str, tmp_path: Path) -> None:
+    """The command parses it, and it reads a table that has all such columns."""
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["user,item,rating,label,plays,quantity,kind,time", *ROWS]) + "\n")
+    parser = commands_of(app)[command]
+    asked = parser.make_context(command, [str(table), *line.split()]).params
+    signal = signal_of(
+        asked["positive_from"],
+        asked["weight_column"],
+        event_column=asked["event_column"],
+        events=asked["event"],
+        repeats=asked["repeats"],
+        curve=asked["weight_curve"],
+    )
+    found = read_table(table, value_column=asked["value_column"] or "rating", signal=signal)
+    assert signal.says
+    assert 2 <= len(found) <= 5
+    assert (found.negatives is not None) is ("positive" in line or "negative" in line)
+    assert found.again is line.endswith("allow")
+
+
+def test_the_page_lists_every_option() -> None:
+    page = " ".join(documented())
+    for option in ("--positive-from", "--weight-column", "--event-column", "--event ", "--repeats"):
+        assert option in page

@@ -338,7 +338,7 @@ def test_kernel_of_moments_and_weights_by_hand():
     own = np.array([4, 1, 2], np.float32)
     got = decompose(user, item, time=np.array([9, 5, 5]), n_items=3, dim=3, settings=settings, weight=own)
     w, near = np.array([3, 6, 12]) / 7, 2**-1.5
-    kernel = np.outer(w, w) * [[1, 1, near], [1, 1, near], [near, near, 1]]
+    kernel = np.sqrt(np.outer(w, w)) * [[1, 1, near], [1, 1, near], [near, near, 1]]
     np.testing.assert_allclose(got.values, np.linalg.eigvalsh(kernel)[::-1], atol=1e-5)
     np.testing.assert_allclose(got.degree, w, rtol=1e-6)
 

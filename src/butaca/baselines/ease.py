@@ -19,7 +19,7 @@ class EASE(FromHistory):
 
         P = (X'X + l2 I)^-1,   B = I - P / diag(P),   each column divided by its own P_jj
 
-    X is 1 where someone had something, or the weight where interactions have weights.
+    X is 1 where someone had something, or the root of its weight where interactions have weights.
 
     Steck 2019, "Embarrassingly shallow autoencoders for sparse data". It is hard to beat on MovieLens.
     Time grows with the cube of the catalogue and memory with its square: some 24 n^2 bytes in fitting,
@@ -62,7 +62,7 @@ class EASE(FromHistory):
 
 def default_l2(matrix: sparse.csr_array) -> float:
     """Returns 300 where an item has 48 users in the mean, as in MovieLens 100K; in proportion elsewhere."""
-    had = float(np.square(matrix.data, dtype=np.float64).sum())  # each pair, or the square of its weight
+    had = float(np.square(matrix.data, dtype=np.float64).sum())  # each pair, or its weight
     return max(300.0 * had / max(int(matrix.shape[1]), 1) / 48.0, 1.0)
 
 

@@ -28,7 +28,7 @@ class FromHistory(ABC):
 
     @abstractmethod
     def _learn(self, matrix: sparse.csr_array) -> None:
-        """Fits to who had what, sparse float32 [U, N]: 1, or the weight where there are weights."""
+        """Fits to who had what, sparse float32 [U, N], as `_matrix` gives it."""
 
     @abstractmethod
     def _scores(self, matrix: sparse.csr_array) -> Floats:
@@ -68,12 +68,15 @@ class FromHistory(ABC):
         return self._matrix(users)
 
     def _matrix(self, users: Codes) -> sparse.csr_array:
-        """Returns who had what, of these users: sparse float32 [B, N], 1 or the weight of each."""
+        """Returns who had what, of these users: sparse float32 [B, N].
+
+        An entry is 1, or the root of the weight: what has weight 2 then counts in X'X as two that had it.
+        """
         seen, popular = self._need()
         row, at = seen.rows(users)
         item = seen.items[at]
         start = np.searchsorted(row, np.arange(len(users) + 1))
-        had = np.ones(len(item), dtype=np.float32) if seen.weight is None else seen.weight[at]
+        had = np.ones(len(item), dtype=np.float32) if seen.weight is None else np.sqrt(seen.weight[at])
         return sparse.csr_array((had, item, start), shape=(len(users), len(popular)))
 
     def _need(self) -> tuple[Histories, Floats]:

@@ -62,7 +62,7 @@ class IALS(FromHistory):
     def _learn(self, matrix: sparse.csr_array) -> None:
         n_items = matrix.shape[1]
         weighs = bool((matrix.data != 1.0).any())
-        self._mean_weight = float(matrix.data.mean(dtype=np.float64)) if weighs else None
+        self._mean_weight = float(np.square(matrix.data, dtype=np.float64).mean()) if weighs else None
         columns = sparse.csr_array(matrix.T.tocsr())
         rng = np.random.default_rng(self.seed)
         items = (rng.normal(size=(n_items, self.dim)) * self.scale / self.dim**0.5).astype(np.float32)

@@ -5,8 +5,8 @@ at positions p and q,
 
     K[i, j] = sum over users u  n_u ** (-2 user_power) * sum over its p: i, q: j  w_p w_q exp(-|p - q| / span)
 
-(w are the weights of interactions, 1 where they have none) so that with a wide span K is X^T X, plain
-co-occurrence, and with a narrow one what was had in the same sitting counts most. (Item2vec, Barkan and
+(w are the roots of the interactions' weights, 1 where they have none) so that with a wide span K is X^T X,
+plain co-occurrence, and with a narrow one what was had in the same sitting counts most. (Item2vec, Barkan and
 Koenigstein 2016, learns from such neighbourhoods too; here they are summed in closed form.) What has the same
 time is one moment, whose items all stand in its middle: neither their ids nor the order of rows tells them
 apart. Its eigenvectors after dividing rows and columns by degree ** item_power,
@@ -134,8 +134,9 @@ def decompose(
     """
     span = settings.span if time is not None else np.inf
     count = np.bincount(user, minlength=1)
-    own = None if weight is None else (weight / weight.mean(dtype=np.float64)).astype(np.float32)
-    degree = np.bincount(item, own, minlength=n_items).astype(np.float32)
+    worth = None if weight is None else weight / weight.mean(dtype=np.float64)
+    own = None if worth is None else np.sqrt(worth).astype(np.float32)
+    degree = np.bincount(item, worth, minlength=n_items).astype(np.float32)
     scale = (np.maximum(degree, 1.0) ** -settings.item_power).astype(np.float32)
     k = min(dim + OVERSAMPLE, n_items)
     power = settings.user_power
