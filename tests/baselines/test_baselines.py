@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -285,10 +286,9 @@ def test_the_chain_counts_what_follows_by_its_weight():
 def test_weight_two_of_a_user_is_that_user_twice():
     """Of all that they had: the same X'X, so the same neighbours and the same regression."""
     twice = small((*PAIRS, (3, 1), (3, 2)))  # user 3 has what user 2 has
-    data = replace(weighed(1, 1, 1, 1, 2, 2))
-    for name in ("item-kNN", "EASE"):
-        scorer = {"item-kNN": ItemKNN, "EASE": lambda: EASE(l2=3)}[name]
-        one, other = (scorer().fit(d).score(users(0)) for d in (twice, data))
+    data = weighed(1, 1, 1, 1, 2, 2)
+    for make in (ItemKNN, functools.partial(EASE, 3)):
+        one, other = (make().fit(d).score(users(0)) for d in (twice, data))
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 

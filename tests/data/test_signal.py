@@ -161,7 +161,7 @@ def test_lines_of_one_purchase_are_one_where_people_buy_again() -> None:
 
 @pytest.mark.parametrize(
     ("curve", "worth"),
-    [("linear", 6.0), ("sqrt", 6**0.5), ("log", 1 + np.log(6)), (None, 1 + np.log(6)), ("one", 1)],
+    [("linear", 6.0), ("sqrt", 6**0.5), ("log", 1 + np.log(6) / 4), (None, 1 + np.log(6) / 4), ("one", 1)],
 )
 def test_the_curve_is_of_the_amount_of_the_pair(curve: Any, worth: float) -> None:
     data = settled(TWO, Signal(weight_column="amount", curve=curve))

@@ -78,7 +78,9 @@ PutTogether = Annotated[
 ]
 WeightCurve = Annotated[
     Literal["log", "sqrt", "linear", "one"] | None,
-    typer.Option("--weight-curve", help="What an amount n is worth beside 1.", show_default="log: 1 + ln n"),
+    typer.Option(
+        "--weight-curve", help="What an amount n is worth beside 1.", show_default="log: 1 + ln(n) / 4"
+    ),
 ]
 ItemTable = Annotated[str | None, typer.Option("--items", help="A table of item features.")]
 UserTable = Annotated[str | None, typer.Option("--users", help="A table of user features.")]

@@ -5,7 +5,7 @@ more than once, the rows are put together as `Signal.repeats` says; the latest r
 whether the pair is a positive or a negative. An amount below 0 is a return: a pair of which no more was had
 than was given back is neither. How much an amount is worth beside 1 is the curve c:
 
-    linear  c(n) = n         log  c(n) = n up to 1, 1 + ln n beyond         one  c(n) = 1
+    linear  c(n) = n         log  c(n) = n up to 1, 1 + (ln n) / 4 beyond     one  c(n) = 1
     sqrt    c(n) = sqrt(n)
 """
 
@@ -25,6 +25,9 @@ from butaca.errors import SettingError
 Repeats: TypeAlias = Literal["last", "sum", "mean", "count", "allow"]
 Curve: TypeAlias = Literal["log", "sqrt", "linear", "one"]
 NEGATIVE: Literal["negative"] = "negative"
+
+#: Of the curve "log": the best of 1/4 and 1 on validation slices (docs/decisions/023-signal.md).
+SLOPE = 0.25
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -120,7 +123,7 @@ class Signal:
         """Returns what amounts above 0 are worth.
 
         >>> Signal().worth(np.array([0.3, 1.0, np.e]))
-        array([0.3, 1. , 2. ])
+        array([0.3 , 1.  , 1.25])
         """
         if self.curve == "linear":
             return amount
@@ -128,7 +131,7 @@ class Signal:
             return np.ones_like(amount)
         if self.curve == "sqrt":
             return np.sqrt(amount)
-        return np.where(amount <= 1, amount, 1 + np.log(np.maximum(amount, 1)))
+        return np.where(amount <= 1, amount, 1 + SLOPE * np.log(np.maximum(amount, 1)))
 
     @property
     def weights(self) -> Doubles:
