@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import signal
 import subprocess
 import sys
@@ -498,3 +499,18 @@ def test_what_counts_as_what_is_as_in_memory(tmp_path, signal, partitions):
 def test_prepared_data_hold_each_pair_once():
     with pytest.raises(SettingError, match="--repeats allow"):
         Preparing(signal=Signal(repeats="allow"))
+
+
+def test_several_files_a_pattern_and_the_standard_input_are_one_table(tmp_path, monkeypatch):
+    table = small(tmp_path / "t.csv")
+    head, *lines = table.read_text().splitlines(keepends=True)
+    (tmp_path / "a1.csv").write_text(head + "".join(lines[:20]))
+    (tmp_path / "a2.csv").write_text(head + "".join(lines[20:]))
+    expected = contents(prepare(table, tmp_path / "whole", settings=ALONE, runner=Here()).folder)
+    parts = [str(tmp_path / "a1.csv"), str(tmp_path / "a2.csv")]
+    for n, source in enumerate((parts, str(tmp_path / "a?.csv"), "-")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table.read_bytes())))
+        found = contents(prepare(source, tmp_path / f"p{n}", settings=ALONE, runner=Here()).folder)
+        assert found == expected
+    with pytest.raises(TableError, match="fits none"):
+        prepare(str(tmp_path / "b*.csv"), tmp_path / "no", settings=ALONE, runner=Here())

@@ -96,9 +96,10 @@ def grow(
 @data.command()
 def prepare(
     source: Annotated[
-        Path,
+        list[str],
         typer.Argument(
-            help="A CSV, Parquet or JSON lines file, a folder of them, or a folder of `butaca data grow`.",
+            help="CSV, Parquet or JSON lines files, a folder or a pattern of them, - for the standard input, "
+            "or a folder of `butaca data grow`.",
             metavar="SOURCE",
         ),
     ],

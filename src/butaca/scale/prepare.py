@@ -14,7 +14,9 @@ are ranks of ids, rows are ordered by their codes, and a row's side depends on t
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -53,7 +55,7 @@ FOR_DUCKDB, FOR_ROWS = 0.45, 0.35  # shares of a worker's memory
 
 
 def prepare(
-    source: str | PathLike[str],
+    source: str | PathLike[str] | Sequence[str | PathLike[str]],
     out: str | PathLike[str],
     *,
     settings: Preparing | None = None,
@@ -63,7 +65,8 @@ def prepare(
     """Prepares a table, a folder of tables or grown data, and opens the result.
 
     Args:
-        source: a CSV, Parquet or JSON lines file; a folder of them; a folder of `butaca data grow`.
+        source: a CSV, Parquet or JSON lines file, a folder or a pattern of them, several of these, or "-" for
+            the standard input; a folder of `butaca data grow`.
         out: a new folder, or one of prepared data.
         settings: the settings.
         runner: runs the tasks; processes of this machine if not given.
@@ -74,12 +77,11 @@ def prepare(
         SplitError: a side of the split that would be empty, or a temporal one without times.
     """
     settings = settings or Preparing()
-    files, settings = files_of(Path(source), settings)
-    with writing(Path(out), KIND) as draft:
-        if runner is None:
-            with local_runner(min(settings.workers, MOST_PARTITIONS)) as local:
-                draft.facts.update(_write(files, draft.path, settings, local, progress, draft.checksums))
-        else:
+    with tempfile.TemporaryDirectory(prefix="butaca-") as spool:
+        files, settings = files_of(source, settings, spool=Path(spool))
+        with writing(Path(out), KIND) as draft, ExitStack() as stack:
+            if runner is None:
+                runner = stack.enter_context(local_runner(min(settings.workers, MOST_PARTITIONS)))
             draft.facts.update(_write(files, draft.path, settings, runner, progress, draft.checksums))
     return Prepared.open(out)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import re
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import get_args
 
@@ -99,9 +103,42 @@ def bytes_of(memory: str) -> int:
     return size
 
 
-def files_of(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
-    """Returns the files of interactions, and the settings with the tables that grown data bring."""
-    source = source.expanduser()
+def files_of(
+    source: str | PathLike[str] | Sequence[str | PathLike[str]], settings: Preparing, *, spool: Path
+) -> tuple[list[Path], Preparing]:
+    """Returns the files of interactions, and the settings with the tables that grown data bring.
+
+    Args:
+        source: a file, a folder, a pattern of files, "-" for the standard input, or several of these.
+        settings: the settings.
+        spool: a folder for what comes from the standard input.
+    """
+    if isinstance(source, str | PathLike):
+        return _files_of(source, settings, spool)
+    files: list[Path] = []
+    for one in source:
+        more, settings = _files_of(one, settings, spool)
+        files += more
+    if not files:
+        raise TableError("What is prepared is a table", "no source", "Name at least one")
+    return files, settings
+
+
+def _files_of(named: str | PathLike[str], settings: Preparing, spool: Path) -> tuple[list[Path], Preparing]:
+    """Returns the files of one source, and the settings with the tables that grown data bring."""
+    if str(named) == "-":
+        target = spool / "stdin"
+        with target.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+        return [target], settings
+    source = Path(named).expanduser()
+    if not source.exists() and any(c in str(source) for c in "*?["):
+        matched = [Path(p) for p in sorted(glob.glob(str(source), recursive=True)) if Path(p).is_file()]
+        if not matched:
+            raise TableError(
+                "A pattern of files fits at least one", f"{source}, which fits none", "Correct it"
+            )
+        return matched, settings
     if not source.is_dir():
         return [source], settings
     if (source / "interactions").is_dir():
