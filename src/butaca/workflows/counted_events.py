@@ -22,7 +22,7 @@ SAYS_NO = ("dislike",)
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
+class EventsTold:
     """Holds events as they count: the positives, how much each does, and those that say no.
 
     Attributes:
@@ -47,7 +47,7 @@ def kinds_for(signal: Signal) -> tuple[str, ...] | None:
     return tuple(signal.events) or (*POSITIVE_KINDS, *SAYS_NO)
 
 
-def counted_events(events: Interactions, signal: Signal) -> Counted:
+def counted_events(events: Interactions, signal: Signal) -> EventsTold:
     """Returns events as they count.
 
     Args:
@@ -55,7 +55,7 @@ def counted_events(events: Interactions, signal: Signal) -> Counted:
         signal: what counts as what; `event_column` is the kind, `weight_column` the value.
     """
     if not signal.says:
-        return Counted(events, None, events.take(np.zeros(0, np.int64)), ())
+        return EventsTold(events, None, events.take(np.zeros(0, np.int64)), ())
     said = dict(signal.events) or dict.fromkeys(sorted(set(events.kind.tolist())), 1.0) | dict.fromkeys(
         SAYS_NO, NEGATIVE
     )
@@ -80,10 +80,10 @@ def counted_events(events: Interactions, signal: Signal) -> Counted:
     )
     found = settle(told, signal, n_items=int(item.max(initial=0)) + 1, weights=weights)
     no = np.zeros(0, np.int64) if found.negative is None else found.negative
-    return Counted(events.take(found.rows), found.each, events.take(no), found.notes)
+    return EventsTold(events.take(found.rows), found.each, events.take(no), found.notes)
 
 
-def as_table(counted: Counted) -> tuple[dict[str, Any], Signal]:
+def as_table(counted: EventsTold) -> tuple[dict[str, Any], Signal]:
     """Returns positives as a table of their own, and the signal that reads it as it counts."""
     events = counted.positives
     table: dict[str, Any] = {"user_id": events.user, "item_id": events.item, "timestamp": events.time}
@@ -94,7 +94,7 @@ def as_table(counted: Counted) -> tuple[dict[str, Any], Signal]:
     return table, Signal(weight_column=None if counted.weight is None else "weight", curve="linear")
 
 
-def joined_with(data: Dataset, counted: Counted, *, item: list[Any], no_item: list[Any]) -> Dataset:
+def joined_with(data: Dataset, counted: EventsTold, *, item: list[Any], no_item: list[Any]) -> Dataset:
     """Returns data with events as they count.
 
     Args:
