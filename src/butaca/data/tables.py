@@ -279,7 +279,8 @@ def _read(
         notes.append(f"ignored: {listed(ignored)}")
         notes += uses(ignored, [r for r in ROLES[2:] if r not in choice.fields and asked.get(r) != ""])
     if not signal.says:
-        notes += hints(opened, looked, value=choice.fields.get("value"))
+        low = value is not None and value.min() <= 0
+        notes += hints(opened, looked, value=choice.fields["value"] if low else None)
     kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
     amount = amounts(opened, more["weight"]) if "weight" in more else None
     return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)

@@ -142,7 +142,7 @@ def hints(opened: Opened, ignored: Sequence[Field], *, value: Field | None) -> l
     Args:
         opened: the loaded table.
         ignored: columns that are not read, but were loaded to be looked at.
-        value: the column of values, if any.
+        value: the column of values, if some are 0 or below.
     """
     found = [] if value is None else [_of_value(opened, value)]
     found += [_of_label(opened, field) for field in ignored]
