@@ -49,6 +49,11 @@ WHOLE_HISTORIES = SpectralSettings(
 )
 
 
+#: Scores of users by items in all epochs, some 50 s in 64 dimensions on two cores, and of them for each
+#: interaction, from which on a recipe's positives compete with a sample: one item in SAMPLED.
+MOST_SCORES, MOST_PER_PAIR, SAMPLED = 1.2e10, 20_000, 8
+
+
 #: Of the training data, the share that chooses a blend.
 CHOOSING_SHARE = 0.2
 
@@ -170,6 +175,9 @@ class Recipe:
     def for_data(self, data: Dataset, future: bool = False, *, asks: str | None = None) -> Recipe:
         """Returns the recipe over the data's own id columns, and adapted to its size.
 
+        What a step costs follows the interactions: where the full softmax would make more than 1.2e10 scores
+        in all epochs, and 20,000 for each interaction, positives compete with one in 8 items.
+
         Args:
             data: what it will be fitted on.
             future: the model is for what comes after the data (a split by time), so that an item's
@@ -206,6 +214,11 @@ class Recipe:
             epochs = min(epochs, self.most_epochs or epochs)
         if len(data) > FEW_EPOCHS_PAIRS:
             held_out = 0
+        scores = float(epochs) * len(data.users) * len(data.items)
+        wasteful = scores > max(MOST_SCORES, MOST_PER_PAIR * len(data))
+        if self.tuned_on and model.softmax == "auto" and model.order is None and wasteful:
+            samples = max(len(data.items) // SAMPLED, min(1024, len(data.items)))
+            model = replace(model, softmax="sampled", samples=samples, sampling_power=0.75)
         chooses = (
             asks == "temporal"
             and bool(self.tuned_on)

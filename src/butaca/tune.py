@@ -17,8 +17,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from butaca.data.dataset import Dataset
-from butaca.data.histories import leaving_lists
+from butaca.data.histories import Histories, leaving_lists
 from butaca.data.splits import COMES_NEXT, validation_split
 from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.evaluate.protocol import evaluate_scorer
@@ -46,6 +48,10 @@ class Range:
     log: bool = False
     whole: bool = False
 
+
+#: Interactions that slices are cut of, at most: those of a draw of users. Dimensions grow with the data's
+#: size beyond what settings were tuned on (`Recipe.for_data`).
+TUNED_ON = 200_000
 
 #: What is searched; the names are those of `settings_of`.
 SPACE: Mapping[str, Range] = {
@@ -75,12 +81,14 @@ class Trial:
         value: the measure on the validation slice.
         settings: by name, as in SPACE.
         seconds: that fit and judging took.
+        slices: that it was judged on: all, or as many as it was among the better half.
     """
 
     number: int
     value: float
     settings: Mapping[str, float]
     seconds: float
+    slices: int
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,9 @@ def measure(recipe: Recipe, train: Dataset, *, validation: Dataset, future: bool
         model, _ = recipe.for_data(train, future=future).fit(train)
     except DivergenceError:  # the search goes on with other settings
         return 0.0
-    return evaluate_scorer(model, validation, seen=leaving_lists(train)).metric(MEASURE, CUT)
+    return evaluate_scorer(
+        model, validation, seen=leaving_lists(Histories.of(train), again=train.again)
+    ).metric(MEASURE, CUT)
 
 
 def tune(
@@ -167,6 +177,9 @@ def tune(
     progress: Callable[[Trial, float], None] | None = None,
 ) -> Tuned:
     """Searches settings with TPE (Bergstra et al. 2011), from the recipe's own on.
+
+    A trial that is among the worse half of those before it after one slice, or after two, is judged on no
+    further ones (successive halving, Jamieson and Talwalkar 2016).
 
     Args:
         recipe: where to start; settings outside SPACE stay.
@@ -189,27 +202,36 @@ def tune(
     start = settings_of(recipe)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=seed, multivariate=False)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
+    pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
     study.enqueue_trial({n: min(max(start[n], r.low), r.high) for n, r in SPACE.items()})
     made: list[Trial] = []
     begin = time.monotonic()
+
+    def told(trial: Trial) -> None:
+        made.append(trial)
+        if progress is not None:
+            progress(trial, max(t.value for t in made if t.slices == len(slices)))
+        if seconds is not None and time.monotonic() - begin > seconds:
+            study.stop()
 
     def objective(trial: optuna.Trial) -> float:
         settings = {name: _suggest(trial, name, of) for name, of in SPACE.items()}
         at = time.monotonic()
         tried = with_settings(recipe, settings)
-        value = fmean(
-            measure(tried, train, validation=validation, future=future) for train, validation in slices
-        )
-        made.append(Trial(trial.number, value, settings, time.monotonic() - at))
-        if progress is not None:
-            progress(made[-1], max(t.value for t in made))
-        if seconds is not None and time.monotonic() - begin > seconds:
-            trial.study.stop()
+        values: list[float] = []
+        for part, (train, validation) in enumerate(slices):
+            values.append(measure(tried, train, validation=validation, future=future))
+            trial.report(fmean(values), part)
+            if part + 1 < len(slices) and trial.should_prune():
+                told(Trial(trial.number, fmean(values), settings, time.monotonic() - at, len(values)))
+                raise optuna.TrialPruned
+        value = fmean(values)
+        told(Trial(trial.number, value, settings, time.monotonic() - at, len(values)))
         return value
 
     study.optimize(objective, n_trials=trials)
-    best = max(made, key=lambda t: t.value)
+    best = max((t for t in made if t.slices == len(slices)), key=lambda t: t.value)
     tuned = replace(with_settings(recipe, best.settings), tuned_on=len(slices[0][0]))
     return Tuned(tuned, best, tuple(made))
 
@@ -218,6 +240,8 @@ def validation_slices(
     train: Dataset, n: int = 4, *, share: float = 0.1, split: str = "random"
 ) -> list[tuple[Dataset, Dataset]]:
     """Splits the training data n times in the way the test side was split: (to fit on, to judge on).
+
+    Of more than TUNED_ON interactions, those of a seeded draw of users.
 
     At random with seeds 0 to n - 1. Of what comes next, by time or each user's last, slice after slice goes
     further back: the latest share, the latest of what is left then, and so on; the last but one of each user,
@@ -232,6 +256,11 @@ def validation_slices(
     Raises:
         SplitError: not even one can be made.
     """
+    if len(train) > TUNED_ON:
+        users = np.random.default_rng([0, 8]).permutation(len(train.users))
+        lengths = np.bincount(train.user, minlength=len(users))[users]
+        drawn = users[: max(int(np.searchsorted(np.cumsum(lengths), TUNED_ON)), 1)]
+        train = train.take(np.flatnonzero(np.isin(train.user, drawn)))
     if split not in COMES_NEXT:
         return [validation_split(train, split, share=share, seed=seed) for seed in range(n)]
     slices: list[tuple[Dataset, Dataset]] = []

@@ -18,7 +18,7 @@ import optax
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.checks import of_kind, several, shown, user_codes, whole_number
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.histories import Histories
+from butaca.data.histories import Histories, leaving_lists
 from butaca.errors import CollapseWarning, DivergenceError, FeatureError, NotFittedError, SettingError
 from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
@@ -288,6 +288,14 @@ class TwoTower:
         jax.block_until_ready(run.towers)  # type: ignore[no-untyped-call]
         return history
 
+    def train_on(self, epochs: int) -> FitHistory:
+        """Trains on from where `fit` ended, up to `epochs` epochs in all, to the bits of one longer fit."""
+        fitted = self._need()
+        history = fitted.run.fit(whole_number("epochs", epochs))
+        fitted.learned = replace(fitted.learned, towers=fitted.run.towers)
+        fitted.vectors = None
+        return history
+
     def evaluate(
         self,
         test: Dataset,
@@ -510,7 +518,8 @@ class TwoTower:
         def validate(towers: Towers) -> Mapping[str, float]:
             fitted.vectors = self._answering(fitted, towers)
             try:
-                found = evaluate_scorer(self, test, seen=None if fitted.again else fitted.seen)
+                gone = leaving_lists(fitted.seen, again=fitted.again)
+                found = evaluate_scorer(self, test, seen=gone)
                 return {**found.metrics(k), "ndcg": found.metric("ndcg", None)}
             finally:
                 fitted.vectors = None

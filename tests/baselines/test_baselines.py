@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from butaca.baselines.ease import EASE, default_l2, inverse_of
+from butaca.baselines.ease import EASE, default_l2
 from butaca.baselines.ials import IALS
 from butaca.baselines.item_knn import ItemKNN
 from butaca.baselines.markov_chain import MarkovChain
@@ -18,6 +18,7 @@ from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import NotFittedError, SettingError, TableError
 from butaca.evaluate.protocol import evaluate_scorer
+from butaca.model.ridge import inverse_of
 from tests.support.narrow import some
 
 #: Items a, b, c. User 0 had a and b, user 1 a and b, user 2 b and c, user 3 nothing.

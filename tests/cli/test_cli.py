@@ -153,7 +153,18 @@ def test_splits_are_judged_beside_popularity_and_evaluate_repeats_it(table, spli
 
 
 def test_tensorboard_checkpoint_and_resume(table):
-    shared = ["fit", "ratings.csv", "--split", "none", "--out", "c", "--checkpoint", "ck"]
+    shared = [
+        "fit",
+        "ratings.csv",
+        "--effort",
+        "quick",
+        "--split",
+        "none",
+        "--out",
+        "c",
+        "--checkpoint",
+        "ck",
+    ]
     butaca(*shared, "--epochs", 2, "--tensorboard", "tb", cwd=table)
     assert list((table / "tb" / "train").iterdir())
     butaca(*shared, "--epochs", 4, "--tensorboard", "tb", "--resume", cwd=table)

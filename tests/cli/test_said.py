@@ -58,7 +58,18 @@ def board(tmp_path_factory):
     tests = [f"u{u},{left_out(u)}" for u in range(20)]
     for n in (1, 9, 10, 20):
         (folder / f"test{n}.csv").write_text("\n".join(["user,item", *tests[:n]]) + "\n")
-    command = ["fit", "train.csv", "--items", "items.csv", "--users", "users.csv", "--split", "none"]
+    command = [
+        "fit",
+        "train.csv",
+        "--effort",
+        "quick",
+        "--items",
+        "items.csv",
+        "--users",
+        "users.csv",
+        "--split",
+        "none",
+    ]
     run = butaca(*command, "--epochs", 20, "--out", "m", cwd=folder)
     return folder, run
 
@@ -111,7 +122,7 @@ def test_one_who_has_had_everything_gets_a_sentence(board):
 
 
 def test_resuming_past_the_end_says_so(board):
-    fit = ["fit", "train.csv", "--split", "none", "--checkpoint", "ck"]
+    fit = ["fit", "train.csv", "--effort", "quick", "--split", "none", "--checkpoint", "ck"]
     butaca(*fit, "--epochs", 4, "--out", "a", cwd=board[0])
     run = butaca(*fit, "--epochs", 3, "--resume", "--out", "b", cwd=board[0], ok=False)
     assert "not past its end" in run.stderr

@@ -153,7 +153,17 @@ def test_the_command_fits_a_table_and_its_events(board, events, tmp_path):
     lines = ["user,item", *(f"u{u:02d},i{i:02d}" for u, i in pairs)]
     (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
     run = butaca(
-        "fit", "table.csv", "--from-events", str(events), "--split", "none", "--out", "m", cwd=tmp_path
+        "fit",
+        "table.csv",
+        "--effort",
+        "quick",
+        "--from-events",
+        str(events),
+        "--split",
+        "none",
+        "--out",
+        "m",
+        cwd=tmp_path,
     )
     assert "erased users left out" in " ".join(run.stdout.split())
     facts = json.loads(butaca("inspect", "m", "--json", cwd=tmp_path).stdout)

@@ -151,7 +151,20 @@ def test_it_is_fitted_evaluated_and_told_from_the_command_line(tmp_path):
     table, model = tmp_path / "ratings.csv", tmp_path / "model"
     table.write_text("\n".join(["user,movie,rating,time", *rows]) + "\n")
     run = CliRunner().invoke(
-        app, ["fit", str(table), "--rank", "--rank-target", "graded", "--split", "none", "--out", str(model)]
+        app,
+        [
+            "fit",
+            str(table),
+            "--effort",
+            "quick",
+            "--rank",
+            "--rank-target",
+            "graded",
+            "--split",
+            "none",
+            "--out",
+            str(model),
+        ],
     )
     assert run.exit_code == 0, run.output
     about = butaca.Recommender.load(model).about["ranker"]

@@ -518,9 +518,9 @@ def test_dislikes_push_down_what_was_refused_and_only_if_asked(board):
     for dislikes, data in ((0.0, board), (0.0, told), (1.0, told)):
         m = TwoTower([butaca.Id("user_id")], [butaca.Id("item_id")], dim=8, unit=True, dislikes=dislikes)
         m.fit(data, epochs=5, batch_size=64)
-        refused[dislikes, data is told] = float(m.score(np.arange(20))[user, item].mean())
+        refused[dislikes, data is told] = float(m.score(np.arange(20, dtype=np.int32))[user, item].mean())
     assert refused[0.0, True] == refused[0.0, False]  # to the bit
     assert refused[1.0, True] < refused[0.0, True] - 0.1
-    for wrong in ({"dislikes": -1.0, "unit": True}, {"dislikes": 1.0}):
+    for dislikes, unit in ((-1.0, True), (1.0, False)):
         with pytest.raises(SettingError, match="dislikes"):
-            TwoTower([butaca.Id("user_id")], **wrong)
+            TwoTower([butaca.Id("user_id")], dislikes=dislikes, unit=unit)

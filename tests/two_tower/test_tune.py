@@ -41,7 +41,9 @@ def test_the_first_trial_is_the_recipe_and_the_best_is_kept(few):
     start = settings_of(DEFAULT)
     for name, of in SPACE.items():
         assert tuned.trials[0].settings[name] == pytest.approx(min(max(start[name], of.low), of.high))
-    values = [t.value for t in tuned.trials]
+    values = [t.value if t.slices == 2 else 0.0 for t in tuned.trials]
+    assert tuned.trials[0].slices == 2, "the first has nobody to be worse than"
+    assert {t.slices for t in tuned.trials} <= {1, 2}
     assert tuned.best.value == max(values) >= values[0]
     assert [best for _, best in seen] == [max(values[: i + 1]) for i in range(3)]
     assert settings_of(tuned.recipe) == pytest.approx(dict(tuned.best.settings))
@@ -51,6 +53,16 @@ def test_the_first_trial_is_the_recipe_and_the_best_is_kept(few):
 def test_the_same_seed_searches_the_same(few):
     once, again = (tune(DEFAULT, few[:1], trials=2, seed=3) for _ in range(2))
     assert [(t.value, t.settings) for t in once.trials] == [(t.value, t.settings) for t in again.trials]
+
+
+def test_many_interactions_are_tuned_on_a_draw_of_users(ml_split, monkeypatch):
+    train, _ = ml_split
+    monkeypatch.setattr("butaca.tune.TUNED_ON", 3_000)
+    part, held = validation_slices(train, n=1)[0]
+    whole = {int(u): n for u, n in zip(*np.unique(train.user, return_counts=True), strict=True)}
+    for user in np.unique(part.user):
+        assert (part.user == user).sum() + (held.user == user).sum() == whole[int(user)]
+    assert 2_000 < len(part) + len(held) <= 3_000
 
 
 def test_a_budget_of_time_ends_it(few):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from butaca.baselines.from_history import FromHistory
 from butaca.checks import real_number, whole_number
 from butaca.errors import SettingError
+from butaca.model.ridge import Doubles, inverse_of
 from butaca.types import Floats
-
-Doubles = NDArray[np.float64]
 
 
 class EASE(FromHistory):
@@ -64,34 +62,3 @@ def default_l2(matrix: sparse.csr_array) -> float:
     """Returns 300 where an item has 48 users in the mean, as in MovieLens 100K; in proportion elsewhere."""
     had = float(np.square(matrix.data, dtype=np.float64).sum())  # each pair, or its weight
     return max(300.0 * had / max(int(matrix.shape[1]), 1) / 48.0, 1.0)
-
-
-def inverse_of(a: Doubles) -> Doubles:
-    """Returns the inverse of a symmetric positive definite matrix [n, n], by halves.
-
-    With S = D - B A^-1 B' (Schur's complement), itself symmetric positive definite,
-
-        [A B']^-1   [A^-1 + A^-1 B' S^-1 B A^-1   -A^-1 B' S^-1]
-        [B D ]    = [-S^-1 B A^-1                  S^-1        ]
-
-    Nearly all of it is matrix products: 0.08 s for 1,664 items on two cores, where LAPACK's potrf and
-    potri take 0.13 s in float32, and up to 2.4 s when other work keeps their threads waiting for each
-    other. The halves cost digits (float32 keeps three at a condition of 3,000), so this is float64.
-
-    >>> inverse_of(np.array([[4.0, 0.0], [0.0, 0.5]])).tolist()
-    [[0.25, 0.0], [0.0, 2.0]]
-    """
-    n = len(a)
-    if n <= 128:
-        small: Doubles = np.asarray(np.linalg.inv(a), dtype=np.float64)
-        return small
-    h = n // 2
-    first = inverse_of(a[:h, :h])
-    across = a[h:, :h] @ first
-    second = inverse_of(a[h:, h:] - across @ a[h:, :h].T)
-    corner = second @ across
-    out = np.empty_like(a)
-    out[:h, :h] = first + across.T @ corner
-    out[h:, :h], out[:h, h:] = -corner, -corner.T
-    out[h:, h:] = second
-    return out

@@ -98,6 +98,15 @@ def fit(
             show_default="timescales with --split last or temporal, or --split-at; else none",
         ),
     ] = None,
+    effort: Annotated[
+        Literal["quick", "normal", "thorough"] | None,
+        typer.Option(
+            help="How long validation searches for what suits the data: not at all, for about three more "
+            "fits, or for --trials configurations.",
+            show_default="normal; quick where settings are given or data come prepared",
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Of --effort thorough.")] = 16,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     dim: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
@@ -168,11 +177,14 @@ def fit(
         keeping=Keeping(checkpoint, every_steps=checkpoint_every, resume=resume, tensorboard=tensorboard),
         ray=_cluster(engine, workers, address),
         noun=noun,
+        effort=effort,
+        trials=trials,
     )
     watching = Watching(
         data=lambda data: screen.data_summary(out, data, noun=noun),
         cluster=lambda event: _print_event(event, plan.cluster_checkpoint),
         callbacks=[Progress(out)],
+        choice=screen.ChoiceBar(out),
     )
     _print_fitted(carry_out_fit(plan, watching), recipe, out_folder)
 

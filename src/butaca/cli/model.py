@@ -199,6 +199,7 @@ def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
         "version": version_of(manifest),
         "written by": f"butaca {manifest['butaca']}",
         "recipe": about.get("recipe"),
+        "chosen": about.get("choice", {}).get("sentence"),
         "softmax": about.get("softmax"),
         "data": about.get("data", {}),
         "split": split_record(about),

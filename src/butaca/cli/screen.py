@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from butaca.catalogue.nouns import noun_of
@@ -231,3 +232,34 @@ def print_judged(
 def print_json(value: Mapping[str, Any]) -> None:
     """Prints one line of JSON on standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+class ChoiceBar:
+    """A ChoiceBar draws how far a search for a configuration is, by means of rich."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bar: Progress | None = None
+
+    def begin(self, text: str, total: int) -> None:
+        """Prints what will be done, and draws the bar."""
+        self.console.print(text, highlight=False, markup=False)
+        self._bar = Progress(
+            TextColumn("validation"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task("", total=total)
+
+    def advance(self) -> None:
+        """Advances the bar."""
+        if self._bar is not None:
+            self._bar.advance(self._task)
+
+    def end(self) -> None:
+        """Leaves the finished bar on the screen."""
+        if self._bar is not None:
+            self._bar.stop()

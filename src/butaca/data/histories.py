@@ -173,6 +173,13 @@ def in_order(user: Codes, item: Codes) -> bool:
     return bool(later.all())
 
 
-def leaving_lists(train: Dataset) -> Histories | None:
-    """Returns what leaves lists that are judged, what users have had; None where it may come again."""
-    return None if train.again else Histories.of(train)
+def leaving_lists(seen: Histories, *, again: bool) -> Histories | None:
+    """Returns what leaves the lists that a model is chosen by: what users have had, unless it may come again.
+
+    What they said no to stays: the same positives then choose the same model, whatever else is known.
+
+    Args:
+        seen: the histories.
+        again: of the data (`Dataset.again`).
+    """
+    return None if again else replace(seen, negatives=None)

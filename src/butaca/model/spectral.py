@@ -18,15 +18,16 @@ are what towers start from: item vectors V sqrt(S), the same for the history and
 They also are a history tower of their own, in closed form. Ridge regression of histories on themselves
 (EASE, Steck 2019) is the filter f = S / (S + ridge) on the same spectrum, and EASE's zero diagonal divides
 candidate j by 1 - sum_k f_k V_jk^2 (the share of j that j itself explains). With few dimensions it needs no
-inverse of items x items.
+inverse of items x items. Where one is affordable, form="ridge" takes it and cuts the whole regression to few
+dimensions (model/ridge.py), which keeps more of what few people had.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ from jax import Array, lax
 from butaca.checks import check_fields
 from butaca.data.histories import in_order
 from butaca.errors import SettingError
-from butaca.model import subspace
+from butaca.model import ridge, subspace
 from butaca.types import Codes, Floats, Ints, Times
 
 #: Up to this many items K is one dense matrix; beyond, it is applied through overlapping windows.
@@ -49,6 +50,10 @@ OVERSAMPLE, PASSES = 16, 6
 #: Passes over histories that may lie on the disk: every fourth block, every second, and all of them twice
 #: (docs/decisions/016-training-at-scale.md has what that costs).
 READING_PASSES = (4, 2, 1, 1)
+
+
+#: The closed form: a filter on leading eigenvectors, or a whole ridge regression, cut.
+Form: TypeAlias = Literal["filter", "ridge"]
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,12 @@ class SpectralSettings:
             the trained one.
         weight: spread of the closed-form tower's scores over a user's candidates, in parts of the
             trained tower's.
-        ridge: of the filter, in parts of the mean kept eigenvalue.
+        ridge: of the filter, in parts of the mean kept eigenvalue; of form "ridge", of the mean diagonal.
         leave_out: power of the division by 1 - sum f V^2; 1 is EASE's zero diagonal, 0 none.
         history_power: an item of the history counts degree ** -history_power.
         candidate_power: a candidate counts degree ** candidate_power.
+        form: "filter", on the leading eigenvectors, or "ridge", the whole regression cut to `dim`
+            (model/ridge.py), of the 4,096 items with most interactions.
     """
 
     span: float = 16.3
@@ -79,10 +86,13 @@ class SpectralSettings:
     leave_out: float = 0.434
     history_power: float = 0.21
     candidate_power: float = 0.435
+    form: Form = "filter"
 
     def __post_init__(self) -> None:
         check_fields(self)
         for name, value in vars(self).items():
+            if isinstance(value, str):
+                continue
             finite = math.isfinite(value) or (name == "span" and value == math.inf)
             negative = value < 0 if name in ("dim", "weight", "ridge") else name == "span" and value <= 0
             if negative or not finite:
@@ -93,20 +103,20 @@ class SpectralSettings:
 
 
 class Spectrum(NamedTuple):
-    """Holds eigenvectors: vectors [N, k], values [k] falling, degree [N] (interactions per item)."""
+    """A Spectrum holds eigenvectors, and of form "ridge" the closed-form tower too.
+
+    Attributes:
+        vectors: [N, k].
+        values: falling [k].
+        degree: interactions of each item [N].
+        table, candidates: of a ridge regression, cut [N, dim]; else None.
+    """
 
     vectors: Floats
     values: Floats
     degree: Floats
-
-
-class Pairs(NamedTuple):
-    """Holds interactions by user and time, [n] each: the place among the user's and the weight, or None."""
-
-    user: Codes
-    item: Codes
-    place: Floats | None
-    own: Floats | None
+    table: Floats | None = None
+    candidates: Floats | None = None
 
 
 def decompose(
@@ -128,7 +138,7 @@ def decompose(
         time: of each [n]; None takes whole histories.
         n_items: N.
         dim: k; no more than N are found.
-        settings: span and powers.
+        settings: span and powers, and of form "ridge" the whole closed form.
         seed: of the first random subspace.
         weight: how much each interaction counts [n]; None: all the same.
     """
@@ -149,9 +159,13 @@ def decompose(
         user, item = user[order], item[order]
         own = None if own is None else own[order]
     place = None if time is None or whole else moments(user, time[order])
-    pairs = Pairs(user, item, place, own)
-    if n_items <= DENSE_ITEMS:
-        values, vectors = _dense(pairs, scale, first=first, span=span, power=power)
+    if not dim:
+        values, vectors = np.zeros(0, np.float32), np.zeros((n_items, 0), np.float32)
+    elif n_items <= DENSE_ITEMS:
+        kernel = whole_kernel(
+            user, item, count=count, n_items=n_items, span=span, power=power, place=place, own=own
+        )
+        values, vectors = (np.asarray(x) for x in _iterate(kernel, jnp.asarray(scale), jnp.asarray(first)))
     else:
         blocks = (
             subspace.histories(item, np.append(0, np.cumsum(count)), n_items=n_items, power=power, weight=own)
@@ -168,7 +182,20 @@ def decompose(
             first=first,
             strides=READING_PASSES if in_place and len(blocks) >= 8 else (1,) * PASSES,
         )
-    return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree)
+    table, candidates = (
+        ridge_towers(
+            user,
+            item,
+            count=count,
+            n_items=n_items,
+            settings=replace(settings, span=span),
+            place=place,
+            own=own,
+        )
+        if settings.form == "ridge" and settings.dim
+        else (None, None)
+    )
+    return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree, table, candidates)
 
 
 def start_vectors(spectrum: Spectrum, dim: int, *, size: float = 0.05) -> Floats:
@@ -182,6 +209,8 @@ def start_vectors(spectrum: Spectrum, dim: int, *, size: float = 0.05) -> Floats
 
 def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats, Floats]:
     """Returns the tower in closed form: history table [N, k] and candidate vectors [N, k]."""
+    if spectrum.table is not None and spectrum.candidates is not None:
+        return spectrum.table, spectrum.candidates
     k = min(settings.dim, spectrum.vectors.shape[1])
     vectors, values = spectrum.vectors[:, :k], spectrum.values[:k]
     ridge = settings.ridge * float(values.mean())
@@ -218,31 +247,95 @@ def moments(user: Codes, time: Times) -> Floats | None:
     return found
 
 
-def _dense(pairs: Pairs, scale: Floats, *, first: Floats, span: float, power: float) -> tuple[Floats, Floats]:
-    n_items, (user, item, place, own) = len(scale), pairs
-    count = np.bincount(user)
+def ridge_towers(
+    user: Codes,
+    item: Codes,
+    *,
+    count: Ints,
+    n_items: int,
+    settings: SpectralSettings,
+    place: Floats | None = None,
+    own: Floats | None = None,
+) -> tuple[Floats, Floats]:
+    """Returns the history table and the candidate vectors [N, k] of a whole ridge regression, cut.
+
+    Args:
+        user: of each interaction, sorted by user and time [n].
+        item: and its item [n].
+        count: interactions of each user.
+        n_items: N.
+        settings: of form "ridge"; the span is infinite where there are no times.
+        place: of each interaction among its user's (`moments`), or None.
+        own: the root of its weight, or None.
+    """
+    worth = None if own is None else np.square(own, dtype=np.float64)
+    degree = np.bincount(item, worth, minlength=n_items).astype(np.float32)
+    kept = np.sort(np.argsort(-degree, kind="stable")[: ridge.RIDGE_ITEMS])
+    if len(kept) < n_items:
+        row = np.full(n_items, -1, dtype=np.int32)
+        row[kept] = np.arange(len(kept), dtype=np.int32)
+        of_kept = row[item] >= 0
+        user, item, degree = user[of_kept], row[item[of_kept]], degree[kept]
+        place = None if place is None else place[of_kept]
+        own = None if own is None else own[of_kept]
+    gram = whole_kernel(
+        user,
+        item,
+        count=count,
+        n_items=len(kept),
+        span=settings.span,
+        power=settings.user_power,
+        place=place,
+        own=own,
+    )
+    scale = np.maximum(degree, 1.0) ** np.float32(-settings.item_power)
+    weights = ridge.item_weights(
+        np.asarray(gram) * scale[:, None] * scale, degree, ridge=settings.ridge, leave_out=settings.leave_out
+    )
+    had = np.maximum(degree, 1.0)
+    weights *= (had ** np.float32(-settings.history_power))[:, None]
+    weights *= had ** np.float32(settings.candidate_power)
+    histories = sp.csr_matrix((np.ones(len(item), np.float32), (user, item)), (len(count), len(kept)))
+    table, candidates = ridge.cut(weights, histories, dim=settings.dim, seed=0)
+    out = np.zeros((2, n_items, table.shape[1]), dtype=np.float32)
+    out[:, kept] = table, candidates
+    return out[0], out[1]
+
+
+def whole_kernel(
+    user: Codes,
+    item: Codes,
+    *,
+    count: Ints,
+    n_items: int,
+    span: float,
+    power: float,
+    place: Floats | None = None,
+    own: Floats | None = None,
+) -> Array:
+    """Returns K [N, N] of interactions sorted by user and time, with places and roots of weights if any."""
     weight = (count[user] ** (-2.0 * power)).astype(np.float32)  # [n]
-    longest = int(count.max(initial=1)) if len(user) else 1
+    longest = int(np.bincount(user).max(initial=1)) if len(user) else 1
     reach = min(longest - 1, int(min(8 * span, 2**30)))
     if place is not None:
         reach = _apart(user, place, 8 * span)
     if span > 1000 * longest:  # flat to a thousandth: K = X^T X
         had = np.sqrt(weight) if own is None else np.sqrt(weight) * own
         x = sp.csr_matrix((had, (user, item)), shape=(int(user.max(initial=0)) + 1, n_items))
-        gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
-    elif reach > 2000:  # too many diagonals to add one by one
+        return jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
+    if reach > 2000:  # too many diagonals to add one by one
+        count = np.bincount(user)
         x = windows(user, item, count=count, n_items=n_items, span=span, power=power, place=place, own=own)
-        gram = jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
-    else:
-        arrays = (jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight))
-        if place is None and own is None:
-            gram = _kernel(*arrays, span, reach, n_items)
-        else:
-            at = np.arange(len(user), dtype=np.float32) - _begin(user) if place is None else place
-            by = np.ones(len(user), dtype=np.float32) if own is None else own
-            gram = _kernel_of_moments(*arrays, jnp.asarray(at), jnp.asarray(by), span, reach, n_items)
-    values, vectors = _iterate(gram, jnp.asarray(scale), jnp.asarray(first))
-    return np.asarray(values), np.asarray(vectors)
+        return jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
+    arrays = (jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight))
+    kernel: Array
+    if place is None and own is None:
+        kernel = _kernel(*arrays, span, reach, n_items)
+        return kernel
+    at = np.arange(len(user), dtype=np.float32) - _begin(user) if place is None else place
+    by = np.ones(len(user), dtype=np.float32) if own is None else own
+    kernel = _kernel_of_moments(*arrays, jnp.asarray(at), jnp.asarray(by), span, reach, n_items)
+    return kernel
 
 
 def _begin(user: Codes) -> Ints:
@@ -253,7 +346,7 @@ def _begin(user: Codes) -> Ints:
 
 def _apart(user: Codes, place: Floats, most: float) -> int:
     """Returns how many rows apart two interactions of a user may lie whose places are that near."""
-    key = _begin(user).astype(np.float64) * 2 + place  # users lie apart: places are below their number
+    key = user.astype(np.float64) * (float(place.max(initial=0.0)) + 1.0) + place  # ascending
     until = np.searchsorted(key, key + min(most, float(2**30)), side="right")
     end = np.searchsorted(user, user, side="right")
     return int((np.minimum(until, end) - 1 - np.arange(len(user))).max(initial=0))

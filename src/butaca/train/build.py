@@ -36,8 +36,8 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
     if not dim:
         return None
 
-    def found() -> Spectrum:
-        return decompose(
+    def found() -> list[Floats]:
+        spectrum = decompose(
             train.user,
             train.item,
             time=train.timestamp,
@@ -47,6 +47,7 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
             seed=settings.seed,
             weight=train.weight,
         )
+        return [part for part in spectrum if part is not None]
 
     return Spectrum(*first_says(found))
 

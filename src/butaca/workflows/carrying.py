@@ -13,6 +13,7 @@ from butaca.data.splits import COMES_NEXT, split_at
 from butaca.errors import SettingError
 from butaca.extras import needed, require
 from butaca.recommend.folder.bundle import check_free
+from butaca.workflows.choosing import ChoiceWatch
 from butaca.workflows.fitting import Fitted, fit
 from butaca.workflows.loading import Sides, load, load_test, prepared, split_by, with_events
 from butaca.workflows.plans import FitPlan, TunePlan
@@ -32,11 +33,13 @@ class Watching:
         data: called once the data are read.
         cluster: called with what happens on a cluster.
         callbacks: of training, such as Progress.
+        choice: told how a search gets on before it.
     """
 
     data: Callable[[Dataset], None] | None = None
     cluster: Callable[[JobEvent], None] | None = None
     callbacks: Sequence[Callback] = ()
+    choice: ChoiceWatch | None = None
 
 
 def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
@@ -67,7 +70,9 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     own = _own_sides(plan, data) if sides is None else None
     if own is not None:
         sides, data = own, replace(data, notes=own.train.notes)
-    recipe = plan.recipe.recipe(plan.seed, split=plan.split if sides is None else sides.split)
+    choosing = plan.choosing(sides if own is None else None, watching.choice)
+    asked = plan.split if sides is None else sides.split
+    recipe = plan.recipe.recipe(plan.seed, split="random" if choosing.effort != "quick" else asked)
     if watching.data is not None:
         watching.data(data)
     fitted = fit(
@@ -83,6 +88,7 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
         sides=sides,
         trainer=_trainer(plan, watching),
         signal=signal,
+        choosing=choosing,
     )
     if plan.noun is not None:
         about = {**fitted.recommender.about, "noun": plan.noun}

@@ -18,10 +18,12 @@ from butaca.errors import SettingError
 from butaca.evaluate.judged import Judged, nullable
 from butaca.recommend.recommender import Recommender
 from butaca.workflows.about import describe, protocol
+from butaca.workflows.choosing import Choosing, chosen_for
 from butaca.workflows.judging import joined, judge, judge_stages, judged_on
 from butaca.workflows.loading import Sides, Split, ToldBy, split_by
 
 if TYPE_CHECKING:  # these load JAX, or a database
+    from butaca.choose.choice import Chosen
     from butaca.rank.judge import RankVerdict
     from butaca.rank.ranker import Ranker
     from butaca.recipes import Recipe
@@ -52,6 +54,7 @@ class Fitted:
     judged: Judged | None = None
     notes: list[str] = field(default_factory=list)
     ranking: RankVerdict | None = None
+    choice: Chosen | None = None
 
 
 def fit(
@@ -68,6 +71,7 @@ def fit(
     sides: Sides | None = None,
     trainer: Trainer | None = None,
     signal: Signal | None = None,
+    choosing: Choosing | None = None,
 ) -> Fitted:
     """Splits, trains and judges; nothing is written but what callbacks write.
 
@@ -82,6 +86,8 @@ def fit(
 
     The `signal` is what the data were read with, which the model keeps for what is read later.
 
+    With `choosing`, validation on the training side chooses the configuration first, as its effort says.
+
     A `trainer` trains the recipe somewhere else, on a cluster, and looks after checkpoints itself.
     """
     held = _held_out(data, sides or _sides(data, split, test_share=test_share, seed=seed))
@@ -93,7 +99,8 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
-    recipe = recipe.for_data(train, future=told in COMES_NEXT, asks=told)
+    choice, said = chosen_for(recipe, train, split=told, choosing=choosing or Choosing())
+    recipe = choice.recipe if choice else recipe.for_data(train, future=told in COMES_NEXT, asks=told)
     if told == "user" and not any(f.column != data.users.key for f in recipe.model.query):
         raise SettingError(
             "A split by user judges people the model never saw, which an id tower can't answer",
@@ -114,7 +121,9 @@ def fit(
         )
         ranking = None if test is None else judge_stages(recommender, test)
     about = _about(data, recipe, model=model, held=held, judged=judged, history=history, signal=signal)
-    notes = [*protocol(about), *unread_columns(recipe, data, rank=recommender.ranker is not None)]
+    if choice is not None:
+        about["choice"] = choice.as_json()
+    notes = [*said, *protocol(about), *unread_columns(recipe, data, rank=recommender.ranker is not None)]
     if ranking is not None:
         about["metrics"]["ranking"] = ranking.as_json()
         if ranking.notice is not None:
@@ -124,7 +133,7 @@ def fit(
         from butaca.rank.about import second_about
 
         about["ranker"] = second_about(recommender.ranker)
-    return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking)
+    return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking, choice)
 
 
 def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:

@@ -15,6 +15,7 @@ from butaca.checks import check_type, path_of, whole_number
 from butaca.data.splits import COMES_NEXT, check_share, moment_of
 from butaca.errors import SettingError
 from butaca.serve.settings import ServeSettings
+from butaca.workflows.choosing import ChoiceWatch, Choosing, Effort
 from butaca.workflows.fitting import Target
 from butaca.workflows.loading import Columns, Sides, Split, ToldBy, no_split
 
@@ -61,6 +62,12 @@ class RecipeChoice:
                 f"order={self.order!r} with {self.settings}",
                 "Leave out one of the two",
             )
+
+    @property
+    def is_plain(self) -> bool:
+        """Says whether it is the default recipe, of which nothing but the order is settled."""
+        settled = (self.settings, self.epochs, self.batch_size, self.dim, self.softmax)
+        return self.name == "default" and all(one is None for one in settled)
 
     def order_for(self, split: ToldBy) -> Order | None:
         """Returns the order in which the history is read where data are split so; None: as a bag."""
@@ -164,6 +171,9 @@ class FitPlan:
         keeping: checkpoints and logs.
         ray: train on a cluster; None trains in this process.
         noun: what the items are called, such as "book"; None: what the columns' names say.
+        effort: how long validation searches for what suits the data; None: "normal" for a table and a recipe
+            of which nothing is settled, else "quick".
+        trials: of the effort "thorough".
 
     Raises:
         SettingError: two decisions exclude each other.
@@ -184,10 +194,19 @@ class FitPlan:
     keeping: Keeping = field(default_factory=Keeping)
     ray: Cluster | None = None
     noun: str | None = None
+    effort: Effort | None = None
+    trials: int = 16
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
         object.__setattr__(self, "out", path_of("out", self.out))
+        Choosing(self.effort or "normal", self.trials)
+        if self.effort in {"normal", "thorough"} and not self.recipe.is_plain:
+            raise SettingError(
+                "Validation chooses the settings of the default recipe, or they are given",
+                f"effort={self.effort!r} with a recipe, settings, epochs, batch_size, dim or softmax",
+                "Leave out one of the two",
+            )
         if self.noun is not None:
             noun(self.noun)
         check_split(self.split, test_share=self.test_share, seed=self.seed)
@@ -234,6 +253,21 @@ class FitPlan:
             )
         if sides is None and self.ray is not None:
             raise ray_needs_prepared()
+
+    def choosing(self, sides: Sides | None, watch: ChoiceWatch | None = None) -> Choosing:
+        """Returns how the fit chooses its configuration, of a source that came prepared (its sides) or not.
+
+        Raises:
+            SettingError: a search was asked for where none can be made.
+        """
+        can = sides is None and self.ray is None and self.recipe.is_plain
+        if self.effort in {"normal", "thorough"} and not can:
+            raise SettingError(
+                "A search holds slices of a table in memory",
+                f"effort={self.effort!r} with a folder of prepared data",
+                "Leave it out, or pass the table itself",
+            )
+        return Choosing(self.effort or ("normal" if can else "quick"), self.trials, self.recipe.order, watch)
 
     @property
     def cluster_checkpoint(self) -> Path:

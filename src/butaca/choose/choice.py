@@ -1,0 +1,283 @@
+"""This module chooses a configuration by successive halving (Jamieson and Talwalkar 2016), on a slice.
+
+First the closed forms, which take no training. Then the portfolio's towers train for a quarter of their
+epochs; the better half goes on to one half, and the best of those to the end. A tower is judged with the
+closed form beside it at its best weight, as it would answer. What is done is settled by counts, never by the
+clock: the same seed chooses the same on any machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from butaca.choose.closed_forms import FoundForm, n_tried
+from butaca.choose.closed_forms import search as search_closed
+from butaca.choose.mixture import Mixture, Scores, best_mixture
+from butaca.choose.portfolio import Asked, Member, drawn, members
+from butaca.choose.slices import ValidationSlice
+from butaca.data.dataset import Dataset
+from butaca.data.splits import COMES_NEXT
+from butaca.errors import DivergenceError
+from butaca.model.ridge import RIDGE_ITEMS
+from butaca.model.spectral import Form, SpectralSettings
+from butaca.recipes import Recipe
+from butaca.train.blend import Blend, choose_blend
+from butaca.two_tower import TwoTower
+from butaca.types import Floats
+
+#: Shares of the epochs after which the field is halved.
+RUNGS = (0.25, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A Tried is a configuration that was judged.
+
+    Attributes:
+        name: of the member of the portfolio.
+        epochs: that it had trained.
+        value: on the slice, at the mixture that suits it.
+        mixture: that one.
+    """
+
+    name: str
+    epochs: int
+    value: float
+    mixture: Mixture
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A Chosen is the configuration that validation picked, beside what.
+
+    Attributes:
+        recipe: adapted to the data, to be fitted on all of it.
+        name: of the member.
+        value: on the slice.
+        closed: the closed form that stands beside it, and its value alone.
+        tried: every tower that was judged, in order.
+        users, pairs: of the slice.
+    """
+
+    recipe: Recipe
+    name: str
+    value: float
+    closed: FoundForm
+    tried: Sequence[Tried]
+    users: int
+    pairs: int
+
+    @property
+    def sentence(self) -> str:
+        """Says what was chosen, beside what, and by how much."""
+        last = {one.name: one for one in self.tried}
+        others = sorted((t for name, t in last.items() if name != self.name), key=lambda t: -t.value)
+        closed, weight = self.closed, self.tried[-1].mixture.weight
+        form = "a ridge regression" if closed.settings.form == "ridge" else "a filter"
+        beside = f", with {form} of {closed.settings.dim} dimensions beside it" if weight else ""
+        than = "".join(f"; {t.name!r} {t.value:.4f}" for t in others[:2])
+        return (
+            f"Chosen on {self.pairs:,} pairs of {self.users:,} users held out of the training side: "
+            f"{self.name!r}{beside}, {self.value:.4f} (geometric mean of the four measures){than}; the "
+            f"closed form alone {closed.value:.4f}."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the choice for a model's manifest."""
+        return {
+            "name": self.name,
+            "value": self.value,
+            "measure": "geometric mean of the verdict's four measures",
+            "users": self.users,
+            "pairs": self.pairs,
+            "closed_form": self.closed.value,
+            "tried": [
+                {"name": t.name, "epochs": t.epochs, "value": t.value, **asdict(t.mixture)}
+                for t in self.tried
+            ],
+            "sentence": self.sentence,
+        }
+
+
+@dataclass
+class _Runner:
+    """A _Runner is a member in the race, and its model as far as it is trained."""
+
+    member: Member
+    recipe: Recipe
+    model: TwoTower | None = None
+    tried: Tried | None = None
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    """A Search says how configurations are chosen.
+
+    Attributes:
+        split: how the test side was held out, which slices follow.
+        order: how the history is to be read, "none" as a bag; None leaves it to validation.
+        trials: towers that enter; 0: the portfolio alone.
+        seed: of the draws.
+    """
+
+    split: str = "random"
+    order: Asked = None
+    trials: int = 0
+    seed: int = 0
+
+    def field(self, train: Dataset) -> Sequence[Member]:
+        """Returns the members that enter."""
+        field = members(self.split, timed=train.timestamp is not None, order=self.order)
+        return drawn(field, self.trials, seed=self.seed) if self.trials > len(field) else field
+
+    def rungs(self, train: Dataset) -> Sequence[int]:
+        """Returns how many members train at each rung."""
+        entering = len(self.field(train))
+        return [max(math.ceil(entering / 2**at), 1) for at in range(len(RUNGS))]
+
+    def steps(self, train: Dataset) -> int:
+        """Returns how many times `choose` tells that it got on."""
+        timed = train.timestamp is not None
+        return sum(self.rungs(train)) + sum(n_tried(form, timed) for form in forms(len(train.items)))
+
+    def fits(self, train: Dataset) -> float:
+        """Returns how many whole fits the training takes, at the dimensions of each."""
+        members = sorted((member.wider for member in self.field(train)), reverse=True)
+        before, total = 0.0, 0.0
+        for share, entering in zip(RUNGS, self.rungs(train), strict=True):
+            total += (share - before) * sum(members[:entering])
+            before = share
+        return total
+
+
+def choose(
+    base: Recipe,
+    train: Dataset,
+    *,
+    search: Search | None = None,
+    advance: Callable[[], None] | None = None,
+) -> Chosen:
+    """Chooses what suits the data, on a slice held out as the test side was.
+
+    Args:
+        base: the recipe whose settings hold but for those that are chosen.
+        train: the training side.
+        search: how; the portfolio for a random split if None.
+        advance: called `search.steps` times.
+
+    Raises:
+        SplitError: the data are too few to hold anything out.
+        DivergenceError: every configuration diverges.
+    """
+    search = search or Search()
+    part = ValidationSlice.of(train, search.split, seed=search.seed)
+    future = search.split in COMES_NEXT
+    closed, scores_of_closed = _best_closed(part, advance)
+    field = [
+        _Runner(member, _bare(member.recipe(base, part.train, future=future, closed=closed.settings)))
+        for member in search.field(train)
+    ]
+    told: list[Tried] = []
+    for share, entering in zip(RUNGS, search.rungs(train), strict=True):
+        for runner in field[:entering]:
+            tried = _train_on(runner, part, scores_of_closed, share=share)
+            if tried is not None:
+                told.append(tried)
+            if advance:
+                advance()
+        alive = [runner for runner in field[:entering] if runner.tried is not None]
+        if not alive:
+            raise DivergenceError(
+                "A configuration is chosen among those that train",
+                "every one diverged",
+                "Look at the data: values beyond all measure, or next to nothing to learn from",
+            )
+        alive.sort(key=lambda r: -r.tried.value if r.tried else 0.0)
+        field = alive
+    best = field[0]
+    assert best.tried is not None
+    assert best.scores is not None
+    mixture, value = best_mixture(part, best.scores)
+    told.append(replace(best.tried, value=value, mixture=mixture))
+    blend = _blend(best, part, mixture, search.split)
+    chosen = best.member.recipe(base, train, future=future, closed=closed.settings)
+    share = best.tried.epochs / best.recipe.epochs
+    chosen = replace(chosen, epochs=max(math.ceil(chosen.epochs * share), 1))
+    return Chosen(
+        _final(chosen, closed.settings, mixture, blend=blend),
+        best.member.name,
+        value,
+        closed,
+        told,
+        len(part.users),
+        len(part.validation),
+    )
+
+
+def forms(n_items: int) -> Sequence[Form]:
+    """Returns the closed forms to try; the filter was behind the regression where that sees every item."""
+    return ("ridge",) if n_items <= RIDGE_ITEMS else ("ridge", "filter")
+
+
+def _bare(recipe: Recipe) -> Recipe:
+    """Returns the recipe without what nothing on a slice asks for: items that nobody had."""
+    return replace(recipe, model=replace(recipe.model, cold_features=()))
+
+
+def _best_closed(part: ValidationSlice, advance: Callable[[], None] | None) -> tuple[FoundForm, Floats]:
+    """Returns the better of both forms, with the scores of the slice's users."""
+    best: tuple[FoundForm, Floats] | None = None
+    for form in forms(len(part.train.items)):
+        found = search_closed(part, form, advance=advance)
+        if best is None or found[0].value > best[0].value:
+            best = found
+    assert best is not None
+    return best
+
+
+def _train_on(runner: _Runner, part: ValidationSlice, closed: Floats, *, share: float) -> Tried | None:
+    """Trains a runner up to a share of its epochs, and judges it; None where it diverges.
+
+    It stands with the epochs that were best, but for one whose learning rate falls over all of them.
+    """
+    epochs = max(math.ceil(runner.recipe.epochs * share), 1)
+    try:
+        if runner.model is None:
+            model, _ = replace(runner.recipe, epochs=epochs).fit(part.train)
+        else:
+            model = runner.model
+            model.train_on(epochs)
+    except DivergenceError:
+        runner.tried = None
+        return None
+    trained = model.products().score(part.users)
+    scores = Scores.of(part, trained=trained, closed=closed, term=model.item_bias)
+    mixture, value = best_mixture(part, scores, only_weight=True)
+    runner.model = model
+    tried = Tried(runner.member.name, epochs, value, mixture)
+    if runner.tried is None or value > runner.tried.value or runner.recipe.decay:
+        runner.tried, runner.scores = tried, scores
+    return tried
+
+
+def _blend(best: _Runner, part: ValidationSlice, mixture: Mixture, split: str) -> Blend | None:
+    """Returns what else weighs a score: recent popularity where a later time is asked for."""
+    assert best.scores is not None
+    assert best.model is not None
+    if split == "temporal" and part.train.timestamp is not None:
+        products = replace(best.scores, term=best.scores.term * 0.0).mixed(replace(mixture, personal=1.0))
+        return choose_blend(
+            part.rows(products), best.model.item_bias, train=part.train, validation=part.validation
+        )
+    return None if mixture.personal == 1.0 else Blend(personal=mixture.personal)
+
+
+def _final(recipe: Recipe, closed: SpectralSettings, mixture: Mixture, *, blend: Blend | None) -> Recipe:
+    """Returns the recipe of a member with the closed form beside it, as the mixture weighs them."""
+    spectral = replace(closed, weight=mixture.weight, dim=closed.dim if mixture.weight else 0)
+    model = replace(recipe.model, spectral=spectral, trusted_from=mixture.trusted_from, blend=blend)
+    return replace(recipe, model=model)

@@ -1,0 +1,168 @@
+"""This module chooses the closed form: the settings of the tower that nothing trains (model/spectral.py).
+
+One setting after another is moved over a few values, and stays where the slice is best: some twenty towers,
+none of which takes a step of training. Both forms are tried, the filter on leading eigenvectors and the whole
+ridge regression; each starts where validation on several data sets found it good
+(docs/decisions/020-choice.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from butaca.choose.slices import ValidationSlice
+from butaca.model.query import QueryTower
+from butaca.model.spectral import Form, SpectralSettings, Spectrum, closed_form, decompose
+from butaca.types import Floats
+
+#: Values of each setting that are tried, in turn; `powers` are of the history and of the candidate.
+Axis: TypeAlias = tuple[str, Sequence[Any]]
+
+STARTS: Mapping[Form, SpectralSettings] = {
+    "ridge": SpectralSettings(
+        span=16.3,
+        user_power=0.0,
+        item_power=0.2,
+        dim=128,
+        ridge=3.0,
+        leave_out=0.5,
+        history_power=0.2,
+        candidate_power=0.1,
+        form="ridge",
+    ),
+    "filter": SpectralSettings(
+        span=16.3,
+        user_power=0.3,
+        item_power=0.35,
+        dim=128,
+        ridge=2.0,
+        leave_out=0.3,
+        history_power=0.3,
+        candidate_power=0.1,
+    ),
+}
+
+AXES: Mapping[Form, Sequence[Axis]] = {
+    "ridge": (
+        ("span", (16.3, math.inf)),
+        ("ridge", (3.0, 1.0, 10.0)),
+        ("leave_out", (0.5, 1.0)),
+        ("candidate_power", (0.1, 0.25, -0.05)),
+        ("item_power", (0.2, 0.4)),
+        ("dim", (128, 64, 256, 512)),
+    ),
+    "filter": (
+        ("span", (16.3, math.inf)),
+        ("ridge", (2.0, 0.5, 10.0)),
+        ("dim", (128, 64, 256)),
+        ("candidate_power", (0.1, 0.3, -0.05)),
+        ("leave_out", (0.3, 0.0, 0.6)),
+        ("history_power", (0.3, 0.5)),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class FoundForm:
+    """A FoundForm is a choice of settings, judged.
+
+    Attributes:
+        settings: of the tower.
+        value: on the slice.
+        tried: towers that were judged on the way.
+    """
+
+    settings: SpectralSettings
+    value: float
+    tried: int
+
+
+def n_tried(form: Form, timed: bool) -> int:
+    """Returns how many towers a search of this form judges."""
+    return 1 + sum(len(values) - 1 for name, values in AXES[form] if timed or name != "span")
+
+
+def search(
+    part: ValidationSlice, form: Form, *, advance: Callable[[], None] | None = None
+) -> tuple[FoundForm, Floats]:
+    """Finds settings of one form, and returns them with the scores of the slice's users [R, N].
+
+    Args:
+        part: what it is fitted and judged on.
+        form: of the tower.
+        advance: called after each tower.
+    """
+    timed = part.train.timestamp is not None
+    towers = _Towers(part)
+    best = STARTS[form] if timed else replace(STARTS[form], span=math.inf)
+    scores = towers.scores(best)
+    value, tried = part.value(part.rows(scores)), 1
+    if advance:
+        advance()
+    for name, values in AXES[form]:
+        if name == "span" and not timed:
+            continue
+        for settings in _moved(best, name, values):
+            found = towers.scores(settings)
+            its_value, tried = part.value(part.rows(found)), tried + 1
+            if its_value > value:
+                best, value, scores = settings, its_value, found
+            if advance:
+                advance()
+    return FoundForm(best, value, tried), scores
+
+
+def _moved(settings: SpectralSettings, name: str, values: Sequence[Any]) -> Iterator[SpectralSettings]:
+    """Yields the settings with other values of one; powers of the history move with those of the items."""
+    for value in values:
+        if value == getattr(settings, name):
+            continue
+        changed: dict[str, Any] = {name: value}
+        if name == "item_power" and settings.form == "ridge":
+            shift = value - settings.item_power
+            changed |= {
+                "history_power": settings.history_power + shift,
+                "candidate_power": settings.candidate_power + shift,
+            }
+        yield replace(settings, **changed)
+
+
+class _Towers:
+    """A _Towers makes closed forms of a slice, and keeps the decomposition that several of them share."""
+
+    def __init__(self, part: ValidationSlice) -> None:
+        self.part = part
+        self._kept: tuple[SpectralSettings, Spectrum] | None = None
+
+    def scores(self, settings: SpectralSettings) -> Floats:
+        """Returns the scores of the slice's users [R, N]."""
+        table, candidates = closed_form(self._spectrum(settings), settings)
+        tower = QueryTower(np.zeros((1, 0), np.float32), head=table)
+        out: Floats = tower(self.part.users, self.part.seen) @ candidates.T
+        return out
+
+    def _spectrum(self, settings: SpectralSettings) -> Spectrum:
+        widest = max(next(values for name, values in AXES["filter"] if name == "dim"))
+        of = SpectralSettings(
+            span=settings.span, user_power=settings.user_power, item_power=settings.item_power, dim=widest
+        )
+        if settings.form == "filter" and self._kept is not None and self._kept[0] == of:
+            return self._kept[1]
+        train = self.part.train
+        found = decompose(
+            train.user,
+            train.item,
+            time=train.timestamp,
+            n_items=len(train.items),
+            dim=widest if settings.form == "filter" else 0,
+            settings=of if settings.form == "filter" else settings,
+            weight=train.weight,
+        )
+        if settings.form == "filter":
+            self._kept = of, found
+        return found

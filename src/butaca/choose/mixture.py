@@ -1,0 +1,100 @@
+"""This module weighs the parts of a score, once they are trained: towers, closed form, popularity.
+
+    score = trust(n) * personal * (trained + weight * closed form)  +  the item's term
+
+of a user with n items. None of these weights takes training: each is tried on the slice, one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from butaca.choose.slices import ValidationSlice, spread
+from butaca.types import Floats
+
+WEIGHTS: Sequence[float] = (0.3, 0.0, 0.15, 0.6, 1.2, 2.5, 5.0)
+TRUSTED: Sequence[int] = (0, 3, 10)
+PERSONAL: Sequence[float] = (1.0, 0.7, 1.4)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A Mixture says how much each part of a score counts.
+
+    Attributes:
+        weight: spread of the closed form's scores, in parts of the trained tower's.
+        trusted_from: items from which on a history is trusted in full (`TwoTowerSettings`).
+        personal: what the parts that hang on the history are multiplied by.
+    """
+
+    weight: float = 0.3
+    trusted_from: int = 0
+    personal: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A Scores holds the parts for the users of a slice.
+
+    Attributes:
+        trained: products of the trained vectors [R, N].
+        closed: the closed form's, on the trained one's spread [R, N].
+        term: of each item [N].
+        lengths: items that each user had [R].
+        trust_power: as `TwoTowerSettings` has it.
+    """
+
+    trained: Floats
+    closed: Floats
+    term: Floats
+    lengths: Floats
+    trust_power: float = 0.75
+
+    @classmethod
+    def of(cls, part: ValidationSlice, *, trained: Floats, closed: Floats, term: Floats | None) -> Scores:
+        """Brings the closed form's scores to the spread of the trained ones."""
+        n_items = trained.shape[1]
+        of_items = np.zeros(n_items, dtype=np.float32) if term is None else term
+        ratio = spread(trained + of_items) / max(spread(closed), 1e-12)
+        return cls(trained, closed * np.float32(ratio), of_items, part.lengths.astype(np.float32))
+
+    def mixed(self, mixture: Mixture) -> Floats:
+        """Returns the scores of a mixture [R, N]."""
+        had = self.lengths / max(mixture.trusted_from, 1)
+        trust = np.minimum(had, 1.0) ** self.trust_power if mixture.trusted_from else np.ones_like(had)
+        out: Floats = self.trained + np.float32(mixture.weight) * self.closed
+        out *= (mixture.personal * trust).astype(np.float32)[:, None]
+        out += self.term
+        return out
+
+
+def best_mixture(
+    part: ValidationSlice, scores: Scores, *, only_weight: bool = False
+) -> tuple[Mixture, float]:
+    """Returns the mixture that is best on the slice, and its value; of equals what comes first above.
+
+    Args:
+        part: the slice.
+        scores: of its users.
+        only_weight: leave trust and personal as they are, where one of many is judged.
+    """
+    best = Mixture()
+    value = part.value(part.rows(scores.mixed(best)))
+    axes: Mapping[str, Sequence[float]] = {"weight": WEIGHTS}
+    if not only_weight:
+        axes = {"weight": WEIGHTS, "trusted_from": TRUSTED, "personal": PERSONAL}
+    for name, values in axes.items():
+        kept = best
+        for one in values:
+            if one == getattr(kept, name):
+                continue
+            changed: dict[str, Any] = {name: one}
+            tried = replace(kept, **changed)
+            found = part.value(part.rows(scores.mixed(tried)))
+            if found > value:
+                best, value = tried, found
+    return best, value

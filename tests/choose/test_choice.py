@@ -1,0 +1,195 @@
+"""A choice reads the training side alone, is settled by counts, and gives what it judged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from butaca import Recommender
+from butaca.choose.choice import Chosen, Search, choose
+from butaca.choose.closed_forms import AXES, STARTS, n_tried, search
+from butaca.choose.mixture import Mixture, Scores, best_mixture
+from butaca.choose.portfolio import BAGS, ORDERS, drawn, members
+from butaca.choose.slices import ValidationSlice
+from butaca.cli.app import app
+from butaca.data.dataset import Dataset
+from butaca.errors import SettingError
+from butaca.recipes import DEFAULT
+from butaca.workflows.carrying import Watching, carry_out_fit
+from butaca.workflows.choosing import Choosing, chosen_for
+from butaca.workflows.plans import FitPlan, RecipeChoice
+from tests.support.boards import checkerboard
+from tests.support.narrow import some
+
+#: The recipe that learns in few steps.
+SHORT = replace(DEFAULT, steps=8)
+
+
+@pytest.fixture(scope="module")
+def wide_board() -> Dataset:
+    return checkerboard(60, 24)
+
+
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def choice(wide_board: Dataset, told: list[str]) -> Chosen:
+    return choose(SHORT, wide_board, advance=lambda: told.append("on"))
+
+
+def test_it_halves_the_field_and_tells_each_step(choice: Chosen, wide_board: Dataset, told: list[str]):
+    of = Search()
+    assert of.rungs(wide_board) == [4, 2, 1]
+    assert len(told) == of.steps(wide_board) == 4 + 2 + 1 + n_tried("ridge", True)
+    assert [t.name for t in choice.tried[:4]] == [m.name for m in BAGS]
+    assert [t.epochs for t in choice.tried[:7]] == [2, 2, 2, 2, 4, 4, 8]
+    first = sorted(choice.tried[:4], key=lambda t: -t.value)
+    assert {t.name for t in choice.tried[4:6]} == {t.name for t in first[:2]}
+    # a quarter of all four, two of which are twice as wide; a quarter of two; and half of one
+    assert of.fits(wide_board) == pytest.approx(0.25 * 6 + 0.25 * 4 + 0.5 * 2)
+
+
+def test_what_it_gives_is_as_good_as_it_said(choice: Chosen, wide_board: Dataset):
+    part = ValidationSlice.of(wide_board, "random")
+    again = choice.recipe.model
+    assert again.trusted_from == choice.tried[-1].mixture.trusted_from
+    model, _ = choice.recipe.fit(part.train)
+    # on the same side it is the same towers; the closed form's scale is that of other users
+    assert part.value(model) == pytest.approx(choice.value, rel=0.05)
+    assert choice.value >= max(choice.closed.value * 0.9, 0.5)
+
+
+def test_the_same_data_choose_the_same(choice: Chosen, wide_board: Dataset):
+    assert choose(SHORT, wide_board) == choice
+
+
+def test_nothing_of_the_test_side_is_read(choice: Chosen, wide_board: Dataset):
+    """Users and items that only the test side has leave every figure as it was."""
+    part = ValidationSlice.of(wide_board, "random")
+    pairs = {(int(u), int(i)) for u, i in zip(part.train.user, part.train.item, strict=True)}
+    held = {(int(u), int(i)) for u, i in zip(part.validation.user, part.validation.item, strict=True)}
+    assert not pairs & held
+    assert len(pairs) + len(held) == len(wide_board)
+
+
+def test_it_is_told_and_kept(choice: Chosen):
+    assert choice.name in choice.sentence
+    kept = choice.as_json()
+    assert json.loads(json.dumps(kept)) == kept
+    assert len(kept["tried"]) == len(choice.tried)
+
+
+def test_a_field_follows_the_split_and_what_was_asked():
+    assert members("random", timed=True) is BAGS
+    assert members("last", timed=True) is ORDERS
+    assert members("last", timed=False) is BAGS
+    assert members("last", timed=True, order="none") is BAGS
+    assert {m.order for m in members("random", timed=True, order="attention")} == {"attention"}
+
+
+def test_further_trials_are_drawn_by_the_seed():
+    field = drawn(BAGS, 9, seed=1)
+    assert list(field[:4]) == list(BAGS)
+    assert len(field) == 9
+    assert field == drawn(BAGS, 9, seed=1) != drawn(BAGS, 9, seed=2)
+    assert all(0.08 <= m.temperature <= 0.45 for m in field[4:])
+    assert drawn(BAGS, 2, seed=1) == list(BAGS)
+
+
+@pytest.mark.parametrize("form", ["ridge", "filter"])
+def test_a_closed_form_is_no_worse_than_where_it_began(form, wide_board: Dataset):
+    part = ValidationSlice.of(wide_board, "random")
+    found, scores = search(part, form)
+    assert part.value(part.rows(scores)) == found.value
+    assert found.tried == n_tried(form, True)
+    moved = {name for name, _ in AXES[form]} | {"history_power", "candidate_power"}
+    assert all(getattr(found.settings, n) == v for n, v in vars(STARTS[form]).items() if n not in moved)
+
+
+def test_a_mixture_by_hand(wide_board: Dataset):
+    scores = Scores(
+        np.array([[1.0, 0.0]], np.float32),
+        np.array([[0.0, 2.0]], np.float32),
+        np.array([0.5, 0.0], np.float32),
+        np.array([4.0], np.float32),
+        trust_power=0.5,
+    )
+    mixed = scores.mixed(Mixture(weight=0.5, trusted_from=16, personal=2.0))
+    # trust (4 / 16) ** .5 = .5 times 2 leaves the parts as they are
+    np.testing.assert_allclose(mixed, [[1.5, 1.0]])
+    part = ValidationSlice.of(wide_board, "random")
+    noise = np.random.default_rng(0).normal(size=(len(part.users), 24)).astype(np.float32)
+    right = np.array([[float(u % 2 == i % 2) for i in range(24)] for u in part.users], np.float32)
+    best, value = best_mixture(part, Scores.of(part, trained=noise, closed=right, term=None))
+    assert best.weight >= 2.5
+    assert value > 0.3
+
+
+def test_few_or_many_interactions_choose_nothing(board: Dataset, monkeypatch: pytest.MonkeyPatch):
+    few = board.take(np.arange(50))
+    assert chosen_for(DEFAULT, few, split="random", choosing=Choosing("quick")) == (None, [])
+    nothing, said = chosen_for(DEFAULT, few, split="random", choosing=Choosing("normal"))
+    assert nothing is None
+    assert "50 interactions are too few" in said[0]
+    monkeypatch.setattr("butaca.workflows.choosing.MOST", 10)
+    monkeypatch.setattr("butaca.workflows.choosing.FEWEST", 1)
+    assert "too many" in chosen_for(DEFAULT, few, split="random", choosing=Choosing("normal"))[1][0]
+
+
+def test_a_tower_trains_on_to_the_bits_of_one_fit(board: Dataset):
+    recipe = replace(SHORT.for_data(board), epochs=6)
+    whole, _ = recipe.fit(board)
+    parts, _ = replace(recipe, epochs=2).fit(board)
+    parts.train_on(6)
+    assert np.array_equal(whole.user_vectors, parts.user_vectors)
+    assert np.array_equal(whole.item_vectors, parts.item_vectors)
+
+
+def test_the_command_says_what_it_will_do_and_what_it_chose(wide_board: Dataset, tmp_path: Path):
+    users, items = wide_board.users.ids.decode(wide_board.user), wide_board.items.ids.decode(wide_board.item)
+    rows = [f"{user},{item}" for user, item in zip(users, items, strict=True)]
+    (tmp_path / "rows.csv").write_text("\n".join(["user_id,item_id", *rows]) + "\n")
+    plan = FitPlan(str(tmp_path / "rows.csv"), tmp_path / "m", split="none")
+    heard: list[str] = []
+
+    class Watch:
+        def begin(self, text: str, total: int) -> None:
+            heard.append(text)
+
+        def advance(self) -> None:
+            heard.append("on")
+
+        def end(self) -> None:
+            heard.append("end")
+
+    fitted = carry_out_fit(plan, Watching(choice=Watch()))
+    choice = some(fitted.choice)
+    assert "4 configurations" in heard[0]
+    assert "times the training of one" in heard[0]
+    assert heard[-1] == "end"
+    assert choice.sentence in fitted.notes
+    run = CliRunner().invoke(app, ["inspect", str(tmp_path / "m")])
+    assert choice.name in run.output
+    about = Recommender.load(tmp_path / "m").about
+    assert about["choice"]["name"] == choice.name
+    assert about["model"]["temperature"] == choice.recipe.model.temperature
+
+
+@pytest.mark.parametrize("settled", [RecipeChoice(epochs=1), RecipeChoice("notebook"), RecipeChoice(dim=4)])
+def test_what_is_settled_is_not_searched(settled: RecipeChoice):
+    assert FitPlan("r.csv", recipe=settled).choosing(None).effort == "quick"
+    assert FitPlan("r.csv").choosing(None).effort == "normal"
+    with pytest.raises(SettingError, match="or they are given"):
+        FitPlan("r.csv", recipe=settled, effort="normal")
+    with pytest.raises(SettingError, match="at least one trial"):
+        FitPlan("r.csv", effort="thorough", trials=0)
+    with pytest.raises(SettingError, match="quick, normal or thorough"):
+        FitPlan("r.csv", effort="fast")  # type: ignore[arg-type]
