@@ -51,7 +51,7 @@ class OverSeeds(Evaluation):
     def of(cls, seeds: Sequence[Evaluation]) -> OverSeeds:
         """Makes an evaluation whose fields, but `seeds`, are the first one's."""
         e = seeds[0]
-        return cls(e.ranks, e.n_items, e.seen_left_out, None, e.user, e.item, None, tuple(seeds))
+        return cls(e.ranks, e.n_items, e.seen_left_out, None, e.user, e.item, seeds=tuple(seeds))
 
     def top_k(self, k: int) -> float:
         """Returns the mean over seeds."""

@@ -21,6 +21,8 @@ _ROOMS = {
     "butaca.data.dataset": ("Dataset", "Entities"),
     "butaca.data.histories": ("Histories",),
     "butaca.data.movielens": ("load_movielens",),
+    "butaca.data.settled": ("signalled",),
+    "butaca.data.signal": ("Signal",),
     "butaca.data.splits": (
         "leave_last_out",
         "random_split",
@@ -85,6 +87,8 @@ if TYPE_CHECKING:
     from butaca.data.dataset import Entities as Entities
     from butaca.data.histories import Histories as Histories
     from butaca.data.movielens import load_movielens as load_movielens
+    from butaca.data.settled import signalled as signalled
+    from butaca.data.signal import Signal as Signal
     from butaca.data.splits import leave_last_out as leave_last_out
     from butaca.data.splits import random_split as random_split
     from butaca.data.splits import stratified_split as stratified_split

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from butaca.data.dataset import Dataset
-from butaca.data.histories import Histories
+from butaca.data.histories import Histories, leaving_lists
 from butaca.data.splits import COMES_NEXT, validation_split
 from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.evaluate.protocol import evaluate_scorer
@@ -161,7 +161,9 @@ def measure(recipe: Recipe, train: Dataset, *, validation: Dataset, future: bool
         model, _ = recipe.for_data(train, future=future).fit(train)
     except DivergenceError:  # the search goes on with other settings
         return 0.0
-    return evaluate_scorer(model, validation, seen=Histories.of(train)).metric(MEASURE, CUT)
+    return evaluate_scorer(
+        model, validation, seen=leaving_lists(Histories.of(train), again=train.again)
+    ).metric(MEASURE, CUT)
 
 
 def tune(

@@ -18,7 +18,7 @@ import optax
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.checks import of_kind, several, shown, user_codes, whole_number
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.histories import Histories
+from butaca.data.histories import Histories, leaving_lists
 from butaca.errors import CollapseWarning, DivergenceError, FeatureError, NotFittedError, SettingError
 from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
@@ -83,6 +83,7 @@ class _Fitted:
     share: Floats | None = None
     vectors: Vectors | None = None
     cold: ColdItems | None = None
+    again: bool = False
 
     def __getstate__(self) -> dict[str, object]:
         """Returns what a copy, or another process, answers from."""
@@ -126,6 +127,7 @@ class TwoTower:
         blend: Blend | None = None,
         cold_features: tuple[Feature, ...] = (),
         l2: float = 0.0,
+        dislikes: float = 0.0,
         shuffle: Shuffle = "epoch",
         seed: int = 42,
         devices: int | None = None,
@@ -152,6 +154,7 @@ class TwoTower:
             blend=blend,
             cold_features=tuple(several("cold_features", cold_features)),
             l2=l2,
+            dislikes=dislikes,
             shuffle=shuffle,
             seed=seed,
             devices=devices,
@@ -250,6 +253,7 @@ class TwoTower:
             mesh=mesh,
             rows_per_shard=rows_per_shard,
             histories=history_rows(seen, settings.history, bins=bins) if settings.history else None,
+            dislikes=settings.dislikes,
         )
         run = TrainingRun(
             towers,
@@ -266,9 +270,10 @@ class TwoTower:
             if resume or any(hasattr(c, "folder") for c in callbacks)
             else None,
         )
-        learned = _Learned(run.towers, run.features, batches.item)
+        learned = _Learned(run.towers, run.features, train.item)
         share = None if settings.blend is None else settings.blend.share_in(train)
         fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins, share)
+        fitted.again = train.again
         self._fitted = fitted
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
@@ -513,7 +518,8 @@ class TwoTower:
         def validate(towers: Towers) -> Mapping[str, float]:
             fitted.vectors = self._answering(fitted, towers)
             try:
-                found = evaluate_scorer(self, test, seen=fitted.seen)
+                gone = leaving_lists(fitted.seen, again=fitted.again)
+                found = evaluate_scorer(self, test, seen=gone)
                 return {**found.metrics(k), "ndcg": found.metric("ndcg", None)}
             finally:
                 fitted.vectors = None

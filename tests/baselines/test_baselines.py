@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -297,3 +298,68 @@ def test_times_are_not_needed_by_the_others():
     data = replace(small(), timestamp=None, value=None)
     for kind in (Popularity, ItemKNN, EASE, IALS):
         assert np.isfinite(kind().fit(data).score(users(0))).all()
+
+
+def weighed(*weights: float, time=None) -> Dataset:
+    return replace(small(time=time), weight=np.array(weights, dtype=np.float32))
+
+
+def test_popularity_and_item_knn_by_weight():
+    data = weighed(1, 2, 3, 4, 5, 6)  # of (0, a), (0, b), (1, a), (1, b), (2, b), (2, c)
+    assert Popularity().fit(data).score(users(0)).tolist() == [[4, 11, 6]]
+    a, b, c = (np.sqrt(column) for column in ([1, 3, 0], [2, 4, 5], [0, 0, 6]))
+    ab = a @ b / np.sqrt(a @ a * (b @ b))
+    bc = b @ c / np.sqrt(b @ b * (c @ c))
+    scores = ItemKNN().fit(data).score(users(0))
+    np.testing.assert_allclose(scores, [[2**0.5 * ab, ab, 2**0.5 * bc]], rtol=1e-6)
+
+
+def test_recent_popularity_counts_by_age_and_weight():
+    data = weighed(1, 2, 3, 4, 5, 6, time=[0, 0, 10, 10, 10, 10])
+    found = RecentPopularity(half_life=10).fit(data).weights
+    np.testing.assert_allclose(found, [3.5, 10, 6], rtol=1e-6)
+
+
+def test_ease_by_weight_is_ease_of_the_roots():
+    data = weighed(1, 2, 3, 4, 5, 6)
+    x = np.sqrt([[1, 2, 0], [3, 4, 0], [0, 5, 6], [0, 0, 0]])
+    inverse = np.linalg.inv(x.T @ x + 7 * np.eye(3))
+    b = -inverse / np.diag(inverse)
+    np.fill_diagonal(b, 0)
+    np.testing.assert_allclose(EASE(l2=7).fit(data).score(users(0, 1, 2)), (x @ b)[:3], rtol=1e-4)
+
+
+def test_the_chain_counts_what_follows_by_its_weight():
+    """User 1 went from a to b with twice the weight of user 0, who went on to c."""
+    pairs = ((0, 0), (0, 2), (1, 0), (1, 1))
+    plain = small(pairs, time=[0, 1, 0, 1])
+    data = replace(plain, weight=np.array([1, 1, 1, 3], dtype=np.float32))
+    asked = Histories.from_pairs(users(0), users(0), n_users=1, time=np.array([0]))
+    even, more = (
+        MarkovChain(window=1, smoothing=0.1).fit(d).answering(asked).score(users(0))[0] for d in (plain, data)
+    )
+    assert even[1] == pytest.approx(even[2])
+    assert more[1] > 2 * more[2]
+
+
+def test_weight_two_of_a_user_is_that_user_twice():
+    """Of all that they had: the same X'X, so the same neighbours and the same regression."""
+    twice = small((*PAIRS, (3, 1), (3, 2)))  # user 3 has what user 2 has
+    data = weighed(1, 1, 1, 1, 2, 2)
+    for make in (ItemKNN, functools.partial(EASE, 3)):
+        one, other = (make().fit(d).score(users(0)) for d in (twice, data))
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", FROM_HISTORY)
+def test_equal_weights_rank_as_none(name):
+    data = weighed(*[4.0] * 6)
+    plain, scores = (FROM_HISTORY[name]().fit(d).score(users(0, 1, 2)) for d in (small(), data))
+    assert np.argsort(-scores, kind="stable").tolist() == np.argsort(-plain, kind="stable").tolist()
+
+
+def test_ials_errors_count_by_weight():
+    """The pair of weight 6 is learned best, and as well as any without weights."""
+    light, heavy = weighed(6, 1, 1, 1, 1, 1), weighed(1, 6, 1, 1, 1, 1)
+    a, b = (IALS(dim=2, alpha=0.3).fit(d).score(users(0))[0] for d in (light, heavy))
+    assert a[0] / a[1] > b[0] / b[1]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from butaca.data.bags import Bags
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.merge import latest_of_each, with_interactions, without_users
+from butaca.data.signal import Signal, events_of
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import StoreError
 from butaca.events.records import Event
@@ -112,6 +113,31 @@ def test_a_store_alone_is_a_table(events):
     data = with_events(None, str(events), columns=Columns())
     assert len(data) == 3
     assert sorted(data.users.ids.values.tolist()) == ["ana", "eva", "u03"]
+
+
+def test_events_count_as_a_signal_says(board, tmp_path):
+    """The latest word of each pair: a click counts a third, what was disliked since is no positive."""
+    store = EventStore.open(str(tmp_path / "events.db"))
+    told = [("u03", "i06", "click", 1), ("u03", "i08", "click", 2), ("u03", "i08", "dislike", 3)]
+    told += [("u00", "i02", "dislike", 10**6), ("eva", "i02", "watch", 1), ("eva", "i04", "skip", 2)]
+    rows = (Event(f"e{n}", u, i, kind, None, at) for n, (u, i, kind, at) in enumerate(told))
+    store.add(list(rows))
+    store.close()
+    said = events_of(["click=0.3", "watch=1", "dislike=negative"])
+    signal = Signal(event_column="kind", events=said, repeats="last")
+    address = str(tmp_path / "events.db")
+    more = with_events(board, address, columns=Columns(signal=signal))
+    (row,) = more.find("u03", "i06")
+    assert some(more.weight)[row] == pytest.approx(0.3)
+    no = some(more.negatives)
+    refused = zip(more.users.ids.decode(no.user), more.items.ids.decode(no.item), strict=True)
+    assert sorted(refused) == [("u00", "i02"), ("u03", "i08")]
+    assert len(board.find("u00", "i02")) == 1
+    assert len(more.find("u00", "i02")) == 0
+    assert len(more.find("eva", "i04")) == 0
+    alone = with_events(None, address, columns=Columns(signal=signal))
+    assert sorted(alone.weights.tolist()) == pytest.approx([0.3, 1.0])
+    assert with_events(board, address, columns=Columns()).weight is None
 
 
 def test_a_store_that_is_not_there_is_not_made(board, tmp_path):

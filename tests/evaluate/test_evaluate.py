@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
 from butaca.evaluate import protocol
+from butaca.evaluate.judged import figures
 from butaca.evaluate.metrics import in_batch_loss
 from butaca.evaluate.protocol import evaluate_scorer, rank_pairs
 
@@ -133,3 +135,32 @@ def test_popularity_counts_interactions():
 def test_another_catalogue_is_refused():
     with pytest.raises(SettingError, match="4 items and a test set over 3"):
         evaluate_scorer(Fixed(np.zeros((2, 4))), small())
+
+
+#: Four items, the same for both users.
+FALLING = [[4, 3, 2, 1], [4, 3, 2, 1]]
+
+
+def test_metrics_by_weight_by_hand():
+    data = replace(small(2, 4, ((0, 0), (0, 3), (1, 1))), weight=np.array([3, 1, 2], dtype=np.float32))
+    found = evaluate_scorer(Fixed(FALLING), data)
+    assert found.metric("top_k_accuracy", 2) == pytest.approx(2 / 3)
+    assert found.metric("weighted_top_k_accuracy", 2) == pytest.approx(5 / 6)
+    assert found.per_user("weighted_recall", 2).tolist() == [3 / 4, 1]
+    ideal = 3 + 1 / math.log2(3)
+    assert found.per_user("weighted_ndcg", 2).tolist() == pytest.approx([3 / ideal, 1 / math.log2(3)])
+    assert found.only(np.array([True, False, True])).metric("weighted_top_k_accuracy", 1) == pytest.approx(
+        3 / 5
+    )
+    assert set(figures(found)) - set(
+        figures(evaluate_scorer(Fixed(FALLING), replace(data, weight=None)))
+    ) == {
+        "weighted top-10",
+        "weighted NDCG@10",
+    }
+
+
+def test_without_weights_the_weighted_metrics_are_the_plain_ones():
+    found = evaluate_scorer(Fixed(FALLING), small(2, 4, ((0, 0), (0, 3), (1, 1))))
+    for name in ("top_k_accuracy", "recall", "ndcg"):
+        assert found.metric(f"weighted_{name}", 2) == pytest.approx(found.metric(name, 2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -308,3 +310,59 @@ def test_settings_are_checked(wrong):
     (name, value) = next(iter(wrong.items()))
     with pytest.raises(SettingError, match=f"{name}={value}"):
         SpectralSettings(**wrong)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_equal_times_are_one_moment(dense, monkeypatch):
+    user, item, _ = random_rows(duplicates=False)
+    monkeypatch.setattr(spectral, "DENSE_ITEMS", 4096 if dense else 1)
+    renamed = np.random.default_rng(2).permutation(9).astype(np.int32)
+    times = {"none": None, "one": np.zeros(len(user), np.int64), "days": np.arange(len(user)) // 7}
+
+    def values(time, codes=item):
+        settings = SpectralSettings(span=2.0, item_power=0.0)
+        return decompose(user, codes, time=time, n_items=9, dim=5, settings=settings).values
+
+    of = {name: values(time) for name, time in times.items()}
+    np.testing.assert_allclose(of["one"], of["none"], rtol=1e-4)
+    assert abs(of["days"] / of["none"] - 1).max() > 0.05  # days still have an order
+    for name, time in times.items():
+        np.testing.assert_allclose(values(time, renamed[item]), of[name], rtol=1e-3)
+
+
+def test_kernel_of_moments_and_weights_by_hand():
+    # One user: items 0 and 1 at one time, in the middle of places 0 and 1, then item 2 at place 2; weights 1,
+    # 2 and 4, in parts of the mean 3/7, 6/7 and 12/7. A step halves, so 1.5 places count 2 ** -1.5.
+    user, item = np.zeros(3, np.int32), np.array([2, 0, 1], np.int32)
+    settings = SpectralSettings(span=1 / np.log(2), user_power=0.0, item_power=0.0)
+    own = np.array([4, 1, 2], np.float32)
+    got = decompose(user, item, time=np.array([9, 5, 5]), n_items=3, dim=3, settings=settings, weight=own)
+    w, near = np.array([3, 6, 12]) / 7, 2**-1.5
+    kernel = np.sqrt(np.outer(w, w)) * [[1, 1, near], [1, 1, near], [near, near, 1]]
+    np.testing.assert_allclose(got.values, np.linalg.eigvalsh(kernel)[::-1], atol=1e-5)
+    np.testing.assert_allclose(got.degree, w, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("with_time", [True, False])
+def test_equal_weights_change_nothing(dense, with_time, monkeypatch):
+    user, item, time = random_rows(duplicates=False)
+    monkeypatch.setattr(spectral, "DENSE_ITEMS", 4096 if dense else 1)
+    asked: dict[str, Any] = {
+        "time": time if with_time else None,
+        "n_items": 9,
+        "dim": 4,
+        "settings": SpectralSettings(span=3.0),
+    }
+    weighed = decompose(user, item, weight=np.full(len(user), 5, np.float32), **asked)
+    np.testing.assert_allclose(weighed.values, decompose(user, item, **asked).values, rtol=1e-4)
+
+
+def test_a_window_never_cuts_a_moment():
+    n = 40
+    user, item = np.zeros(n, np.int32), np.arange(n, dtype=np.int32)
+    place = spectral.moments(user, np.arange(n) // 10)
+    rows = windows(user, item, count=np.array([n]), n_items=n, span=4.0, power=0.0, place=place).toarray()
+    for moment in range(4):
+        held = rows[:, moment * 10 : moment * 10 + 10] > 0
+        assert (held.all(axis=1) | ~held.any(axis=1)).all()

@@ -22,11 +22,12 @@ import butaca
 from butaca.catalogue.titles import Titles
 from butaca.cli.model import folder_facts
 from butaca.data.histories import Histories
+from butaca.data.negatives import Negatives
 from butaca.errors import BundleError, SettingError, UnknownEntityError
 from butaca.recommend.folder.bundle import MANIFEST, canonical, read_manifest
 from butaca.recommend.recommender import Recommender
 from tests.support.boards import left_out
-from tests.support.narrow import one_each
+from tests.support.narrow import one_each, some
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -555,3 +556,41 @@ def test_manifest_says_what_it_is(folder):
     assert manifest["butaca"] == butaca.__version__
     assert manifest["about"] == {"recipe": "test"}
     assert sorted(manifest["files"]) == ["arrays", "entities"]
+
+
+@pytest.fixture(scope="module")
+def refused(fitted, board):
+    """The model, of people of whom u00 said no to what would come first, and u01 to something else."""
+    no = butaca.Dataset(board.users, board.items, *np.array([[0, 1], [0, 5]], dtype=np.int32))
+    return Recommender.build(fitted, replace(board, negatives=Negatives(no.user, no.item)))
+
+
+def test_what_someone_said_no_to_leaves_their_lists_whatever_is_kept(refused, recommender, tmp_path):
+    assert recommender.recommend("u00", k=1).items[0].id == "i00"
+    for model in (refused, Recommender.load(refused.save(tmp_path / "m"))):
+        for kept in (False, True, None):
+            answers = [model.recommend("u00", k=16, exclude_seen=kept), *model.recommend_many(["u00"], 16)]
+            assert all("i00" not in {item.id for item in answer.items} for answer in answers)
+        assert "i00" in {item.id for item in model.recommend("u02", k=16, exclude_seen=False).items}
+        assert 0 not in model.top_k(np.array([0]), 16).items[0]
+
+
+def test_where_people_have_things_again_lists_keep_what_they_had(fitted, board, tmp_path):
+    again = Recommender.build(fitted, replace(board, again=True))
+    for model in (again, Recommender.load(again.save(tmp_path / "m"))):
+        had = {f"i{i:02d}" for i in board.item[board.user == 3]}
+        assert had <= {item.id for item in model.recommend("u03", k=16).items}
+        assert had <= {item.id for item in next(model.recommend_many(["u03"], 16)).items}
+        assert not had & {item.id for item in model.recommend("u03", k=16, exclude_seen=True).items}
+    assert "again" not in read_manifest(Recommender.build(fitted, board).save(tmp_path / "once"))
+
+
+def test_a_folder_keeps_weights(fitted, board, tmp_path):
+    weight = np.linspace(0.5, 3, len(board)).astype(np.float32)
+    data = replace(board, weight=weight)
+    model = Recommender.build(fitted, data, test=data.take(np.arange(9)))
+    back = Recommender.load(model.save(tmp_path / "m"))
+    assert back.seen.weight is not None
+    np.testing.assert_array_equal(back.seen.weight, Histories.of(data).weight)
+    np.testing.assert_array_equal(some(back.held_out).weight, weight[:9])
+    np.testing.assert_allclose(back.popularity, np.bincount(board.item, weight), rtol=1e-6)

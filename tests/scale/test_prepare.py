@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 from butaca.cli.app import app
 from butaca.data.fractal import Growth, grow
 from butaca.data.histories import Histories
+from butaca.data.signal import Signal, events_of
 from butaca.data.splits import temporal_split
 from butaca.data.tables import read_table
 from butaca.data.written import Reading
@@ -449,3 +451,66 @@ def test_rows_without_an_id_are_left_out_as_asked(tmp_path):
     assert (len(found.train), found.n_users) == (6, 2)
     with pytest.raises(TableError, match="empty cell in column 'user', line 3"):
         prepare(path, tmp_path / "q", settings=replace(ALONE, split="none"))
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize(
+    "signal",
+    [
+        Signal(4),
+        Signal(weight_column="plays"),
+        Signal(event_column="kind", events=events_of(["view=0.3", "buy=1", "no=negative"]), repeats="count"),
+        Signal(2, weight_column="plays", repeats="mean", curve="sqrt"),
+    ],
+)
+def test_what_counts_as_what_is_as_in_memory(tmp_path, signal, partitions):
+    rng = np.random.default_rng(1)
+    lines = [
+        f"u{u},i{i},{1 + r % 5},{t},{a},{k}"
+        for u, i, r, t, a, k in zip(
+            rng.integers(0, 12, 300),
+            rng.integers(0, 9, 300),
+            rng.integers(0, 9, 300),
+            rng.integers(0, 40, 300),
+            rng.integers(-3, 7, 300),
+            rng.choice(["view", "buy", "no", "other"], 300),
+            strict=True,
+        )
+    ]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["user,item,rating,timestamp,plays,kind", *lines]) + "\n")
+    settings = replace(ALONE, split="temporal", signal=signal, partitions=partitions)
+    found = prepare(table, tmp_path / "p", settings=settings, runner=Here())
+    train, test = temporal_split(read_table(table, signal=signal), 0.2)
+    for name, data in (("train", train), ("test", test)):
+        side, expected = found.dataset(name), Histories.of(data)
+        got = Histories.of(side)
+        for column in ("items", "start", "value", "time", "weight"):
+            one, other = getattr(got, column), getattr(expected, column)
+            assert (one is None) is (other is None), column
+            if one is not None:
+                np.testing.assert_array_equal(one, other, err_msg=column)
+    no, said = found.negatives, train.negatives
+    pairs = [sorted(zip(p.user.tolist(), p.item.tolist(), strict=True)) for p in (no, said) if p is not None]
+    assert not pairs if no is None else pairs[0] == pairs[1]
+    assert found.signal == signal
+
+
+def test_prepared_data_hold_each_pair_once():
+    with pytest.raises(SettingError, match="--repeats allow"):
+        Preparing(signal=Signal(repeats="allow"))
+
+
+def test_several_files_a_pattern_and_the_standard_input_are_one_table(tmp_path, monkeypatch):
+    table = small(tmp_path / "t.csv")
+    head, *lines = table.read_text().splitlines(keepends=True)
+    (tmp_path / "a1.csv").write_text(head + "".join(lines[:20]))
+    (tmp_path / "a2.csv").write_text(head + "".join(lines[20:]))
+    expected = contents(prepare(table, tmp_path / "whole", settings=ALONE, runner=Here()).folder)
+    parts = [str(tmp_path / "a1.csv"), str(tmp_path / "a2.csv")]
+    for n, source in enumerate((parts, str(tmp_path / "a?.csv"), "-")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table.read_bytes())))
+        found = contents(prepare(source, tmp_path / f"p{n}", settings=ALONE, runner=Here()).folder)
+        assert found == expected
+    with pytest.raises(TableError, match="fits none"):
+        prepare(str(tmp_path / "b*.csv"), tmp_path / "no", settings=ALONE, runner=Here())

@@ -328,3 +328,23 @@ def test_without_logq_a_draw_weighs_by_how_often_it_came_alone():
     assert weights[weights > 1e-6].sum() == pytest.approx(64, rel=1e-5)  # times drawn, uncorrected
     (corrected,) = Batches(user, item, n_users=8, n_items=9, plan=replace(plan, logq=True)).epoch(0)
     assert np.exp(np.asarray(corrected.log_weight)).sum() == pytest.approx(5, rel=1e-4)  # each of five once
+
+
+@pytest.mark.parametrize("by", ["pair", "user"])
+def test_a_pair_takes_its_weight_along(by: Literal["pair", "user"]) -> None:
+    rng = np.random.default_rng(0)
+    pairs = np.argwhere(rng.random((N_USERS, N_ITEMS)) < 0.5).astype(np.int32)
+    user, item = rng.permutation(pairs).T
+    weight = (user * 100 + item + 1).astype(np.float32)
+    made = Batches(
+        user, item, n_users=N_USERS, n_items=N_ITEMS, plan=BatchPlan(7, "full", by=by), weight=weight
+    )
+    found = [
+        (int(batch.query_rows[q]), int(slot), w)
+        for batch in made.epoch(0)
+        for q, slot, w in zip(
+            batch.positive_query, batch.positive_slot, batch.positive_weight.tolist(), strict=True
+        )
+        if w
+    ]
+    assert sorted(found) == sorted(zip(user.tolist(), item.tolist(), weight.tolist(), strict=True))

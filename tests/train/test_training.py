@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import butaca
+from butaca.data.negatives import Negatives
 from butaca.errors import CheckpointError, FeatureError, NotFittedError, SettingError
 from butaca.train.checkpoints import FILE
 from butaca.two_tower import TwoTower
@@ -505,3 +507,20 @@ def test_training_that_learned_people_does_not_warn(ml_split):
         warnings.simplefilter("error")
         model = TwoTower([butaca.Id("user_id")], [butaca.Id("movie_title")], dim=16)
         model.fit(train, epochs=3, validation_data=test.take(np.arange(2_000)))
+
+
+def test_dislikes_push_down_what_was_refused_and_only_if_asked(board):
+    """Each user refuses the first two items of the other parity."""
+    user = np.repeat(np.arange(20, dtype=np.int32), 2)
+    item = (np.tile([0, 2], 20) + 1 - user % 2).astype(np.int32)
+    told = replace(board, negatives=Negatives(user, item))
+    refused = {}
+    for dislikes, data in ((0.0, board), (0.0, told), (1.0, told)):
+        m = TwoTower([butaca.Id("user_id")], [butaca.Id("item_id")], dim=8, unit=True, dislikes=dislikes)
+        m.fit(data, epochs=5, batch_size=64)
+        refused[dislikes, data is told] = float(m.score(np.arange(20, dtype=np.int32))[user, item].mean())
+    assert refused[0.0, True] == refused[0.0, False]  # to the bit
+    assert refused[1.0, True] < refused[0.0, True] - 0.1
+    for dislikes, unit in ((-1.0, True), (1.0, False)):
+        with pytest.raises(SettingError, match="dislikes"):
+            TwoTower([butaca.Id("user_id")], dislikes=dislikes, unit=unit)

@@ -146,3 +146,18 @@ def test_one_order_for_all_epochs_if_asked(seed):
     assert made.repeats
     for one, other in zip(made.epoch(0), made.epoch(3), strict=True):
         np.testing.assert_array_equal(one.history.item, other.history.item)
+
+
+def test_a_place_takes_the_weight_of_its_item_along():
+    data = rounds()
+    weight = (1 + np.arange(len(data)) % 5).astype(np.float32)
+    seen = Histories.of(replace(data, weight=weight))
+    plain = batches(data)
+    weighed = batches(data)
+    weighed.histories = some(weighed.histories)._replace(weight=seen.weight)
+    for one, other in zip(plain.epoch(0), weighed.epoch(0), strict=True):
+        np.testing.assert_array_equal(one.positive_slot, other.positive_slot)
+        for place in np.flatnonzero(one.positive_weight).tolist():
+            user, item = int(one.query_rows[place]), int(one.positive_slot[place])
+            at = seen.start[user] + seen[user].tolist().index(item)
+            assert other.positive_weight[place] == some(seen.weight)[at]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from butaca.cli.app import app
 from butaca.errors import ButacaError, SettingError
 from butaca.recommend.folder.bundle import read_manifest
+from butaca.recommend.recommender import Recommender
 from butaca.serve.settings import ServeSettings
 from butaca.workflows.about import describe, split_record
 from butaca.workflows.carrying import Watching, carry_out_fit, carry_out_tune
+from butaca.workflows.judging import judge_saved
 from butaca.workflows.loading import Columns, Split
 from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, ServePlan, TunePlan
 
@@ -224,3 +228,45 @@ def test_a_table_of_ones_own_judges(rows, tmp_path):
     assert fitted.judged is not None
     assert split_record(read_manifest(tmp_path / "m")["about"])["split"] == "given"
     assert any(note.startswith("test: left out:") and "of users" in note for note in told)
+
+
+def test_what_counts_as_what_is_the_same_everywhere(tmp_path):
+    """fit, evaluate and Python: ratings of 3 and more, and only these, make the model."""
+    likes, folder, rows = tmp_path / "likes.csv", tmp_path / "a", tmp_path / "rows.csv"
+    header = "user_id,item_id,rating,timestamp"
+    lines = [
+        f"u{u},i{i},{1 + (u + 2 * i) % 5},{i + 20 * u}" for u in range(20) for i in range(20) if (u * i) % 3
+    ]
+    rows.write_text("\n".join([header, *lines]) + "\n")
+    likes.write_text("\n".join([header, *(line for line in lines if int(line.split(",")[2]) >= 3)]) + "\n")
+    command = ["fit", str(rows), "--out", str(folder), "--epochs", "1", "--positive-from", "3"]
+    run = CliRunner().invoke(app, command)
+    assert run.exit_code == 0, run.output
+    assert "pairs below 3, kept aside: never recommended" in run.output
+    alone = carry_out_fit(FitPlan(str(likes), tmp_path / "b", recipe=RecipeChoice(epochs=1)))
+    model = Recommender.load(folder)
+    np.testing.assert_array_equal(model.item_vectors, alone.recommender.item_vectors)
+    np.testing.assert_array_equal(model.user_vectors, alone.recommender.user_vectors)
+    assert model.about["signal"] == {"positive_from": 3.0}
+    run = CliRunner().invoke(app, ["evaluate", str(folder), "--test", str(rows), "--json"])
+    assert run.exit_code == 0, run.output
+    assert json.loads(run.output.splitlines()[-1])["test_pairs"] == len(likes.read_text().splitlines()) - 1
+
+
+def test_what_people_buy_again_is_trained_saved_and_served(tmp_path):
+    """Each of 30 people buys one thing again and again, others once: it is what comes next."""
+    lines = [
+        f"u{u},i{u % 10 if day % 2 else (3 * u + day) % 20},{day}" for u in range(30) for day in range(30)
+    ]
+    table = tmp_path / "log.csv"
+    table.write_text("user_id,item_id,timestamp\n" + "\n".join(lines) + "\n")
+    command = ["fit", str(table), "--out", str(tmp_path / "m"), "--epochs", "2", "--time-format", "s"]
+    once = CliRunner().invoke(app, command)
+    assert "--repeats allow" in " ".join(once.output.split())
+    again = CliRunner().invoke(app, [*command, "--repeats", "allow"])
+    assert again.exit_code == 0, again.output
+    assert "popularity, seen kept" in again.output
+    model = Recommender.load(tmp_path / "m")
+    assert model.again
+    assert "i3" in {item.id for item in model.recommend("u3", k=5).items}
+    assert judge_saved(model).again

@@ -23,6 +23,8 @@ class EASE(FromHistory):
 
         P = (X'X + l2 I)^-1,   B = I - P / diag(P),   each column divided by its own P_jj
 
+    X is 1 where someone had something, or the root of its weight where interactions have weights.
+
     Steck 2019, "Embarrassingly shallow autoencoders for sparse data". It is hard to beat on MovieLens.
     Time grows with the cube of the catalogue and memory with its square: some 24 n^2 bytes in fitting,
     4 n^2 after.
@@ -122,4 +124,5 @@ def _rest_of(by_item: sparse.csc_array, inputs: Ints, *, had: Ints, inverse: Dou
 
 def default_l2(matrix: sparse.csr_array) -> float:
     """Returns 300 where an item has 48 users in the mean, as in MovieLens 100K; in proportion elsewhere."""
-    return max(300.0 * int(matrix.nnz) / max(int(matrix.shape[1]), 1) / 48.0, 1.0)
+    had = float(np.square(matrix.data, dtype=np.float64).sum())  # each pair, or its weight
+    return max(300.0 * had / max(int(matrix.shape[1]), 1) / 48.0, 1.0)

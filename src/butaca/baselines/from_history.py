@@ -17,7 +17,7 @@ from butaca.types import Codes, Floats
 
 
 class FromHistory(ABC):
-    """A FromHistory is a scorer that answers from the items a user has had, each once, ratings aside.
+    """A FromHistory is a scorer that answers from the items a user has had, each once, by its weight if any.
 
     A user without any, or one it does not know, gets the number of users that had each item.
     """
@@ -28,7 +28,7 @@ class FromHistory(ABC):
 
     @abstractmethod
     def _learn(self, matrix: sparse.csr_array) -> None:
-        """Fits to who had what, sparse 0/1 float32 [U, N]."""
+        """Fits to who had what, sparse float32 [U, N], as `_matrix` gives it."""
 
     @abstractmethod
     def _scores(self, matrix: sparse.csr_array) -> Floats:
@@ -38,7 +38,8 @@ class FromHistory(ABC):
         """Learns from the training interactions; refit forgets."""
         self._seen = Histories.of(train)
         n_items = len(train.items)
-        self._users_of = np.bincount(self._seen.items, minlength=n_items).astype(np.float32)
+        counted = np.bincount(self._seen.items, self._seen.weight, minlength=n_items)
+        self._users_of = counted.astype(np.float32)
         self._learn(self._matrix(np.arange(len(train.users), dtype=np.int32)))
         return self
 
@@ -67,13 +68,16 @@ class FromHistory(ABC):
         return self._matrix(users)
 
     def _matrix(self, users: Codes) -> sparse.csr_array:
-        """Returns who had what, of these users: sparse 0/1 float32 [B, N]."""
+        """Returns who had what, of these users: sparse float32 [B, N].
+
+        An entry is 1, or the root of the weight: what has weight 2 then counts in X'X as two that had it.
+        """
         seen, popular = self._need()
-        row, item = seen.pairs(users)
+        row, at = seen.rows(users)
+        item = seen.items[at]
         start = np.searchsorted(row, np.arange(len(users) + 1))
-        return sparse.csr_array(
-            (np.ones(len(item), dtype=np.float32), item, start), shape=(len(users), len(popular))
-        )
+        had = np.ones(len(item), dtype=np.float32) if seen.weight is None else np.sqrt(seen.weight[at])
+        return sparse.csr_array((had, item, start), shape=(len(users), len(popular)))
 
     def _need(self) -> tuple[Histories, Floats]:
         if self._seen is None or self._users_of is None:

@@ -40,7 +40,10 @@ def best_half_life(train: Dataset, split: str, *, k: int = 10) -> float | None:
         n = max(int(len(users) * MOST / len(seen.items)), 1)
         users = np.sort(np.random.default_rng(0).choice(users, n, replace=False))
     row, at = seen.rows(users)
-    once = Dataset(train.users, train.items, users[row], seen.items[at], timestamp=seen.time[at])
+    weight = None if seen.weight is None else seen.weight[at]
+    once = Dataset(
+        train.users, train.items, users[row], seen.items[at], timestamp=seen.time[at], weight=weight
+    )
     try:
         before, after = validation_split(once, split, share=VALIDATION)
     except SplitError:

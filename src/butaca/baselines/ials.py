@@ -25,7 +25,8 @@ class IALS(FromHistory):
 
     Hu, Koren and Volinsky 2008; the regularisation scaled by frequency and the cheap constant term are
     what Rendle et al. 2021 ("Revisiting the performance of iALS") found it to lack. With one side fixed
-    the other has a closed form, d x d for each row. A user's vector is found anew from the history.
+    the other has a closed form, d x d for each row. A user's vector is found anew from the history. Where
+    interactions have weights, a pair's error counts by its weight, in parts of the mean one.
 
     Args:
         dim: of the vectors.
@@ -67,9 +68,12 @@ class IALS(FromHistory):
         self.dim, self.alpha, self.l2, self.nu = dim, alpha, l2, nu
         self.epochs, self.scale, self.seed, self.steps = epochs, scale, seed, steps
         self._items: Floats | None = None  # [N, d]
+        self._mean_weight: float | None = None
 
     def _learn(self, matrix: sparse.csr_array) -> None:
         n_items = matrix.shape[1]
+        weighs = bool((matrix.data != 1.0).any())
+        self._mean_weight = float(np.square(matrix.data, dtype=np.float64).mean()) if weighs else None
         columns = sparse.csr_array(matrix.T.tocsr())
         rng = np.random.default_rng(self.seed)
         items = (rng.normal(size=(n_items, self.dim)) * self.scale / self.dim**0.5).astype(np.float32)
@@ -143,8 +147,15 @@ class IALS(FromHistory):
             targets = np.empty((end - at, d), dtype=np.float32)
             for r in range(end - at):
                 had = fixed[matrix.indices[start[r] : start[r + 1]]]
-                np.matmul(had.T, had, out=systems[r])
-                targets[r] = had.sum(axis=0)
+                if self._mean_weight is None:
+                    np.matmul(had.T, had, out=systems[r])
+                    targets[r] = had.sum(axis=0)
+                    continue
+                weighed = (
+                    had * (matrix.data[start[r] : start[r + 1]] / np.float32(self._mean_weight))[:, None]
+                )
+                np.matmul(weighed.T, had, out=systems[r])
+                targets[r] = weighed.sum(axis=0)
             penalty = self.l2 * (np.diff(start) + self.alpha * len(fixed)) ** self.nu
             systems += shared + penalty[:, None, None] * np.eye(d, dtype=np.float32)
             out[at:end] = np.linalg.solve(systems, targets[..., None])[..., 0]

@@ -19,9 +19,9 @@ class ItemKNN(FromHistory):
 
         s(i, j) = users of both / (sqrt(users of i) sqrt(users of j) + shrinkage)
 
-    Cosine of the columns of who had what, after Sarwar et al. 2001. Only an item's most similar
-    neighbours count: weak similarities are noise. They are the neighbours of the item that is scored,
-    not of the one that was had, which lets rare items speak for rare items: on a tenth of MovieLens
+    Cosine of the columns of who had what, or the roots of weights, after Sarwar et al. 2001. Only an item's
+    most similar neighbours count: weak similarities are noise. They are the neighbours of the item that is
+    scored, not of the one that was had, which lets rare items speak for rare items: on a tenth of MovieLens
     100K's training data top-10 .131 against .117, top-100 .562 against .508. The same tenth chose the
     defaults.
 
@@ -46,7 +46,7 @@ class ItemKNN(FromHistory):
     def _learn(self, matrix: sparse.csr_array) -> None:
         n = matrix.shape[1]
         columns = sparse.csr_array(matrix.T.tocsr())
-        length = np.sqrt(np.diff(columns.indptr)).astype(np.float32)
+        length = np.sqrt(np.asarray(columns.power(2).sum(axis=1), dtype=np.float64)).astype(np.float32)
         kept = min(self.neighbours, n)
         parts = []
         step = max(CHUNK // max(n, 1), 1)

@@ -29,6 +29,7 @@ class MarkovChain(FromHistory):
       1 / (m m'), as it does in the mean over random orders.
     - Within a moment of m items each pair counts 1 / m, either way round, as in that mean too.
     - A user's state is the whole last moment, of whose items the mean is taken.
+    - Where interactions have weights, what follows counts by its own, in parts of the mean one.
 
     What is kept are the moments, not the pairs of items, so memory grows with the interactions. A window of 3
     and the smoothing did well on validation sides of three data sets (docs/decisions/019-order.md).
@@ -91,16 +92,20 @@ class MarkovChain(FromHistory):
         shape = (len(size), matrix.shape[1])
         part = np.repeat(1.0 / size, size)
         parts = sparse.csr_array((part, item, start), shape=shape)
+        worth = np.ones(len(item))
+        if seen.weight is not None:
+            worth = (seen.weight / seen.weight.mean(dtype=np.float64))[order]
+        follows = sparse.csr_array((part * worth, item, start), shape=shape)
         goes_on = np.zeros(len(size))
         goes_on[:-1] = whose[1:] == whose[:-1]
         next_one = sparse.csr_array(sparse.diags_array(goes_on[:-1], offsets=1, shape=(len(size),) * 2))
         next_one.eliminate_zeros()
-        after = next_one @ parts
+        after = next_one @ follows
         for _ in range(self.window - 1):
-            after = next_one @ (parts + self.decay * after)
+            after = next_one @ (follows + self.decay * after)
         several = np.repeat(size > 1, size)  # one item alone follows nothing within its moment
         ends = np.append(0, np.cumsum(np.where(size > 1, size, 0)))
-        beside = sparse.csr_array((np.ones(ends[-1]), item[several], ends), shape=shape)
+        beside = sparse.csr_array((worth[several], item[several], ends), shape=shape)
         itself = parts.multiply(beside).sum(axis=0)
         of, after = sparse.csr_array(parts.T.tocsr()), sparse.csr_array(after + beside)
         self._followers = (of @ after.sum(axis=1) - itself).astype(np.float32)

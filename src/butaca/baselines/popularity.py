@@ -14,8 +14,14 @@ from butaca.types import Codes, Floats
 HALF_LIFE_SHARE = 0.05
 
 
+def counts_of(train: Dataset) -> Floats:
+    """Returns the interactions of each item, each by its weight where they have weights, float32 [N]."""
+    counted = np.bincount(train.item, train.weight, minlength=len(train.items))
+    return counted.astype(np.float32)
+
+
 class Popularity:
-    """Scores an item by its number of training interactions, the same for everyone."""
+    """Scores an item by its number of training interactions, or their weights; the same for everyone."""
 
     def __init__(self) -> None:
         self._counts: Floats | None = None
@@ -23,7 +29,7 @@ class Popularity:
     def fit(self, train: Dataset) -> Popularity:
         """Counts each item's interactions."""
         of_kind("train", train, kind=Dataset, cure="Read one with read_table or load_movielens")
-        self._counts = np.bincount(train.item, minlength=len(train.items)).astype(np.float32)
+        self._counts = counts_of(train)
         return self
 
     @property
@@ -78,7 +84,8 @@ class RecentPopularity:
             )
         age = (time.max() - time).astype(np.float64) if len(time) else np.zeros(0)
         half_life = self.half_life or max(HALF_LIFE_SHARE * age.max(initial=0.0), 1.0)
-        weights = np.bincount(seen.items, np.exp2(-age / half_life), minlength=len(train.items))
+        worth = np.exp2(-age / half_life) * (1.0 if seen.weight is None else seen.weight)
+        weights = np.bincount(seen.items, worth, minlength=len(train.items))
         self._weights = weights.astype(np.float32)
         return self
 

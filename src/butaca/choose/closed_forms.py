@@ -161,6 +161,7 @@ class _Towers:
             n_items=len(train.items),
             dim=widest if settings.form == "filter" else 0,
             settings=of if settings.form == "filter" else settings,
+            weight=train.weight,
         )
         if settings.form == "filter":
             self._kept = of, found

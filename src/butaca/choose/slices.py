@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from butaca.data.dataset import Dataset
-from butaca.data.histories import Histories
+from butaca.data.histories import Histories, leaving_lists
 from butaca.data.splits import validation_split
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.train.blend import MEASURES
@@ -66,10 +66,12 @@ class ValidationSlice:
     def value(self, scorer: Scorer) -> float:
         """Returns the geometric mean of the verdict's four measures; 0 where one of them is.
 
-        What users had is left out. One figure must speak for the four: with this mean a gain of a hundredth
-        part counts the same in each.
+        What users had is left out, unless it may come again (`Dataset.again`). One figure must speak for the
+        four: with this mean a gain of a hundredth part counts the same in each.
         """
-        found = evaluate_scorer(scorer, self.validation, seen=self.seen)
+        found = evaluate_scorer(
+            scorer, self.validation, seen=leaving_lists(self.seen, again=self.train.again)
+        )
         values = [found.metric(name, k) for name, k in MEASURES]
         return math.exp(sum(map(math.log, values)) / len(values)) if min(values) > 0 else 0.0
 

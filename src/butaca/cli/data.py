@@ -96,9 +96,10 @@ def grow(
 @data.command()
 def prepare(
     source: Annotated[
-        Path,
+        list[str],
         typer.Argument(
-            help="A CSV, Parquet or JSON lines file, a folder of them, or a folder of `butaca data grow`.",
+            help="CSV, Parquet or JSON lines files, a folder or a pattern of them, - for the standard input, "
+            "or a folder of `butaca data grow`.",
             metavar="SOURCE",
         ),
     ],
@@ -124,6 +125,12 @@ def prepare(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    positive_from: options.PositiveFrom = None,
+    weight_column: options.WeightColumn = None,
+    event_column: options.EventColumn = None,
+    event: options.EventWeights = None,
+    repeats: options.PutTogether = None,
+    weight_curve: options.WeightCurve = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
     drop_nulls: options.DropNulls = False,
@@ -145,11 +152,20 @@ def prepare(
         reading=Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls),
         items=items,
         users=users,
+        signal=options.signal_of(
+            positive_from,
+            weight_column,
+            event_column=event_column,
+            events=event,
+            repeats=repeats,
+            curve=weight_curve,
+        ),
     )
     with _runner(engine, workers, address) as runner, _stages() as progress:
         prepared = run(source, out_folder, settings=settings, runner=runner, progress=progress)
-    repeats = prepared.manifest["repeats"]
-    more = f" {repeats:,} repeated pairs dropped, the latest of each kept." if repeats else ""
+    dropped, refused = prepared.manifest["repeats"], prepared.manifest.get("n_negatives", 0)
+    more = f" {dropped:,} repeated pairs dropped, the latest of each kept." if dropped else ""
+    more += f" {refused:,} pairs say no: never recommended." if refused else ""
     out.print(
         f"{len(prepared.train):,} interactions to train, {len(prepared.test):,} to test, "
         f"{prepared.n_users:,} users, {prepared.n_items:,} items in [bold]{plain(str(out_folder))}[/].{more}",
@@ -173,7 +189,7 @@ def batch(
     from butaca.scale.batch import KIND, ListSettings, write_lists
 
     check_free(out_folder, KIND)
-    asked = ListSettings(k, not include_seen, not first_stage)
+    asked = ListSettings(k, False if include_seen else None, not first_stage)
     with _runner(engine, workers, address) as runner, _stages() as progress:
         done = write_lists(model, out_folder, settings=asked, runner=runner, progress=progress)
     out.print(

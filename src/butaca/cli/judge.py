@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from butaca.cli import options, screen
-from butaca.data.dataset import Dataset
 from butaca.data.written import Reading
 from butaca.evaluate.protocol import NOTEBOOK_K
 from butaca.recommend.recommender import Recommender
@@ -39,6 +38,12 @@ def tune(
     item_column: options.ItemColumn = None,
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
+    positive_from: options.PositiveFrom = None,
+    weight_column: options.WeightColumn = None,
+    event_column: options.EventColumn = None,
+    event: options.EventWeights = None,
+    repeats: options.PutTogether = None,
+    weight_curve: options.WeightCurve = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
     query: options.Query = None,
@@ -65,6 +70,14 @@ def tune(
             *(user_column, item_column, value_column, time_column),
             reading=Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls),
             least=(min_user, min_item),
+            signal=options.signal_of(
+                positive_from,
+                weight_column,
+                event_column=event_column,
+                events=event,
+                repeats=repeats,
+                curve=weight_curve,
+            ),
         ),
         split=split,
         test_share=test_share,
@@ -97,24 +110,45 @@ def evaluate(
     ] = None,
     user_column: Annotated[str | None, typer.Option(help="Of --test; found by name if not given.")] = None,
     item_column: Annotated[str | None, typer.Option(help="Of --test.")] = None,
+    value_column: Annotated[str | None, typer.Option(help="Of --test.")] = None,
+    positive_from: options.PositiveFrom = None,
+    weight_column: options.WeightColumn = None,
+    event_column: options.EventColumn = None,
+    event: options.EventWeights = None,
+    repeats: options.PutTogether = None,
+    weight_curve: options.WeightCurve = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
     drop_nulls: options.DropNulls = False,
     k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Repeat for several.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank every test pair exactly, beside the baselines: who beats whom, by slice, and beyond accuracy."""
+    """Rank every test pair exactly, beside the baselines: who beats whom, by slice, and beyond accuracy.
+
+    What counts as what in --test is as it was for fit, unless said here.
+    """
     recommender = Recommender.load(model)
     given = None
     if test is not None:
         from butaca.data.tables import read_test
 
+        asked = options.signal_of(
+            positive_from,
+            weight_column,
+            event_column=event_column,
+            events=event,
+            repeats=repeats,
+            curve=weight_curve,
+        )
         given = read_test(
             test,
             users=recommender.users,
             items=recommender.items,
             user_column=user_column,
             item_column=item_column,
+            value_column=value_column,
+            signal=asked if asked.says else about.signal_of(recommender.about),
+            as_fitted=not asked.says,
             time_format=time_format,
             sep=sep,
             drop_nulls=drop_nulls,
@@ -125,9 +159,7 @@ def evaluate(
         for note in about.protocol(recommender.about):
             out.print(note, highlight=False, markup=False)
     judged = judging.judge_saved(recommender, given)
-    pairs = given
-    if pairs is None and recommender.test is not None:
-        pairs = Dataset(recommender.users, recommender.items, *recommender.test)
+    pairs = recommender.held_out if given is None else given
     ranking = None
     if pairs is not None:
         judged, ranking = judging.judge_both(recommender, judged, test=pairs)

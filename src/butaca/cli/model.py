@@ -79,9 +79,15 @@ def recommend(
     }
     if any(options.values()):
         people: list[str | None] = [*asked] or [None]
-        answers = (recommender.recommend(u, k, exclude_seen=not include_seen, **options) for u in people)
+        answers = (
+            recommender.recommend(u, k, exclude_seen=False if include_seen else None, **options)
+            for u in people
+        )
     else:
-        answers = (answer for answer in recommender.recommend_many(asked, k, exclude_seen=not include_seen))
+        answers = (
+            answer
+            for answer in recommender.recommend_many(asked, k, exclude_seen=False if include_seen else None)
+        )
     for answer in answers:
         if as_json:
             screen.print_json(screen.as_json(answer))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from butaca.data.signal import Curve, Repeats, Signal, events_of
 from butaca.workflows.loading import Split
 
 Model = Annotated[
@@ -46,6 +47,41 @@ DropNulls = Annotated[
 ]
 MinUser = Annotated[int, typer.Option(min=0, help="Keep users with at least so many interactions.")]
 MinItem = Annotated[int, typer.Option(min=0, help="Keep items with at least so many interactions.")]
+PositiveFrom = Annotated[
+    float | None,
+    typer.Option(
+        help="Rows with at least this value are positives; the others say no: never recommended, not "
+        "learned as likes.",
+        show_default=False,
+    ),
+]
+WeightColumn = Annotated[
+    str | None,
+    typer.Option(help="Column of amounts (plays, quantity): how much a row counts; below 0: a return."),
+]
+EventColumn = Annotated[str | None, typer.Option(help="Column of kinds of event; with --event.")]
+EventWeights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--event",
+        help="What a kind counts: view=0.3, or dislike=negative; repeat for several. Rows of others are "
+        "left out.",
+        metavar="KIND=WEIGHT",
+    ),
+]
+PutTogether = Annotated[
+    Literal["last", "sum", "mean", "count", "allow"] | None,
+    typer.Option(
+        help="What the rows of a pair come to; allow: each time counts, and lists keep what was had.",
+        show_default="sum with weights or events, else last",
+    ),
+]
+WeightCurve = Annotated[
+    Literal["log", "sqrt", "linear", "one"] | None,
+    typer.Option(
+        "--weight-curve", help="What an amount n is worth beside 1.", show_default="log: 1 + ln(n) / 4"
+    ),
+]
 ItemTable = Annotated[str | None, typer.Option("--items", help="A table of item features.")]
 UserTable = Annotated[str | None, typer.Option("--users", help="A table of user features.")]
 
@@ -86,3 +122,23 @@ Noun = Annotated[
         metavar="WORD",
     ),
 ]
+
+
+def signal_of(
+    positive_from: float | None,
+    weight_column: str | None,
+    *,
+    event_column: str | None,
+    events: list[str] | None,
+    repeats: Repeats | None,
+    curve: Curve | None,
+) -> Signal:
+    """Returns what the options say counts as what."""
+    return Signal(
+        positive_from,
+        weight_column=weight_column,
+        event_column=event_column,
+        events=events_of(events or ()),
+        repeats=repeats,
+        curve=curve,
+    )

@@ -15,7 +15,7 @@ from rich.table import Table
 from butaca.catalogue.nouns import noun_of
 from butaca.cli.figures import Figures, number
 from butaca.data.dataset import Dataset
-from butaca.evaluate.judged import COLUMNS, Judged, figures
+from butaca.evaluate.judged import Judged, figures
 from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
 from butaca.evaluate.slices import Slice
 from butaca.evaluate.verdict import MEASURES, Comparison
@@ -62,14 +62,15 @@ def accuracy_table(
 
 
 def comparison_table(judged: Judged, name: str) -> Figures:
-    """Draws the model beside every baseline, on the same pairs with seen items left out."""
-    title = f"{name} beside the baselines: {judged.n_test:,} test pairs, seen left out"
-    table = Figures(title, [label for *_, label in COLUMNS])
-    rows = {name: judged.rows["seen left out"]}
+    """Draws the model beside every baseline, on the same pairs with the same items left out."""
+    title = f"{name} beside the baselines: {judged.n_test:,} test pairs, {_seen(judged)}"
+    rows = {name: judged.ours}
     if judged.first is not None:
-        rows = {f"{name}, first stage": judged.rows["seen left out"], f"{name}, both": judged.served}
-    for row, evaluation in {**rows, **judged.baselines}.items():
-        table.add_row(row, *(_share(v) for v in figures(evaluation).values()))
+        rows = {f"{name}, first stage": judged.ours, f"{name}, both": judged.served}
+    by_row = {row: figures(evaluation) for row, evaluation in {**rows, **judged.baselines}.items()}
+    table = Figures(title, list(next(iter(by_row.values()))))
+    for row, values in by_row.items():
+        table.add_row(row, *(_share(v) for v in values.values()))
     return table
 
 
@@ -95,9 +96,14 @@ def ranking_table(found: RankVerdict) -> Figures:
     return table
 
 
-def slice_table(slices: Sequence[Slice]) -> Figures:
+def _seen(judged: Judged) -> str:
+    """Says whether what users had stands in the lists that are judged."""
+    return "seen kept" if judged.again else "seen left out"
+
+
+def slice_table(slices: Sequence[Slice], seen: str = "seen left out") -> Figures:
     """Draws the accuracy by slice; the empty ones are left out."""
-    table = Figures("By slice, seen left out", ["users", "pairs", *(label for *_, label in MEASURES)])
+    table = Figures(f"By slice, {seen}", ["users", "pairs", *(label for *_, label in MEASURES)])
     for part in slices:
         if part.n_pairs:
             shares = (_share(part.metrics[label]) for *_, label in MEASURES)
@@ -206,13 +212,13 @@ def print_judged(
     rows = {
         f"{name}, seen kept": judged.rows["seen kept"],
         f"{name}, seen left out": judged.rows["seen left out"],
-        "popularity, seen left out": judged.rows["popularity"],
+        f"popularity, {_seen(judged)}": judged.rows["popularity"],
     }
     out.print(accuracy_table(rows, f"Top-k accuracy of {judged.n_test:,} test pairs", k=k))
     out.print(comparison_table(judged, name))
     out.print(verdict_table(judged))
     if details:
-        out.print(slice_table(judged.slices))
+        out.print(slice_table(judged.slices, _seen(judged)))
         out.print(beyond_table(judged))
     for baseline, reason in judged.left_out.items():
         out.print(f"Not compared with {baseline}: {reason}.", style="dim", highlight=False)

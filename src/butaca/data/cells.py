@@ -138,16 +138,25 @@ def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
     return Ids(f"{cell}::BIGINT", False)
 
 
-def numbers(opened: Opened, field: Field) -> Floats:
+def numbers(
+    opened: Opened,
+    field: Field,
+    *,
+    rule: str = "Every interaction has a value, a finite number",
+    cure: str = "Correct it, remove the row, or read the table without values: value_column='' or "
+    "--value-column ''",
+) -> Floats:
     """Returns ratings or weights, float32 [n]: any finite numbers; true and false are 1 and 0.
+
+    Args:
+        opened: the loaded table.
+        field: the column.
+        rule: what an error says must hold.
+        cure: what it says to do.
 
     Raises:
         TableError: an empty cell, text that is not a number, or one that is not finite.
     """
-    rule = "Every interaction has a value, a finite number"
-    cure = (
-        "Correct it, remove the row, or read the table without values: value_column='' or --value-column ''"
-    )
     cell, is_text = field.sql, is_text_field(opened, field)
     as_number = number(cell) if is_text else f"{cell}::DOUBLE"
     (bad,) = opened.one(f"FROM {opened.table} SELECT count_if({_not_finite(as_number)})")

@@ -32,8 +32,9 @@ MOST = 10  # columns that a message names
 POSITIONS = ("user_id", "item_id", "value", "timestamp")  # what columns found by position are called
 
 
-def _words(words: str) -> frozenset[str]:
-    return frozenset(words.split())
+def words(text: str) -> frozenset[str]:
+    """Returns the words of a text."""
+    return frozenset(text.split())
 
 
 def _ids(nouns: str) -> frozenset[str]:
@@ -68,32 +69,32 @@ _MORE_ITEMS = (
 _NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
     "user": (
         _ids(_USERS) | {"uid"},
-        _words(_USERS) | {"users"},
+        words(_USERS) | {"users"},
         _ids(_MORE_USERS) | _codes(f"{_USERS} {_MORE_USERS}"),
-        _words(_MORE_USERS),
-        _words("username nombreusuario"),
+        words(_MORE_USERS),
+        words("username nombreusuario"),
     ),
     "item": (
         _ids(_ITEMS) | {"iid", "asin", "sku", "isbn"},
-        _words(_ITEMS) | {"items", "parentasin"},
+        words(_ITEMS) | {"items", "parentasin"},
         _ids(_MORE_ITEMS) | _codes(f"{_ITEMS} {_MORE_ITEMS}") | {"ean", "upc", "gtin", "isbn13", "barcode"},
-        _words(_MORE_ITEMS),
-        _words("title titulo movietitle filmtitle booktitle itemtitle itemname productname producttitle"),
+        words(_MORE_ITEMS),
+        words("title titulo movietitle filmtitle booktitle itemtitle itemname productname producttitle"),
     ),
     "value": (
-        _words("rating ratings userrating score stars overall")
-        | _words("valoracion puntuacion calificacion nota estrellas"),
-        _words("value weight count plays playcount quantity preference valor peso cantidad"),
-        _words("bookrating movierating itemrating reviewrating ratingvalue ratingscore bewertung voto"),
+        words("rating ratings userrating score stars overall")
+        | words("valoracion puntuacion calificacion nota estrellas"),
+        words("value weight count plays playcount quantity preference valor peso cantidad"),
+        words("bookrating movierating itemrating reviewrating ratingvalue ratingscore bewertung voto"),
     ),
     "time": (
-        _words("timestamp timestamps ts unixtime unixreviewtime datetime eventtime createdat ratedat")
-        | _words("watchedat fechahora marcadetiempo"),
-        _words("time date reviewtime reviewdate eventdate hora fecha tiempo"),
-        _words(
+        words("timestamp timestamps ts unixtime unixreviewtime datetime eventtime createdat ratedat")
+        | words("watchedat fechahora marcadetiempo"),
+        words("time date reviewtime reviewdate eventdate hora fecha tiempo"),
+        words(
             "invoicedate orderdate purchasedate orderedat purchasedat playedat clickedat viewedat listenedat"
         )
-        | _words(
+        | words(
             "checkintime utctime timeutc datetimeutc eventtimestamp reviewtimestamp submitted datum zeit"
         ),
     ),
@@ -142,6 +143,11 @@ def plain(name: str) -> str:
 def is_known(name: str) -> bool:
     """Returns whether a name is one that some role goes by: a line that holds one is a header."""
     return any(plain(name) in tier for tiers in _NAMES.values() for tier in tiers)
+
+
+def is_value(field: Field) -> bool:
+    """Returns whether a column's name is one of those that ratings and amounts go by."""
+    return any(plain(field.name) in tier for tier in _NAMES["value"])
 
 
 def held_by(cells: Sequence[str]) -> Role | None:
@@ -277,14 +283,14 @@ def listed(fields: Sequence[Field]) -> str:
 
 _HINTS: tuple[tuple[frozenset[str], str], ...] = (
     (
-        _words("price precio genre genres genero category categoria brand marca description descripcion year")
-        | _words(
+        words("price precio genre genres genero category categoria brand marca description descripcion year")
+        | words(
             "colour author autor publisher title titulo name nombre unitprice productname itemname tags size"
         ),
         "describe items: a table of them, one row each, is given with items= (--items)",
     ),
     (
-        _words(
+        words(
             "age edad gender sex sexo country pais city ciudad zip zipcode occupation state region postcode"
         ),
         "describe users: a table of them, one row each, is given with users= (--users)",

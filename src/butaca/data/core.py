@@ -49,19 +49,29 @@ def cored(data: Dataset, *, min_user: int = 0, min_item: int = 0) -> Dataset:
             "Ask for less",
         )
     left = data.take(np.flatnonzero(keep))
-    own_users, user = _without(data.users, left.user, users)
-    own_items, item = _without(data.items, left.item, items)
+    own_users, of_user = _without(data.users, users)
+    own_items, of_item = _without(data.items, items)
+    aside = None if data.negatives is None else data.negatives.recoded(of_user, of_item)
     note = (
         f"with {asked}: {len(left):,} of {len(data):,} interactions, {len(own_users):,} of "
         f"{len(data.users):,} users and {len(own_items):,} of {len(data.items):,} items are left"
     )
-    return replace(left, users=own_users, items=own_items, user=user, item=item, notes=(*data.notes, note))
+    return replace(
+        left,
+        users=own_users,
+        items=own_items,
+        user=of_user[left.user],
+        item=of_item[left.item],
+        notes=(*data.notes, note),
+        negatives=aside,
+    )
 
 
-def _without(entities: Entities, codes: Codes, stays: Bools) -> tuple[Entities, Codes]:
+def _without(entities: Entities, stays: Bools) -> tuple[Entities, Codes]:
+    """Returns the entities that stay, and the new code of each old one, -1 for those that are gone."""
     rows = np.flatnonzero(stays)
     code = np.full(len(stays), -1, dtype=np.int32)
     code[rows] = np.arange(len(rows))
     columns = {name: take_column(column, rows) for name, column in entities.columns.items()}
     ids = Vocabulary(entities.ids.values[rows])
-    return Entities(entities.key, ids, columns, entities.labels), code[codes]
+    return Entities(entities.key, ids, columns, entities.labels), code

@@ -15,6 +15,7 @@ import numpy as np
 
 from butaca.checks import of_kind, shown, whole_number
 from butaca.data.bags import Bags, Column, take_column
+from butaca.data.negatives import Negatives
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, TableError
 from butaca.types import Codes, Floats, Ints, Times, Values
@@ -104,6 +105,9 @@ class Dataset:
         value_name, time_name: the source's names of those columns.
         name: what to call the data in reports.
         notes: what reading decided (columns chosen, rows merged), a line each.
+        weight: float32 [n], how much each interaction counts, above 0; None: all the same (`data/signal.py`).
+        negatives: pairs that the users said no to, kept aside; None: nothing is known of such.
+        again: whether what someone has had may be what they have next: each time counts, and lists keep it.
     """
 
     users: Entities
@@ -116,10 +120,14 @@ class Dataset:
     time_name: str = "timestamp"
     name: str = "data"
     notes: tuple[str, ...] = ()
+    weight: Floats | None = None
+    negatives: Negatives | None = None
+    again: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.user)
         columns = {"item": self.item, self.value_name: self.value, self.time_name: self.timestamp}
+        columns |= {"weight": self.weight}
         for name, column in columns.items():
             if column is not None and len(column) != n:
                 raise TableError(
@@ -137,9 +145,20 @@ class Dataset:
                     f"codes {int(codes.min())} to {int(codes.max())} for {size} values",
                     "Encode the interactions with the vocabulary of the entities",
                 )
-        for array in (self.user, self.item, self.value, self.timestamp):
+        if self.weight is not None and not (np.isfinite(self.weight) & (self.weight > 0)).all():
+            raise TableError(
+                "Every interaction counts with a weight above 0, a finite number",
+                f"{shown(self.weight)}",
+                "Leave out what counts nothing, and keep aside what was disliked (negatives)",
+            )
+        for array in (self.user, self.item, self.value, self.timestamp, self.weight):
             if array is not None:
                 array.flags.writeable = False
+
+    @property
+    def weights(self) -> Floats:
+        """Returns how much each interaction counts, float32 [n]: 1 where they have no weights."""
+        return np.ones(len(self), dtype=np.float32) if self.weight is None else self.weight
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Takes fields back, in a copy or another process, and keeps them from being changed."""
@@ -156,7 +175,7 @@ class Dataset:
         )
 
     def take(self, rows: Ints) -> Dataset:
-        """Returns the interactions at the given rows, in that order; users and items stay whole."""
+        """Returns the interactions at the given rows, in that order; what else there is stays whole."""
         rows = np.asarray(rows)
         if rows.ndim != 1 or (rows.dtype.kind not in "iub" and len(rows)):
             raise TableError("Rows are a list of whole numbers", shown(rows), "Pass an array of row numbers")
@@ -167,6 +186,7 @@ class Dataset:
             item=self.item[rows],
             value=None if self.value is None else self.value[rows],
             timestamp=None if self.timestamp is None else self.timestamp[rows],
+            weight=None if self.weight is None else self.weight[rows],
         )
 
     def record(self, row: int) -> dict[str, Any]:
@@ -223,7 +243,10 @@ class Dataset:
         old = {self.items.key: self.items.ids.values} | dict(self.items.columns)
         columns = {name: take_column(c, first) for name, c in old.items() if name != column}
         items = Entities(column, ids, MappingProxyType(columns), self.items.labels)
-        return replace(self, items=items, item=new_code[self.item])
+        item, negatives = new_code[self.item], self.negatives
+        if negatives is not None:
+            negatives = replace(negatives, item=new_code[negatives.item]).without(self.user, item)
+        return replace(self, items=items, item=item, negatives=negatives)
 
     def recoded(self, users: Entities, items: Entities) -> Dataset:
         """Returns the same interactions in the codes of other entities (a model's own), by raw id.
@@ -234,8 +257,9 @@ class Dataset:
         if users is self.users and items is self.items:
             return self
         source = self.keyed_by(items.key)
-        user = users.ids.encode(source.users.ids.values)[source.user]
-        item = items.ids.encode(source.items.ids.values)[source.item]
+        user_codes = users.ids.encode(source.users.ids.values)
+        item_codes = items.ids.encode(source.items.ids.values)
+        user, item = user_codes[source.user], item_codes[source.item]
         for codes, entities, own, raw in (
             (user, users, source.user, source.users),
             (item, items, source.item, source.items),
@@ -248,7 +272,14 @@ class Dataset:
                     f"{raw.ids.values[own[row]]!r} in row {row} and {len(unknown) - 1} more rows",
                     "Leave those rows out, or fit again on data that includes them",
                 )
-        return replace(source, users=users, items=items, user=user, item=item)
+        negatives = source.negatives
+        if negatives is not None:
+            known = (
+                np.where(codes == entities.ids.unknown, -1, codes)
+                for codes, entities in ((user_codes, users), (item_codes, items))
+            )
+            negatives = negatives.recoded(*known)
+        return replace(source, users=users, items=items, user=user, item=item, negatives=negatives)
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of ids, features and interactions: equal for equal data, on any machine.
@@ -266,6 +297,13 @@ class Dataset:
                     _digest(digest, part)
         for array in (self.user, self.item, self.value, self.timestamp):
             _digest(digest, array)
+        if self.weight is not None or self.negatives is not None:
+            digest.update(b"signal")
+            aside = self.negatives
+            for part in (self.weight, *(() if aside is None else (aside.user, aside.item, aside.timestamp))):
+                _digest(digest, part)
+        if self.again:
+            digest.update(b"again")
         return digest.hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,18 +21,22 @@ class Histories:
         start: int64 [n_users + 1].
         value: float32 [total], the rating or weight of each, or None.
         time: [total], when, in seconds since 1970 UTC: int64, or float64 where there are fractions; or None.
+        weight: float32 [total], how much each counts; None: all the same.
+        negatives: what each user said no to, no part of the history, which leaves lists as it does; or None.
 
     A pair that occurs more than once stands here once, as its latest row by time, or its last row
-    where there are no times.
+    where there are no times; with the weights of all its rows.
     """
 
     items: Codes
     start: Ints
     value: Floats | None = None
     time: Times | None = None
+    weight: Floats | None = None
+    negatives: Histories | None = None
 
     def __post_init__(self) -> None:
-        for name, column in (("value", self.value), ("time", self.time)):
+        for name, column in (("value", self.value), ("time", self.time), ("weight", self.weight)):
             if column is not None and len(column) != len(self.items):
                 raise TableError(
                     f"A history's {name} has one row per item",
@@ -42,11 +46,15 @@ class Histories:
 
     @classmethod
     def of(cls, data: Dataset) -> Histories:
-        """Returns the histories in a data set, with its values and times where it has them."""
+        """Returns the histories in a data set, with its values, times and weights where it has them."""
         of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
-        return cls.from_pairs(
-            data.user, data.item, n_users=len(data.users), value=data.value, time=data.timestamp
+        n_users, aside = len(data.users), data.negatives
+        found = cls.from_pairs(
+            data.user, data.item, n_users=n_users, value=data.value, time=data.timestamp, weight=data.weight
         )
+        if aside is None:
+            return found
+        return replace(found, negatives=cls.from_pairs(aside.user, aside.item, n_users=n_users))
 
     @classmethod
     def from_pairs(
@@ -57,6 +65,7 @@ class Histories:
         n_users: int,
         value: Floats | None = None,
         time: Times | None = None,
+        weight: Floats | None = None,
     ) -> Histories:
         """Returns histories of pairs of codes, [n] each, with what is known of them, [n].
 
@@ -75,12 +84,16 @@ class Histories:
                 begin,
                 None if value is None else value.astype(np.float32, copy=False),
                 None if time is None else as_seconds(time),
+                weight,
             )
         # Sorts are stable: the last of equal pairs is the last row, and of the latest if sorted by time.
         pair = user.astype(np.int64) << 32 | item.astype(np.int64)
         order = np.argsort(pair, kind="stable")
         last = np.ones(len(pair), dtype=bool)
         last[:-1] = np.diff(pair[order]) != 0
+        if weight is not None and not last.all():  # what was had again counts each time
+            _, of = np.unique(pair, return_inverse=True)
+            weight = np.bincount(of, weight)[of].astype(np.float32)
         if time is not None and not last.all():  # the same places are last: only the order changes
             order = np.lexsort((time, pair))
         order = order[last]
@@ -91,6 +104,7 @@ class Histories:
             start,
             None if value is None else value[order].astype(np.float32),
             None if time is None else as_seconds(time[order]),
+            None if weight is None else weight[order].astype(np.float32),
         )
 
     def __len__(self) -> int:
@@ -127,6 +141,23 @@ class Histories:
         rows, at = self.rows(users)
         return rows, self.items[at]
 
+    def gone(self, users: Codes) -> tuple[Ints, Codes]:
+        """Returns what leaves the lists of a batch of users, as `pairs`: what they had, and said no to.
+
+        The negatives come after all that was had.
+        """
+        rows, items = self.pairs(users)
+        if self.negatives is None:
+            return rows, items
+        of, no = self.negatives.pairs(users)
+        return np.concatenate([rows, of]), np.concatenate([items, no])
+
+    def left_out(self, user: int) -> Codes:
+        """Returns what leaves a user's list: what they had, and said no to."""
+        if self.negatives is None:
+            return self[user]
+        return np.concatenate([self[user], self.negatives[user]])
+
 
 def as_seconds(time: Times) -> Times:
     """Returns times as they are kept: real numbers as float64, all others as int64."""
@@ -140,3 +171,15 @@ def in_order(user: Codes, item: Codes) -> bool:
         return False
     later = (user[1:] > user[:-1]) | ((user[1:] == user[:-1]) & (item[1:] > item[:-1]))
     return bool(later.all())
+
+
+def leaving_lists(seen: Histories, *, again: bool) -> Histories | None:
+    """Returns what leaves the lists that a model is chosen by: what users have had, unless it may come again.
+
+    What they said no to stays: the same positives then choose the same model, whatever else is known.
+
+    Args:
+        seen: the histories.
+        again: of the data (`Dataset.again`).
+    """
+    return None if again else replace(seen, negatives=None)

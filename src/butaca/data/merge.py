@@ -11,6 +11,7 @@ import numpy as np
 from butaca.data.bags import Bags, Column, join_columns, take_column
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import as_seconds
+from butaca.data.negatives import Negatives, together
 from butaca.data.vocabulary import Vocabulary
 from butaca.types import Bools, Codes, Floats, Times, Values
 
@@ -22,8 +23,11 @@ def with_interactions(
     item: Sequence[Any] | Values,
     value: Floats | None = None,
     timestamp: Times | None = None,
+    weight: Floats | None = None,
 ) -> Dataset:
     """Returns the data with further interactions, [n] by raw ids; of a repeated pair the latest stays.
+
+    Where people have things again (`Dataset.again`) all stay.
 
     New users and items come after those that are there; what is known of them is missing. Ids that do not
     fit the kind of the data's (text where those are whole numbers) are left out, and a note says how many.
@@ -35,6 +39,7 @@ def with_interactions(
         item: raw id of each.
         value: a rating or weight of each.
         timestamp: seconds since 1970 UTC of each.
+        weight: how much each counts; None: 1.
     """
     users, u = _grown(data.users, user)
     items, i = _grown(data.items, item)
@@ -61,8 +66,13 @@ def with_interactions(
             else as_seconds(np.asarray(timestamp))[fits]
         )
         times = np.concatenate([data.timestamp, at])
+    weights = data.weight
+    if weight is not None or weights is not None:
+        of_new = np.ones(n, np.float32) if weight is None else np.asarray(weight, np.float32)[fits]
+        weights = np.concatenate([data.weights, of_new])
     whole = replace(
         data,
+        weight=weights,
         users=users,
         items=items,
         user=np.concatenate([data.user, u[fits]]).astype(np.int32),
@@ -71,8 +81,39 @@ def with_interactions(
         timestamp=times,
         notes=(*data.notes, *notes),
     )
+    if data.again:
+        return whole
     kept = latest_of_each(whole.user, whole.item, time=times)
     return whole if kept.all() else whole.take(np.flatnonzero(kept))
+
+
+def with_negatives(data: Dataset, more: Negatives) -> Dataset:
+    """Returns the data with further pairs that someone said no to, in its codes.
+
+    Of a pair the latest word counts. Without times, what was said no to is.
+
+    Args:
+        data: to begin with, and its own negatives.
+        more: further ones.
+    """
+    aside = together(data.negatives, more)
+    assert aside is not None
+    if data.timestamp is None or aside.timestamp is None:
+        no = more.user.astype(np.int64) << 32 | more.item
+        stays = ~np.isin(data.user.astype(np.int64) << 32 | data.item, no)
+        left = data.take(np.flatnonzero(stays))
+        return replace(left, negatives=aside.without(left.user, left.item))
+    pair = np.concatenate([(side.user.astype(np.int64) << 32) | side.item for side in (data, aside)])
+    time = np.concatenate([data.timestamp, aside.timestamp]).astype(np.float64)
+    _, of = np.unique(pair, return_inverse=True)
+    says_no = np.append(np.zeros(len(data), dtype=bool), np.ones(len(aside), dtype=bool))
+    order = np.lexsort((says_no, time))
+    last = np.zeros(int(of.max(initial=-1)) + 1, dtype=np.int64)
+    last[of[order]] = order
+    is_no = says_no[last][of]
+    once = last[of] == np.arange(len(of))
+    left = data.take(np.flatnonzero(~is_no[: len(data)]))
+    return replace(left, negatives=aside.take((is_no & once)[len(data) :]))
 
 
 def without_users(data: Dataset, gone: Bools) -> Dataset:
@@ -86,6 +127,9 @@ def without_users(data: Dataset, gone: Bools) -> Dataset:
     code = np.full(len(gone), -1, dtype=np.int32)
     code[stays] = np.arange(len(stays))
     left = data.take(np.flatnonzero(code[data.user] >= 0))
+    if left.negatives is not None:
+        every = np.arange(len(data.items), dtype=np.int32)
+        left = replace(left, negatives=left.negatives.recoded(code, every))
     columns = {name: take_column(column, stays) for name, column in data.users.columns.items()}
     ids = Vocabulary(data.users.ids.values[stays])
     users = Entities(data.users.key, ids, columns, data.users.labels)

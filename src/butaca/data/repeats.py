@@ -8,8 +8,12 @@ import numpy as np
 
 from butaca.data.dataset import Entities
 from butaca.data.opened import Opened
+from butaca.data.signal import Signal
 from butaca.errors import SettingError, TableError
 from butaca.types import Bools, Ints, Times
+
+#: Share of the interactions from which what is had again is worth a word, of so many or more.
+AGAIN, MANY = 0.1, 100
 
 Duplicates: TypeAlias = Literal["last", "first", "keep", "error"]
 
@@ -40,9 +44,40 @@ def repeated(opened: Opened, pair: Ints, *, rows: Ints, users: Entities, items: 
     )
 
 
+def had_again(pair: Ints, time: Times | None) -> list[str]:
+    """Returns a note where many interactions are of a pair that was there before, at another time.
+
+    >>> had_again(np.arange(150) // 2, np.append(np.arange(140), np.zeros(10)))[0][:35]
+    'of 145 interactions 70 (48%) are of'
+    """
+    if time is None:
+        times = len(pair)
+    else:
+        order = np.lexsort((time, pair))
+        new = (np.diff(pair[order]) != 0) | (np.diff(time[order]) != 0)
+        times = int(np.count_nonzero(new)) + 1
+    again = times - len(np.unique(pair))
+    if times < MANY or again < AGAIN * times:
+        return []
+    return [
+        f"of {times:,} interactions {again:,} ({again / times:.0%}) are of what the user had before: "
+        'to learn these too, and offer it again, pass Signal(repeats="allow") (--repeats allow)'
+    ]
+
+
 def check_duplicates(duplicates: str) -> None:
     """Refuses a word that says nothing of what becomes of repeats."""
     if duplicates not in get_args(Duplicates):
         raise SettingError(
             "duplicates is one of 'last', 'first', 'keep' and 'error'", repr(duplicates), "Leave it at 'last'"
+        )
+
+
+def check_put_together(duplicates: str, signal: Signal) -> None:
+    """Refuses to say twice what becomes of repeats, where a signal says how rows are put together."""
+    if signal.says and duplicates != "last":
+        raise SettingError(
+            "A signal says what the rows of a pair come to",
+            f"duplicates={duplicates!r} and a signal",
+            'Say it with Signal(repeats=...), of which "allow" keeps all',
         )

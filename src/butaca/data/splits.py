@@ -3,12 +3,14 @@
 Every split is disjoint and complete. Only draws decide where time and share do not: no order of ids.
 
 Both sides share the vocabularies of the whole (as in the notebook, whose candidates are all movies),
-so a test item may be one that training never saw: a cold item, which evaluation counts.
+so a test item may be one that training never saw: a cold item, which evaluation counts. What users said no to
+(`Dataset.negatives`) is known in training, but for what a split by time or by user puts on the other side.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -88,7 +90,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
         )
     before = np.cumsum(counts)[:-1]  # interactions earlier than moments[1:], never none, never all
     cut = moments[1:][np.argmin(np.abs(before - (1 - test_share) * len(data)))]
-    return _by_mask(data, time >= cut)
+    return _by_mask(data, time >= cut, _negatives_from(data, cut))
 
 
 def split_at(data: Dataset, moment: str | float) -> tuple[Dataset, Dataset]:
@@ -102,7 +104,8 @@ def split_at(data: Dataset, moment: str | float) -> tuple[Dataset, Dataset]:
         SplitError: the data have no times, it is no moment, or one side would be empty.
     """
     time = _times(data, "split_at")
-    return _by_mask(data, time >= (moment_of(moment) if isinstance(moment, str) else moment))
+    cut = moment_of(moment) if isinstance(moment, str) else moment
+    return _by_mask(data, time >= cut, _negatives_from(data, cut))
 
 
 def moment_of(text: str) -> float:
@@ -136,7 +139,7 @@ def leave_last_out(data: Dataset, n: int = 1, *, seed: int = 42) -> tuple[Datase
         raise SplitError("leave_last_out takes at least one interaction", f"n={n}", "Pass n=1 or more")
     of_kind("data", data, kind=Dataset, cure="Read one with read_table or load_movielens")
     whole_number("seed", seed, least=0)
-    return _by_mask(data, _last_of_each(data, n, seed=seed, split="leave_last_out"))
+    return _by_last(data, _last_of_each(data, n, seed=seed, split="leave_last_out"))
 
 
 def tied_at_the_cut(train: Dataset, test: Dataset) -> int:
@@ -190,7 +193,7 @@ def validation_split(
     if len(users) > most:
         drawn = np.random.default_rng([seed, 5]).choice(np.sort(users), most, replace=False)
         mask &= np.isin(train.user, drawn)
-    return _by_mask(train, mask)
+    return _by_last(train, mask)
 
 
 def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tuple[Dataset, Dataset]:
@@ -208,7 +211,8 @@ def user_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> tup
         )
     chosen = np.random.default_rng(seed).permutation(active)
     n_test = min(max(round(len(active) * test_share), 1), len(active) - 1)
-    return _by_mask(data, np.isin(data.user, chosen[:n_test]))
+    aside = None if data.negatives is None else np.isin(data.negatives.user, chosen[:n_test])
+    return _by_mask(data, np.isin(data.user, chosen[:n_test]), aside)
 
 
 def _check(data: Dataset, test_share: float, seed: int = 0) -> None:
@@ -251,18 +255,42 @@ def _draws(data: Dataset, rows: Ints, seed: int) -> Values:
     return np.fromiter(numbers, dtype=np.uint64, count=len(rows))
 
 
-def _by_mask(data: Dataset, is_test: Bools) -> tuple[Dataset, Dataset]:
-    return _both(data, np.flatnonzero(~is_test), np.flatnonzero(is_test))
+def _by_mask(data: Dataset, is_test: Bools, aside: Bools | None = None) -> tuple[Dataset, Dataset]:
+    return _both(data, np.flatnonzero(~is_test), np.flatnonzero(is_test), aside=aside)
 
 
-def _both(data: Dataset, train: Ints, test: Ints) -> tuple[Dataset, Dataset]:
+def _by_last(data: Dataset, is_test: Bools) -> tuple[Dataset, Dataset]:
+    """Returns both sides; what a user said no to from the first test time on is not known in training."""
+    if data.negatives is None or data.timestamp is None:
+        return _by_mask(data, is_test)
+    first = np.full(len(data.users), np.inf)
+    np.minimum.at(first, data.user[is_test], data.timestamp[is_test].astype(np.float64))
+    return _by_mask(data, is_test, _negatives_from(data, first[data.negatives.user]))
+
+
+def _negatives_from(data: Dataset, cut: float | Values) -> Bools | None:
+    """Returns which negatives come from a moment on, [m]; None where there are none, or no times."""
+    if data.negatives is None or data.negatives.timestamp is None:
+        return None
+    later: Bools = data.negatives.timestamp >= cut
+    return later
+
+
+def _both(data: Dataset, train: Ints, test: Ints, *, aside: Bools | None = None) -> tuple[Dataset, Dataset]:
+    """Returns both sides; `aside` says which negatives [m] go with the test side, else none."""
     if not len(train) or not len(test):
         raise SplitError(
             "Both sides of a split hold at least one interaction",
             f"{len(train)} for training and {len(test)} for testing out of {len(data)}",
             "Give more data, or another share",
         )
-    return data.take(train), data.take(test)
+    sides = data.take(train), data.take(test)
+    if data.negatives is None:
+        return sides
+    if aside is None:
+        aside = np.zeros(len(data.negatives), dtype=bool)
+    of_train, of_test = data.negatives.take(~aside), data.negatives.take(aside)
+    return replace(sides[0], negatives=of_train), replace(sides[1], negatives=of_test)
 
 
 def _times(data: Dataset, split: str) -> Times:

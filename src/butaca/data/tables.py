@@ -28,9 +28,12 @@ from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Source, open_table
 from butaca.data.opened import Opened, session
-from butaca.data.repeats import Duplicates, check_duplicates, once, repeated
+from butaca.data.repeats import Duplicates, check_duplicates, check_put_together, had_again, once, repeated
+from butaca.data.settled import Told, counting, settle
+from butaca.data.signal import PLAIN, Doubles, Signal
 from butaca.data.times import read_times
 from butaca.data.titles import titled
+from butaca.data.told import amounts, hints, kinds, lacks, looked_at, signal_fields, with_label
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written import Reading
 from butaca.errors import TableError
@@ -48,6 +51,9 @@ class _Rows:
     value: Floats | None
     timestamp: Times | None
     notes: list[str]
+    signal: Signal = PLAIN
+    kind: Codes | None = None
+    amount: Doubles | None = None
 
 
 def read_table(
@@ -69,6 +75,7 @@ def read_table(
     min_item: int = 0,
     name: str | None = None,
     duplicates: Duplicates = "last",
+    signal: Signal = PLAIN,
 ) -> Dataset:
     """Reads interactions, and what is known of users and items, from tables of your own.
 
@@ -96,6 +103,7 @@ def read_table(
         name: what to call the data; the file's name if not given.
         duplicates: of several rows of one user and item keep the "last" or the "first" in time; "keep"
             all, as in a log of events; or make them an "error".
+        signal: what counts as what: positives, their weights, negatives; by default every row is a positive.
 
     Raises:
         TableError: the table breaks a rule; the message names row, column and cure.
@@ -106,10 +114,11 @@ def read_table(
     (['ana', 'eva'], [7, 9], [0, 1, 0])
     """
     check_duplicates(duplicates)
+    check_put_together(duplicates, signal)
     asked = _asked(user_column, item_column, value_column, time_column)
     reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
     with session() as con:
-        rows = _read(con, source, asked, reading=reading)
+        rows = _read(con, source, asked, reading=reading, signal=signal)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
         sides = {role: _side(con, rows, role, table, title_column) for role, table in tables.items()}
         for role, (found, _) in sides.items():
@@ -142,6 +151,8 @@ def read_test(
     drop_nulls: bool = False,
     name: str | None = None,
     duplicates: Duplicates = "last",
+    signal: Signal = PLAIN,
+    as_fitted: bool = False,
 ) -> Dataset:
     """Reads test interactions of your own in the codes of a model.
 
@@ -163,15 +174,20 @@ def read_test(
         drop_nulls: as in `read_table`.
         name: as in `read_table`.
         duplicates: as in `read_table`.
+        signal: as in `read_table`; negatives are no test pairs.
+        as_fitted: whether the signal is that of the model's own data: a table without the columns that it
+            names then holds positives alone, and a note says so.
 
     Raises:
         TableError: the table breaks a rule, or no row of it is of a known user and a known item.
     """
     check_duplicates(duplicates)
+    check_put_together(duplicates, signal)
     asked = _asked(user_column, item_column, value_column, time_column)
     reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
     with session() as con:
-        rows = _read(con, source, asked, {"user": users.key, "item": items.key}, reading=reading)
+        preferred: dict[Role, str] = {"user": users.key, "item": items.key}
+        rows = _read(con, source, asked, preferred, reading=reading, signal=signal, as_fitted=as_fitted)
         user, item = (
             _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
         )
@@ -222,10 +238,17 @@ def _read(
     preferred: Mapping[Role, str] | None = None,
     *,
     reading: Reading,
+    signal: Signal,
+    as_fitted: bool = False,
 ) -> _Rows:
     """Finds the columns, reads them and checks every cell."""
-    wanted = [name for name in [*asked.values(), *(preferred or {}).values()] if name]
+    own = [signal.weight_column, signal.event_column]
+    wanted = [name for name in [*asked.values(), *(preferred or {}).values(), *own] if name]
     opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading)
+    asked = with_label(opened.fields, asked, signal=signal, label=opened.label)
+    if as_fitted and (lacking := lacks(opened, signal, asked=asked)):
+        opened.notes.append(f"no {lacking} as in the data of the model: every row is a positive")
+        signal = PLAIN
     choice = choose(
         opened.fields,
         opened.label,
@@ -234,7 +257,11 @@ def _read(
         has_names=opened.has_names,
         first=opened.held,
     )
-    opened.load(list(choice.fields.values()))
+    more = signal_fields(opened, signal)
+    used = {field.sql: field for field in (*choice.fields.values(), *more.values())}
+    ignored = [field for field in opened.fields if field.sql not in used]
+    looked = [] if signal.says else looked_at(ignored)
+    opened.load([*used.values(), *looked])
     dropped = [_dropped(opened, choice, role) for role in REQUIRED] if reading.drop_nulls else []
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
@@ -246,13 +273,17 @@ def _read(
     )
     said: dict[Role, str] = {"time": times[1]} if times else {}
     notes = [choice.note(role, said.get(role, "")) for role in ROLES if role in choice.fields]
+    notes += [f"{role}: column {field.name!r} (as asked)" for role, field in more.items()]
     notes = [*opened.notes, *notes, *(note for note in dropped if note)]
-    used = {field.sql for field in choice.fields.values()}
-    ignored = [field for field in opened.fields if field.sql not in used]
     if ignored:
         notes.append(f"ignored: {listed(ignored)}")
         notes += uses(ignored, [r for r in ROLES[2:] if r not in choice.fields and asked.get(r) != ""])
-    return _Rows(opened, choice, user, item, value, times[0] if times else None, notes)
+    if not signal.says:
+        low = value is not None and value.min() <= 0
+        notes += hints(opened, looked, value=choice.fields["value"] if low else None)
+    kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
+    amount = amounts(opened, more["weight"]) if "weight" in more else None
+    return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)
 
 
 def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> str:
@@ -348,8 +379,16 @@ def _finish(
     duplicates: Duplicates,
     keep: Ints | None = None,
 ) -> Dataset:
-    """Returns the Dataset of the rows to keep, without repeated pairs."""
+    """Returns the Dataset of the rows to keep, without repeated pairs, as they count."""
+    signal = rows.signal
     keep = np.arange(len(user)) if keep is None else keep
+    if signal.says:
+        data = _dataset(rows, users, items, user, item, keep, name, rows.notes)
+        kind = None if rows.kind is None else rows.kind[keep]
+        amount = None if rows.amount is None else rows.amount[keep]
+        told = Told(data.user, data.item, data.value, data.timestamp, kind, amount)
+        found = settle(told, signal, n_items=len(items))
+        return counting(data, told, signal=signal, found=found)
     time = None if rows.timestamp is None else rows.timestamp[keep]
     pair = user[keep].astype(np.int64) * len(items) + item[keep]
     is_kept, repeats = once(pair, time, first=duplicates == "first")
@@ -361,8 +400,23 @@ def _finish(
         which = f"the {first if duplicates == 'first' else last} of each kept"
         fate = "every row kept" if duplicates == "keep" else f"{which}, {int((~is_kept).sum())} dropped"
         notes.append(f"{counted(repeats, 'repeated (user, item) pair')}: {fate}")
+        notes += had_again(pair, time) if duplicates == "last" else []
     if duplicates != "keep":
         keep = keep[is_kept]
+    return _dataset(rows, users, items, user, item, keep, name, notes)
+
+
+def _dataset(
+    rows: _Rows,
+    users: Entities,
+    items: Entities,
+    user: Codes,
+    item: Codes,
+    keep: Ints,
+    name: str | None,
+    notes: list[str],
+) -> Dataset:
+    """Returns the Dataset of some of the rows."""
     value, timestamp = rows.value, rows.timestamp
     fields = rows.choice.fields
     return Dataset(

@@ -20,6 +20,13 @@ MODEL_ROWS = ("seen kept", "seen left out", "both stages")
 COLUMNS = (("top_k_accuracy", 1, "top-1"), *MEASURES)
 
 
+#: Further columns, where test pairs have weights.
+WEIGHTED_COLUMNS = (
+    ("weighted_top_k_accuracy", 10, "weighted top-10"),
+    ("weighted_ndcg", 10, "weighted NDCG@10"),
+)
+
+
 @dataclass(frozen=True)
 class Judged:
     """Holds evaluations on one test set, by the name of their row, and what follows from them.
@@ -36,6 +43,7 @@ class Judged:
         beyond: by row, seen left out, what lies beyond accuracy in the first 10.
         left_out: baselines that the data does not allow, and why.
         first: the verdict on the first stage alone, of a model with two.
+        again: whether what users had may come again: then all but "seen left out" is with seen items kept.
     """
 
     rows: Mapping[str, Evaluation]
@@ -46,17 +54,23 @@ class Judged:
     beyond: Mapping[str, Beyond] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     first: Verdict | None = None
+    again: bool = False
+
+    @property
+    def ours(self) -> Evaluation:
+        """Returns the row of the model's first stage that stands beside the baselines."""
+        return self.rows["seen kept" if self.again else "seen left out"]
 
     @property
     def served(self) -> Evaluation:
-        """Returns the model's row that the verdict is on: of all its stages, seen left out."""
-        return self.rows.get("both stages", self.rows["seen left out"])
+        """Returns the model's row that the verdict is on: of all its stages."""
+        return self.rows.get("both stages", self.ours)
 
     def with_stages(self, both: Evaluation) -> Judged:
         """Returns what is said of a model whose second stage orders what the first retrieves.
 
         Args:
-            both: of both stages, on the same pairs, seen left out.
+            both: of both stages, on the same pairs, with the same items left out.
         """
         of = self.verdict
         judged = verdict(
@@ -88,6 +102,7 @@ class Judged:
             "baselines_limited": {name: asdict(limit) for name, limit in self.verdict.limited.items()},
             "verdict": _verdict_json(self.verdict),
             **({} if self.first is None else {"first_stage_verdict": _verdict_json(self.first)}),
+            **({"again": True} if self.again else {}),
             "warnings": [notice.as_json() for notice in self.warnings],
             "slices": [asdict(s) | {"metrics": finite(s.metrics)} for s in self.slices],
             "beyond_accuracy": {name: finite(asdict(row)) for name, row in self.beyond.items()},
@@ -125,8 +140,12 @@ def _verdict_json(found: Verdict) -> dict[str, Any]:
 
 
 def figures(row: Evaluation) -> dict[str, float]:
-    """Returns a row of the table of comparison, by label: top-1, top-10, top-100, NDCG@10, Recall@20."""
-    return {label: row.metric(metric, k) for metric, k, label in COLUMNS}
+    """Returns a row of the table of comparison, by label: top-1, top-10, top-100, NDCG@10, Recall@20.
+
+    Where test pairs have weights, also weighted top-10 and weighted NDCG@10.
+    """
+    weighted = () if row.weight is None else WEIGHTED_COLUMNS
+    return {label: row.metric(metric, k) for metric, k, label in (*COLUMNS, *weighted)}
 
 
 def finite(values: Mapping[str, Any]) -> dict[str, Any]:

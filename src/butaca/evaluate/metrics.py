@@ -36,6 +36,13 @@ class UserMetric(Protocol):
         """Returns the figure of each of n users, float64 [n]."""
 
 
+class WeightedMetric(Protocol):
+    """A WeightedMetric is a UserMetric in which finding one item is worth more than finding another."""
+
+    def __call__(self, ranks: Ints, row: Ints, *, n: int, k: int, gain: PerUser) -> PerUser:
+        """Returns the figure of each of n users, float64 [n], of pairs worth `gain` [P]."""
+
+
 def top_k_accuracy(ranks: Ints, k: int) -> float:
     """Returns the share of test pairs whose item stands among the first k: mean(rank < k).
 
@@ -117,6 +124,17 @@ def graded_ndcg(ranks: Ints, row: Ints, *, n: int, k: int, gain: PerUser) -> Per
     return np.bincount(row, found, minlength=n) / np.bincount(sorted_row, ideal, minlength=n)
 
 
+def weighted_recall(ranks: Ints, row: Ints, *, n: int, k: int, gain: PerUser) -> PerUser:
+    """Returns `recall` by weight: the weight of the hits over that of all relevant items, `gain` [P].
+
+    >>> at, row = np.array([0, 7]), np.array([0, 0])  # found: 3 of 3 + 1
+    >>> weighted_recall(at, row, n=1, k=5, gain=np.array([3.0, 1.0]))
+    array([0.75])
+    """
+    found = np.bincount(row, np.where(ranks < k, gain, 0.0), minlength=n)
+    return found / np.bincount(row, gain, minlength=n)
+
+
 def average_precision(ranks: Ints, row: Ints, *, n: int, k: int) -> PerUser:
     """Returns the mean of the precision at each hit (its mean over users is MAP@k).
 
@@ -157,6 +175,12 @@ PER_USER: Mapping[str, UserMetric] = MappingProxyType(
         "map": average_precision,
         "mrr": reciprocal_rank,
     }
+)
+
+
+#: The metrics that weigh what is found, by the name that `Evaluation.metric` takes.
+WEIGHTED: Mapping[str, WeightedMetric] = MappingProxyType(
+    {"weighted_recall": weighted_recall, "weighted_ndcg": graded_ndcg}
 )
 
 

@@ -19,7 +19,7 @@ from butaca.cores import cores, one_blas_thread
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.evaluate.metrics import PER_USER, PerUser, in_batch_loss, top_k_accuracy
+from butaca.evaluate.metrics import PER_USER, WEIGHTED, PerUser, in_batch_loss, top_k_accuracy
 from butaca.index.selection import best_rows
 from butaca.types import Bools, Codes, Floats, Ints, Scorer
 
@@ -50,6 +50,7 @@ class Evaluation:
         item: int32 [P], item code of each pair.
         lists: int32 [U', k], the first k items of each of `users`, best first, equal scores by code,
             -1 where fewer are left; None if not asked for.
+        weight: float32 [P], how much each pair counts in the weighted metrics; None: all the same.
     """
 
     ranks: Ints
@@ -59,6 +60,7 @@ class Evaluation:
     user: Codes
     item: Codes
     lists: Codes | None = None
+    weight: Floats | None = None
 
     def top_k(self, k: int) -> float:
         """Returns top-k categorical accuracy: the share of test pairs, repeats included, with rank < k."""
@@ -81,11 +83,16 @@ class Evaluation:
 
         Args:
             name: "top_k_accuracy" or one of `metrics.PER_USER`: "hit_rate", "precision", "recall",
-                "ndcg", "map", "mrr".
+                "ndcg", "map", "mrr"; by the weights of the pairs, "weighted_top_k_accuracy" and those of
+                `metrics.WEIGHTED`: "weighted_recall", "weighted_ndcg".
             k: where lists are cut; None cuts nothing.
         """
         if of_kind("A metric", name, kind=str) == "top_k_accuracy":
             return self.top_k(self._cut(k))
+        if name == "weighted_top_k_accuracy":
+            return (
+                float(np.average(self.hits(self._cut(k)), weights=self._gain)) if len(self.ranks) else np.nan
+            )
         values = self.per_user(name, k)
         return float(values.mean()) if len(values) else float("nan")
 
@@ -103,9 +110,16 @@ class Evaluation:
         if name == "top_k_accuracy":
             hits, pairs = self.hits_per_user(k)
             return hits / pairs
+        if name in WEIGHTED:
+            once = self._distinct
+            return WEIGHTED[name](
+                self.ranks[once], self._row[once], n=len(self.users), k=k, gain=self._gain[once]
+            )
         if name not in PER_USER:
             raise SettingError(
-                f"A metric is top_k_accuracy or one of {', '.join(PER_USER)}", repr(name), "Correct the name"
+                f"A metric is top_k_accuracy or one of {', '.join([*PER_USER, *WEIGHTED])}",
+                repr(name),
+                "Correct the name",
             )
         return PER_USER[name](self.ranks[self._distinct], self._row[self._distinct], n=len(self.users), k=k)
 
@@ -122,11 +136,21 @@ class Evaluation:
     def only(self, pairs: Bools) -> Evaluation:
         """Returns the ranks of some of the pairs [P]: relevant are then only a user's items among them."""
         chosen = replace(
-            self, ranks=self.ranks[pairs], user=self.user[pairs], item=self.item[pairs], loss=None
+            self,
+            ranks=self.ranks[pairs],
+            user=self.user[pairs],
+            item=self.item[pairs],
+            loss=None,
+            weight=None if self.weight is None else self.weight[pairs],
         )
         if self.lists is None:
             return chosen
         return replace(chosen, lists=self.lists[np.searchsorted(self.users, chosen.users)])
+
+    @cached_property
+    def _gain(self) -> PerUser:
+        """Returns how much each pair counts, [P]."""
+        return np.ones(len(self.ranks)) if self.weight is None else self.weight.astype(np.float64)
 
     @cached_property
     def _row(self) -> Ints:
@@ -183,7 +207,14 @@ def evaluate_scorer(
         users, row = np.unique(test.user[len(test) - last :], return_inverse=True)
         loss = in_batch_loss(scorer.score(users), user=row, item=test.item[len(test) - last :])
     return Evaluation(
-        ranks, scorer.n_items, seen is not None, loss, test.user, test.item, top if lists else None
+        ranks,
+        scorer.n_items,
+        seen is not None,
+        loss,
+        test.user,
+        test.item,
+        top if lists else None,
+        test.weight,
     )
 
 
@@ -262,7 +293,7 @@ def _scores(scorer: Scorer, users: Codes, seen: Histories | None) -> tuple[Float
         return scores, None
     # A copy, since a scorer may return what it keeps; by rows, where one may return a row for all users.
     scores = np.array(scores, order="C")
-    row, item = seen.pairs(users)
+    row, item = seen.gone(users)
     scores[row, item] = -np.inf
     hidden = np.zeros(scores.shape, dtype=bool)
     hidden[row, item] = True

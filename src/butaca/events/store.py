@@ -20,6 +20,7 @@ from butaca.events.group_commit import GroupCommit
 from butaca.events.interactions import Interactions, read_interactions
 from butaca.events.keys import Keys
 from butaca.events.records import (
+    POSITIVE_KINDS,
     Added,
     Erased,
     Event,
@@ -224,9 +225,11 @@ class EventStore:
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(events)).scalar_one()
 
-    def interactions(self, rows: int = 65_536) -> Iterator[Interactions]:
-        """Yields the positive events as columns, in the order stored, `rows` at a time, of one state."""
-        return read_interactions(self._database, rows)
+    def interactions(
+        self, rows: int = 65_536, kinds: Sequence[str] = POSITIVE_KINDS
+    ) -> Iterator[Interactions]:
+        """Yields events as columns, in the order stored, `rows` at a time, of one state."""
+        return read_interactions(self._database, rows, kinds=kinds)
 
     def log_recommendations(self, rows: Sequence[Shown]) -> None:
         """Notes what was shown. A request_id that is there already changes nothing.
@@ -330,10 +333,10 @@ class EventStore:
         return {user for user in users if self._erasures.known(user) is not None}
 
 
-def events_table(store: EventStore) -> Interactions:
-    """Returns every positive event of a store: columns `user`, `item`, `value`, `time`.
+def events_table(store: EventStore, kinds: Sequence[str] = POSITIVE_KINDS) -> Interactions:
+    """Returns every event of some kinds: columns `user`, `item`, `value`, `time`, `kind`.
 
-    `skip` and `dislike` are left out (records.py), and nobody who was erased is here by what they did
-    before. A history from elsewhere is cleaned with `store.erased_among(users)`.
+    If not asked for, `skip` and `dislike` are left out (records.py). Nobody who was erased is here by what
+    they did before. A history from elsewhere is cleaned with `store.erased_among(users)`.
     """
-    return Interactions.joined(list(store.interactions()))
+    return Interactions.joined(list(store.interactions(kinds=kinds)))

@@ -3,13 +3,15 @@
 Two items belong together if users have them close to each other. With a user's items in order of time,
 at positions p and q,
 
-    K[i, j] = sum over users u  n_u ** (-2 user_power) * sum over its p: i, q: j  exp(-|p - q| / span)
+    K[i, j] = sum over users u  n_u ** (-2 user_power) * sum over its p: i, q: j  w_p w_q exp(-|p - q| / span)
 
-so that with a wide span K is X^T X, plain co-occurrence, and with a narrow one what was had in the same
-sitting counts most. (Item2vec, Barkan and Koenigstein 2016, learns from such neighbourhoods too; here they
-are summed in closed form.) Its eigenvectors after dividing rows and columns by degree ** item_power,
+(w are the roots of the interactions' weights, 1 where they have none) so that with a wide span K is X^T X,
+plain co-occurrence, and with a narrow one what was had in the same sitting counts most. (Item2vec, Barkan and
+Koenigstein 2016, learns from such neighbourhoods too; here they are summed in closed form.) What has the same
+time is one moment, whose items all stand in its middle: neither their ids nor the order of rows tells them
+apart. Its eigenvectors after dividing rows and columns by degree ** item_power,
 
-    D^-b K D^-b = V S V^T,   D = number of interactions of each item,
+    D^-b K D^-b = V S V^T,   D = number of interactions of each item, or their weights,
 
 are what towers start from: item vectors V sqrt(S), the same for the history and the candidate side.
 
@@ -126,6 +128,7 @@ def decompose(
     dim: int,
     settings: SpectralSettings,
     seed: int = 0,
+    weight: Floats | None = None,
 ) -> Spectrum:
     """Returns the `dim` leading eigenvectors of D^-b K D^-b; the same input gives the same bits.
 
@@ -137,10 +140,13 @@ def decompose(
         dim: k; no more than N are found.
         settings: span and powers, and of form "ridge" the whole closed form.
         seed: of the first random subspace.
+        weight: how much each interaction counts [n]; None: all the same.
     """
     span = settings.span if time is not None else np.inf
     count = np.bincount(user, minlength=1)
-    degree = np.bincount(item, minlength=n_items).astype(np.float32)
+    worth = None if weight is None else weight / weight.mean(dtype=np.float64)
+    own = None if worth is None else np.sqrt(worth).astype(np.float32)
+    degree = np.bincount(item, worth, minlength=n_items).astype(np.float32)
     scale = (np.maximum(degree, 1.0) ** -settings.item_power).astype(np.float32)
     k = min(dim + OVERSAMPLE, n_items)
     power = settings.user_power
@@ -151,16 +157,24 @@ def decompose(
     if not in_place:
         order = np.lexsort((item, user) if time is None else (item, time, user))
         user, item = user[order], item[order]
+        own = None if own is None else own[order]
+    place = None if time is None or whole else moments(user, time[order])
     if not dim:
         values, vectors = np.zeros(0, np.float32), np.zeros((n_items, 0), np.float32)
     elif n_items <= DENSE_ITEMS:
-        kernel = whole_kernel(user, item, count=count, n_items=n_items, span=span, power=power)
+        kernel = whole_kernel(
+            user, item, count=count, n_items=n_items, span=span, power=power, place=place, own=own
+        )
         values, vectors = (np.asarray(x) for x in _iterate(kernel, jnp.asarray(scale), jnp.asarray(first)))
     else:
         blocks = (
-            subspace.histories(item, np.append(0, np.cumsum(count)), n_items=n_items, power=power)
+            subspace.histories(item, np.append(0, np.cumsum(count)), n_items=n_items, power=power, weight=own)
             if whole
-            else subspace.in_blocks(windows(user, item, count=count, n_items=n_items, span=span, power=power))
+            else subspace.in_blocks(
+                windows(
+                    user, item, count=count, n_items=n_items, span=span, power=power, place=place, own=own
+                )
+            )
         )
         values, vectors = subspace.leading(
             blocks,
@@ -169,7 +183,15 @@ def decompose(
             strides=READING_PASSES if in_place and len(blocks) >= 8 else (1,) * PASSES,
         )
     table, candidates = (
-        ridge_towers(user, item, count=count, n_items=n_items, settings=replace(settings, span=span))
+        ridge_towers(
+            user,
+            item,
+            count=count,
+            n_items=n_items,
+            settings=replace(settings, span=span),
+            place=place,
+            own=own,
+        )
         if settings.form == "ridge" and settings.dim
         else (None, None)
     )
@@ -200,8 +222,40 @@ def closed_form(spectrum: Spectrum, settings: SpectralSettings) -> tuple[Floats,
     return history.astype(np.float32), candidate.astype(np.float32)
 
 
+def moments(user: Codes, time: Times) -> Floats | None:
+    """Returns the place of each interaction among its user's: the middle of all that have its time.
+
+    None where nothing has the time of another, so that places count up.
+
+    >>> moments(np.array([0, 0, 0, 1]), np.array([5, 5, 7, 5])).tolist()
+    [0.5, 0.5, 2.0, 0.0]
+
+    Args:
+        user: of each interaction, ascending [n].
+        time: of each, ascending within a user.
+    """
+    new_user = np.append(True, user[1:] != user[:-1])
+    new = new_user | np.append(True, time[1:] != time[:-1])
+    if new.all():
+        return None
+    start = np.flatnonzero(new)
+    end = np.append(start[1:], len(user))
+    middle = np.repeat((start + end - 1) / 2, end - start)
+    begin = np.flatnonzero(new_user)
+    begin_of = np.repeat(begin, np.diff(np.append(begin, len(user))))
+    found: Floats = (middle - begin_of).astype(np.float32)
+    return found
+
+
 def ridge_towers(
-    user: Codes, item: Codes, *, count: Ints, n_items: int, settings: SpectralSettings
+    user: Codes,
+    item: Codes,
+    *,
+    count: Ints,
+    n_items: int,
+    settings: SpectralSettings,
+    place: Floats | None = None,
+    own: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Returns the history table and the candidate vectors [N, k] of a whole ridge regression, cut.
 
@@ -211,16 +265,28 @@ def ridge_towers(
         count: interactions of each user.
         n_items: N.
         settings: of form "ridge"; the span is infinite where there are no times.
+        place: of each interaction among its user's (`moments`), or None.
+        own: the root of its weight, or None.
     """
-    degree = np.bincount(item, minlength=n_items).astype(np.float32)
+    worth = None if own is None else np.square(own, dtype=np.float64)
+    degree = np.bincount(item, worth, minlength=n_items).astype(np.float32)
     kept = np.sort(np.argsort(-degree, kind="stable")[: ridge.RIDGE_ITEMS])
     if len(kept) < n_items:
-        place = np.full(n_items, -1, dtype=np.int32)
-        place[kept] = np.arange(len(kept), dtype=np.int32)
-        of_kept = place[item] >= 0
-        user, item, degree = user[of_kept], place[item[of_kept]], degree[kept]
+        row = np.full(n_items, -1, dtype=np.int32)
+        row[kept] = np.arange(len(kept), dtype=np.int32)
+        of_kept = row[item] >= 0
+        user, item, degree = user[of_kept], row[item[of_kept]], degree[kept]
+        place = None if place is None else place[of_kept]
+        own = None if own is None else own[of_kept]
     gram = whole_kernel(
-        user, item, count=count, n_items=len(kept), span=settings.span, power=settings.user_power
+        user,
+        item,
+        count=count,
+        n_items=len(kept),
+        span=settings.span,
+        power=settings.user_power,
+        place=place,
+        own=own,
     )
     scale = np.maximum(degree, 1.0) ** np.float32(-settings.item_power)
     weights = ridge.item_weights(
@@ -236,19 +302,54 @@ def ridge_towers(
     return out[0], out[1]
 
 
-def whole_kernel(user: Codes, item: Codes, *, count: Ints, n_items: int, span: float, power: float) -> Array:
-    """Returns K [N, N] of interactions sorted by user and time."""
+def whole_kernel(
+    user: Codes,
+    item: Codes,
+    *,
+    count: Ints,
+    n_items: int,
+    span: float,
+    power: float,
+    place: Floats | None = None,
+    own: Floats | None = None,
+) -> Array:
+    """Returns K [N, N] of interactions sorted by user and time, with places and roots of weights if any."""
     weight = (count[user] ** (-2.0 * power)).astype(np.float32)  # [n]
     longest = int(np.bincount(user).max(initial=1)) if len(user) else 1
     reach = min(longest - 1, int(min(8 * span, 2**30)))
+    if place is not None:
+        reach = _apart(user, place, 8 * span)
     if span > 1000 * longest:  # flat to a thousandth: K = X^T X
-        x = sp.csr_matrix((np.sqrt(weight), (user, item)), shape=(int(user.max(initial=0)) + 1, n_items))
+        had = np.sqrt(weight) if own is None else np.sqrt(weight) * own
+        x = sp.csr_matrix((had, (user, item)), shape=(int(user.max(initial=0)) + 1, n_items))
         return jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
     if reach > 2000:  # too many diagonals to add one by one
-        x = windows(user, item, count=np.bincount(user), n_items=n_items, span=span, power=power)
+        count = np.bincount(user)
+        x = windows(user, item, count=count, n_items=n_items, span=span, power=power, place=place, own=own)
         return jnp.asarray((x.T @ x).toarray(), dtype=jnp.float32)
-    kernel: Array = _kernel(jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight), span, reach, n_items)
+    arrays = (jnp.asarray(user), jnp.asarray(item), jnp.asarray(weight))
+    kernel: Array
+    if place is None and own is None:
+        kernel = _kernel(*arrays, span, reach, n_items)
+        return kernel
+    at = np.arange(len(user), dtype=np.float32) - _begin(user) if place is None else place
+    by = np.ones(len(user), dtype=np.float32) if own is None else own
+    kernel = _kernel_of_moments(*arrays, jnp.asarray(at), jnp.asarray(by), span, reach, n_items)
     return kernel
+
+
+def _begin(user: Codes) -> Ints:
+    """Returns where each interaction's user begins, of users in ascending order, [n]."""
+    begin: Ints = np.searchsorted(user, user)
+    return begin
+
+
+def _apart(user: Codes, place: Floats, most: float) -> int:
+    """Returns how many rows apart two interactions of a user may lie whose places are that near."""
+    key = user.astype(np.float64) * (float(place.max(initial=0.0)) + 1.0) + place  # ascending
+    until = np.searchsorted(key, key + min(most, float(2**30)), side="right")
+    end = np.searchsorted(user, user, side="right")
+    return int((np.minimum(until, end) - 1 - np.arange(len(user))).max(initial=0))
 
 
 @functools.partial(jax.jit, static_argnames=("n_items",))
@@ -269,6 +370,34 @@ def _kernel(user: Array, item: Array, weight: Array, span: Array, reach: Array, 
     return kernel
 
 
+@functools.partial(jax.jit, static_argnames=("n_items",))
+def _kernel_of_moments(
+    user: Array,
+    item: Array,
+    weight: Array,
+    place: Array,
+    own: Array,
+    span: Array,
+    reach: Array,
+    n_items: int,
+) -> Array:
+    """Returns K as `_kernel` does, of interactions with places among their user's and weights."""
+    n = user.shape[0]
+    position = jnp.arange(n)
+
+    def add(distance: Array, total: Array) -> Array:
+        other = jnp.minimum(position + distance, n - 1)
+        same = (user[other] == user) & (position + distance < n)
+        near = jnp.exp((place - place[other]) / span)
+        value = jnp.where(same, weight * own * own[other] * near, 0.0)
+        added: Array = total.at[item, item[other]].add(value)
+        return added
+
+    above = lax.fori_loop(1, reach + 1, add, jnp.zeros((n_items, n_items)))
+    kernel: Array = above + above.T + jnp.diag(jnp.zeros(n_items).at[item].add(weight * own * own))
+    return kernel
+
+
 @jax.jit
 def _iterate(gram: Array, scale: Array, first: Array) -> tuple[Array, Array]:
     """Finds the leading eigenvalues [k] and vectors [N, k] of diag(scale) K diag(scale)."""
@@ -280,16 +409,24 @@ def _iterate(gram: Array, scale: Array, first: Array) -> tuple[Array, Array]:
 
 
 def windows(
-    user: Codes, item: Codes, *, count: Ints, n_items: int, span: float, power: float
+    user: Codes,
+    item: Codes,
+    *,
+    count: Ints,
+    n_items: int,
+    span: float,
+    power: float,
+    place: Floats | None = None,
+    own: Floats | None = None,
 ) -> sp.csr_matrix:
     """Cuts windows of 3 spans, each a quarter of its length after the last: a sparse row each.
 
     The number of windows that two positions share falls as a triangle with their distance, which
-    stands in for the exponential. A history no longer than a window is one row.
+    stands in for the exponential. A history no longer than a window is one row. A moment is never cut.
     """
     n = len(user)
     begin = np.concatenate([[0], np.cumsum(count)])[user]
-    position = np.arange(n) - begin
+    position = np.arange(n) - begin if place is None else place.astype(np.int64)
     stride = max(round(min(0.75 * span, 2**30)), 1)
     length = 4 * stride
     size = count[user]
@@ -304,6 +441,8 @@ def windows(
         rows.append(row[use])
         columns.append(item[use])
         value = size.astype(np.float64) ** -power * np.where(short, 1.0, 0.5)  # 4 windows of 1/4 each
+        if own is not None:
+            value *= own
         values.append(value[use])
     shape = (int(base[-1]), n_items)
     return sp.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape)

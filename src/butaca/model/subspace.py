@@ -61,7 +61,9 @@ def leading(
     return values[::-1].astype(np.float32), np.ascontiguousarray((basis @ turn)[:, ::-1], dtype=np.float32)
 
 
-def histories(item: Codes, start: Ints, *, n_items: int, power: float) -> list[Rows]:
+def histories(
+    item: Codes, start: Ints, *, n_items: int, power: float, weight: Floats | None = None
+) -> list[Rows]:
     """Returns blocks of whole histories: a row per user, each entry n ** -power for one of n items.
 
     Args:
@@ -69,13 +71,17 @@ def histories(item: Codes, start: Ints, *, n_items: int, power: float) -> list[R
         start: where each user's begin [U + 1].
         n_items: N.
         power: of the length.
+        weight: of each interaction, by which its entry is multiplied [n]; or None.
     """
 
     def rows(a: int, b: int) -> sp.csr_matrix:
         begin = start[a : b + 1]
         lengths = np.diff(begin)
-        weight = np.maximum(lengths, 1).astype(np.float32) ** np.float32(-power)
-        entries = (np.repeat(weight, lengths), np.asarray(item[begin[0] : begin[-1]]), begin - begin[0])
+        of_user = np.maximum(lengths, 1).astype(np.float32) ** np.float32(-power)
+        values = np.repeat(of_user, lengths)
+        if weight is not None:
+            values = values * weight[begin[0] : begin[-1]]
+        entries = (values, np.asarray(item[begin[0] : begin[-1]]), begin - begin[0])
         return sp.csr_matrix(entries, shape=(b - a, n_items))
 
     return [partial(rows, a, b) for a, b in _cuts(start)]

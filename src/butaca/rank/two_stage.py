@@ -68,7 +68,9 @@ class TwoStage:
 
     def candidates(self, users: Codes, scores: Floats) -> tuple[Codes, Floats]:
         """Returns the first stage's best of each, seen left out, from its scores [B, N]."""
-        return candidates_of(scores, [self.seen[int(u)] for u in users], n=self.ranker.settings.candidates)
+        return candidates_of(
+            scores, [self.seen.left_out(int(u)) for u in users], n=self.ranker.settings.candidates
+        )
 
     def _reorder(self, users: Codes, scores: Floats) -> None:
         candidates, values = self.candidates(users, scores)

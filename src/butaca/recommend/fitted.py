@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from butaca.baselines.popularity import counts_of
 from butaca.checks import of_kind, shown
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
@@ -135,20 +136,22 @@ def parts_of(
         tower = None
     if tower is not None and not (isinstance(model, HasHistories) and _same(seen, model.seen)):
         vectors = tower(np.arange(len(model.users) + 1, dtype=np.int32), seen)
-    pairs = None
+    pairs, test_weight = None, None
     if test is not None:
         test = test.recoded(model.users, model.items)
-        pairs = (test.user, test.item)
+        pairs, test_weight = (test.user, test.item), test.weight
     parts = ModelParts(
         users=model.users,
         items=model.items,
         user_vectors=np.asarray(vectors, dtype=np.float32),
         item_vectors=np.asarray(model.item_vectors, dtype=np.float32),
         seen=seen,
-        popularity=np.bincount(train.item, minlength=len(model.items)).astype(np.float32),
+        popularity=counts_of(train),
         item_bias=None if bias is None else np.asarray(bias, dtype=np.float32),
         about=dict(about or {}),
         test=pairs,
+        test_weight=test_weight,
+        again=train.again,
         query_tower=tower,
         user_features=_user_features(model),
         cold=model.cold if isinstance(model, HasCold) else None,

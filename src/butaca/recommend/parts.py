@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from butaca.data.dataset import Entities
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import DivergenceError
 from butaca.model.cold import ColdItems
@@ -31,6 +31,8 @@ class ModelParts:
         popularity: training interactions of each item, [N].
         about: configuration, metrics and data of the model, as the folder's manifest keeps them.
         test: held-out pairs of the split that the model was trained with, or None.
+        test_weight: how much each of them counts, or None.
+        again: whether what someone has had may come again, so that lists keep it unless asked otherwise.
         query_tower: makes vectors of new histories, or None where the model reads none.
         user_features: columns of the users' table that the query tower reads, the id left out.
         cold: makes vectors of items that are known by their features alone, or None.
@@ -52,6 +54,15 @@ class ModelParts:
     cold: ColdItems | None = None
     ranker: Ranker | None = None
     version: str = ""
+    test_weight: Floats | None = None
+    again: bool = False
+
+    @property
+    def held_out(self) -> Dataset | None:
+        """Returns the pairs of `test` as data, with their weights; None where there are none."""
+        if self.test is None:
+            return None
+        return Dataset(self.users, self.items, *self.test, weight=self.test_weight)
 
     def check_numbers(self) -> None:
         """Checks that every score would be a number, before a model answers or is written.

@@ -109,6 +109,10 @@ class Recommender(ModelParts):
 
     # Lists.
 
+    def leaves_seen(self, asked: bool | None) -> bool:
+        """Returns whether lists leave out what was had: as asked, or if that is open as the data have it."""
+        return not self.again if asked is None else asked
+
     def recommend(
         self,
         user: Any = None,
@@ -120,7 +124,7 @@ class Recommender(ModelParts):
         exclude: Sequence[Any] = (),
         allow: Sequence[Any] | None = None,
         where: Where | None = None,
-        exclude_seen: bool = True,
+        exclude_seen: bool | None = None,
         explain: bool = False,
         variety: float = 0.0,
         freshness: float = 0.0,
@@ -143,7 +147,8 @@ class Recommender(ModelParts):
             exclude: items to leave out; what is not in the catalogue is passed over.
             allow: if given, only these may come back.
             where: conditions on the items' columns, see catalogue/filters.py.
-            exclude_seen: leave out what the person had, by training or as given.
+            exclude_seen: leave out what the person had, by training or as given; None: unless people of these
+                data have things again (`again`).
             explain: name the items of the history with the largest shares in each score.
             variety: 0 to 1, how much likeness to items above counts against an item.
             freshness: 0 to 10, how much newness counts, in spreads of the person's scores.
@@ -163,9 +168,11 @@ class Recommender(ModelParts):
         history, less = several("history", history), several("less", less)
         person, given, unknown = self._person(user, history, later, less=less, skip_unknown=skip_unknown)
         left_out = [self.catalogue.matches(exclude)]
-        if exclude_seen:
+        if self.leaves_seen(exclude_seen):
             left_out += [person.own, person.given]
         left_out.append(person.less)
+        if self.seen.negatives is not None:  # whatever of theirs is shown, what they said no to is not
+            left_out.append(self.seen.negatives[person.code])
         allowed = self.catalogue.allowed(where, allow)
         source, query = rung(self, person, given=bool(given))
         excluded = np.concatenate(left_out)
@@ -257,14 +264,14 @@ class Recommender(ModelParts):
         """Returns for each item the largest positive parts."""
         return largest(shares_in(self, person, codes=items[items >= 0].astype(np.int64)), self.catalogue)
 
-    def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool = True) -> TopK:
+    def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool | None = None) -> TopK:
         """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
         users = user_codes(users)
-        exclude = [self.seen[int(c)] for c in users] if exclude_seen else None
+        exclude = [self.seen.left_out(int(c)) for c in users] if self.leaves_seen(exclude_seen) else None
         return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
 
     def recommend_many(
-        self, users: Sequence[Any], k: int = 10, *, exclude_seen: bool = True
+        self, users: Sequence[Any], k: int = 10, *, exclude_seen: bool | None = None
     ) -> Iterator[Recommendation]:
         """Yields the lists of `recommend` for any number of users, in order, in blocks that bound memory."""
         users = several("users", users)

@@ -131,8 +131,8 @@ def gather(recommender: Recommender, version: str = "") -> Facts:
         judged = judged.with_stages(ranked.both)
     best: str | None = None
     slices: tuple[tuple[Slice, Slice | None], ...] = ()
-    if judged is not None and len(judged.rows["seen left out"].ranks):
-        ours = judged.rows["seen left out"]
+    if judged is not None and len(judged.ours.ranks):
+        ours = judged.ours
         assert ours.lists is not None
         users, lists, beyond = ours.users, ours.lists[:, :LIST], judged.beyond
         scores = {name: row.metric(*MEASURE[:2]) for name, row in judged.baselines.items()}

@@ -123,7 +123,7 @@ def _particulars(facts: Facts, recipe: str, words: Words) -> str:
     }
     rows.append((words("source data"), words("sizes", **{k: words.count(v) for k, v in sizes.items()})))
     if facts.judged is not None:
-        n_users = len(facts.judged.rows["seen left out"].users)
+        n_users = len(facts.judged.ours.users)
         value = words("pairs of users", pairs=words.count(facts.judged.n_test), users=words.count(n_users))
         rows.append((words("test pairs"), value))
     rows.append((words("split"), _split(split, words)))

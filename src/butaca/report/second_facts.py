@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.evaluate.protocol import Evaluation
@@ -95,10 +94,11 @@ class Second:
 
 def judge_second(recommender: Recommender) -> RankVerdict | None:
     """Judges both stages on the pairs that the folder kept; None without a second stage, or without pairs."""
-    if recommender.ranker is None or recommender.test is None or not len(recommender.test[0]):
+    test = recommender.held_out
+    if recommender.ranker is None or test is None or not len(test):
         return None
     try:
-        return judge_stages(recommender, Dataset(recommender.users, recommender.items, *recommender.test))
+        return judge_stages(recommender, test)
     except SettingError:  # without LightGBM the manifest's figures stand
         return None
 

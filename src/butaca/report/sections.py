@@ -217,8 +217,8 @@ def neighbours_section(facts: Facts, words: Words) -> str:
 
 
 def _figures_table(judged: Judged, words: Words) -> str:
-    rows = {"seen left out": judged.rows["seen left out"], **judged.baselines}
-    values = [list(figures(row).values()) for row in rows.values()]
+    rows = {"seen left out": judged.ours, **judged.baselines}
+    values = [list(figures(row).values())[: len(COLUMNS)] for row in rows.values()]
     top = [max(range(len(values)), key=lambda r: values[r][c]) for c in range(len(COLUMNS))]
     cells = [
         [_row_name(name, words), *map(words.figure, row)] for name, row in zip(rows, values, strict=True)

@@ -43,13 +43,13 @@ class ListSettings:
 
     Attributes:
         k: items for each user.
-        exclude_seen: leave out what the user had in training.
+        exclude_seen: leave out what the user had in training; None: unless people have things again.
         rank: let the second stage order the lists, where the model has one.
         part: users of a file.
     """
 
     k: int = 100
-    exclude_seen: bool = True
+    exclude_seen: bool | None = None
     rank: bool = True
     part: int = 4096
 
@@ -138,7 +138,7 @@ def write_lists(
         draft.facts.update(
             format=FORMAT,
             k=settings.k,
-            seen="left out" if settings.exclude_seen else "kept",
+            seen="left out" if recommender.leaves_seen(settings.exclude_seen) else "kept",
             stages=2 if recommender.ranker is not None and settings.rank else 1,
             model=version,
             names={"user_id": recommender.users.key, "item_id": recommender.items.key},

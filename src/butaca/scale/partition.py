@@ -14,13 +14,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from butaca.data.opened import quoted
+from butaca.data.settled import Settled, Told, settle
+from butaca.data.signal import PLAIN, Signal
 from butaca.scale.reading import Budget, own_folder, spilling
 from butaca.types import Bools, Codes, Ints, Times, Values
 
 SplitName: TypeAlias = Literal["random", "temporal", "none"]
 SIDES = ("train", "test")
 BUCKETS = 1 << 16
-DTYPES = {"item": np.int32, "value": np.float32, "time": np.int64}
+DTYPES = {"item": np.int32, "value": np.float32, "time": np.int64, "weight": np.float32}
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,14 @@ class PartTask:
     Attributes:
         number: which.
         work: the work folder.
-        names: columns beside the item, of "value" and "time".
+        names: columns beside the item, of "value", "time" and "weight".
         rule: the split.
         span: the earliest and the latest time.
         budget: of DuckDB.
         files: the partition's rows, as read.
         folder: the sorted columns, once `sort` wrote them.
         bucket: times looked at closely, for `moments`.
+        signal: what counts as what.
     """
 
     number: int
@@ -78,6 +81,7 @@ class PartTask:
     files: tuple[Path, ...] = ()
     folder: Path | None = None
     bucket: int = -1
+    signal: Signal = PLAIN
 
     def column(self, name: str) -> Values:
         """Returns a sorted column, from the disk."""
@@ -87,12 +91,23 @@ class PartTask:
 
 @dataclass(frozen=True, eq=False)
 class Sorted:
-    """Holds what `sort` wrote, where, and found: rows that stay, repeats dropped, rows by bucket of time."""
+    """Holds what `sort` wrote, where, and found.
+
+    Attributes:
+        folder: of the columns.
+        rows: that stay.
+        others: that do not: repeats, and by a signal what says no or counts nothing.
+        histogram: rows by bucket of time.
+        negatives: pairs that say no.
+        weights: the least and the greatest weight.
+    """
 
     folder: Path
     rows: int
-    repeats: int
+    others: int
     histogram: Ints
+    negatives: int = 0
+    weights: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,32 +120,69 @@ class Counted:
 
 def sort(task: PartTask) -> Sorted:
     """Codes a partition, keeps the latest row of each pair, sorts by user and item, writes the columns."""
-    columns: dict[str, Values] = {"user": np.empty(0, np.int32), "item": np.empty(0, np.int32)}
-    columns |= {name: np.empty(0, DTYPES[name]) for name in task.names}
-    columns["ord"] = np.empty(0, np.int64)
-    if "time" in task.names:
-        columns["fraction"] = np.empty(0, np.int32)
-    if task.files:
-        listed = ", ".join(quoted(str(f)) for f in task.files)
-        users, items = (quoted(str(task.work / f"{side}.parquet")) for side in ("users", "items"))
-        short = "".join(f", read.{name[0]} AS {name}" for name in task.names)
-        short += ", read.f AS fraction" if "time" in task.names else ""
-        with spilling(task.budget) as con:
-            con.execute("SET preserve_insertion_order = false")
-            columns = con.execute(
-                f"FROM read_parquet([{listed}], hive_partitioning = false) AS read "
-                f"JOIN {users} AS users ON u = users.v JOIN {items} AS items ON i = items.v "
-                f"SELECT users.code AS user, items.code AS item{short}, ord"
-            ).fetchnumpy()
+    columns = _columns(task)
+    folder = own_folder(task.work / "sorted", f"{task.number:05d}-")
+    n, n_negatives, weights = len(columns["user"]), 0, (1.0, 1.0)
+    if task.signal.says:
+        found, no = settled(columns, task.signal)
+        for name in ("user", "item", "time"):
+            np.save(folder / f"negative_{name}.npy", columns[name][no] if name in columns else no)
+        columns = {name: column[found.rows] for name, column in columns.items()} | {"weight": found.each}
+        n_negatives = len(no)
+        if len(found.each):
+            weights = float(found.each.min()), float(found.each.max())
     key = columns["user"].astype(np.int64) << 32 | columns["item"]
     order = latest(key, columns.get("time"), place=columns["ord"], fraction=columns.get("fraction"))
-    folder = own_folder(task.work / "sorted", f"{task.number:05d}-")
     for name in ("user", "item", *task.names):
         np.save(folder / f"{name}.npy", columns[name][order])
     histogram = np.zeros(BUCKETS, dtype=np.int64)
     if "time" in task.names:
         histogram = np.bincount(bucket_of(columns["time"][order], task.span), minlength=BUCKETS)
-    return Sorted(folder, len(order), len(key) - len(order), histogram)
+    return Sorted(folder, len(order), n - len(order), histogram, n_negatives, weights)
+
+
+def _columns(task: PartTask) -> dict[str, Values]:
+    """Returns the columns of a partition's rows, coded."""
+    signal = task.signal
+    read = {name: name[0] for name in task.names if name != "weight"}
+    read |= {"fraction": "f"} if "time" in task.names else {}
+    read |= {"kind": "k"} if signal.event_column is not None else {}
+    read |= {"amount": "a"} if signal.weight_column is not None else {}
+    if not task.files:
+        kinds = DTYPES | {"user": np.int32, "ord": np.int64, "fraction": np.int32, "kind": np.int32}
+        kinds |= {"amount": np.float64}
+        return {name: np.empty(0, kinds[name]) for name in ("user", "item", "ord", *read)}
+    listed = ", ".join(quoted(str(f)) for f in task.files)
+    users, items = (quoted(str(task.work / f"{side}.parquet")) for side in ("users", "items"))
+    short = "".join(f", read.{column} AS {name}" for name, column in read.items())
+    with spilling(task.budget) as con:
+        con.execute("SET preserve_insertion_order = false")
+        columns: dict[str, Values] = con.execute(
+            f"FROM read_parquet([{listed}], hive_partitioning = false) AS read "
+            f"JOIN {users} AS users ON u = users.v JOIN {items} AS items ON i = items.v "
+            f"SELECT users.code AS user, items.code AS item{short}, ord"
+        ).fetchnumpy()
+    return columns
+
+
+def settled(columns: dict[str, Values], signal: Signal) -> tuple[Settled, Ints]:
+    """Returns what a partition's rows come to, and those that say no, as rows of `columns`."""
+    in_order = np.argsort(columns["ord"])  # of equal times the later row is the latest
+    ordered = {name: column[in_order] for name, column in columns.items()}
+    time = ordered.get("time")
+    if time is not None:
+        time = time * 1_000_000_000 + ordered["fraction"]
+    told = Told(
+        ordered["user"],
+        ordered["item"],
+        ordered.get("value"),
+        time,
+        ordered.get("kind"),
+        ordered.get("amount"),
+    )
+    found = settle(told, signal, n_items=int(ordered["item"].max(initial=0)) + 1)
+    no = np.zeros(0, np.int64) if found.negative is None else in_order[found.negative]
+    return replace(found, rows=in_order[found.rows]), no
 
 
 def latest(key: Ints, time: Times | None, *, place: Ints, fraction: Codes | None = None) -> Ints:

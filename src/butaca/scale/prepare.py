@@ -14,7 +14,9 @@ are ranks of ids, rows are ordered by their codes, and a row's side depends on t
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -34,6 +36,7 @@ from butaca.scale.partition import (
     SIDES,
     PartTask,
     Rule,
+    Sorted,
     count,
     moments,
     sort,
@@ -52,7 +55,7 @@ FOR_DUCKDB, FOR_ROWS = 0.45, 0.35  # shares of a worker's memory
 
 
 def prepare(
-    source: str | PathLike[str],
+    source: str | PathLike[str] | Sequence[str | PathLike[str]],
     out: str | PathLike[str],
     *,
     settings: Preparing | None = None,
@@ -62,7 +65,8 @@ def prepare(
     """Prepares a table, a folder of tables or grown data, and opens the result.
 
     Args:
-        source: a CSV, Parquet or JSON lines file; a folder of them; a folder of `butaca data grow`.
+        source: a CSV, Parquet or JSON lines file, a folder or a pattern of them, several of these, or "-" for
+            the standard input; a folder of `butaca data grow`.
         out: a new folder, or one of prepared data.
         settings: the settings.
         runner: runs the tasks; processes of this machine if not given.
@@ -73,12 +77,11 @@ def prepare(
         SplitError: a side of the split that would be empty, or a temporal one without times.
     """
     settings = settings or Preparing()
-    files, settings = files_of(Path(source), settings)
-    with writing(Path(out), KIND) as draft:
-        if runner is None:
-            with local_runner(min(settings.workers, MOST_PARTITIONS)) as local:
-                draft.facts.update(_write(files, draft.path, settings, local, progress, draft.checksums))
-        else:
+    with tempfile.TemporaryDirectory(prefix="butaca-") as spool:
+        files, settings = files_of(source, settings, spool=Path(spool))
+        with writing(Path(out), KIND) as draft, ExitStack() as stack:
+            if runner is None:
+                runner = stack.enter_context(local_runner(min(settings.workers, MOST_PARTITIONS)))
             draft.facts.update(_write(files, draft.path, settings, runner, progress, draft.checksums))
     return Prepared.open(out)
 
@@ -108,7 +111,7 @@ def _write(
     if not runner.one_machine:  # whose processes stand in other folders
         files = [path.absolute() for path in files]
     tasks = [
-        ReadTask(str(path), n, asked, partitions, work, wide, settings.reading)
+        ReadTask(str(path), n, asked, partitions, work, wide, settings.reading, settings.signal)
         for n, path in enumerate(files)
     ]
     reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), progress))
@@ -128,6 +131,7 @@ def _write(
         )
     sizes = {side: _length(work / f"{side}.parquet") for side in ("users", "items")}
     names = tuple(name for name in ("value", "time") if name in first.names)
+    names += ("weight",) if settings.signal.says else ()
     with_times = [r for r in reads if r.times]
     span = (
         min((r.earliest for r in with_times), default=0),
@@ -135,7 +139,10 @@ def _write(
     )
     rule = Rule(settings.split, settings.test_share, settings.seed)
     rows_of = [tuple(f for one in reads for f in one.parts.get(n, ())) for n in range(partitions)]
-    parts = [PartTask(n, work, names, rule, span, budget, rows_of[n]) for n in range(partitions)]
+    parts = [
+        PartTask(n, work, names, rule, span, budget, rows_of[n], signal=settings.signal)
+        for n in range(partitions)
+    ]
     found = []
     for part, one in zip(
         parts, _counted(runner.map(sort, parts), "sorting", partitions, progress), strict=True
@@ -145,7 +152,7 @@ def _write(
             path.unlink()
     parts = [replace(part, files=(), folder=f.folder) for part, f in zip(parts, found, strict=True)]
     rows = sum(f.rows for f in found)
-    if rows + sum(f.repeats for f in found) != sum(one.rows for one in reads):
+    if rows + sum(f.others for f in found) != sum(one.rows for one in reads):
         raise TableError(
             "Every row that was read is in one partition",
             f"{sum(one.rows for one in reads):,} rows read and {rows:,} sorted",
@@ -154,6 +161,14 @@ def _write(
     if settings.split == "temporal":
         cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test_share)
         parts = [with_cut(part, cut) for part in parts]
+    if not rows:
+        raise TableError(
+            "At least one interaction is a positive",
+            f"{len(files):,} files of which no row is",
+            f"Check what counts: {settings.signal.as_json()}",
+        )
+    if settings.signal.says:
+        _write_negatives(parts, out, n_users=sizes["users"])
     n_train, n_test = _columns(parts, out, settings, runner, progress, n_users=sizes["users"])
     shutil.rmtree(work)
     paths = sorted(p for p in out.rglob("*") if p.is_file())
@@ -172,9 +187,38 @@ def _write(
         **{f"n_{name}": size for name, size in sizes.items()},
         "n_train": n_train,
         "n_test": n_test,
-        "repeats": sum(f.repeats for f in found),
+        "repeats": 0 if settings.signal.says else sum(f.others for f in found),
         "times": first.times,
+        **_of_signal(settings, found),
     }
+
+
+def _of_signal(settings: Preparing, found: Sequence[Sorted]) -> dict[str, Any]:
+    """Returns what the manifest says of what counts as what; nothing where nothing is said."""
+    if not settings.signal.says:
+        return {}
+    low, high = (pick(f.weights[n] for f in found if f.rows) for n, pick in enumerate((min, max)))
+    return {
+        "signal": settings.signal.as_json(),
+        "weighted": low < high,
+        "n_negatives": sum(f.negatives for f in found),
+    }
+
+
+def _write_negatives(parts: Sequence[PartTask], out: Path, *, n_users: int) -> None:
+    """Writes what users said no to before the test side begins; in memory, 16 bytes each."""
+    user, item, time = (
+        np.concatenate([part.column(f"negative_{name}") for part in parts])
+        for name in ("user", "item", "time")
+    )
+    order = np.lexsort((item, user))
+    cut = parts[0].rule.cut
+    if cut is not None:
+        order = order[time[order] < cut]
+    (out / "negatives").mkdir()
+    begin = np.searchsorted(user[order], np.arange(n_users + 1))
+    np.save(out / "negatives" / "start.npy", begin.astype(np.int64))
+    np.save(out / "negatives" / "item.npy", item[order].astype(np.int32))
 
 
 def _columns(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import re
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import get_args
 
@@ -12,6 +16,7 @@ from butaca.data import fractal
 from butaca.data.folders import read_manifest
 from butaca.data.landed import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.opened import quoted, session
+from butaca.data.signal import PLAIN, Signal
 from butaca.data.splits import check_share
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SettingError, TableError
@@ -40,6 +45,7 @@ class Preparing:
             for value or time means: none.
         reading: how the files are written.
         items, users: tables of features; grown data bring their own.
+        signal: what counts as what; each pair stands once.
     """
 
     split: SplitName = "random"
@@ -55,6 +61,7 @@ class Preparing:
     reading: Reading = AS_IT_IS
     items: str | None = None
     users: str | None = None
+    signal: Signal = PLAIN
 
     def __post_init__(self) -> None:
         if self.split not in get_args(SplitName):
@@ -62,6 +69,12 @@ class Preparing:
                 "A split is random, temporal or none",
                 f"split={self.split!r}",
                 "Pass one of them (on the command line: --split)",
+            )
+        if self.signal.again:
+            raise SettingError(
+                "Prepared data hold each pair of user and item once",
+                'Signal(repeats="allow") (--repeats allow)',
+                "Fit the table itself, or let the rows of a pair count together: sum, mean, count or last",
             )
         check_share(self.test_share)
         if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:
@@ -90,9 +103,42 @@ def bytes_of(memory: str) -> int:
     return size
 
 
-def files_of(source: Path, settings: Preparing) -> tuple[list[Path], Preparing]:
-    """Returns the files of interactions, and the settings with the tables that grown data bring."""
-    source = source.expanduser()
+def files_of(
+    source: str | PathLike[str] | Sequence[str | PathLike[str]], settings: Preparing, *, spool: Path
+) -> tuple[list[Path], Preparing]:
+    """Returns the files of interactions, and the settings with the tables that grown data bring.
+
+    Args:
+        source: a file, a folder, a pattern of files, "-" for the standard input, or several of these.
+        settings: the settings.
+        spool: a folder for what comes from the standard input.
+    """
+    if isinstance(source, str | PathLike):
+        return _files_of(source, settings, spool)
+    files: list[Path] = []
+    for one in source:
+        more, settings = _files_of(one, settings, spool)
+        files += more
+    if not files:
+        raise TableError("What is prepared is a table", "no source", "Name at least one")
+    return files, settings
+
+
+def _files_of(named: str | PathLike[str], settings: Preparing, spool: Path) -> tuple[list[Path], Preparing]:
+    """Returns the files of one source, and the settings with the tables that grown data bring."""
+    if str(named) == "-":
+        target = spool / "stdin"
+        with target.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+        return [target], settings
+    source = Path(named).expanduser()
+    if not source.exists() and any(c in str(source) for c in "*?["):
+        matched = [Path(p) for p in sorted(glob.glob(str(source), recursive=True)) if Path(p).is_file()]
+        if not matched:
+            raise TableError(
+                "A pattern of files fits at least one", f"{source}, which fits none", "Correct it"
+            )
+        return matched, settings
     if not source.is_dir():
         return [source], settings
     if (source / "interactions").is_dir():

@@ -17,6 +17,8 @@ from butaca.data.columns import Role
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.folders import read_manifest, verify
 from butaca.data.histories import Histories
+from butaca.data.negatives import Negatives
+from butaca.data.signal import Signal
 from butaca.data.tables import read_entities
 from butaca.errors import SettingError, TableError
 from butaca.scale.partition import SIDES, load
@@ -35,12 +37,14 @@ class Side:
         item: int32 [n], ascending within a user.
         value: float32 [n], or None.
         time: int64 [n], seconds since 1970 UTC, or None.
+        weight: float32 [n], how much each counts, or None.
     """
 
     start: Ints
     item: Codes
     value: Floats | None
     time: Times | None
+    weight: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.item)
@@ -76,6 +80,7 @@ class Side:
             np.array(self.start[first : last + 1]) - self.start[first],
             None if self.value is None else np.array(self.value[here]),
             None if self.time is None else np.array(self.time[here]),
+            None if self.weight is None else np.array(self.weight[here]),
         )
 
 
@@ -115,11 +120,12 @@ class Prepared:
             )
         if check:
             verify(path, manifest)
+        weight = ("weight",) if manifest.get("weighted") else ()
         sides = [
             Side(
                 *(
                     load(path / side / f"{name}.npy") if f"{side}/{name}.npy" in manifest["files"] else None
-                    for name in ("start", "item", "value", "time")
+                    for name in ("start", "item", "value", "time", *weight)
                 )  # type: ignore[arg-type]
             )
             for side in SIDES
@@ -174,7 +180,24 @@ class Prepared:
             value_name=names.get("value", "value"),
             time_name=names.get("time", "timestamp"),
             name=self.folder.name,
+            weight=side.weight,
+            negatives=self.negatives,
         )
+
+    @cached_property
+    def negatives(self) -> Negatives | None:
+        """Returns what users said no to, in memory; None where the data were prepared without such."""
+        if not self.signal.says_no:
+            return None
+        start, item = (
+            np.array(load(self.folder / "negatives" / f"{name}.npy")) for name in ("start", "item")
+        )
+        return Negatives(np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(start)), item)
+
+    @property
+    def signal(self) -> Signal:
+        """Returns what counts as what in these data."""
+        return Signal.of_json(self.manifest.get("signal", {}))
 
     def _entities(self, role: Role) -> Entities:
         path = self.folder / f"{role}s.parquet"

@@ -22,7 +22,9 @@ from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse
 from butaca.data.columns import REQUIRED, Field, Role, choose
 from butaca.data.formats import open_table
 from butaca.data.opened import Opened, quoted, session
+from butaca.data.signal import PLAIN, Signal
 from butaca.data.times import how_written
+from butaca.data.told import kind_sql, signal_fields, with_label
 from butaca.data.written import AS_IT_IS, Reading
 
 SMALLEST = 100_000_000  # bytes that a DuckDB gets at least
@@ -48,6 +50,7 @@ class ReadTask:
     work: Path
     budget: Budget
     reading: Reading = AS_IT_IS
+    signal: Signal = PLAIN
 
 
 @dataclass(frozen=True)
@@ -96,32 +99,36 @@ def own_folder(parent: Path, prefix: str) -> Path:
 
 
 def read(task: ReadTask) -> Read:
-    """Checks a file, and writes its rows (u, i, v, t, f, ord) by partition, and the ids of both sides (v).
+    """Checks a file, and writes its rows (u, i, v, t, f, k, a, ord) by partition, and both sides' ids (v).
 
     `t` is a time in seconds, `f` the nanoseconds beyond it, which decide what is later and go no further.
-    `ord` is the row's place in the whole source: of two rows of a pair at the same time the later stays.
+    `k` is the kind of event and `a` the amount, where the signal names their columns. `ord` is the row's
+    place in the whole source: of two rows of a pair at the same time the later stays.
 
     Raises:
         TableError: a cell that is wrong; the message names file, row and column.
     """
+    signal = task.signal
     folder = own_folder(task.work / "read", f"{task.number:06d}-")
     with spilling(task.budget) as con:
         opened = open_table(
             con,
             task.path,
             table="interactions",
-            wanted=[n for n in task.asked.values() if n],
+            wanted=[n for n in (*task.asked.values(), signal.weight_column, signal.event_column) if n],
             reading=task.reading,
         )
         choice = choose(
             opened.fields,
             opened.label,
-            asked=task.asked,
+            asked=with_label(opened.fields, task.asked, signal=signal, label=opened.label),
             preferred=None,
             has_names=opened.has_names,
             first=opened.held,
         )
-        rows = opened.load(list(choice.fields.values()))
+        more = signal_fields(opened, signal)
+        loaded = {field.sql: field for field in (*choice.fields.values(), *more.values())}
+        rows = opened.load(list(loaded.values()))
         if task.reading.drop_nulls:
             rows -= sum(opened.drop(is_nothing(opened, choice.fields[role])) for role in REQUIRED)
         user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
@@ -129,6 +136,10 @@ def read(task: ReadTask) -> Read:
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
         if "value" in choice.fields:
             selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
+        if "event" in more:
+            selected.append(f"({kind_sql(more['event'], signal)})::INTEGER AS k")
+        if "weight" in more:
+            selected.append(f"({_value(opened, more['weight'])})::DOUBLE AS a")
         times, earliest, latest = "", 0, 0
         if "time" in choice.fields:
             moments = how_written(opened, choice.fields["time"], time_format=task.reading.time_format)

@@ -120,7 +120,7 @@ def ask(
     exclude: list[Any] = [*asked.exclude]
     later, less = person.in_catalogue(recommender.catalogue.known)
     if later and recommender.query_tower is None:
-        if asked.exclude_seen:
+        if recommender.leaves_seen(asked.exclude_seen):
             exclude += [given.item for given in later]
         later = ()
     where = None if asked.where is None else {name: _condition(c) for name, c in asked.where.items()}

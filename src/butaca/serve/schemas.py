@@ -119,7 +119,12 @@ class RecommendRequest(Strict):
     where: Annotated[dict[Column, Condition], Field(max_length=20)] | None = Field(
         None, description="Conditions on the columns that /v1/filters lists; all must hold."
     )
-    exclude_seen: bool = Field(True, strict=True, description="Leave out what the person had.")
+    exclude_seen: bool | None = Field(
+        None,
+        strict=True,
+        description="Leave out what the person had. If left out: yes, unless the model's data are of what "
+        "people have again.",
+    )
     explain: bool = Field(False, strict=True, description="Say which of the history each item is because of.")
     model: Name | None = Field(None, description="A model's name or version, instead of the split's choice.")
     variety: float = Field(

@@ -50,7 +50,8 @@ class Batch(NamedTuple):
     query_rows int32 [Q]: unique users, padded with the unknown user.
     candidate_rows int32 [L]: catalogue rows by slot, or None where slot = row (full catalogue).
     log_weight float32 [L]: a_c of losses.softmax_loss.
-    positive_query, positive_slot int32 [P]; positive_weight float32 [P], 0 where padded.
+    positive_query, positive_slot int32 [P]; positive_weight float32 [P], 0 where padded, below 0 for a pair
+        that its user said no to.
     known_query, known_slot int32 [M], or None: without the mask, and where users are whole, whose known pairs
         are the positives. A slot beyond all is padding.
         Of a sampled softmax, whose candidates are draws, both slots are catalogue rows: a positive need not
@@ -115,7 +116,8 @@ class UserRows(NamedTuple):
     """Holds histories as the step reads them.
 
     items int32 [total] by user, start int64 [U + 1]; for each item its rating's bin int32 [total] and its
-    age in days float32 [total], or None; for histories in order its time in seconds [total].
+    age in days float32 [total], or None; for histories in order its time in seconds [total], and how much
+    finding it counts in the loss, float32 [total], or None.
     """
 
     items: Codes
@@ -123,3 +125,4 @@ class UserRows(NamedTuple):
     bins: Codes | None = None
     age: Floats | None = None
     time: Times | None = None
+    weight: Floats | None = None

@@ -26,6 +26,7 @@ class Batches:
         n_shards: devices that the catalogue is split over.
         rows_per_shard: catalogue rows on each, n_shards * rows_per_shard > N.
         histories: what the queries read of each user, with rating bins and ages where they use them.
+        weight: how much each pair counts in the loss, float32 [n]; None: each 1.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class Batches:
         n_shards: int = 1,
         rows_per_shard: int | None = None,
         histories: UserRows | None = None,
+        weight: Floats | None = None,
     ) -> None:
+        self.weight = weight
         self.user, self.item, self.plan, self.histories = user, item, plan, histories
         self.n_users, self.n_items, self.n_shards = n_users, n_items, n_shards
         self.rows_per_shard = rows_per_shard or n_items + 1
@@ -136,7 +139,11 @@ class Batches:
 
     def _build(self, rows: Ints, epoch: int, step: int) -> Batch:
         plan = self.plan
-        user, item = by_user_and_item(self.user[rows], self.item[rows])
+        user, item, weight = self.user[rows], self.item[rows], np.ones(len(rows), dtype=np.float32)
+        if self.weight is not None:
+            order = np.lexsort((item, user))
+            weight = self.weight[rows[order]]
+        user, item = by_user_and_item(user, item)
         queries, query = runs(user)
 
         slot_of = np.arange(self.n_items, dtype=np.int32)
@@ -159,7 +166,7 @@ class Batches:
             log_weight,
             _fill(query, size, 0),
             _fill(slot_of[item], size, 0),
-            np.pad(np.ones(len(user), dtype=np.float32), (0, size - len(user))),
+            np.pad(weight, (0, size - len(user))),
             known_query,
             known_slot,
             self._history(queries),

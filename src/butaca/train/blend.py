@@ -20,7 +20,7 @@ import numpy as np
 from butaca.baselines.half_life import SHARES
 from butaca.baselines.popularity import RecentPopularity
 from butaca.data.dataset import Dataset
-from butaca.data.histories import Histories
+from butaca.data.histories import Histories, leaving_lists
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.types import Codes, Floats, Scorer
 
@@ -112,7 +112,7 @@ def choose_blend(products: Scorer, term: Floats | None, *, train: Dataset, valid
         validation: pairs to find, in the same codes.
     """
     assert train.timestamp is not None
-    seen = Histories.of(train)
+    seen = leaving_lists(Histories.of(train), again=train.again)
     validation = _of_some_users(validation)
     span = max(float(np.ptp(train.timestamp)), 1.0)
     learned = np.zeros(products.n_items, dtype=np.float32) if term is None else term

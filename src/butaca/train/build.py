@@ -26,7 +26,7 @@ from butaca.train.processes import first_says
 from butaca.train.settings import Prior, TwoTowerSettings
 from butaca.train.shares import SharedBatches
 from butaca.train.windows import WindowBatches
-from butaca.types import Floats
+from butaca.types import Codes, Floats
 
 
 def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
@@ -45,6 +45,7 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
             dim=dim,
             settings=spectral,
             seed=settings.seed,
+            weight=train.weight,
         )
         return [part for part in spectrum if part is not None]
 
@@ -106,7 +107,7 @@ def build_towers(
 def history_rows(seen: Histories, history: History, *, bins: RatingBins | None) -> UserRows:
     """Returns what the step reads of each user's history."""
     if history.order is not None:
-        return UserRows(seen.items, seen.start, time=seen.time)
+        return UserRows(seen.items, seen.start, time=seen.time, weight=in_parts_of_the_mean(seen.weight))
     age = None
     if history.by_recency and seen.time is not None:
         age = ages(np.repeat(np.arange(len(seen)), seen.lengths), seen.time, n_rows=len(seen))
@@ -124,6 +125,8 @@ def item_prior(
 ) -> Floats | None:
     """Returns the log of each item's share of the interactions, over an even share, times `power`, [N].
 
+    Interactions count by their weights, where they have some.
+
     "recent" halves an interaction's weight for each `half_life` before the data's end, in parts of the
     time that they span.
     """
@@ -134,6 +137,9 @@ def item_prior(
         when = train.timestamp.astype(np.float64)  # as integers, times far apart would overflow
         age = when.max() - when
         weight = np.exp2(-age / (half_life * max(float(age.max()), 1.0)))
+    if train.weight is not None:
+        own = train.weight / train.weight.mean(dtype=np.float64)
+        weight = own if weight is None else weight * own
     counts = np.bincount(train.item, weights=weight, minlength=len(train.items)) + 0.5
     bias: Floats = (power * np.log(counts / counts.mean())).astype(np.float32)
     return bias
@@ -160,8 +166,37 @@ def batch_plan(settings: TwoTowerSettings, batch_size: int, *, softmax: Candidat
     )
 
 
+def in_parts_of_the_mean(weight: Floats | None) -> Floats | None:
+    """Returns weights over their mean, so that a loss keeps its size; None where there are none."""
+    return None if weight is None else (weight / weight.mean(dtype=np.float64)).astype(np.float32)
+
+
+def taught(train: Dataset, dislikes: float) -> tuple[Codes, Codes, Floats | None]:
+    """Returns the pairs that a loss is of, [n] each: users, items, and weights where they are not all 1.
+
+    Args:
+        train: positives, and the pairs that users said no to.
+        dislikes: how much each of those counts, against; 0 leaves them out.
+    """
+    aside, weight = train.negatives, in_parts_of_the_mean(train.weight)
+    if not dislikes or aside is None or not len(aside):
+        return train.user, train.item, weight
+    likes = np.ones(len(train), dtype=np.float32) if weight is None else weight
+    return (
+        np.concatenate([train.user, aside.user]),
+        np.concatenate([train.item, aside.item]),
+        np.concatenate([likes, np.full(len(aside), -dislikes, dtype=np.float32)]),
+    )
+
+
 def build_batches(
-    train: Dataset, plan: BatchPlan, *, mesh: Mesh, rows_per_shard: int, histories: UserRows | None
+    train: Dataset,
+    plan: BatchPlan,
+    *,
+    mesh: Mesh,
+    rows_per_shard: int,
+    histories: UserRows | None,
+    dislikes: float = 0.0,
 ) -> Batches:
     """Makes the batches of a training set, in shares where several processes can each build their own.
 
@@ -171,19 +206,22 @@ def build_batches(
         mesh: of the devices that the catalogue is split over.
         rows_per_shard: catalogue rows on each.
         histories: what the queries read, or None.
+        dislikes: how much a pair that a user said no to counts, against.
     """
+    user, item, weight = taught(train, dislikes)
     make: Callable[..., Batches] = WindowBatches if plan.by == "place" else Batches
     several = mesh.is_multi_process
-    if several and histories and SharedBatches.can(plan, train.item, histories=histories.items):
+    if several and histories and SharedBatches.can(plan, item, histories=histories.items):
         processes = {"process": jax.process_index(), "n_processes": jax.process_count()}
         make = functools.partial(SharedBatches, **processes)
     return make(
-        train.user,
-        train.item,
+        user,
+        item,
         n_users=len(train.users),
         n_items=len(train.items),
         plan=plan,
         n_shards=mesh.size,
         rows_per_shard=rows_per_shard,
         histories=histories,
+        weight=weight,
     )

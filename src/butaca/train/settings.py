@@ -65,6 +65,9 @@ class TwoTowerSettings:
             once trained, its vectors and bias are those that its features suggest (model/cold.py); ()
             leaves them as the towers have them.
         l2: weight of the squared length of every positive's two vectors; nothing for unit vectors.
+        dislikes: how much a pair that a user said no to (`Dataset.negatives`) counts in the loss, against,
+            beside a positive's 1; 0 learns nothing of them. Histories in order, and vectors that are not of
+            unit length, take 0 alone.
         shuffle: "epoch" draws new batches each epoch; "once" keeps the first, as the notebook's
             cache does, which also builds them only once.
         seed: of initial parameters, order and draws; the same seed gives the same bits.
@@ -92,6 +95,7 @@ class TwoTowerSettings:
     blend: Blend | None = None
     cold_features: tuple[Feature, ...] = ()
     l2: float = 0.0
+    dislikes: float = 0.0
     shuffle: Shuffle = "epoch"
     seed: int = 42
     devices: int | None = None
@@ -106,6 +110,12 @@ class TwoTowerSettings:
             raise SettingError("Vectors have at least one dimension", f"dim={self.dim}", "Try dim=32")
         if any(h < 1 for h in self.hidden):
             raise SettingError("Hidden layers have at least one unit", f"hidden={self.hidden}")
+        if not 0 <= self.dislikes < math.inf or (self.dislikes and (not self.unit or self.order is not None)):
+            raise SettingError(
+                "dislikes is 0 or more, and 0 but for unit vectors and a history without an order",
+                f"dislikes={self.dislikes}, unit={self.unit}, order={self.order!r}",
+                "Leave it at 0, or pass unit=True",
+            )
         if self.l2 < 0:
             raise SettingError("l2 is 0 or more", f"l2={self.l2}")
         if not (self.temperature > 0 and math.isfinite(self.temperature)):

@@ -67,7 +67,7 @@ class SharedBatches(Batches):
             log_weight,
             _padded(query, size, 0, np.int32),
             self.share(rows, size, fill=0),
-            _padded(np.ones(n), size, 0, np.float32),
+            _padded(np.ones(n) if self.weight is None else self.weight[rows], size, 0, np.float32),
             None,
             None,
             HistoryRows(

@@ -145,6 +145,8 @@ class WindowBatches(Batches):
         since = np.zeros(size, dtype=np.float32)
         since[where] = (when - when[starts][np.cumsum(starts) - 1]) / DAY
         weight[where] = place >= self._cuts.known[which][cut]
+        if histories.weight is not None:
+            weight[where] *= histories.weight[at]
 
         slot_of = np.arange(beyond + 1, dtype=np.int32)
         slot_of[-1] = 0

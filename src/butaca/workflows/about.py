@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from butaca.data.signal import Signal
 from butaca.data.splits import COMES_NEXT
 from butaca.evaluate.judged import nullable
 from butaca.model.features import Feature
@@ -41,6 +42,15 @@ def _as_json(value: Any) -> Any:
     if is_dataclass(value):
         return {f.name: _as_json(getattr(value, f.name)) for f in fields(value)}
     return nullable(value) if isinstance(value, float) else value
+
+
+def signal_of(about: Mapping[str, Any]) -> Signal:
+    """Returns what counts as what in the data of a model.
+
+    >>> signal_of({"signal": {"positive_from": 4.0}}).positive_from
+    4.0
+    """
+    return Signal.of_json(about.get("signal", {}))
 
 
 def split_record(about: Mapping[str, Any]) -> dict[str, Any]:

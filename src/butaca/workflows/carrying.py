@@ -66,6 +66,7 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     sides = None if plan.source is None else prepared(plan.source)
     plan.check_sides(sides)
     data = _read(plan, sides)
+    signal = plan.columns.signal if sides is None else sides.signal
     own = _own_sides(plan, data) if sides is None else None
     if own is not None:
         sides, data = own, replace(data, notes=own.train.notes)
@@ -86,6 +87,7 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
         target=plan.rank or "watched",
         sides=sides,
         trainer=_trainer(plan, watching),
+        signal=signal,
         choosing=choosing,
     )
     if plan.noun is not None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
+from butaca.data.signal import Signal
 from butaca.data.splits import COMES_NEXT, stratified_split, tied_at_the_cut
 from butaca.errors import SettingError
 from butaca.evaluate.judged import Judged, nullable
@@ -69,6 +70,7 @@ def fit(
     target: Target = "watched",
     sides: Sides | None = None,
     trainer: Trainer | None = None,
+    signal: Signal | None = None,
     choosing: Choosing | None = None,
 ) -> Fitted:
     """Splits, trains and judges; nothing is written but what callbacks write.
@@ -81,6 +83,8 @@ def fit(
     left out of the model, and the notes say so. Its `target` is what was watched, or also liked.
 
     With `sides`, prepared data, `data` is their training side and they say how they were split.
+
+    The `signal` is what the data were read with, which the model keeps for what is read later.
 
     With `choosing`, validation on the training side chooses the configuration first, as its effort says.
 
@@ -116,7 +120,7 @@ def fit(
             recommender, ranker=second_stage(recipe, model, train=train, split=told, target=target)
         )
         ranking = None if test is None else judge_stages(recommender, test)
-    about = _about(data, recipe, model=model, held=held, judged=judged, history=history)
+    about = _about(data, recipe, model=model, held=held, judged=judged, history=history, signal=signal)
     if choice is not None:
         about["choice"] = choice.as_json()
     notes = [*said, *protocol(about), *unread_columns(recipe, data, rank=recommender.ranker is not None)]
@@ -211,6 +215,7 @@ def _about(
     held: _HeldOut,
     judged: Judged | None,
     history: FitHistory,
+    signal: Signal | None,
 ) -> dict[str, Any]:
     """Returns what the manifest says of a model, before its second stage."""
     return {
@@ -225,6 +230,7 @@ def _about(
             "users": len(data.users),
             "items": len(data.items),
         },
+        **({} if signal is None or not signal.says else {"signal": signal.as_json()}),
         "metrics": {} if judged is None else judged.as_json(),
         "history": {name: [nullable(v) for v in row] for name, row in history.history.items()},
         "versions": {"python": platform.python_version(), "numpy": np.__version__},

@@ -13,6 +13,7 @@ from butaca.baselines.popularity import Popularity
 from butaca.catalogue.items import item_titles
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
+from butaca.data.negatives import Negatives, together
 from butaca.data.splits import COMES_NEXT
 from butaca.errors import SettingError
 from butaca.evaluate.beyond import beyond_accuracy, user_columns
@@ -104,16 +105,20 @@ def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged
     users, items, seen = recommender.users, recommender.items, recommender.seen
     split = "given"
     if test is None:
-        if recommender.test is None:
+        test = recommender.held_out
+        if test is None:
             raise SettingError(
                 "A model is judged on interactions that it was not trained on",
                 "a model fitted with split='none' (--split none)",
                 "Pass test= with interactions of your own (on the command line: --test FILE)",
             )
-        test = Dataset(users, items, *recommender.test)
         split = str(split_record(recommender.about).get("split", split))
     rows = np.repeat(np.arange(len(users), dtype=np.int32), seen.lengths)
-    train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time), None
+    train, given = Dataset(users, items, rows, seen.items, seen.value, seen.time, weight=seen.weight), None
+    train = replace(train, again=recommender.again)
+    if seen.negatives is not None:
+        of = np.repeat(np.arange(len(users), dtype=np.int32), seen.negatives.lengths)
+        train = replace(train, negatives=Negatives(of, seen.negatives.items))
     if recommender.test is not None and "given" in recommender.about.get("split", {}):
         held_out = np.isin(rows, recommender.test[0])
         train, given = train.take(np.flatnonzero(~held_out)), train.take(np.flatnonzero(held_out))
@@ -137,9 +142,11 @@ def _judge(
     if given is not None:
         scorer = answering(scorer, seen)
         scorers = {name: answering(baseline, seen) for name, baseline in scorers.items()}
-    kept = evaluate_scorer(scorer, test, seen=None, loss_batch=loss_batch)
-    ours = evaluate_scorer(scorer, test, seen=seen, lists=LISTS)
-    baselines = {name: evaluate_scorer(b, test, seen=seen, lists=10) for name, b in scorers.items()}
+    again = train.again
+    kept = evaluate_scorer(scorer, test, seen=None, loss_batch=loss_batch, lists=LISTS if again else 0)
+    left_out = evaluate_scorer(scorer, test, seen=seen, lists=LISTS)
+    ours, gone = (kept, None) if again else (left_out, seen)
+    baselines = {name: evaluate_scorer(b, test, seen=gone, lists=10) for name, b in scorers.items()}
     left = {"seen left out": ours, **baselines}
     beyond, columns = {}, user_columns(seen, ours.n_items)
     for name, row in left.items():
@@ -154,19 +161,20 @@ def _judge(
     )
     notices = (
         users_without_history(test.user, seen),
-        repeats_of_training(test.user, test.item, seen=seen),
+        None if again else repeats_of_training(test.user, test.item, seen=seen),
         duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
         _collapse(ours, baselines, found=found, seen=seen),
     )
     return Judged(
-        {"seen kept": kept, **left},
+        {"seen kept": kept, "seen left out": left_out, **baselines},
         len(test),
         found,
         tuple(notice for notice in notices if notice is not None),
         by_slice(ours, seen),
         beyond,
         panel.left_out,
+        again=again,
     )
 
 
@@ -204,7 +212,9 @@ def joined(one: Dataset, other: Dataset) -> Dataset:
         else np.concatenate([getattr(one, name), getattr(other, name)])
         for name in ("user", "item", "value", "timestamp")
     }
-    return replace(one, **both)
+    if one.weight is not None or other.weight is not None:
+        both["weight"] = np.concatenate([one.weights, other.weights])
+    return replace(one, **both, negatives=together(one.negatives, other.negatives))
 
 
 class _Counts(Popularity):

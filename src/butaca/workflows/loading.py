@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from butaca.catalogue.items import Catalogue
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset
 from butaca.data.folders import kind_of
+from butaca.data.signal import PLAIN, Signal
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SplitError, StoreError, TableError
 from butaca.workflows.about import split_record
+from butaca.workflows.counted_events import and_negatives, as_table, counted_events, joined_with, kinds_for
 
 if TYPE_CHECKING:  # a database
     from butaca.events.interactions import Interactions
@@ -37,6 +39,7 @@ class Sides:
     Attributes:
         train, test: the sides; test is None where nothing is held out.
         split, test_share, seed: how they were split.
+        signal: what counts as what in them.
     """
 
     train: Dataset
@@ -44,6 +47,7 @@ class Sides:
     split: ToldBy
     test_share: float
     seed: int
+    signal: Signal = PLAIN
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Columns:
         title: the items' column of titles.
         reading: how the table is written.
         least: interactions that a user and an item have at least (`data/core.py`).
+        signal: what counts as what.
     """
 
     user: str | None = None
@@ -68,6 +73,7 @@ class Columns:
     title: str | None = None
     reading: Reading = AS_IT_IS
     least: tuple[int, int] = (0, 0)
+    signal: Signal = PLAIN
 
 
 def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset:
@@ -76,8 +82,10 @@ def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset
     min_user, min_item = columns.least
     if isinstance(source, str) and source in MOVIELENS:
         from butaca.data.movielens import load_movielens
+        from butaca.data.settled import signalled
 
-        data = load_movielens(source.removeprefix("ml-")).keyed_by(columns.item or "movie_title")
+        data = signalled(load_movielens(source.removeprefix("ml-")), columns.signal)
+        data = data.keyed_by(columns.item or "movie_title")
         return cored(data, min_user=min_user, min_item=min_item)
     from butaca.data.tables import read_table
 
@@ -99,6 +107,7 @@ def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset
         query=columns.reading.query,
         wide=columns.reading.wide,
         drop_nulls=columns.reading.drop_nulls,
+        signal=columns.signal,
     )
 
 
@@ -123,6 +132,7 @@ def load_test(source: str, train: Dataset, *, columns: Columns) -> Dataset:
         sep=reading.sep,
         wide=reading.wide,
         drop_nulls=reading.drop_nulls,
+        signal=columns.signal,
     )
 
 
@@ -138,7 +148,8 @@ def prepared(source: str | Sequence[str]) -> Sides | None:
     found = Prepared.open(folder)
     test = found.dataset("test") if len(found.test) else None
     record = split_record(found.manifest)
-    return Sides(found.dataset("train"), test, record["split"], record["test_share"], record["seed"])
+    asked = (record["split"], record["test_share"], record["seed"])
+    return Sides(found.dataset("train"), test, *asked, found.signal)
 
 
 def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Dataset:
@@ -147,9 +158,11 @@ def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Data
     Args:
         data: to begin with.
         address: of the event store.
-        columns: of which the tables of items and users are read where there is no data.
+        columns: of which the tables of items and users are read where there is no data; its signal says
+            what events count: by default those that say yes do, each the same.
     """
-    from butaca.data.merge import with_interactions, without_users
+    from butaca.data.merge import without_users
+    from butaca.events.records import POSITIVE_KINDS
     from butaca.events.store import EventStore, events_table
 
     path = address.removeprefix("sqlite:///")
@@ -160,9 +173,11 @@ def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Data
             "Check its address (FitPlan.from_events; on the command line: --from-events)",
         )
     store = EventStore.open(address)
+    signal = columns.signal
+    kinds = kinds_for(signal) or POSITIVE_KINDS
     try:
-        before = store.erased_among(_people(data, events_table(store)))
-        events = events_table(store)
+        before = store.erased_among(_people(data, events_table(store, kinds)))
+        events = events_table(store, kinds)
         erased = store.erased_among(_people(data, events))
         meanwhile = [user in erased - before for user in events.user.tolist()]  # who comes back is new
         events = events.take(np.flatnonzero(~np.array(meanwhile, dtype=bool)))
@@ -176,18 +191,23 @@ def with_events(data: Dataset | None, address: str, *, columns: Columns) -> Data
         known = Catalogue(left.items, np.bincount(left.item, minlength=len(left.items)).astype(np.float32))
         means = {item: known.known(item) for item in dict.fromkeys(events.item.tolist())}
         ids = {item: item if code is None else known.ids[code] for item, code in means.items()}
-        items = [ids[item] for item in events.item.tolist()]  # a title stands for its item
-        return with_interactions(
-            left, user=events.user, item=items, value=events.value, timestamp=events.time
+        counted = counted_events(events, signal)
+        item, no_item = (  # a title stands for its item
+            [ids[item] for item in part.item.tolist()] for part in (counted.positives, counted.negatives)
         )
-    if not len(events):
+        return joined_with(left, counted, item=item, no_item=no_item)
+    counted = counted_events(events, signal)
+    if not len(counted.positives):
         raise TableError("A model learns from events that are there", f"{store.name}, which has none", "Wait")
     from butaca.data.tables import read_table
 
-    table: dict[str, Any] = {"user_id": events.user, "item_id": events.item, "timestamp": events.time}
-    if np.isfinite(events.value).all():
-        table["rating"] = events.value
-    return read_table(table, items=columns.items, users=columns.users, name="events")
+    table, told = as_table(counted)
+    told = replace(told, repeats="allow") if signal.again else told
+    if counted.weight is None and not signal.again:
+        told = PLAIN
+    alone = read_table(table, items=columns.items, users=columns.users, name="events", signal=told)
+    alone = replace(alone, notes=(*alone.notes, *counted.notes))
+    return and_negatives(alone, counted.negatives, item=counted.negatives.item.tolist())
 
 
 def _people(data: Dataset | None, events: Interactions) -> list[str]:

@@ -245,6 +245,12 @@ class FitPlan:
                 "split_at or test (--split-at, --test) with a folder of prepared data",
                 "Leave it out, or pass the table itself",
             )
+        if sides is not None and self.columns.signal.says:
+            raise SettingError(
+                "Prepared data say what counts as what",
+                "a signal (--positive-from, --event, ...) with a folder of prepared data",
+                "Leave it out, or prepare the table with it (`butaca data prepare --positive-from ...`)",
+            )
         if sides is None and self.ray is not None:
             raise ray_needs_prepared()
 

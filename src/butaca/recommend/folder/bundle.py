@@ -73,6 +73,7 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
         "query_tower": tower_numbers(parts.query_tower),
         "user_features": list(parts.user_features),
         "cold": cold_as_json(parts.cold),
+        **({"again": True} if parts.again else {}),
         "files": {},
     }
     if parts.ranker is not None:
@@ -194,6 +195,9 @@ def load_bundle(folder: Path) -> ModelParts:
         test = None
         if "test_user" in arrays:
             test = (arrays["test_user"], arrays["test_item"])
+        negatives = None
+        if "negative_items" in arrays:
+            negatives = Histories(arrays["negative_items"], arrays["negative_start"])
         return ModelParts(
             users=users,
             items=items,
@@ -204,11 +208,15 @@ def load_bundle(folder: Path) -> ModelParts:
                 arrays["seen_start"],
                 arrays.get("seen_value"),
                 arrays.get("seen_time"),
+                arrays.get("seen_weight"),
+                negatives,
             ),
             popularity=arrays["popularity"],
             item_bias=arrays.get("item_bias"),
             about=manifest["about"],
             test=test,
+            test_weight=arrays.get("test_weight"),
+            again=bool(manifest.get("again", False)),
             query_tower=tower_from(manifest.get("query_tower"), arrays),
             user_features=tuple(manifest.get("user_features", ())),
             cold=cold_from(manifest.get("cold"), arrays),

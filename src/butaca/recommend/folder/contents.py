@@ -38,7 +38,14 @@ def as_arrays(parts: ModelParts) -> dict[str, np.ndarray]:
         "item_bias": parts.item_bias,
         "seen_value": parts.seen.value,
         "seen_time": parts.seen.time,
+        "seen_weight": parts.seen.weight,
+        "test_weight": parts.test_weight,
     }
+    if parts.seen.negatives is not None:
+        optional |= {
+            "negative_items": parts.seen.negatives.items,
+            "negative_start": parts.seen.negatives.start,
+        }
     arrays |= {name: array for name, array in optional.items() if array is not None}
     if parts.test is not None:
         arrays["test_user"], arrays["test_item"] = parts.test
