@@ -569,7 +569,9 @@ def test_what_someone_said_no_to_leaves_their_lists_whatever_is_kept(refused, re
     assert recommender.recommend("u00", k=1).items[0].id == "i00"
     for model in (refused, Recommender.load(refused.save(tmp_path / "m"))):
         for kept in (False, True, None):
-            answers = [model.recommend("u00", k=16, exclude_seen=kept), *model.recommend_many(["u00"], 16)]
+            answers = [model.recommend("u00", k=16, exclude_seen=kept)]
+            answers += model.recommend_many(["u00"], 16, exclude_seen=kept)
+            assert 0 not in model.top_k(np.array([0]), 16, exclude_seen=kept).items[0]
             assert all("i00" not in {item.id for item in answer.items} for answer in answers)
         assert "i00" in {item.id for item in model.recommend("u02", k=16, exclude_seen=False).items}
         assert 0 not in model.top_k(np.array([0]), 16).items[0]

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from butaca.baselines.item_knn import ItemKNN
 from butaca.cli.app import app
+from butaca.data.negatives import Negatives
 from butaca.errors import BundleError, ClusterError, SettingError, TableError
 from butaca.rank.fit import fit_ranker
 from butaca.rank.settings import RankSettings
@@ -165,3 +166,15 @@ def test_the_command_needs_no_jax(model, tmp_path):
     done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
     assert "150 rows for 50 users" in done.stdout
     assert len(rows_of(tmp_path / "l")) == 50
+
+
+def test_who_only_said_no_has_a_list_without_it(tmp_path):
+    """u00 had nothing and refused what most people had; u01 had nothing and refused nothing."""
+    board = checkerboard()
+    kept = board.take(np.flatnonzero(board.user > 1))
+    popular = int(np.bincount(kept.item).argmax())
+    no = Negatives(np.zeros(1, np.int32), np.full(1, popular, np.int32))
+    folder = made(replace(kept, negatives=no)).save(tmp_path / "m")
+    write_lists(folder, tmp_path / "l", settings=ListSettings(16), runner=Here())
+    items = {user: {item for item, _ in row} for user, row in rows_of(tmp_path / "l").items()}
+    assert items["u01"] - items["u00"] == {f"i{popular:02d}"}

@@ -453,7 +453,6 @@ def test_rows_without_an_id_are_left_out_as_asked(tmp_path):
         prepare(path, tmp_path / "q", settings=replace(ALONE, split="none"))
 
 
-@pytest.mark.parametrize("partitions", [1, 3])
 @pytest.mark.parametrize(
     "signal",
     [
@@ -463,7 +462,7 @@ def test_rows_without_an_id_are_left_out_as_asked(tmp_path):
         Signal(2, weight_column="plays", repeats="mean", curve="sqrt"),
     ],
 )
-def test_what_counts_as_what_is_as_in_memory(tmp_path, signal, partitions):
+def test_what_counts_as_what_is_as_in_memory(tmp_path, signal):
     rng = np.random.default_rng(1)
     lines = [
         f"u{u},i{i},{1 + r % 5},{t},{a},{k}"
@@ -479,7 +478,7 @@ def test_what_counts_as_what_is_as_in_memory(tmp_path, signal, partitions):
     ]
     table = tmp_path / "t.csv"
     table.write_text("\n".join(["user,item,rating,timestamp,plays,kind", *lines]) + "\n")
-    settings = replace(ALONE, split="temporal", signal=signal, partitions=partitions)
+    settings = replace(ALONE, split="temporal", signal=signal, partitions=3)
     found = prepare(table, tmp_path / "p", settings=settings, runner=Here())
     train, test = temporal_split(read_table(table, signal=signal), 0.2)
     for name, data in (("train", train), ("test", test)):

@@ -250,7 +250,7 @@ def _notes(
         kinds = f": not {', '.join(signal.events)}" if told.kind is not None else ": an amount of 0"
         notes.append(f"left out: {_several(left_out, 'row')} counting nothing{kinds}")
     if no is not None:
-        by = f"below {signal.positive_from:g}" if signal.positive_from is not None else "that say no"
+        by = f"below {signal.positive_from:g}" if signal.positive_from is not None else "saying no"
         notes.append(f"negatives: {_several(len(no), 'pair')} {by}, kept aside: never recommended")
     if taken_back.any():
         notes.append(

@@ -28,7 +28,15 @@ from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Source, open_table
 from butaca.data.opened import Opened, session
-from butaca.data.repeats import Duplicates, check_duplicates, check_put_together, had_again, once, repeated
+from butaca.data.repeats import (
+    AGAIN,
+    Duplicates,
+    check_duplicates,
+    check_put_together,
+    had_again,
+    once,
+    repeated,
+)
 from butaca.data.settled import Told, counting, settle
 from butaca.data.signal import PLAIN, Doubles, Signal
 from butaca.data.times import read_times
@@ -400,7 +408,8 @@ def _finish(
         which = f"the {first if duplicates == 'first' else last} of each kept"
         fate = "every row kept" if duplicates == "keep" else f"{which}, {int((~is_kept).sum())} dropped"
         notes.append(f"{counted(repeats, 'repeated (user, item) pair')}: {fate}")
-        notes += had_again(pair, time) if duplicates == "last" else []
+        many = int((~is_kept).sum()) >= AGAIN * len(pair)  # of lines of one time, fewer are had again
+        notes += had_again(pair, time) if many and duplicates == "last" else []
     if duplicates != "keep":
         keep = keep[is_kept]
     return _dataset(rows, users, items, user, item, keep, name, notes)

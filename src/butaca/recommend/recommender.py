@@ -267,7 +267,11 @@ class Recommender(ModelParts):
     def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool | None = None) -> TopK:
         """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
         users = user_codes(users)
-        exclude = [self.seen.left_out(int(c)) for c in users] if self.leaves_seen(exclude_seen) else None
+        exclude = None
+        if self.leaves_seen(exclude_seen):
+            exclude = [self.seen.left_out(int(c)) for c in users]
+        elif self.seen.negatives is not None:
+            exclude = [self.seen.negatives[int(c)] for c in users]
         return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
 
     def recommend_many(

@@ -185,7 +185,7 @@ def _at_once(recommender: Recommender, users: Codes, settings: ListSettings) -> 
     """Returns the first stage's lists of user codes [B]."""
     known = np.array([len(recommender.seen[int(u)]) > 0 for u in users], dtype=bool)
     known |= bool(recommender.user_features)  # else popularity answers
-    parts = []
+    parts: list[tuple[Values, ...]] = []
     of_known = users[known]
     for at in range(0, len(of_known), BLOCK):
         block = of_known[at : at + BLOCK]
@@ -196,7 +196,13 @@ def _at_once(recommender: Recommender, users: Codes, settings: ListSettings) -> 
         popular = recommender.recommend(None, settings.k).items
         codes = recommender.items.ids.encode([item.id for item in popular])
         scores = np.array([item.score for item in popular], dtype=np.float32)
-        n, rest = len(codes), users[~known]
+        refused = np.zeros(len(users), dtype=bool)  # who only said no has a list of their own
+        if recommender.seen.negatives is not None:
+            refused = ~known & (recommender.seen.negatives.lengths[users] > 0)
+        if refused.any():
+            own = _one_by_one(recommender, users[refused], settings)
+            parts.append((own[0], own[1] - 1, own[2], own[3]))
+        n, rest = len(codes), users[~known & ~refused]
         ranks = np.arange(n)
         parts.append((rest.repeat(n), *(np.tile(x, len(rest)) for x in (ranks, codes, scores))))
     user, rank, item, score = (np.concatenate(part) for part in zip(*parts, strict=True))
