@@ -71,6 +71,14 @@ def grown_dim(dim: int, times: float) -> int:
     return int(min(max(dim * math.sqrt(times) // 16 * 16, dim), max(256, dim)))
 
 
+def sampling(model: TwoTowerSettings, n_items: int) -> TwoTowerSettings:
+    """Returns settings whose positives compete with one in 8 of so many items, where "auto" left it open."""
+    if model.softmax != "auto" or model.order is not None:
+        return model
+    samples = max(n_items // SAMPLED, min(1024, n_items))
+    return replace(model, softmax="sampled", samples=samples, sampling_power=0.75)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A Recipe is a model and how to train it.
@@ -215,10 +223,8 @@ class Recipe:
         if len(data) > FEW_EPOCHS_PAIRS:
             held_out = 0
         scores = float(epochs) * len(data.users) * len(data.items)
-        wasteful = scores > max(MOST_SCORES, MOST_PER_PAIR * len(data))
-        if self.tuned_on and model.softmax == "auto" and model.order is None and wasteful:
-            samples = max(len(data.items) // SAMPLED, min(1024, len(data.items)))
-            model = replace(model, softmax="sampled", samples=samples, sampling_power=0.75)
+        if self.tuned_on and scores > max(MOST_SCORES, MOST_PER_PAIR * len(data)):
+            model = sampling(model, len(data.items))
         chooses = (
             asks == "temporal"
             and bool(self.tuned_on)

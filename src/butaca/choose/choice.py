@@ -23,13 +23,16 @@ from butaca.data.splits import COMES_NEXT
 from butaca.errors import DivergenceError
 from butaca.model.ridge import RIDGE_ITEMS
 from butaca.model.spectral import Form, SpectralSettings
-from butaca.recipes import Recipe
+from butaca.recipes import Recipe, sampling
 from butaca.train.blend import Blend, choose_blend
 from butaca.two_tower import TwoTower
 from butaca.types import Floats
 
 #: Shares of the epochs after which the field is halved.
 RUNGS = (0.25, 0.5, 1.0)
+
+#: Scores of users by items in all epochs, some 16 s in 64 dimensions, above which towers race on a sample.
+RACE_SCORES = 4e9
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,9 @@ def choose(
     future = search.split in COMES_NEXT
     closed, scores_of_closed = _best_closed(part, advance)
     field = [
-        _Runner(member, _bare(member.recipe(base, part.train, future=future, closed=closed.settings)))
+        _Runner(
+            member, _bare(member.recipe(base, part.train, future=future, closed=closed.settings), part.train)
+        )
         for member in search.field(train)
     ]
     told: list[Tried] = []
@@ -223,9 +228,15 @@ def forms(n_items: int) -> Sequence[Form]:
     return ("ridge",) if n_items <= RIDGE_ITEMS else ("ridge", "filter")
 
 
-def _bare(recipe: Recipe) -> Recipe:
-    """Returns the recipe without what nothing on a slice asks for: items that nobody had."""
-    return replace(recipe, model=replace(recipe.model, cold_features=()))
+def _bare(recipe: Recipe, train: Dataset) -> Recipe:
+    """Returns the recipe as it races: without what nothing on a slice asks for, items that nobody had.
+
+    Where the full softmax would take long, its positives compete with a sample, in all towers alike.
+    """
+    model = replace(recipe.model, cold_features=())
+    if float(recipe.epochs) * len(train.users) * len(train.items) > RACE_SCORES:
+        model = sampling(model, len(train.items))
+    return replace(recipe, model=model)
 
 
 def _best_closed(part: ValidationSlice, advance: Callable[[], None] | None) -> tuple[FoundForm, Floats]:
