@@ -2,6 +2,7 @@
 # make test   sets up and runs the tests
 # make test-quick  under a minute, between edits: units worked by hand; no browser, cluster, database or service
 # make check  format, lint, strict types
+# make dist   sdist and wheel in dist/, checked: what they hold, and a fresh environment that runs the demo and serves
 # make bench-notebook  butaca beside TensorFlow Recommenders, as ratios
 # make bench-quality   the default recipe beside ten peers, five splits, with a verdict on each
 # make bench-ablation  what each part of the default recipe is worth: docs/ablation.md
@@ -19,7 +20,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-order bench-ranking bench-serve notebooks clean
+.PHONY: help demo test test-quick check dist lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-order bench-ranking bench-serve notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -71,6 +72,17 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+$(VENV)/.dist: requirements/dist.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dist.txt
+	@touch $@
+
+# TAG=v0.1.0 checks that a tag names the version that is built.
+dist: $(VENV)/.dist
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m release $(if $(TAG),--tag $(TAG))
+
 bench-notebook: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.notebook
 
@@ -114,6 +126,8 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		requirements/dist.in -c requirements/dev.txt -o requirements/dist.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		requirements/serve.in -c requirements/dev.txt -o requirements/serve.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		benchmarks/requirements-tfrs.in -o benchmarks/requirements-tfrs.txt
@@ -123,4 +137,4 @@ lock:
 		benchmarks/requirements-sasrec.in -o benchmarks/requirements-sasrec.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
