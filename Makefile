@@ -3,6 +3,7 @@
 # make test-quick  under a minute, between edits: units worked by hand; no browser, cluster, database or service
 # make check  format, lint, strict types
 # make dist   sdist and wheel in dist/, checked: what they hold, and a fresh environment that runs the demo and serves
+# make clients  the types of both clients from the OpenAPI document, and the TypeScript client compiled (needs npm)
 # make bench-notebook  butaca beside TensorFlow Recommenders, as ratios
 # make bench-quality   the default recipe beside ten peers, five splits, with a verdict on each
 # make bench-ablation  what each part of the default recipe is worth: docs/ablation.md
@@ -20,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check dist lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-order bench-ranking bench-serve notebooks clean
+.PHONY: help demo test test-quick check clients dist lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-order bench-ranking bench-serve notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -71,6 +72,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+clients: $(VENV)/.dev
+	$(BIN)/python -m clients.generate
+	cd clients/typescript && npm install --no-package-lock --no-audit --no-fund && npx tsc --project .
+	$(BIN)/python -m clients.made
 
 $(VENV)/.dist: requirements/dist.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dist.txt

@@ -34,6 +34,7 @@ ROOMS = {
     "recommend": "vectors to lists, reasons; the model folder",
     "events": "what people did and what they were shown; keys",
     "serve": "the service: API, page, metrics",
+    "client": "a running service, asked from Python",
     "scale": "the same from the disk, and on a Ray cluster",
     "workflows": "what the commands do, for Python too",
     "report": "a model and its verdict as one HTML page",

@@ -26,6 +26,7 @@ EXTRAS = {
     "postgres": ("psycopg",),
     "tune": ("optuna",),
     "native": ("llvmlite",),
+    "client": ("httpx",),
     "ann": ("faiss",),
     "ray": ("ray",),
 }
