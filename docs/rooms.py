@@ -32,6 +32,7 @@ ROOMS = {
     "tune": "settings chosen by validation",
     "rank": "the second stage, over what is retrieved",
     "recommend": "vectors to lists, reasons; the model folder",
+    "export": "the vectors, for other systems",
     "events": "what people did and what they were shown; keys",
     "serve": "the service: API, page, metrics",
     "client": "a running service, asked from Python",

@@ -27,6 +27,7 @@ EXTRAS = {
     "tune": ("optuna",),
     "native": ("llvmlite",),
     "client": ("httpx",),
+    "export": ("onnx", "qdrant_client"),
     "ann": ("faiss",),
     "ray": ("ray",),
 }
