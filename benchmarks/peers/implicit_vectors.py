@@ -1,7 +1,7 @@
 """This program trains implicit's ALS on train.tsv and writes its vectors, in the peers' environment.
 
-Knows nothing of butaca: it reads (user, title) pairs, and writes what implicit calls user_factors and item_factors
-with their ids, as `butaca import-vectors` takes them. Settings are implicit's own.
+Knows nothing of butaca: it reads (user, title) pairs, and writes what implicit calls user_factors and
+item_factors with their ids, as `butaca import-vectors` takes them. Settings are implicit's own.
 """
 
 from __future__ import annotations

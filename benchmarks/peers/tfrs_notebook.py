@@ -112,7 +112,7 @@ def main() -> None:
     # The first fit also traces the graph, shuffles and fills the cache.
     cold, cold_epochs, loss = fit(model, cached_train, epochs=args.epochs)
     out: dict[str, Any] = {"fit_cold": cold, "cold_epochs": cold_epochs, "train_loss": loss}
-    if args.metrics == "off":
+    if args.metrics == "off" and not args.vectors:
         # Warm: parameters and accumulators as before the first fit, the traced graph and the cache kept.
         traced = model.traces
         reset(model, args.seed)

@@ -91,7 +91,7 @@ def import_vectors(
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
 ) -> None:
-    """Judge vectors of another system beside the baselines and butaca's default, and serve them.
+    """Compare another system's vectors with the baselines and butaca's default, and make a model of them.
 
     That they were trained on --train alone, and never on --test, only you can know.
     """
