@@ -120,4 +120,4 @@ def test_nothing_names_a_package_index_or_an_address_in_the_locks():
         assert "://" not in text
         assert "index-url" not in text
         if path.suffix == ".txt":
-            assert text.count("--hash=sha256:") >= len(re.findall(r"^[\w.-]+==", text, flags=re.M)) > 10
+            assert text.count("--hash=sha256:") >= len(re.findall(r"^[\w.-]+==", text, flags=re.M)) > 5
