@@ -138,9 +138,10 @@ bench-scale: $(VENV)/.dev
 bench-serve: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.serving
 
-# Runs both example notebooks again and keeps their outputs.
+# Runs the notebooks again and keeps their outputs.
 notebooks: $(VENV)/.dev
-	$(BIN)/python tests/examples/test_notebooks.py
+	$(BIN)/python -m tests.examples.test_notebooks
+	$(BIN)/python -m examples.tasks.notebooks
 
 # Recompiles the hash-locked requirements (needs uv on PATH, and UV_FIND_LINKS for PyTorch's CPU wheels). No file
 # names an index.

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path
     for path in (p.relative_to(ROOT) for p in ROOT.glob("**/*.md"))
-    if not path.parts[0].startswith(".") or path.parts[0] == ".github"
+    if (not path.parts[0].startswith(".") or path.parts[0] == ".github") and "node_modules" not in path.parts
 )
 READMES = ["README.md", "README.es.md"]
 
