@@ -9,11 +9,12 @@ from typing import Any
 
 import nbformat
 import pytest
-from examples.tasks.notebooks import notebook_of, path_of
+from examples.tasks.notebooks import Language, notebook_of, path_of
 from examples.tasks.texts import TASKS, Said, Task
 
 from tests.support.notebooks import TOLERATED, run
 
+LANGUAGES: tuple[Language, ...] = ("en", "es")
 EACH = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.names[0])
 
 
@@ -27,10 +28,10 @@ def printed(cell: Any) -> str:
 
 @EACH
 def test_both_languages_are_what_the_text_says(task: Task) -> None:
-    for language in ("en", "es"):
-        kept = read(path_of(task, language))  # type: ignore[arg-type]
+    for language in LANGUAGES:
+        kept = read(path_of(task, language))
         nbformat.validate(kept)
-        said = notebook_of(task, language)  # type: ignore[arg-type]
+        said = notebook_of(task, language)
         assert [(c.id, c.cell_type, c.source) for c in kept.cells] == [
             (c.id, c.cell_type, c.source) for c in said.cells
         ], "run: python -m examples.tasks.notebooks"
@@ -41,7 +42,7 @@ def test_both_languages_are_what_the_text_says(task: Task) -> None:
 def test_they_were_run_and_say_the_same(task: Task) -> None:
     english, spanish = (
         [cell for cell in read(path_of(task, language)).cells if cell.cell_type == "code"]
-        for language in ("en", "es")  # type: ignore[misc]
+        for language in LANGUAGES
     )
     assert [cell.execution_count for cell in english] == list(range(1, len(english) + 1))
     assert [cell.outputs for cell in english] == [cell.outputs for cell in spanish]

@@ -9,7 +9,6 @@ import pytest
 from ipykernel.kernelspec import write_kernel_spec
 from nbclient import NotebookClient
 
-
 # Jupyter's own, in the process that talks to the kernel.
 TOLERATED = [
     pytest.mark.filterwarnings("default::DeprecationWarning"),
