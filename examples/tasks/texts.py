@@ -54,13 +54,14 @@ YOUR_TABLE = Task(
         ),
         """from pathlib import Path
 
-rows = ["customer_id;product_id;quantity;order_date"]
-for week in range(4):
-    for person in range(12):
-        for product in range(10):
-            if (person + product) % 2 == 0 and (person * product + week) % 3:
-                rows.append(f"{person + 1};P{product:02d};{product % 3 + 1},5;{week * 7 + 1:02d}/11/2026")
-rows.append(";P03;1,0;02/11/2026")
+rows = [
+    f"{person + 1};P{product:02d};{product % 3 + 1},5;{week * 7 + 1:02d}/11/2026"
+    for week in range(4)
+    for person in range(12)
+    for product in range(10)
+    if (person + product) % 2 == 0 and (person * product + week) % 3
+]
+rows = ["customer_id;product_id;quantity;order_date", *rows, ";P03;1,0;02/11/2026"]
 Path("sales.csv").write_text("\\n".join(rows) + "\\n")
 names = ["lamp", "chair", "table", "rug", "shelf", "vase", "clock", "mirror", "stool", "tray"]
 products = [f"P{i:02d};{name};{'wood' if i % 2 else 'glass'}" for i, name in enumerate(names)]
@@ -78,9 +79,7 @@ try:
     butaca.read_table("sales.csv")
 except butaca.ButacaError as error:
     print(error)""",
-        """data = butaca.read_table(
-    "sales.csv", items="products.csv", drop_nulls=True, time_format="day-first"
-)
+        """data = butaca.read_table("sales.csv", items="products.csv", drop_nulls=True, time_format="day-first")
 for note in data.notes:
     print(note)
 data.record(0)""",
@@ -288,13 +287,14 @@ print(first.judged.verdict.sentence)""",
         """from butaca.events.records import Event
 from butaca.events.store import EventStore
 
-films = ["Contact (1997)", "Titanic (1997)", "Good Will Hunting (1997)", "L.A. Confidential (1997)", "Fargo (1996)"]
+films = ["Contact (1997)", "Titanic (1997)", "Air Force One (1997)", "Scream (1996)", "Fargo (1996)"]
+events = [
+    Event(f"e{p}-{n}", f"new {p}", films[(p + n) % 5], time=900_000_000 + p * 60 + n)
+    for p in range(300)
+    for n in range(4)
+]
 with EventStore.open("events.db") as store:
-    store.add([
-        Event(f"e{p}-{n}", f"new {p}", films[(p + n) % 5], time=900_000_000 + p * 60 + n)
-        for p in range(300)
-        for n in range(4)
-    ])""",
+    store.add(events)""",
         """second = carry_out_fit(FitPlan("ml-100k", Path("model"), from_events="events.db"))
 print(second.judged.verdict.sentence)
 print(len(first.train), len(second.train))""",
