@@ -2,6 +2,11 @@
 # make test   sets up and runs the tests
 # make test-quick  under a minute, between edits: units worked by hand; no browser, cluster, database or service
 # make check  format, lint, strict types
+# make dist   sdist and wheel in dist/, checked: what they hold, and a fresh environment that runs the demo and serves
+# make clients  the types of both clients from the OpenAPI document, and the TypeScript client compiled (needs npm)
+# make docs   the site in build/site: a broken link fails, no network is needed
+# make docs-test  runs every block of the guides
+# make bench-imports   vectors that TFRS and implicit trained, judged here: docs/guides/from-tfrs.md
 # make bench-notebook  butaca beside TensorFlow Recommenders, as ratios
 # make bench-quality   the default recipe beside ten peers, five splits, with a verdict on each
 # make bench-ablation  what each part of the default recipe is worth: docs/ablation.md
@@ -19,7 +24,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-order bench-ranking bench-serve notebooks clean
+.PHONY: help demo test test-quick check clients dist docs docs-test lock bench-notebook bench-quality bench-ablation bench-shapes bench-cold bench-order bench-ranking bench-serve notebooks clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -52,7 +57,7 @@ $(VENV)/.browser: | $(VENV)/.dev
 	else echo "The page's tests need chromium (Debian: apt install chromium)" >&2; exit 1; fi
 
 test: $(VENV)/.dev $(VENV)/.browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone and not guides" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
 
 # The files that start no process and fit little; what it leaves out (serve, cli, report, scale), `make test` runs.
@@ -71,8 +76,39 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
+clients: $(VENV)/.dev
+	$(BIN)/python -m clients.generate
+	cd clients/typescript && npm install --no-package-lock --no-audit --no-fund && npx tsc --project .
+	$(BIN)/python -m clients.made
+
+$(VENV)/.dist: requirements/dist.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dist.txt
+	@touch $@
+
+# TAG=v0.1.0 checks that a tag names the version that is built.
+dist: $(VENV)/.dist
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m release $(if $(TAG),--tag $(TAG))
+
 bench-notebook: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.notebook
+
+bench-imports: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.imports --markdown docs/guides/from-tfrs.md
+
+# NO_MKDOCS_2_WARNING: what mkdocs-material prints of its successor.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# Every block of the guides, run as it stands; a minute or two.
+docs-test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m guides $(PYTEST_ARGS)
 
 bench-quality: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.quality.recommenders
@@ -103,9 +139,10 @@ bench-scale: $(VENV)/.dev
 bench-serve: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.serving
 
-# Runs both example notebooks again and keeps their outputs.
+# Runs the notebooks again and keeps their outputs.
 notebooks: $(VENV)/.dev
-	$(BIN)/python tests/examples/test_notebooks.py
+	$(BIN)/python -m tests.examples.test_notebooks
+	$(BIN)/python -m examples.tasks.notebooks
 
 # Recompiles the hash-locked requirements (needs uv on PATH, and UV_FIND_LINKS for PyTorch's CPU wheels). No file
 # names an index.
@@ -114,6 +151,12 @@ lock:
 		pyproject.toml --extra build --extra rank --extra serve -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		requirements/build.in -c requirements/run.txt -o requirements/build.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		requirements/dist.in -c requirements/dev.txt -o requirements/dist.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+		requirements/docs.in -c requirements/dev.txt -o requirements/docs.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 		requirements/serve.in -c requirements/dev.txt -o requirements/serve.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
@@ -124,4 +167,4 @@ lock:
 		benchmarks/requirements-sasrec.in -o benchmarks/requirements-sasrec.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache

@@ -85,6 +85,9 @@ def main() -> None:
     parser.add_argument("--user", default="21")
     parser.add_argument("-k", type=int, default=10)
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument(
+        "--vectors", type=Path, help="write the trained vectors here, for butaca import-vectors"
+    )
     args = parser.parse_args()
     tf.keras.utils.set_random_seed(args.seed)
 
@@ -109,7 +112,7 @@ def main() -> None:
     # The first fit also traces the graph, shuffles and fills the cache.
     cold, cold_epochs, loss = fit(model, cached_train, epochs=args.epochs)
     out: dict[str, Any] = {"fit_cold": cold, "cold_epochs": cold_epochs, "train_loss": loss}
-    if args.metrics == "off":
+    if args.metrics == "off" and not args.vectors:
         # Warm: parameters and accumulators as before the first fit, the traced graph and the cache kept.
         traced = model.traces
         reset(model, args.seed)
@@ -118,6 +121,17 @@ def main() -> None:
         )
         if model.traces != traced:
             raise SystemExit("The warm fit traced the graph again: it would not be a warm fit.")
+
+    if args.vectors:
+        np.savez(
+            args.vectors,
+            user_vectors=model.user_model.layers[-1].embeddings.numpy()[
+                1:
+            ],  # the first is the unknown user's
+            item_vectors=model.movie_model.layers[-1].embeddings.numpy()[1:],
+            user_ids=np.array(model.user_model.layers[0].get_vocabulary(include_special_tokens=False)),
+            item_ids=np.array(model.movie_model.layers[0].get_vocabulary(include_special_tokens=False)),
+        )
 
     evaluate: list[float] = []
     for _ in range(args.evaluations + 1):

@@ -26,6 +26,8 @@ EXTRAS = {
     "postgres": ("psycopg",),
     "tune": ("optuna",),
     "native": ("llvmlite",),
+    "client": ("httpx",),
+    "export": ("onnx", "qdrant_client"),
     "ann": ("faiss",),
     "ray": ("ray",),
 }
@@ -62,12 +64,21 @@ Install it: pip install 'butaca[ann]'.
         raise
 
 
+def installed(module: str) -> bool:
+    """Says whether a library can be imported, without importing it.
+
+    >>> installed("json"), installed("no_such_library")
+    (True, False)
+    """
+    return importlib.util.find_spec(module) is not None
+
+
 def require(module: str, what: str) -> None:
     """Checks that a library of an extra can be imported, without importing it.
 
     Raises:
         SettingError: it is not installed; as `needed`.
     """
-    if importlib.util.find_spec(module) is None:
+    if not installed(module):
         with needed(what):
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)

@@ -8,9 +8,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from butaca.cli import demo
+from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
 from butaca.extras import EXTRAS, needed
+from butaca.workflows import fitting
 
 HIDING = "import sys; sys.modules.update(dict.fromkeys({hidden!r})); from butaca.cli.app import main; main()"
 ROWS = "user_id,item_id\n" + "".join(f"u{u},i{i}\n" for u in range(8) for i in range(5) if (u + i) % 3)
@@ -68,10 +72,20 @@ def test_an_approximate_index_without_its_extra(tmp_path: Path, monkeypatch: pyt
         Recommender.load(tmp_path / "m", "approximate")
 
 
+def test_the_demo_needs_no_extra(board: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without lightgbm it asks for no second stage; `make dist` runs it so, to its end."""
+    asked = []
+    monkeypatch.setattr(fitting, "fit", lambda *_, rank, **__: asked.append(rank))
+    for there in (True, False):
+        monkeypatch.setattr(demo, "installed", lambda module, there=there: there)
+        demo.fit_default(board, Console(quiet=True))
+    assert asked == [True, False]
+
+
 def test_the_extras_are_those_of_pyproject() -> None:
     project = Path(__file__).parents[2] / "pyproject.toml"
     declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert set(EXTRAS) == set(declared) - {"build", "dev"}
+    assert set(EXTRAS) == set(declared) - {"all", "build", "dev"}
 
 
 def test_what_is_missing_for_another_reason_stays_as_it_is() -> None:

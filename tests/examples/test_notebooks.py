@@ -1,6 +1,6 @@
 """The notebooks in examples/: the Spanish one runs, the English one is the same, both have clean outputs.
 
-`python tests/examples/test_notebooks.py` runs both and writes their outputs in place.
+`python -m tests.examples.test_notebooks` runs both and writes their outputs in place.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from ipykernel.kernelspec import write_kernel_spec
-from nbclient import NotebookClient
+
+from tests.support.notebooks import TOLERATED, run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SPANISH = EXAMPLES / "recomendacion_de_peliculas.ipynb"
@@ -41,41 +41,9 @@ print(json.dumps({
 }))
 """
 
-# Jupyter's own, in the process that talks to the kernel.
-TOLERATED = [
-    pytest.mark.filterwarnings("default::DeprecationWarning"),
-    pytest.mark.filterwarnings("default::ResourceWarning"),
-    pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning"),
-]
-
 
 def read(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
-
-
-def run(notebook: Any, folder: Path) -> None:
-    """Execute in place, by this Python and no other, whatever kernels and settings the machine has."""
-    write_kernel_spec(folder / "jupyter" / "kernels" / "python3")  # names sys.executable
-    own = {
-        "JUPYTER_PATH": folder / "jupyter",
-        "JUPYTER_CONFIG_DIR": folder / "config",
-        "JUPYTER_DATA_DIR": folder / "data",
-        "JUPYTER_RUNTIME_DIR": folder / "runtime",
-        "JUPYTER_PLATFORM_DIRS": 1,
-        "IPYTHONDIR": folder / "ipython",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in own.items():
-            patch.setenv(name, str(value))
-        patch.delenv("MPLBACKEND", raising=False)
-        NotebookClient(
-            notebook,
-            timeout=300,
-            kernel_name="python3",
-            record_timing=False,
-            coalesce_streams=True,
-            resources={"metadata": {"path": str(folder)}},
-        ).execute()
 
 
 def tidy(notebook: Any) -> None:

@@ -54,6 +54,8 @@ ALLOWED: dict[str, set[str]] = {
         "cli.model.similar",
         "cli.serve.add",
         "cli.serve.serve",
+        "cli.vectors.export",
+        "cli.vectors.import_vectors",
     },
     "Rule, received and cure: every error has the three, in this order.": {
         "errors.ButacaError.__init__",

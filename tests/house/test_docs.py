@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path
     for path in (p.relative_to(ROOT) for p in ROOT.glob("**/*.md"))
-    if not path.parts[0].startswith(".") or path.parts[0] == ".github"
+    if (not path.parts[0].startswith(".") or path.parts[0] == ".github") and "node_modules" not in path.parts
 )
 READMES = ["README.md", "README.es.md"]
 
@@ -120,4 +120,4 @@ def test_nothing_names_a_package_index_or_an_address_in_the_locks():
         assert "://" not in text
         assert "index-url" not in text
         if path.suffix == ".txt":
-            assert text.count("--hash=sha256:") >= len(re.findall(r"^[\w.-]+==", text, flags=re.M)) > 10
+            assert text.count("--hash=sha256:") >= len(re.findall(r"^[\w.-]+==", text, flags=re.M)) > 5

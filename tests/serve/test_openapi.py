@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
-
 import httpx
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import positive_data_acceptance
 
-from butaca.serve.server import bind, url_of
-from tests.support.serving import asking, running_app, small
-
-
-@contextlib.contextmanager
-def listening(app):
-    """An app on a port of this machine, in a thread of this process."""
-    link = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [link]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield url_of(link)
-    finally:
-        server.should_exit = True
-        thread.join()
-        link.close()
+from tests.support.serving import asking, listening, running_app, small
 
 
 @pytest.fixture(scope="module")

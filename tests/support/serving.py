@@ -19,12 +19,14 @@ from typing import Any
 import httpx
 import numpy as np
 import structlog
+import uvicorn
 
 from butaca.events.store import EventStore
 from butaca.model.query import HistoryWeights, QueryTower
 from butaca.recommend.recommender import Recommender
 from butaca.serve.app import create_app
 from butaca.serve.registry import Registry
+from butaca.serve.server import bind, url_of
 from butaca.serve.settings import ServeSettings
 from tests.support.boards import checkerboard
 from tests.support.narrow import some
@@ -94,6 +96,23 @@ def running_app(
         yield app
     finally:
         app.service.close()
+
+
+@contextlib.contextmanager
+def listening(app: Any) -> Iterator[str]:
+    """An app on a port of this machine, in a thread of this process."""
+    link = bind("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [link]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield url_of(link)
+    finally:
+        server.should_exit = True
+        thread.join()
+        link.close()
 
 
 @dataclass

@@ -9,7 +9,9 @@ from pprint import pformat
 from rich.console import Console
 
 from butaca.cli import screen
+from butaca.data.dataset import Dataset
 from butaca.data.movielens import load_movielens
+from butaca.extras import installed
 from butaca.recommend.folder.bundle import check_free
 from butaca.workflows import fitting
 
@@ -35,7 +37,7 @@ def run(console: Console, folder: Path) -> None:
         f"{len(data.items):,} unique titles; 80,000 ratings train, 20,000 test (random, seed 42).\n"
     )
 
-    from butaca.recipes import DEFAULT, NOTEBOOK
+    from butaca.recipes import NOTEBOOK
     from butaca.train.callbacks import Progress
 
     fitted = fitting.fit(data, NOTEBOOK, callbacks=[Progress(console)])
@@ -61,14 +63,16 @@ def run(console: Console, folder: Path) -> None:
         "\nThe notebook's model is reproduced, and it loses to plain popularity. The default recipe:\n",
         markup=False,
     )
-    fitted = fitting.fit(data, DEFAULT, callbacks=[Progress(console)], rank=True)
+    fitted = fit_default(data, console)
     assert fitted.judged is not None
-    assert fitted.ranking is not None
     console.print()
     console.print(screen.comparison_table(fitted.judged, "default"))
     console.print(fitted.judged.verdict.sentence, style="bold", highlight=False, markup=False)
-    console.print("\nAnd the second stage, which the notebook only mentions:\n", markup=False)
-    console.print(screen.ranking_table(fitted.ranking))
+    if fitted.ranking is not None:
+        console.print("\nAnd the second stage, which the notebook only mentions:\n", markup=False)
+        console.print(screen.ranking_table(fitted.ranking))
+    else:
+        console.print("\nThe second stage is left out: pip install 'butaca[rank]'", markup=False)
     fitted.recommender.save(folder)
     answer = fitted.recommender.recommend(USER, 3, explain=True)
     console.print()
@@ -85,6 +89,14 @@ def run(console: Console, folder: Path) -> None:
         highlight=False,
         markup=False,
     )
+
+
+def fit_default(data: Dataset, console: Console) -> fitting.Fitted:
+    """Fits the default recipe, with a second stage where its library is installed."""
+    from butaca.recipes import DEFAULT
+    from butaca.train.callbacks import Progress
+
+    return fitting.fit(data, DEFAULT, callbacks=[Progress(console)], rank=installed("lightgbm"))
 
 
 def _shown(value: object) -> object:

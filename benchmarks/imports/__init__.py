@@ -1,0 +1,1 @@
+"""This package judges vectors that TFRS and implicit trained, after `butaca import-vectors` took them."""

@@ -1,0 +1,182 @@
+"""This module asks a service one request after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from butaca.client import calls
+from butaca.client.answering import Tries, check_address, headers_of, passes, request_of, value_of
+from butaca.client.calls import AnyId, Call
+from butaca.client.types import (
+    Activated,
+    ErasedAnswer,
+    EventIn,
+    EventsAnswer,
+    ExperimentsAnswer,
+    FiltersAnswer,
+    Health,
+    HistoryAnswer,
+    ItemFull,
+    ItemList,
+    MapAnswer,
+    ModelsAnswer,
+    RecommendAnswer,
+    RecommendRequest,
+    SimilarAnswer,
+    UndoneAnswer,
+    ValuesAnswer,
+)
+
+Answer = TypeVar("Answer")
+
+
+class Client:
+    """A Client asks a service, and tries again where that is safe, which here is always.
+
+    A read changes nothing, an event has its id, and what is taken back, erased or activated is so only once.
+
+    >>> Client("localhost")
+    Traceback (most recent call last):
+        ...
+    butaca.errors.SettingError: An address begins with http:// or https://. Received: 'localhost'. \
+Write http://127.0.0.1:8000.
+
+    Args:
+        url: where the service is, with the prefix that a proxy gives it.
+        key: an API key, where the service needs one.
+        timeout: seconds for one try.
+        patience: seconds for all tries of a request; 0 tries once.
+        transport: of httpx, such as an application in this process.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        timeout: float = 10.0,
+        patience: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        check_address(url)
+        self._tries = Tries(timeout, patience)
+        self._http = httpx.Client(base_url=url, headers=headers_of(key), timeout=timeout, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._http.close()
+
+    def _ask(self, call: Call[Answer]) -> Answer:
+        """Asks until there is an answer that will not pass, or no time is left."""
+        begun, tries = monotonic(), 0
+        while True:
+            tries += 1
+            try:
+                answer: httpx.Response | httpx.TransportError = self._http.send(request_of(call, self._http))
+            except httpx.TransportError as error:
+                answer = error
+            asked = passes(answer)
+            wait = None
+            if asked is not None:
+                wait = self._tries.wait(tries, passed=monotonic() - begun, asked=asked)
+            if wait is None:
+                return value_of(call, answer)
+            sleep(wait)
+
+    def recommend(self, **asked: Unpack[RecommendRequest]) -> RecommendAnswer:
+        """Returns a list for anyone: `user=`, `history=`, both or neither, and what else the route takes."""
+        return self._ask(calls.recommend(asked))
+
+    def items(self, query: str = "", *, limit: int = 20, model: str | None = None) -> ItemList:
+        """Returns items by how a title begins; without a query the popular ones."""
+        return self._ask(calls.items(query, limit=limit, model=model))
+
+    def item(self, item: AnyId, *, model: str | None = None) -> ItemFull:
+        """Returns an item with its features, by id or title."""
+        return self._ask(calls.item(item, model=model))
+
+    def similar(self, item: AnyId, *, k: int = 10, model: str | None = None) -> SimilarAnswer:
+        """Returns the items most like one."""
+        return self._ask(calls.similar(item, k=k, model=model))
+
+    def filters(self, *, model: str | None = None) -> FiltersAnswer:
+        """Returns the columns that `where` takes."""
+        return self._ask(calls.filters(model))
+
+    def values(
+        self, column: str, query: str = "", *, limit: int = 20, model: str | None = None
+    ) -> ValuesAnswer:
+        """Returns labels of a column, those of the most items first."""
+        return self._ask(calls.values(column, query=query, limit=limit, model=model))
+
+    def map(self, *, model: str | None = None) -> MapAnswer:
+        """Returns every item's place on the map."""
+        return self._ask(calls.catalogue_map(model))
+
+    def send(self, events: Sequence[EventIn]) -> EventsAnswer:
+        """Stores what people did, any number of events; `event` makes one.
+
+        What got its answer is on disk. A batch that is sent again, here or by you, is stored once.
+        """
+        total: EventsAnswer = {"accepted": 0, "known": 0}
+        for call in calls.send(events):
+            answer = self._ask(call)
+            total["accepted"] += answer["accepted"]
+            total["known"] += answer["known"]
+        return total
+
+    def undo(self, event_id: str, *, user: AnyId | None = None) -> UndoneAnswer:
+        """Takes back an event that this client sent; `user` says whose, where several have this id."""
+        return self._ask(calls.undo(event_id, user=user))
+
+    def history(self, user: AnyId) -> HistoryAnswer:
+        """Returns what is known of a person, latest first."""
+        return self._ask(calls.history(user))
+
+    def erase(self, user: AnyId) -> ErasedAnswer:
+        """Erases a person."""
+        return self._ask(calls.erase(user))
+
+    def models(self) -> ModelsAnswer:
+        """Returns the versions that are loaded, or could be."""
+        return self._ask(calls.models())
+
+    def activate(self, version: str) -> Activated:
+        """Lets a version answer."""
+        return self._ask(calls.activate(version))
+
+    def experiments(self) -> ExperimentsAnswer:
+        """Returns the online comparison, with intervals."""
+        return self._ask(calls.experiments())
+
+    def state(self) -> dict[str, Any]:
+        """Returns what the state page shows."""
+        return self._ask(calls.state())
+
+    def metrics(self) -> str:
+        """Returns the metrics, as Prometheus reads them."""
+        return self._ask(calls.metrics())
+
+    def live(self) -> Health:
+        """Says that the process answers."""
+        return self._ask(calls.health(ready=False))
+
+    def ready(self) -> Health:
+        """Says that an event could be stored now."""
+        return self._ask(calls.health(ready=True))
