@@ -77,7 +77,7 @@ def test_the_command_trains_judges_and_saves(folder, tmp_path, monkeypatch):
     assert run.exit_code == 0, run.output
     model, data = Recommender.load(tmp_path / "m"), Prepared.open(folder)
     assert model.about["model"]["spectral"]["span"] is None
-    assert model.about["split"] == {"split": "random", "test_share": 0.25, "seed": 42}
+    assert model.about["split"] == {"split": "random", "test_share": 0.25, "seed": 42, "timed": True}
     assert model.about["data"]["interactions"] == len(data.train) + len(data.test)
     assert sorted(some(model.test)[1].tolist()) == sorted(data.test.item.tolist())  # all are judged
     assert len(model.recommend(user="u03", k=5).items) == 5

@@ -30,6 +30,7 @@ OTHERS: dict[str, Any] = {
     "trusted_from": 6,
     "trust_power": 0.6,
     "blend": Blend(0.5),
+    "dislikes": 0.2,
     "cold_features": (Bag("genres"),),
     "l2": 0.1,
     "shuffle": "once",

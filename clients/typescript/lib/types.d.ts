@@ -280,8 +280,8 @@ export interface RecommendRequest {
     allow?: readonly (string | number)[] | null;
     /** Conditions on the columns that /v1/filters lists; all must hold. */
     where?: Readonly<Record<string, readonly (string | number | boolean)[] | Conditions | string | number | boolean>> | null;
-    /** Leave out what the person had. */
-    exclude_seen?: boolean;
+    /** Leave out what the person had. If left out: yes, unless the model's data are of what people have again. */
+    exclude_seen?: boolean | null;
     /** Say which of the history each item is because of. */
     explain?: boolean;
     /** A model's name or version, instead of the split's choice. */

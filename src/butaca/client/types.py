@@ -394,8 +394,9 @@ RecommendRequest = TypedDict(
         "where": NotRequired[
             Mapping[str, Sequence[str | float | bool] | Conditions | str | float | bool] | None
         ],
-        # Leave out what the person had.
-        "exclude_seen": NotRequired[bool],
+        # Leave out what the person had. If left out: yes, unless the model's data are of what people have
+        # again.
+        "exclude_seen": NotRequired[bool | None],
         # Say which of the history each item is because of.
         "explain": NotRequired[bool],
         # A model's name or version, instead of the split's choice.
