@@ -131,7 +131,7 @@ def test_the_page_is_light_and_names_no_other_host() -> None:
     # The map comes when it is near, what shows the second stage where a model has one.
     first = [p for p in own if not p.name.startswith(("state", "plot", "map", "compare", "why"))]
     assert sum(p.stat().st_size for p in first) < 114_000
-    assert sum(p.stat().st_size for p in own) < 172_000
+    assert sum(p.stat().st_size for p in own) < 175_000
     for path in own:
         text = path.read_text("utf-8").replace("http://www.w3.org/", "")
         assert not re.search(r"https?://", text), path.name

@@ -200,7 +200,7 @@ def test_a_flag_is_yes_or_no(shop: Served, opened: Any, size: dict[str, Any]) ->
     rows(page)
     filters(page)
     box = page.locator('fieldset[data-labels="gift"]')
-    assert box.locator("button").all_inner_texts() == ["Yes", "No"]
+    expect(box.locator("button")).to_have_text(["Yes", "No"])
     box.get_by_role("button", name="No").click()
     expect(page.locator("#filters-told")).to_have_text("Gift: No")
     rows(page)
