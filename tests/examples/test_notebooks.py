@@ -123,6 +123,7 @@ class TestCommitted:
 class TestRun:
     pytestmark = TOLERATED
 
+    @pytest.mark.guides
     def test_runs_and_reproduces_the_original(self, tmp_path: Path) -> None:
         """The Spanish one; the English one is the same code with the same figures (TestPair)."""
         notebook = read(SPANISH)

@@ -1,4 +1,4 @@
-// <script type="module" src="https://films.example/static/widget.js"></script>
+// <script type="module" src="SERVICE/static/widget.js"></script>
 // <butaca-list user="21" k="5"></butaca-list>, or history="Toy Story (1995) | Heat (1995)" for someone new.
 const service = new URL("..", import.meta.url);
 
