@@ -164,7 +164,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
 def settings() -> str:
     """Returns the page of every setting, from the records that hold them."""
     from butaca.model.features import History
-    from butaca.model.spectral import SpectralSettings
+    from butaca.model.spectral_settings import SpectralSettings
     from butaca.rank.settings import RankSettings
     from butaca.recipes import Recipe
     from butaca.serve.settings import ServeSettings

@@ -23,7 +23,8 @@ from butaca.data.splits import random_split, validation_split
 from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id, Order
-from butaca.model.spectral import DENSE_ITEMS, SpectralSettings
+from butaca.model.spectral import DENSE_ITEMS
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.train.blend import choose_blend
 from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
 from butaca.train.settings import TwoTowerSettings

@@ -27,7 +27,7 @@ from butaca.evaluate.protocol import evaluate_scorer
 from butaca.extras import needed
 from butaca.files import replace_file
 from butaca.model.features import History
-from butaca.model.spectral import SpectralSettings
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.recipes import Recipe
 
 MEASURE, CUT = "ndcg", 20

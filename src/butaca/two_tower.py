@@ -25,7 +25,8 @@ from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
 from butaca.model.query import QueryTower, RatingBins
-from butaca.model.spectral import SpectralSettings, Spectrum
+from butaca.model.spectral import Spectrum
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.train.batch import Candidates, Shuffle
 from butaca.train.blend import Blend
 from butaca.train.build import batch_plan, build_batches, build_towers, history_rows, spectrum_of

@@ -20,7 +20,7 @@ from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import NotFittedError, SettingError, TableError
 from butaca.evaluate.protocol import evaluate_scorer
-from butaca.model.ridge import inverse_of
+from butaca.model.inverse import inverse_of
 from tests.support.narrow import some
 
 #: Items a, b, c. User 0 had a and b, user 1 a and b, user 2 b and c, user 3 nothing.

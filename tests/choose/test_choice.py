@@ -19,7 +19,10 @@ from butaca.choose.slices import ValidationSlice
 from butaca.cli.app import app
 from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
-from butaca.recipes import DEFAULT
+from butaca.model.query import QueryTower
+from butaca.model.spectral import closed_form, decompose
+from butaca.recipes import DEFAULT, PLACES_TIMES_DIM
+from butaca.serve.version_facts import entry, model_info
 from butaca.workflows.carrying import Watching, carry_out_fit
 from butaca.workflows.choosing import Choosing, chosen_for
 from butaca.workflows.plans import FitPlan, RecipeChoice
@@ -128,7 +131,8 @@ def test_a_mixture_by_hand(wide_board: Dataset):
     part = ValidationSlice.of(wide_board, "random")
     noise = np.random.default_rng(0).normal(size=(len(part.users), 24)).astype(np.float32)
     right = np.array([[float(u % 2 == i % 2) for i in range(24)] for u in part.users], np.float32)
-    best, value = best_mixture(part, Scores.of(part, trained=noise, closed=right, term=None))
+    lengths, none = part.lengths.astype(np.float32), np.zeros(24, np.float32)
+    best, value = best_mixture(part, Scores(noise, right * 2, none, lengths, trust_power=0.75))
     assert best.weight >= 2.5
     assert value > 0.3
 
@@ -180,6 +184,9 @@ def test_the_command_says_what_it_will_do_and_what_it_chose(wide_board: Dataset,
     assert choice.name in run.output
     about = Recommender.load(tmp_path / "m").about
     assert about["choice"]["name"] == choice.name
+    loaded = entry("m", "v", about=dict(about), second_stage=None)
+    told = {"name": choice.name, "value": choice.value, "closed_form": choice.closed.value}
+    assert model_info(loaded)["chosen"] == told
     assert about["model"]["temperature"] == choice.recipe.model.temperature
 
 
@@ -193,3 +200,47 @@ def test_what_is_settled_is_not_searched(settled: RecipeChoice):
         FitPlan("r.csv", effort="thorough", trials=0)
     with pytest.raises(SettingError, match="quick, normal or thorough"):
         FitPlan("r.csv", effort="fast")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("split", ["random", "last"])
+@pytest.mark.parametrize("order", [None, "timescales", "none"])
+def test_an_order_that_is_asked_for_is_searched_within(split, order, board: Dataset):
+    """What is fitted where nothing is chosen reads the order of the split, or the one that was asked for."""
+    plan = FitPlan("r.csv", split=split, recipe=RecipeChoice(order=order))
+    choosing = plan.choosing(None)
+    base = some(choosing.base)
+    assert base.model.order is None
+    assert base.model.spectral is not None
+    field = Search(split, choosing.order).field(board)
+    wanted = {
+        (None, "random"): {None},
+        (None, "last"): {"timescales", None},
+        ("timescales", "random"): {"timescales"},
+        ("timescales", "last"): {"timescales"},
+    }
+    assert {m.order for m in field} == wanted.get((order, split), {None})
+    left = plan.recipe.recipe(split=split)
+    few = board.take(np.arange(50))
+    assert chosen_for(left, few, split=split, choosing=choosing)[0] is None
+    by_split = "timescales" if split == "last" else None
+    assert left.model.order == (by_split if order is None else None if order == "none" else order)
+
+
+@pytest.mark.parametrize("order", ["timescales", "attention"])
+def test_a_wider_tower_in_order_keeps_its_steps_small(order, wide_board: Dataset):
+    """A step's places times their dimensions stay what machine code takes, however wide a member is."""
+    for member in drawn(members("last", timed=True, order=order), 8, seed=3):
+        made = member.recipe(DEFAULT, wide_board, future=True, closed=STARTS["ridge"])
+        assert made.batch_size * made.model.dim <= PLACES_TIMES_DIM
+
+
+def test_a_search_shares_an_inverse_and_finds_what_a_fit_will(wide_board: Dataset):
+    part = ValidationSlice.of(wide_board, "random")
+    found, scores = search(part, "ridge")
+    train = part.train
+    spectrum = decompose(
+        train.user, train.item, time=train.timestamp, n_items=24, dim=0, settings=found.settings
+    )
+    table, candidates = closed_form(spectrum, found.settings)
+    alone = QueryTower(np.zeros((1, 0), np.float32), head=table)(part.users, part.seen) @ candidates.T
+    np.testing.assert_array_equal(alone, scores)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from butaca.model.features import History
-from butaca.model.spectral import SpectralSettings
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.recipes import Recipe
 from butaca.train.batch import BatchPlan
 from butaca.train.settings import TwoTowerSettings

@@ -7,8 +7,14 @@ import pytest
 import scipy.sparse as sp
 
 from butaca import SpectralSettings
-from butaca.model.ridge import cut, item_weights
+from butaca.model.ridge import cut, inverted, item_weights
 from butaca.model.spectral import closed_form, decompose
+from butaca.types import Floats
+
+
+def weights_of(gram: Floats, degree: Floats, *, ridge: float, leave_out: float) -> Floats:
+    inverse, r = inverted(gram, degree, ridge=ridge)
+    return item_weights(inverse, r, leave_out=leave_out)
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +27,9 @@ def histories() -> sp.csr_matrix:
 def test_two_items_by_hand() -> None:
     gram = np.array([[2.0, 1.0], [1.0, 2.0]], dtype=np.float32)
     # r = 2: P = [[4, -1], [-1, 4]] / 15, so r P_jj = 8 / 15 and B_01 = (2 / 15) / (8 / 15)
-    weights = item_weights(gram, np.array([2.0, 2.0], dtype=np.float32), ridge=1.0, leave_out=1.0)
+    weights = weights_of(gram, np.array([2.0, 2.0], dtype=np.float32), ridge=1.0, leave_out=1.0)
     np.testing.assert_allclose(weights, [[0.0, 0.25], [0.25, 0.0]], rtol=1e-6)
-    relaxed = item_weights(gram, np.array([2.0, 2.0], dtype=np.float32), ridge=1.0, leave_out=0.0)
+    relaxed = weights_of(gram, np.array([2.0, 2.0], dtype=np.float32), ridge=1.0, leave_out=0.0)
     np.testing.assert_allclose(relaxed, [[0.0, 2 / 15], [2 / 15, 0.0]], rtol=1e-6)
 
 
@@ -34,9 +40,7 @@ def test_uncut_it_is_ease(histories: sp.csr_matrix) -> None:
     inverse = np.linalg.inv(gram + r * np.eye(12))
     ease = -inverse / np.diag(inverse)
     np.fill_diagonal(ease, 0.0)
-    weights = item_weights(
-        gram.astype(np.float32), np.diag(gram).astype(np.float32), ridge=1.5, leave_out=1.0
-    )
+    weights = weights_of(gram.astype(np.float32), np.diag(gram).astype(np.float32), ridge=1.5, leave_out=1.0)
     np.testing.assert_allclose(weights, ease, atol=1e-6)
     table, candidates = cut(weights, histories, dim=12, seed=0)
     np.testing.assert_allclose(table @ candidates.T, ease, atol=1e-5)
@@ -44,7 +48,7 @@ def test_uncut_it_is_ease(histories: sp.csr_matrix) -> None:
 
 def test_a_cut_is_the_best_of_its_rank(histories: sp.csr_matrix) -> None:
     x = histories.toarray()
-    weights = item_weights(x.T @ x, x.sum(axis=0), ridge=0.5, leave_out=0.5)
+    weights = weights_of(x.T @ x, x.sum(axis=0), ridge=0.5, leave_out=0.5)
     table, candidates = cut(weights, histories, dim=3, seed=0)
     made = x @ weights
     u, s, v = np.linalg.svd(made)
@@ -75,7 +79,7 @@ def test_of_a_large_catalogue_it_keeps_what_most_had(
 
 
 def test_the_same_data_give_the_same_bits(histories: sp.csr_matrix) -> None:
-    weights = item_weights(
+    weights = weights_of(
         (histories.T @ histories).toarray(), np.ones(12, dtype=np.float32), ridge=1.0, leave_out=1.0
     )
     one, other = (cut(weights, histories, dim=5, seed=3) for _ in range(2))

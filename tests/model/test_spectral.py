@@ -12,9 +12,11 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
-from butaca.model import spectral
+from butaca.model import closeness, spectral
+from butaca.model.closeness import windows
 from butaca.model.query import QueryTower
-from butaca.model.spectral import SpectralSettings, closed_form, decompose, start_vectors, windows
+from butaca.model.spectral import closed_form, decompose, start_vectors
+from butaca.model.spectral_settings import SpectralSettings
 
 
 def random_rows(n=120, n_users=6, n_items=9, seed=0, duplicates=True):
@@ -88,7 +90,7 @@ def test_kernel_by_hand():
     # K01: item 1 is one step from either occurrence: 1/2 + 1/2. K11: 1.
     span = 1 / np.log(2)
     kernel = np.asarray(
-        spectral._kernel(
+        closeness._kernel(
             np.zeros(3, np.int32), np.array([0, 1, 0], np.int32), np.ones(3, np.float32), span, 2, n_items=2
         )
     )
@@ -361,7 +363,7 @@ def test_equal_weights_change_nothing(dense, with_time, monkeypatch):
 def test_a_window_never_cuts_a_moment():
     n = 40
     user, item = np.zeros(n, np.int32), np.arange(n, dtype=np.int32)
-    place = spectral.moments(user, np.arange(n) // 10)
+    place = closeness.moments(user, np.arange(n) // 10)
     rows = windows(user, item, count=np.array([n]), n_items=n, span=4.0, power=0.0, place=place).toarray()
     for moment in range(4):
         held = rows[:, moment * 10 : moment * 10 + 10] > 0

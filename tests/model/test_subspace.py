@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from butaca.model import spectral, subspace
-from butaca.model.spectral import SpectralSettings, decompose
+from butaca.model.spectral import decompose
+from butaca.model.spectral_settings import SpectralSettings
 
 N = 12
 

@@ -19,7 +19,7 @@ from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError, UnknownEntityError
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
-from butaca.model.spectral import SpectralSettings
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.recommend.ladder import shares_in
 from butaca.recommend.person import Given, as_given, extended
 from butaca.recommend.reorder import fresh, varied

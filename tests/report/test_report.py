@@ -288,6 +288,20 @@ def test_the_smallest_catalogues(n_items):
     assert [i for i in found.ids if i in SECTIONS] == SECTIONS
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "even, wide: 0.2869 (mean of the measures), the closed form alone 0.2863"),
+        ("es", "even, wide: 0,2869 (media de las medidas), la forma cerrada sola 0,2863"),
+    ],
+)
+def test_what_validation_chose_is_said(board_model, language, words):
+    choice = {"name": "even, wide", "value": 0.28694, "closed_form": 0.28631}
+    chosen = replace(board_model, about=dict(board_model.about) | {"choice": choice})
+    assert words in Page(page(gather(chosen), language=language)).words
+    assert "closed form alone" not in Page(page(gather(board_model))).words
+
+
 def test_a_history_with_validation_is_drawn_with_its_gaps(board_model):
     history = {
         "loss": [3.0, 2.0, 1.5],

@@ -17,7 +17,7 @@ from butaca.baselines.markov_chain import MarkovChain
 from butaca.baselines.popularity import Popularity, RecentPopularity
 from butaca.data.histories import Histories
 from butaca.evaluate.protocol import evaluate_scorer
-from butaca.model.spectral import SpectralSettings
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.rank.fit import fit_ranker
 from butaca.rank.settings import RankSettings
 from butaca.rank.two_stage import TwoStage

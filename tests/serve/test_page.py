@@ -783,6 +783,18 @@ def test_nothing_of_the_service_is_read_as_html(visit: Visit) -> None:
 # The state of the service.
 
 
+def test_the_state_page_says_what_validation_chose(visit: Visit) -> None:
+    def handle(route: Route) -> None:
+        state = route.fetch().json()
+        state["model"]["chosen"] = {"name": "even, wide", "value": 0.28694, "closed_form": 0.28631}
+        route.fulfill(json=state)
+
+    page = visit("/state", locale="es-ES", before=lambda page: page.route("**/v1/state", handle)).page
+    facts = page.locator("#facts")
+    expect(facts).to_contain_text("Elegido por validación")
+    expect(facts).to_contain_text("even, wide: 0,2869; la forma cerrada sola 0,2863")
+
+
 @WATCHED
 def test_the_state_page_shows_the_verdict_and_keeps_itself_fresh(visit: Visit, size: dict[str, Any]) -> None:
     page = visit("/state", **size).page

@@ -20,7 +20,7 @@ from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError
 from butaca.model.features import History
 from butaca.model.query import Entries, HistoryWeights, QueryTower, RatingBins, ages, weighted_sum
-from butaca.model.spectral import SpectralSettings
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.towers import HistoryTable, unit
 from butaca.train import step
 from butaca.train.batch import BatchPlan, HistoryRows, UserRows

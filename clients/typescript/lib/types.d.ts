@@ -167,6 +167,11 @@ export interface ModelInfo {
     /** How its test pairs were held out. */
     split?: unknown;
     softmax?: unknown;
+    /**
+     * What validation chose: name, value and closed_form, the value of the closed form alone; null where
+     * nothing was chosen.
+     */
+    chosen?: Record<string, unknown> | null;
     /** What it was trained with. */
     settings?: unknown;
     /** Of the libraries that trained it. */

@@ -10,7 +10,7 @@ from scipy import sparse
 from butaca.baselines.from_history import FromHistory
 from butaca.checks import real_number, whole_number
 from butaca.errors import SettingError
-from butaca.model.ridge import Doubles, inverse_of
+from butaca.model.inverse import Doubles, inverse_of
 from butaca.types import Floats, Ints
 
 #: Items beside the inputs are predicted where so many pairs of one and an input were had together (a user's

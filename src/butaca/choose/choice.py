@@ -22,7 +22,7 @@ from butaca.data.dataset import Dataset
 from butaca.data.splits import COMES_NEXT
 from butaca.errors import DivergenceError
 from butaca.model.ridge import RIDGE_ITEMS
-from butaca.model.spectral import Form, SpectralSettings
+from butaca.model.spectral_settings import Form, SpectralSettings
 from butaca.recipes import Recipe, sampling
 from butaca.train.blend import Blend, choose_blend
 from butaca.two_tower import TwoTower
@@ -208,7 +208,7 @@ def choose(
     assert best.scores is not None
     mixture, value = best_mixture(part, best.scores)
     told.append(replace(best.tried, value=value, mixture=mixture))
-    blend = _blend(best, part, mixture, search.split)
+    blend = _blend(best.scores, part, mixture, search.split)
     chosen = best.member.recipe(base, train, future=future, closed=closed.settings)
     share = best.tried.epochs / best.recipe.epochs
     chosen = replace(chosen, epochs=max(math.ceil(chosen.epochs * share), 1))
@@ -253,7 +253,8 @@ def _best_closed(part: ValidationSlice, advance: Callable[[], None] | None) -> t
 def _train_on(runner: _Runner, part: ValidationSlice, closed: Floats, *, share: float) -> Tried | None:
     """Trains a runner up to a share of its epochs, and judges it; None where it diverges.
 
-    It stands with the epochs that were best, but for one whose learning rate falls over all of them.
+    It stands with the epochs that were best, but for one whose learning rate falls over all of them. One that
+    diverges later stands with what it had before.
     """
     epochs = max(math.ceil(runner.recipe.epochs * share), 1)
     try:
@@ -263,10 +264,8 @@ def _train_on(runner: _Runner, part: ValidationSlice, closed: Floats, *, share: 
             model = runner.model
             model.train_on(epochs)
     except DivergenceError:
-        runner.tried = None
         return None
-    trained = model.products().score(part.users)
-    scores = Scores.of(part, trained=trained, closed=closed, term=model.item_bias)
+    scores = Scores.of(part, model, closed=closed)
     mixture, value = best_mixture(part, scores, only_weight=True)
     runner.model = model
     tried = Tried(runner.member.name, epochs, value, mixture)
@@ -275,15 +274,11 @@ def _train_on(runner: _Runner, part: ValidationSlice, closed: Floats, *, share: 
     return tried
 
 
-def _blend(best: _Runner, part: ValidationSlice, mixture: Mixture, split: str) -> Blend | None:
+def _blend(scores: Scores, part: ValidationSlice, mixture: Mixture, split: str) -> Blend | None:
     """Returns what else weighs a score: recent popularity where a later time is asked for."""
-    assert best.scores is not None
-    assert best.model is not None
     if split == "temporal" and part.train.timestamp is not None:
-        products = replace(best.scores, term=best.scores.term * 0.0).mixed(replace(mixture, personal=1.0))
-        return choose_blend(
-            part.rows(products), best.model.item_bias, train=part.train, validation=part.validation
-        )
+        products = replace(scores, term=scores.term * 0.0).mixed(replace(mixture, personal=1.0))
+        return choose_blend(part.rows(products), scores.term, train=part.train, validation=part.validation)
     return None if mixture.personal == 1.0 else Blend(personal=mixture.personal)
 
 

@@ -1,9 +1,8 @@
 """This module chooses the closed form: the settings of the tower that nothing trains (model/spectral.py).
 
-One setting after another is moved over a few values, and stays where the slice is best: some twenty towers,
-none of which takes a step of training. Both forms are tried, the filter on leading eigenvectors and the whole
-ridge regression; each starts where validation on several data sets found it good
-(docs/decisions/020-choice.md).
+One setting after another is moved over a few values, and stays where the slice is best: eleven towers, none
+of which takes a step of training. Each form, the filter on leading eigenvectors and the whole ridge
+regression, starts where validation on several data sets found it good (docs/decisions/020-choice.md).
 """
 
 from __future__ import annotations
@@ -16,11 +15,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from butaca.choose.slices import ValidationSlice
+from butaca.model.closeness import SortedInteractions
 from butaca.model.query import QueryTower
-from butaca.model.spectral import Form, SpectralSettings, Spectrum, closed_form, decompose
+from butaca.model.ridge import Regression, regression
+from butaca.model.spectral import Spectrum, closed_form, decompose
+from butaca.model.spectral_settings import Form, SpectralSettings
 from butaca.types import Floats
 
-#: Values of each setting that are tried, in turn; `powers` are of the history and of the candidate.
+#: A setting and the values that are tried of it.
 Axis: TypeAlias = tuple[str, Sequence[Any]]
 
 STARTS: Mapping[Form, SpectralSettings] = {
@@ -65,6 +67,9 @@ AXES: Mapping[Form, Sequence[Axis]] = {
         ("history_power", (0.3, 0.5)),
     ),
 }
+
+#: Eigenvectors that are found at once, for filters of any width that is tried.
+WIDEST = max(next(values for name, values in AXES["filter"] if name == "dim"))
 
 
 @dataclass(frozen=True)
@@ -133,36 +138,49 @@ def _moved(settings: SpectralSettings, name: str, values: Sequence[Any]) -> Iter
 
 
 class _Towers:
-    """A _Towers makes closed forms of a slice, and keeps the decomposition that several of them share."""
+    """A _Towers makes closed forms of a slice, and keeps the decomposition that one after another shares."""
 
     def __init__(self, part: ValidationSlice) -> None:
         self.part = part
-        self._kept: tuple[SpectralSettings, Spectrum] | None = None
+        self._kept: tuple[SpectralSettings, Spectrum | Regression] | None = None
 
     def scores(self, settings: SpectralSettings) -> Floats:
         """Returns the scores of the slice's users [R, N]."""
-        table, candidates = closed_form(self._spectrum(settings), settings)
+        of = self._decomposed(settings)
+        table, candidates = of.towers(settings) if isinstance(of, Regression) else closed_form(of, settings)
         tower = QueryTower(np.zeros((1, 0), np.float32), head=table)
         out: Floats = tower(self.part.users, self.part.seen) @ candidates.T
         return out
 
-    def _spectrum(self, settings: SpectralSettings) -> Spectrum:
-        widest = max(next(values for name, values in AXES["filter"] if name == "dim"))
-        of = SpectralSettings(
-            span=settings.span, user_power=settings.user_power, item_power=settings.item_power, dim=widest
+    def _decomposed(self, settings: SpectralSettings) -> Spectrum | Regression:
+        """Returns eigenvectors for any filter, or the inverse, found anew where what they hang on changed."""
+        whole = settings.form == "ridge"
+        key = SpectralSettings(
+            span=settings.span,
+            user_power=settings.user_power,
+            item_power=settings.item_power,
+            ridge=settings.ridge if whole else 0.0,
+            dim=WIDEST,
+            form=settings.form,
         )
-        if settings.form == "filter" and self._kept is not None and self._kept[0] == of:
-            return self._kept[1]
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._regression(key) if whole else self._spectrum(key)
+        return self._kept[1]
+
+    def _spectrum(self, settings: SpectralSettings) -> Spectrum:
         train = self.part.train
-        found = decompose(
+        return decompose(
             train.user,
             train.item,
             time=train.timestamp,
             n_items=len(train.items),
-            dim=widest if settings.form == "filter" else 0,
-            settings=of if settings.form == "filter" else settings,
+            dim=settings.dim,
+            settings=settings,
             weight=train.weight,
         )
-        if settings.form == "filter":
-            self._kept = of, found
-        return found
+
+    def _regression(self, settings: SpectralSettings) -> Regression:
+        train = self.part.train
+        time = None if math.isinf(settings.span) else train.timestamp
+        had = SortedInteractions.of(train.user, train.item, time=time, weight=train.weight)
+        return regression(had, n_items=len(train.items), settings=settings)

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from butaca.choose.slices import ValidationSlice, spread
+from butaca.choose.slices import ValidationSlice
+from butaca.train.vectors import spread
+from butaca.two_tower import TwoTower
 from butaca.types import Floats
 
 WEIGHTS: Sequence[float] = (0.3, 0.0, 0.15, 0.6, 1.2, 2.5, 5.0)
@@ -52,15 +54,17 @@ class Scores:
     closed: Floats
     term: Floats
     lengths: Floats
-    trust_power: float = 0.75
+    trust_power: float
 
     @classmethod
-    def of(cls, part: ValidationSlice, *, trained: Floats, closed: Floats, term: Floats | None) -> Scores:
-        """Brings the closed form's scores to the spread of the trained ones."""
+    def of(cls, part: ValidationSlice, model: TwoTower, *, closed: Floats) -> Scores:
+        """Takes the parts of a trained model, and brings the closed form's scores to their spread."""
+        trained, term = model.products().score(part.users), model.item_bias
         n_items = trained.shape[1]
         of_items = np.zeros(n_items, dtype=np.float32) if term is None else term
         ratio = spread(trained + of_items) / max(spread(closed), 1e-12)
-        return cls(trained, closed * np.float32(ratio), of_items, part.lengths.astype(np.float32))
+        lengths = part.lengths.astype(np.float32)
+        return cls(trained, closed * np.float32(ratio), of_items, lengths, model.settings.trust_power)
 
     def mixed(self, mixture: Mixture) -> Floats:
         """Returns the scores of a mixture [R, N]."""

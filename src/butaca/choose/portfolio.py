@@ -16,7 +16,7 @@ import numpy as np
 from butaca.data.dataset import Dataset
 from butaca.data.splits import COMES_NEXT
 from butaca.model.features import History, Order
-from butaca.model.spectral import SpectralSettings
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.recipes import Recipe
 
 #: Which orders are in the field: those of the split, or the one that was asked for.
@@ -52,8 +52,8 @@ class Member:
             closed: the closed form that was chosen.
         """
         of_order = base if self.order is None else base.ordered(self.order)
-        adapted = of_order.for_data(train, future=future)
-        smaller = max(min(len(train.users), len(train.items)), 1)
+        wide = replace(of_order.model, dim=of_order.model.dim * self.wider)
+        adapted = replace(of_order, model=wide).for_data(train, future=future)
         of_model = adapted.model
         power = of_model.prior_power if self.prior_power is None else self.prior_power
         query = tuple(
@@ -65,7 +65,6 @@ class Member:
             query=query,
             prior_power=power,
             temperature=self.temperature,
-            dim=min(of_model.dim * self.wider, max(4, smaller // 2), 256),
             spectral=replace(closed, dim=0),
             trusted_from=0,
             blend=None,

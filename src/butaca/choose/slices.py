@@ -103,8 +103,3 @@ class Rows:
         """Returns scores [B, N] of user codes [B], each with a row."""
         rows: Floats = self.scores[self.place[users]]
         return rows
-
-
-def spread(scores: Floats) -> float:
-    """Returns the mean over users of the standard deviation of their scores [R, N]."""
-    return float(scores.std(axis=1).mean()) if len(scores) else 0.0

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from butaca.catalogue.nouns import noun_of
@@ -244,6 +251,7 @@ class ChoiceBar:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._bar: Progress | None = None
+        self._task = TaskID(0)
 
     def begin(self, text: str, total: int) -> None:
         """Prints what will be done, and draws the bar."""

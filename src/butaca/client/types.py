@@ -255,6 +255,9 @@ ModelInfo = TypedDict(
         # How its test pairs were held out.
         "split": NotRequired[Any],
         "softmax": NotRequired[Any],
+        # What validation chose: name, value and closed_form, the value of the closed form alone; null where
+        # nothing was chosen.
+        "chosen": NotRequired[dict[str, Any] | None],
         # What it was trained with.
         "settings": NotRequired[Any],
         # Of the libraries that trained it.

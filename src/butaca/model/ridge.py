@@ -14,14 +14,17 @@ Online Retail, .167 against .144 (docs/decisions/020-choice.md).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from jax import Array
 
+from butaca.model.closeness import SortedInteractions, whole_kernel
+from butaca.model.inverse import Doubles, inverse_of
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.subspace import orthonormal
-from butaca.types import Floats
-
-Doubles = NDArray[np.float64]
+from butaca.types import Floats, Ints
 
 #: The inverse takes time with the cube of the items, some 2 s for this many on two cores, and 24 n^2 bytes:
 #: of a larger catalogue, those that most interactions are of.
@@ -31,24 +34,92 @@ RIDGE_ITEMS = 4096
 PASSES, OVERSAMPLE = 3, 16
 
 
-def item_weights(gram: Floats, degree: Floats, *, ridge: float, leave_out: float) -> Floats:
-    """Returns B with a zero diagonal, float32 [N, N], before degrees weigh it.
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """A Regression holds what the settings beyond the inverse are tried on without inverting anew.
+
+    Attributes:
+        kept: codes of the M items that it is over, ascending.
+        n_items: N.
+        degree: of the kept items [M].
+        inverse: P [M, M].
+        ridge: r.
+        histories: X, sparse [U, M].
+    """
+
+    kept: Ints
+    n_items: int
+    degree: Floats
+    inverse: Doubles
+    ridge: float
+    histories: sp.csr_matrix
+
+    def towers(self, settings: SpectralSettings) -> tuple[Floats, Floats]:
+        """Returns the history table and the candidate vectors [N, k]; items that it is not over have zeros.
+
+        Args:
+            settings: leave_out, powers of degrees and dim; the others are those of the inverse.
+        """
+        weights = item_weights(self.inverse, self.ridge, leave_out=settings.leave_out)
+        had = np.maximum(self.degree, 1.0)
+        weights *= (had ** np.float32(-settings.history_power))[:, None]
+        weights *= had ** np.float32(settings.candidate_power)
+        table, candidates = cut(weights, self.histories, dim=settings.dim, seed=0)
+        out = np.zeros((2, self.n_items, table.shape[1]), dtype=np.float32)
+        out[:, self.kept] = table, candidates
+        return out[0], out[1]
+
+
+def regression(
+    had: SortedInteractions, *, n_items: int, settings: SpectralSettings, kernel: Array | None = None
+) -> Regression:
+    """Returns the regression over the RIDGE_ITEMS items with most interactions.
+
+    Args:
+        had: the interactions.
+        n_items: N.
+        settings: span, which is infinite where there are no times, powers and ridge.
+        kernel: K of all items, where it is at hand.
+    """
+    degree = had.degree(n_items)
+    kept = np.sort(np.argsort(-degree, kind="stable")[:RIDGE_ITEMS])
+    if len(kept) < n_items:
+        had, degree, kernel = had.of_items(kept, n_items), degree[kept], None
+    if kernel is None:
+        kernel = whole_kernel(had, n_items=len(kept), span=settings.span, power=settings.user_power)
+    scale = np.maximum(degree, 1.0) ** np.float32(-settings.item_power)
+    inverse, r = inverted(np.asarray(kernel) * scale[:, None] * scale, degree, ridge=settings.ridge)
+    ones = np.ones(len(had.item), np.float32)
+    histories = sp.csr_matrix((ones, (had.user, had.item)), (len(had.count), len(kept)))
+    return Regression(kept, n_items, degree, inverse, r, histories)
+
+
+def inverted(gram: Floats, degree: Floats, *, ridge: float) -> tuple[Doubles, float]:
+    """Returns P = (G + r I)^-1 [N, N] and r.
 
     Args:
         gram: G [N, N].
         degree: of each item [N].
         ridge: r in parts of G's mean diagonal, of items that someone had.
-        leave_out: power of the division by r P_jj.
     """
-    n = len(gram)
     of_anyone = degree > 0
     r = ridge * max(float(np.diag(gram)[of_anyone].mean()) if of_anyone.any() else 0.0, 1e-12)
     whole = gram.astype(np.float64)
-    whole[np.diag_indices(n)] += r
-    inverse = inverse_of(whole)
-    alone = np.clip(r * np.diag(inverse), 0.05, 1.0)  # what the others explain of each, less than all
-    weights: Floats = (inverse * (-r / alone**leave_out)).astype(np.float32)
-    weights[np.diag_indices(n)] = 0.0
+    whole[np.diag_indices(len(gram))] += r
+    return inverse_of(whole), r
+
+
+def item_weights(inverse: Doubles, ridge: float, *, leave_out: float) -> Floats:
+    """Returns B with a zero diagonal, float32 [N, N], before degrees weigh it.
+
+    Args:
+        inverse: P [N, N].
+        ridge: r.
+        leave_out: power of the division by r P_jj.
+    """
+    alone = np.clip(ridge * np.diag(inverse), 0.05, 1.0)  # what the others explain of each, less than all
+    weights: Floats = (inverse * (-ridge / alone**leave_out)).astype(np.float32)
+    weights[np.diag_indices(len(weights))] = 0.0
     return weights
 
 
@@ -77,35 +148,4 @@ def _again(weights: Floats, histories: sp.csr_matrix, basis: Doubles) -> Doubles
     """Returns (X B)^T (X B) Q, multiplied in single precision."""
     narrow = basis.astype(np.float32)
     out: Doubles = (weights.T @ (histories.T @ (histories @ (weights @ narrow)))).astype(np.float64)
-    return out
-
-
-def inverse_of(a: Doubles) -> Doubles:
-    """Returns the inverse of a symmetric positive definite matrix [n, n], by halves.
-
-    With S = D - B A^-1 B' (Schur's complement), itself symmetric positive definite,
-
-        [A B']^-1   [A^-1 + A^-1 B' S^-1 B A^-1   -A^-1 B' S^-1]
-        [B D ]    = [-S^-1 B A^-1                  S^-1        ]
-
-    Nearly all of it is matrix products: 0.08 s for 1,664 items on two cores, where LAPACK's potrf and
-    potri take 0.13 s in float32, and up to 2.4 s when other work keeps their threads waiting for each
-    other. The halves cost digits (float32 keeps three at a condition of 3,000), so this is float64.
-
-    >>> inverse_of(np.array([[4.0, 0.0], [0.0, 0.5]])).tolist()
-    [[0.25, 0.0], [0.0, 2.0]]
-    """
-    n = len(a)
-    if n <= 128:
-        small: Doubles = np.asarray(np.linalg.inv(a), dtype=np.float64)
-        return small
-    h = n // 2
-    first = inverse_of(a[:h, :h])
-    across = a[h:, :h] @ first
-    second = inverse_of(a[h:, h:] - across @ a[h:, :h].T)
-    corner = second @ across
-    out = np.empty_like(a)
-    out[:h, :h] = first + across.T @ corner
-    out[h:, :h], out[:h, h:] = -corner, -corner.T
-    out[h:, h:] = second
     return out

@@ -56,7 +56,7 @@ def near(
 def linear(matrix: sparse.csr_array, kept: int, *, l2: float | None = None) -> Neighbours:
     """Returns EASE's weights (baselines/ease.py) into each item, the largest by size, negative ones too."""
     from butaca.baselines.ease import default_l2
-    from butaca.model.ridge import inverse_of
+    from butaca.model.inverse import inverse_of
 
     n = matrix.shape[1]
     gram: NDArray[np.float64] = (matrix.T @ matrix).toarray().astype(np.float64)

@@ -14,6 +14,8 @@ ENGLISH: dict[str, str] = {
     "sizes": "{interactions} interactions of {users} users with {items} <items>",
     "fingerprint": "Fingerprint",
     "recipe": "Recipe",
+    "chosen": "Chosen by validation",
+    "chosen among": "{name}: {value} (mean of the measures), the closed form alone {closed_form}",
     "split": "Split",
     "random": "random, {test} held out, seed {seed}",
     "temporal": "by time, the last {test} held out: what comes next",

@@ -129,6 +129,9 @@ def _particulars(facts: Facts, recipe: str, words: Words) -> str:
     rows.append((words("split"), _split(split, words)))
     dim = [words("dimensions", dim=_value(model["dim"], words))] if "dim" in model else []
     rows.append((words("recipe"), ", ".join([recipe, *dim])))
+    if choice := about.get("choice"):
+        figures = {k: words.figure(choice[k]) for k in ("value", "closed_form")}
+        rows.append((words("chosen"), words("chosen among", name=choice["name"], **figures)))
     if model:
         for side in ("query", "candidate"):
             value = ", ".join(_feature(str(f)) for f in model.get(side, [])) or "–"

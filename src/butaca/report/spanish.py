@@ -14,6 +14,8 @@ SPANISH: dict[str, str] = {
     "sizes": "{interactions} interacciones de {users} usuarios con {items} <items>",
     "fingerprint": "Huella",
     "recipe": "Receta",
+    "chosen": "Elegido por validación",
+    "chosen among": "{name}: {value} (media de las medidas), la forma cerrada sola {closed_form}",
     "split": "División",
     "random": "al azar, {test} apartado, semilla {seed}",
     "temporal": "por tiempo, apartado el último {test}: lo que viene después",

@@ -209,6 +209,11 @@ class ModelInfo(BaseModel):
     data: dict[str, Any]
     split: Any = Field(None, description="How its test pairs were held out.")
     softmax: Any = None
+    chosen: dict[str, Any] | None = Field(
+        None,
+        description="What validation chose: name, value and closed_form, the value of the closed form alone; "
+        "null where nothing was chosen.",
+    )
     settings: Any = Field(None, description="What it was trained with.")
     versions: Any = Field(None, description="Of the libraries that trained it.")
     second_stage: dict[str, Any] | None = Field(

@@ -58,10 +58,16 @@ def model_info(version: dict[str, Any]) -> dict[str, Any]:
         "metrics": metrics,
         "data": about.get("data") or {},
         **{key: about.get(key) for key in ("split", "softmax", "versions")},
+        "chosen": _chosen_info(about.get("choice")),
         "settings": about.get("model") or about.get("settings"),
         "second_stage": _second_stage_info(version["second_stage"], metrics),
         "damaged": version.get("damaged"),
     }
+
+
+def _chosen_info(choice: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Returns what validation chose, without all that was tried; None where nothing was chosen."""
+    return choice and {name: choice[name] for name in ("name", "value", "closed_form")}
 
 
 def _second_stage_info(about: dict[str, Any] | None, metrics: dict[str, Any]) -> dict[str, Any] | None:

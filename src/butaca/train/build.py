@@ -17,7 +17,8 @@ from butaca.model.encoded import Encoded, pad_rows
 from butaca.model.features import Encoder, Feature, History, encode_with_unknown
 from butaca.model.order.tables import OrderTable, start_order
 from butaca.model.query import RatingBins, ages
-from butaca.model.spectral import SpectralSettings, Spectrum, decompose, start_vectors
+from butaca.model.spectral import Spectrum, decompose, start_vectors
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.towers import HistoryTable, as_tower, init_tower
 from butaca.train.batch import BatchPlan, Candidates, UserRows
 from butaca.train.batches import Batches
@@ -32,8 +33,9 @@ from butaca.types import Codes, Floats
 def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
     """Returns the decomposition that the start and the closed-form tower share, if either is wanted."""
     spectral = settings.spectral or SpectralSettings(dim=0)
-    dim = max(settings.dim if settings.start == "spectral" else 0, spectral.dim)
-    if not dim:
+    start = settings.dim if settings.start == "spectral" else 0
+    dim = max(start, spectral.dim if spectral.form == "filter" else 0)
+    if not dim and not spectral.dim:
         return None
 
     def found() -> list[Floats]:

@@ -11,7 +11,7 @@ from butaca.checks import check_fields
 from butaca.errors import SettingError
 from butaca.model.features import Feature, History, Id, Order
 from butaca.model.losses import Mask
-from butaca.model.spectral import SpectralSettings
+from butaca.model.spectral_settings import SpectralSettings
 from butaca.train.batch import Candidates, Shuffle
 from butaca.train.blend import Blend
 

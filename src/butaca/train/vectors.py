@@ -151,8 +151,8 @@ def answering_vectors(
     alone = QueryTower(np.zeros((1, 0), np.float32), head=head)(everyone, seen)
     sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS]
     trained = users[sample] @ items.T
-    ratio = _spread(trained if bias is None else trained + bias)
-    ratio /= max(_spread(alone[sample] @ beside.T), 1e-12)
+    ratio = spread(trained if bias is None else trained + bias)
+    ratio /= max(spread(alone[sample] @ beside.T), 1e-12)
     tower = replace(
         tower,
         head=head,
@@ -254,8 +254,8 @@ def _put(table: Floats, at: Ints | Codes, rows: Floats) -> Floats:
     return out
 
 
-def _spread(scores: Floats) -> float:
-    """Returns the mean over users of the standard deviation of their scores."""
+def spread(scores: Floats) -> float:
+    """Returns the mean over users of the standard deviation of their scores [R, N]."""
     return float(scores.std(axis=1).mean()) if len(scores) else 0.0
 
 

@@ -71,8 +71,7 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     if own is not None:
         sides, data = own, replace(data, notes=own.train.notes)
     choosing = plan.choosing(sides if own is None else None, watching.choice)
-    asked = plan.split if sides is None else sides.split
-    recipe = plan.recipe.recipe(plan.seed, split="random" if choosing.effort != "quick" else asked)
+    recipe = plan.recipe.recipe(plan.seed, split=plan.split if sides is None else sides.split)
     if watching.data is not None:
         watching.data(data)
     fitted = fit(

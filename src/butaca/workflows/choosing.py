@@ -43,6 +43,7 @@ class Choosing:
             for about the time of three further fits; "thorough" among `trials` configurations.
         trials: of "thorough".
         order: how histories are to be read, "none" as a bag; None leaves it to validation.
+        base: the recipe that configurations are made of, its history without an order; None: the fitted one.
         watch: who is told; None: nobody.
 
     Raises:
@@ -52,6 +53,7 @@ class Choosing:
     effort: Effort = "quick"
     trials: int = 16
     order: Asked = None
+    base: Recipe | None = None
     watch: ChoiceWatch | None = None
 
     def __post_init__(self) -> None:
@@ -67,14 +69,16 @@ class Choosing:
 def chosen_for(
     recipe: Recipe, train: Dataset, *, split: str, choosing: Choosing
 ) -> tuple[Chosen | None, list[str]]:
-    """Returns the choice for training data, None where none was made, and what a reader must know of it.
+    """Returns the choice for training data, None where none was made, and why.
 
     Args:
-        recipe: whose settings hold but for those that are chosen.
+        recipe: what is fitted where nothing is chosen; its settings, or those of `choosing.base`, hold but
+            for those that are chosen.
         train: the training side.
         split: how the test side was held out.
         choosing: how.
     """
+    recipe = choosing.base or recipe
     if choosing.effort == "quick" or not recipe.tuned_on or recipe.model.spectral is None:
         return None, []
     if not FEWEST <= len(train) <= MOST:
@@ -100,4 +104,4 @@ def chosen_for(
     finally:
         if watch is not None:
             watch.end()
-    return choice, [choice.sentence]
+    return choice, []

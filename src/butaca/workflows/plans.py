@@ -267,7 +267,11 @@ class FitPlan:
                 f"effort={self.effort!r} with a folder of prepared data",
                 "Leave it out, or pass the table itself",
             )
-        return Choosing(self.effort or ("normal" if can else "quick"), self.trials, self.recipe.order, watch)
+        effort = self.effort or ("normal" if can else "quick")
+        if effort == "quick":
+            return Choosing()
+        bag = replace(self.recipe, order="none").recipe(self.seed)
+        return Choosing(effort, self.trials, self.recipe.order, bag, watch)
 
     @property
     def cluster_checkpoint(self) -> Path:

@@ -227,6 +227,8 @@ export default {
   "fact.training": "Training",
   "fact.epochs": "{epochs} epochs, batches of {batch}, {optimizer}",
   "fact.softmax": "Softmax",
+  "fact.chosen": "Chosen by validation",
+  "fact.chosen.of": "{name}: {value}; the closed form alone {closed}",
   "softmax.in_batch": "over the batch",
   "softmax.full": "over the whole catalogue",
   "softmax.sampled": "over a sample, corrected",

@@ -227,6 +227,8 @@ export default {
   "fact.training": "Entrenamiento",
   "fact.epochs": "{epochs} épocas, lotes de {batch}, {optimizer}",
   "fact.softmax": "Softmax",
+  "fact.chosen": "Elegido por validación",
+  "fact.chosen.of": "{name}: {value}; la forma cerrada sola {closed}",
   "softmax.in_batch": "sobre el lote",
   "softmax.full": "sobre todo el catálogo",
   "softmax.sampled": "sobre una muestra, corregida",

@@ -1,6 +1,6 @@
 // What answers now, what else could, and the particulars of the one that does.
 import { $, h } from "./dom.js";
-import { count, maybe, moment, percent, signed, t } from "./words.js";
+import { count, figure, maybe, moment, percent, signed, t } from "./words.js";
 
 export function drawModel({ model, models = [], data }) {
   const versions = models.length ? models : [model].filter(Boolean);
@@ -25,6 +25,8 @@ function facts(model, loaded) {
   if (data.name || sizes) out.push([t("fact.data"), [data.name, sizes].filter(Boolean).join(": ")]);
   if (howOf(model.split)) out.push([t("fact.split"), split(model.split)]);
   const settings = model.settings ?? model.model;
+  const { name, value, closed_form: closed } = model.chosen ?? {};
+  if (name) out.push([t("fact.chosen"), t("fact.chosen.of", { name, value: figure(value), closed: figure(closed) })]);
   if (settings?.dim) out.push([t("fact.vectors"), t("fact.dim", { n: settings.dim })]);
   if (settings?.epochs) out.push([t("fact.training"), t("fact.epochs", { epochs: count(settings.epochs), batch: count(settings.batch_size), optimizer: settings.optimizer })]);
   const second = stages(model);

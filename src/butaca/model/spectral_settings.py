@@ -1,0 +1,59 @@
+"""This module says how items are compared, and what closed form is made of it (model/spectral.py)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from butaca.checks import check_fields
+from butaca.errors import SettingError
+
+#: The closed form: a filter on leading eigenvectors, or a whole ridge regression, cut.
+Form: TypeAlias = Literal["filter", "ridge"]
+
+
+@dataclass(frozen=True)
+class SpectralSettings:
+    """Says how items are compared, and the closed-form tower's shape; chosen by validation (docs/tuning.md).
+
+    Attributes:
+        span: positions over which closeness in time falls by e; inf, or data without times, takes
+            whole histories.
+        user_power: a history of n items counts n ** -user_power (squared in K).
+        item_power: the b above; 0.5 divides by the degrees in full.
+        dim: dimensions of the closed-form tower; 0 leaves it out, and the decomposition only starts
+            the trained one.
+        weight: spread of the closed-form tower's scores over a user's candidates, in parts of the
+            trained tower's.
+        ridge: of the filter, in parts of the mean kept eigenvalue; of form "ridge", of the mean diagonal.
+        leave_out: power of the division by 1 - sum f V^2; 1 is EASE's zero diagonal, 0 none.
+        history_power: an item of the history counts degree ** -history_power.
+        candidate_power: a candidate counts degree ** candidate_power.
+        form: "filter", on the leading eigenvectors, or "ridge", the whole regression cut to `dim`
+            (model/ridge.py), of the 4,096 items with most interactions.
+    """
+
+    span: float = 16.3
+    user_power: float = 0.019
+    item_power: float = 0.341
+    dim: int = 36
+    weight: float = 0.155
+    ridge: float = 0.0834
+    leave_out: float = 0.434
+    history_power: float = 0.21
+    candidate_power: float = 0.435
+    form: Form = "filter"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name, value in vars(self).items():
+            if isinstance(value, str):
+                continue
+            finite = math.isfinite(value) or (name == "span" and value == math.inf)
+            negative = value < 0 if name in ("dim", "weight", "ridge") else name == "span" and value <= 0
+            if negative or not finite:
+                raise SettingError(
+                    "A spectral span is above 0, its dim, weight and ridge are 0 or more, its powers finite",
+                    f"{name}={value}",
+                )
