@@ -132,6 +132,14 @@ class Client(threading.Thread):
             n, again = n + 1, False
 
 
+def until_acknowledged(clients: list[Client], *, seconds: float) -> None:
+    """Waits until one more batch is acknowledged: a machine under load takes long to start a service."""
+    before = sum(len(client.acknowledged) for client in clients)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and sum(len(client.acknowledged) for client in clients) == before:
+        time.sleep(0.005)
+
+
 @pytest.mark.parametrize("kind", list(KILLS))
 def test_nothing_acknowledged_is_lost_or_double(kind, tmp_path, request):
     address = str(tmp_path / "events.db")
