@@ -48,7 +48,7 @@ demo: $(VENV)/.run
 	@$(BIN)/butaca demo
 
 # The page is tested in a real browser, Debian's chromium; as root on Debian it is installed here.
-$(VENV)/.browser: | $(VENV)/.dev
+$(VENV)/.browser: | $(BIN)/python
 	@for b in chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do \
 		command -v "$$b" >/dev/null && touch $@ && exit 0; done; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \

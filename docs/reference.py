@@ -169,7 +169,8 @@ def settings() -> str:
     from butaca.recipes import Recipe
     from butaca.serve.settings import ServeSettings
     from butaca.train.settings import TwoTowerSettings
-    from butaca.workflows.plans import FitPlan, ServePlan, TunePlan
+    from butaca.workflows.plans import FitPlan, TunePlan
+    from butaca.workflows.serve_plan import ServePlan
 
     lines = [
         "# Settings",

@@ -49,6 +49,16 @@ def whole_number(name: str, value: Any, *, least: int | None = 1) -> int:
     return int(value)
 
 
+def at_least(name: str, value: int | None, *, least: int) -> None:
+    """Checks a whole number, or None.
+
+    Raises:
+        SettingError: it is below `least`.
+    """
+    if value is not None and whole_number(name, value, least=None) < least:
+        raise SettingError(f"{name} is {least} or more", f"{name}={value}", "Correct it")
+
+
 def real_number(name: str, value: Any) -> float:
     """Returns a number that was given.
 

@@ -15,7 +15,8 @@ from butaca.checks import check_fields, several, shown, whole_number
 from butaca.data.splits import tied_at_the_cut, validation_split
 from butaca.errors import ButacaError, SettingError
 from butaca.serve.settings import ServeSettings
-from butaca.workflows.plans import FitPlan, RecipeChoice, TunePlan
+from butaca.workflows.plans import FitPlan, TunePlan
+from butaca.workflows.recipe_choice import RecipeChoice
 from tests.support.boards import checkerboard
 
 #: Values of many kinds; each argument below takes none, or only some of them.

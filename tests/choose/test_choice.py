@@ -25,7 +25,8 @@ from butaca.recipes import DEFAULT, PLACES_TIMES_DIM
 from butaca.serve.version_facts import entry, model_info
 from butaca.workflows.carrying import Watching, carry_out_fit
 from butaca.workflows.choosing import Choosing, chosen_for
-from butaca.workflows.plans import FitPlan, RecipeChoice
+from butaca.workflows.plans import FitPlan
+from butaca.workflows.recipe_choice import RecipeChoice
 from tests.support.boards import checkerboard
 from tests.support.narrow import some
 

@@ -61,7 +61,8 @@ def test_a_missing_extra_is_named(
 def test_an_approximate_index_without_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from butaca.recommend.recommender import Recommender
     from butaca.workflows.carrying import carry_out_fit
-    from butaca.workflows.plans import FitPlan, RecipeChoice
+    from butaca.workflows.plans import FitPlan
+    from butaca.workflows.recipe_choice import RecipeChoice
 
     (tmp_path / "rows.csv").write_text(ROWS)
     carry_out_fit(

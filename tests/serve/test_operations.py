@@ -23,7 +23,7 @@ from butaca.events.store import EventStore
 from butaca.serve.registry import Registry
 from butaca.serve.server import bind_socket_file
 from butaca.serve.settings import ServeSettings
-from butaca.workflows.plans import ServePlan
+from butaca.workflows.serve_plan import ServePlan
 from butaca.workflows.serving import carry_out_serve
 from tests.support.commands import butaca
 from tests.support.serving import BUTACA, serve, small
@@ -309,7 +309,7 @@ def test_a_service_whose_store_hangs_ends_when_told(folder):
         "EventStore.log_recommendations = EventStore.history = lambda *_, **__: time.sleep(1000)\n"
         "from butaca.serve import server\n"
         "server.GRACE = 1\n"
-        "from butaca.workflows.plans import ServePlan\n"
+        "from butaca.workflows.serve_plan import ServePlan\n"
         "from butaca.workflows.serving import carry_out_serve\n"
         "from butaca.serve.settings import ServeSettings\n"
         "plan = ServePlan({'m': Path('model')}, ServeSettings(port=0, events='e.db'))\n"

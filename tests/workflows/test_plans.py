@@ -19,7 +19,9 @@ from butaca.workflows.about import describe, split_record
 from butaca.workflows.carrying import Watching, carry_out_fit, carry_out_tune
 from butaca.workflows.judging import judge_saved
 from butaca.workflows.loading import Columns, Split
-from butaca.workflows.plans import Cluster, FitPlan, Keeping, RecipeChoice, ServePlan, TunePlan
+from butaca.workflows.plans import Cluster, FitPlan, Keeping, TunePlan
+from butaca.workflows.recipe_choice import RecipeChoice
+from butaca.workflows.serve_plan import ServePlan
 
 
 @pytest.fixture(scope="module")

@@ -125,15 +125,19 @@ class Search:
         order: how the history is to be read, "none" as a bag; None leaves it to validation.
         trials: towers that enter; 0: the portfolio alone.
         seed: of the draws.
+        only: the members that enter, whatever the split and the trials; none named: the portfolio.
     """
 
     split: str = "random"
     order: Asked = None
     trials: int = 0
     seed: int = 0
+    only: Sequence[Member] = ()
 
     def field(self, train: Dataset) -> Sequence[Member]:
         """Returns the members that enter."""
+        if self.only:
+            return self.only
         field = members(self.split, timed=train.timestamp is not None, order=self.order)
         return drawn(field, self.trials, seed=self.seed) if self.trials > len(field) else field
 
@@ -163,6 +167,7 @@ def choose(
     *,
     search: Search | None = None,
     advance: Callable[[], None] | None = None,
+    closed: tuple[FoundForm, Floats] | None = None,
 ) -> Chosen:
     """Chooses what suits the data, on a slice held out as the test side was.
 
@@ -171,6 +176,7 @@ def choose(
         train: the training side.
         search: how; the portfolio for a random split if None.
         advance: called `search.steps` times.
+        closed: what `best_closed` found on the same slice, where that was done before.
 
     Raises:
         SplitError: the data are too few to hold anything out.
@@ -179,10 +185,10 @@ def choose(
     search = search or Search()
     part = ValidationSlice.of(train, search.split, seed=search.seed)
     future = search.split in COMES_NEXT
-    closed, scores_of_closed = _best_closed(part, advance)
+    form, scores_of_closed = best_closed(part, advance) if closed is None else closed
     field = [
         _Runner(
-            member, _bare(member.recipe(base, part.train, future=future, closed=closed.settings), part.train)
+            member, _bare(member.recipe(base, part.train, future=future, closed=form.settings), part.train)
         )
         for member in search.field(train)
     ]
@@ -209,14 +215,14 @@ def choose(
     mixture, value = best_mixture(part, best.scores)
     told.append(replace(best.tried, value=value, mixture=mixture))
     blend = _blend(best.scores, part, mixture, search.split)
-    chosen = best.member.recipe(base, train, future=future, closed=closed.settings)
+    chosen = best.member.recipe(base, train, future=future, closed=form.settings)
     share = best.tried.epochs / best.recipe.epochs
     chosen = replace(chosen, epochs=max(math.ceil(chosen.epochs * share), 1))
     return Chosen(
-        _final(chosen, closed.settings, mixture, blend=blend),
+        _final(chosen, form.settings, mixture, blend=blend),
         best.member.name,
         value,
-        closed,
+        form,
         told,
         len(part.users),
         len(part.validation),
@@ -239,7 +245,7 @@ def _bare(recipe: Recipe, train: Dataset) -> Recipe:
     return replace(recipe, model=model)
 
 
-def _best_closed(part: ValidationSlice, advance: Callable[[], None] | None) -> tuple[FoundForm, Floats]:
+def best_closed(part: ValidationSlice, advance: Callable[[], None] | None = None) -> tuple[FoundForm, Floats]:
     """Returns the better of both forms, with the scores of the slice's users."""
     best: tuple[FoundForm, Floats] | None = None
     for form in forms(len(part.train.items)):

@@ -137,7 +137,8 @@ def fit(
     """Train on a table of who had what, say how good it is, and save it."""
     from butaca.train.callbacks import Progress
     from butaca.workflows.carrying import Watching, carry_out_fit
-    from butaca.workflows.plans import FitPlan, Keeping, RecipeChoice
+    from butaca.workflows.plans import FitPlan, Keeping
+    from butaca.workflows.recipe_choice import RecipeChoice
 
     if rank_target is not None and not rank:
         raise SettingError("--rank-target is of a second stage", "no --rank", "Add --rank")

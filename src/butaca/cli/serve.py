@@ -115,7 +115,7 @@ def serve(
 ) -> None:
     """Serve models: the HTTP API, the page, metrics."""
     from butaca.serve.settings import ServeSettings
-    from butaca.workflows.plans import ServePlan
+    from butaca.workflows.serve_plan import ServePlan
     from butaca.workflows.serving import carry_out_serve
 
     with needed("butaca serve"):

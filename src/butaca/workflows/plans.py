@@ -1,110 +1,23 @@
-"""This module holds what a command decides before anything is read: a FitPlan, a TunePlan, a ServePlan.
+"""This module holds what `fit` and `tune` decide before anything is read: a FitPlan, a TunePlan.
 
-`workflows/carrying.py` and `workflows/serving.py` do what they say.
+`workflows/carrying.py` does what they say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import get_args
 
 from butaca.catalogue.nouns import noun
-from butaca.checks import check_type, path_of, whole_number
-from butaca.data.splits import COMES_NEXT, check_share, moment_of
+from butaca.checks import at_least, path_of
+from butaca.data.splits import check_share, moment_of
 from butaca.errors import SettingError
-from butaca.serve.settings import ServeSettings
 from butaca.workflows.choosing import ChoiceWatch, Choosing, Effort
 from butaca.workflows.fitting import Target
-from butaca.workflows.loading import Columns, Sides, Split, ToldBy, no_split
-
-if TYPE_CHECKING:  # loads JAX
-    from butaca.model.features import Order
-    from butaca.recipes import Recipe
-
-SoftmaxName: TypeAlias = Literal["full", "sampled", "in_batch"]
-
-#: How a history is read: in its order, or "none" as a bag.
-OrderName: TypeAlias = Literal["timescales", "attention", "none"]
-
-
-@dataclass(frozen=True)
-class RecipeChoice:
-    """A RecipeChoice says which recipe trains, and what replaces its own settings; None leaves them.
-
-    Attributes:
-        name: of the recipe.
-        settings: a file that `butaca tune` wrote.
-        order: how the recipe's history is read; None leaves it to the split: in its order where what is asked
-            is what comes next ("last", "temporal", or from a moment on), unless settings are named.
-        epochs, batch_size, dim, softmax: instead of the recipe's.
-    """
-
-    name: str = "default"
-    _: KW_ONLY
-    settings: Path | None = None
-    order: OrderName | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    dim: int | None = None
-    softmax: SoftmaxName | None = None
-
-    def __post_init__(self) -> None:
-        """Checks that what replaces a setting is a whole number above 0."""
-        for name in ("epochs", "batch_size", "dim"):
-            at_least(name, getattr(self, name), least=1)
-        if self.order is not None:
-            check_type("order", self.order, hint=OrderName)
-        if self.settings is not None and self.order not in {None, "none"}:
-            raise SettingError(
-                "Settings that a search found are those of a history without an order",
-                f"order={self.order!r} with {self.settings}",
-                "Leave out one of the two",
-            )
-
-    @property
-    def is_plain(self) -> bool:
-        """Says whether it is the default recipe, of which nothing but the order is settled."""
-        settled = (self.settings, self.epochs, self.batch_size, self.dim, self.softmax)
-        return self.name == "default" and all(one is None for one in settled)
-
-    def order_for(self, split: ToldBy) -> Order | None:
-        """Returns the order in which the history is read where data are split so; None: as a bag."""
-        if self.order == "none" or self.settings is not None:
-            return None
-        if self.order is not None:
-            return self.order
-        return "timescales" if self.name == "default" and split in COMES_NEXT else None
-
-    def recipe(self, seed: int = 42, *, split: ToldBy = "random") -> Recipe:
-        """Returns the recipe with these settings, and this seed of training.
-
-        Args:
-            seed: of training.
-            split: how the data are split, which says what is asked of the model.
-
-        Raises:
-            SettingError: no recipe has the name, or the file of settings can't be read.
-        """
-        from butaca import recipes
-
-        chosen = recipes.recipe(self.name)
-        order = self.order_for(split)
-        if order is not None:
-            chosen = chosen.ordered(order)
-        if self.settings is not None:
-            from butaca.tune import load_settings
-
-            chosen = load_settings(self.settings, chosen)
-        model = chosen.model
-        return replace(
-            chosen,
-            model=replace(model, seed=seed, dim=self.dim or model.dim, softmax=self.softmax or model.softmax),
-            epochs=self.epochs or chosen.epochs,
-            steps=0 if self.epochs else chosen.steps,
-            batch_size=self.batch_size or chosen.batch_size,
-        )
+from butaca.workflows.loading import Columns, Sides, Split, no_split
+from butaca.workflows.recipe_choice import RecipeChoice
 
 
 @dataclass(frozen=True)
@@ -312,66 +225,6 @@ class TunePlan:
         at_least("slices", self.slices, least=1)
 
 
-@dataclass(frozen=True)
-class ServePlan:
-    """A ServePlan holds every decision of a service: `butaca serve` makes one of its options, as Python can.
-
-    Attributes:
-        models: folders by name; the first answers those that name none.
-        settings: how it runs.
-        version: to answer, of one of the models; None: the one that was chosen, else what lies in the folder.
-
-    Raises:
-        SettingError: there is no model, or the settings exclude each other.
-    """
-
-    models: Mapping[str, Path]
-    settings: ServeSettings = field(default_factory=ServeSettings)
-    _: KW_ONLY
-    version: str | None = None
-
-    def __post_init__(self) -> None:
-        """Checks what can be known before anything is loaded."""
-        object.__setattr__(self, "models", {name: Path(folder) for name, folder in self.models.items()})
-        if not self.models:
-            raise SettingError("A service has a model", "none", "Name at least one folder")
-
-    @property
-    def beyond(self) -> str:
-        """Names what makes others reach the service, so that it needs keys; empty where nothing does."""
-        settings = self.settings
-        if not settings.is_local:
-            return f"--host {settings.host}"
-        if settings.trusted_proxies:
-            return "--trusted-proxy"
-        if settings.host_names:
-            return "--host-name"
-        return "--root-path" if settings.root_path else ""
-
-    def check_keys(self, has_keys: bool, store: str) -> None:
-        """Checks the plan against whether the store, which is called so, has keys that are in use.
-
-        Raises:
-            SettingError: others may reach a service that asks nobody for a key.
-        """
-        if self.beyond and not has_keys:
-            raise SettingError(
-                "Beyond this machine, by a name of its own or behind a proxy, the service needs API keys",
-                f"{self.beyond} and no keys in {store}",
-                "Make one with `butaca keys add NAME --scope read --events "
-                f"{shown_address(self.settings.events)}`, or leave it out",
-            )
-
-
-def shown_address(events: str) -> str:
-    """Returns the address of a store as it may be shown: a server's without its password.
-
-    >>> shown_address("events.db"), shown_address("postgresql://me:word@host/films")
-    ('events.db', 'ADDRESS')
-    """
-    return events if "://" not in events else "ADDRESS"
-
-
 def ray_needs_prepared() -> SettingError:
     """Returns the error of a cluster that is asked for what it doesn't do."""
     return SettingError(
@@ -380,16 +233,6 @@ def ray_needs_prepared() -> SettingError:
         "Prepare the table first (scale.prepare.prepare, `butaca data prepare SOURCE --out FOLDER`) and pass "
         "that folder, or leave ray out (--engine local)",
     )
-
-
-def at_least(name: str, value: int | None, *, least: int) -> None:
-    """Checks a whole number, or None.
-
-    Raises:
-        SettingError: it is below `least`.
-    """
-    if value is not None and whole_number(name, value, least=None) < least:
-        raise SettingError(f"{name} is {least} or more", f"{name}={value}", "Correct it")
 
 
 def check_split(split: Split, *, test_share: float, seed: int) -> None:

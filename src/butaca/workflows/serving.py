@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from butaca.extras import needed
-from butaca.workflows.plans import ServePlan
+from butaca.workflows.serve_plan import ServePlan
 
 
 @dataclass(frozen=True)
