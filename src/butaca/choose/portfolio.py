@@ -76,7 +76,7 @@ BAGS: Sequence[Member] = (
     Member("even", 0.222),
     Member("even, wide", 0.222, 2),
     Member("sharp, wide", 0.12, 2),
-    Member("soft", 0.35),
+    Member("soft", 0.5),
 )
 
 ORDERS: Sequence[Member] = (
