@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from butaca import Recommender
-from butaca.choose.choice import Chosen, Search, choose
+from butaca.choose.choice import Search, choose
+from butaca.choose.chosen import Chosen
 from butaca.choose.closed_forms import AXES, STARTS, n_tried, search
 from butaca.choose.mixture import Mixture, Scores, best_mixture
 from butaca.choose.portfolio import BAGS, ORDERS, drawn, members

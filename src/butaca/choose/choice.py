@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
+from butaca.choose.chosen import Chosen, Tried
 from butaca.choose.closed_forms import FoundForm, n_tried
 from butaca.choose.closed_forms import search as search_closed
 from butaca.choose.mixture import Mixture, Scores, best_mixture
+from butaca.choose.newcomers import ForNewcomers, for_newcomers
 from butaca.choose.portfolio import Asked, Member, drawn, members
 from butaca.choose.slices import ValidationSlice
 from butaca.data.dataset import Dataset
@@ -33,76 +34,6 @@ RUNGS = (0.25, 0.5, 1.0)
 
 #: Scores of users by items in all epochs, some 16 s in 64 dimensions, above which towers race on a sample.
 RACE_SCORES = 4e9
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A Tried is a configuration that was judged.
-
-    Attributes:
-        name: of the member of the portfolio.
-        epochs: that it had trained.
-        value: on the slice, at the mixture that suits it.
-        mixture: that one.
-    """
-
-    name: str
-    epochs: int
-    value: float
-    mixture: Mixture
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A Chosen is the configuration that validation picked, beside what.
-
-    Attributes:
-        recipe: adapted to the data, to be fitted on all of it.
-        name: of the member.
-        value: on the slice.
-        closed: the closed form that stands beside it, and its value alone.
-        tried: every tower that was judged, in order.
-        users, pairs: of the slice.
-    """
-
-    recipe: Recipe
-    name: str
-    value: float
-    closed: FoundForm
-    tried: Sequence[Tried]
-    users: int
-    pairs: int
-
-    @property
-    def sentence(self) -> str:
-        """Says what was chosen, beside what, and by how much."""
-        last = {one.name: one for one in self.tried}
-        others = sorted((t for name, t in last.items() if name != self.name), key=lambda t: -t.value)
-        closed, weight = self.closed, self.tried[-1].mixture.weight
-        form = "a ridge regression" if closed.settings.form == "ridge" else "a filter"
-        beside = f", with {form} of {closed.settings.dim} dimensions beside it" if weight else ""
-        than = "".join(f"; {t.name!r} {t.value:.4f}" for t in others[:2])
-        return (
-            f"Chosen on {self.pairs:,} pairs of {self.users:,} users held out of the training side: "
-            f"{self.name!r}{beside}, {self.value:.4f} (geometric mean of the four measures){than}; the "
-            f"closed form alone {closed.value:.4f}."
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the choice for a model's manifest."""
-        return {
-            "name": self.name,
-            "value": self.value,
-            "measure": "geometric mean of the verdict's four measures",
-            "users": self.users,
-            "pairs": self.pairs,
-            "closed_form": self.closed.value,
-            "tried": [
-                {"name": t.name, "epochs": t.epochs, "value": t.value, **asdict(t.mixture)}
-                for t in self.tried
-            ],
-            "sentence": self.sentence,
-        }
 
 
 @dataclass
@@ -209,17 +140,20 @@ def choose(
     mixture, value = best_mixture(part, best.scores)
     told.append(replace(best.tried, value=value, mixture=mixture))
     blend = _blend(best.scores, part, mixture, search.split)
+    personal, term = _as_weighed(best.scores, part, mixture, blend)
+    newcomers = for_newcomers(part, personal, term=term)
     chosen = best.member.recipe(base, train, future=future, closed=closed.settings)
     share = best.tried.epochs / best.recipe.epochs
     chosen = replace(chosen, epochs=max(math.ceil(chosen.epochs * share), 1))
     return Chosen(
-        _final(chosen, closed.settings, mixture, blend=blend),
+        _final(chosen, closed.settings, mixture, blend=blend, newcomers=newcomers),
         best.member.name,
         value,
         closed,
         told,
         len(part.users),
         len(part.validation),
+        newcomers,
     )
 
 
@@ -282,8 +216,32 @@ def _blend(scores: Scores, part: ValidationSlice, mixture: Mixture, split: str) 
     return None if mixture.personal == 1.0 else Blend(personal=mixture.personal)
 
 
-def _final(recipe: Recipe, closed: SpectralSettings, mixture: Mixture, *, blend: Blend | None) -> Recipe:
+def _as_weighed(
+    scores: Scores, part: ValidationSlice, mixture: Mixture, blend: Blend | None
+) -> tuple[Floats, Floats]:
+    """Returns the scores of the slice's users without the items' term [R, N], and that [N], as blended."""
+    blend = blend or Blend()
+    personal = replace(scores, term=scores.term * 0.0).mixed(replace(mixture, personal=blend.personal))
+    term = blend.of_items(scores.term, blend.share_in(part.train))
+    return personal, scores.term if term is None else term
+
+
+def _final(
+    recipe: Recipe,
+    closed: SpectralSettings,
+    mixture: Mixture,
+    *,
+    blend: Blend | None,
+    newcomers: ForNewcomers | None,
+) -> Recipe:
     """Returns the recipe of a member with the closed form beside it, as the mixture weighs them."""
     spectral = replace(closed, weight=mixture.weight, dim=closed.dim if mixture.weight else 0)
-    model = replace(recipe.model, spectral=spectral, trusted_from=mixture.trusted_from, blend=blend)
+    known_by = newcomers.features if newcomers is not None and newcomers.used else ()
+    model = replace(
+        recipe.model,
+        spectral=spectral,
+        trusted_from=mixture.trusted_from,
+        blend=blend,
+        newcomer_features=known_by,
+    )
     return replace(recipe, model=model)
