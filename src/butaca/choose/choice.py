@@ -141,7 +141,7 @@ def choose(
     told.append(replace(best.tried, value=value, mixture=mixture))
     blend = _blend(best.scores, part, mixture, search.split)
     personal, term = _as_weighed(best.scores, part, mixture, blend)
-    newcomers = for_newcomers(part, personal, term=term)
+    newcomers = for_newcomers(part, personal, term=term, future=future)
     chosen = best.member.recipe(base, train, future=future, closed=closed.settings)
     share = best.tried.epochs / best.recipe.epochs
     chosen = replace(chosen, epochs=max(math.ceil(chosen.epochs * share), 1))

@@ -2,7 +2,9 @@
 
 Each user of the slice is answered as if they were new: by what all the others with a history say of such
 people (model/newcomers.py). That is compared with the two lists that need no columns: what most people chose,
-which somebody new gets otherwise, and what the model gives the average user. Nothing is trained.
+which somebody new gets otherwise, and what the model gives the average user. Nothing is trained. To be found
+is all that a user had, the training pairs too: no list is made of that user's own vector. Where what comes
+next is asked, it is what was held out, which is of the time that is asked about.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ import numpy as np
 
 from butaca.baselines.popularity import counts_of
 from butaca.choose.slices import ValidationSlice
+from butaca.data.dataset import Dataset
 from butaca.data.histories import leaving_lists
-from butaca.evaluate.protocol import evaluate_scorer
+from butaca.evaluate.protocol import Evaluation, evaluate_scorer
 from butaca.evaluate.verdict import Comparison, verdict
 from butaca.model.features import Feature
 from butaca.model.newcomers import features_of_users, smoother_of
@@ -24,8 +27,11 @@ from butaca.types import Floats
 #: What people without a history get where no column is read.
 POPULAR, AVERAGE = "popularity", "the average user's"
 
-#: The verdict's measure that is told, of the four that decide.
-TOLD = "ndcg"
+#: Which of the verdict's measures is told where none says that columns help: NDCG@10.
+TOLD = 2
+
+#: Directions of scores in which an error is measured, where the ridge is chosen.
+DIRECTIONS = 32
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,9 @@ class ForNewcomers:
 
     Attributes:
         features: of the columns, whether they are used or not.
-        used: whether validation says that they help: better than both lists without columns at some of the
-            verdict's measures, by more than noise, and worse at none.
-        told: NDCG@10 with the columns, beside the better of the two.
+        used: whether validation says that they help: better than both lists without columns at one of the
+            verdict's measures, by more than noise, and worse than neither at any.
+        told: with the columns beside the better of the two, at the measure that tells it best, else NDCG@10.
         users: that were answered as if they were new.
     """
 
@@ -77,13 +83,16 @@ class ForNewcomers:
         }
 
 
-def for_newcomers(part: ValidationSlice, personal: Floats, *, term: Floats) -> ForNewcomers | None:
+def for_newcomers(
+    part: ValidationSlice, personal: Floats, *, term: Floats, future: bool = False
+) -> ForNewcomers | None:
     """Compares lists by users' columns with those without; None where there are no such columns.
 
     Args:
         part: the slice.
         personal: scores of its users without any term of the items, as the model weighs them [R, N].
         term: of each item [N].
+        future: whether what is asked comes after the data.
     """
     users = part.train.users
     features = features_of_users(users)
@@ -93,30 +102,36 @@ def for_newcomers(part: ValidationSlice, personal: Floats, *, term: Floats) -> F
     _, smoother, _ = smoother_of(features, users, rows=part.users, count=lengths)
     projected = personal @ _directions(personal.shape[1])
     by_columns = smoother.left_out(personal, smoother.ridge(projected.astype(np.float64)))
-    others = 1.0 - smoother.weight / smoother.weight.sum()
-    mean = (smoother.weight @ personal) / smoother.weight.sum()
-    average = mean - (smoother.weight / smoother.weight.sum())[:, None] * personal
-    rows = {
-        POPULAR: np.broadcast_to(counts_of(part.train), personal.shape),
-        AVERAGE: average / others[:, None] + term,
-    }
-    seen = leaving_lists(part.seen, again=part.train.again)
+    share = smoother.weight / smoother.weight.sum()
+    average = (share @ personal - share[:, None] * personal) / (1.0 - share)[:, None]
+    without = {POPULAR: np.broadcast_to(counts_of(part.train), personal.shape), AVERAGE: average + term}
+    test = part.validation if future else _all_of(part)
+    seen = leaving_lists(part.seen, again=part.train.again) if future else None
 
-    def judged(scores: Floats) -> Any:
-        return evaluate_scorer(part.rows(scores.astype(np.float32)), part.validation, seen=seen)
+    def judged(scores: Floats) -> Evaluation:
+        return evaluate_scorer(part.rows(scores.astype(np.float32)), test, seen=seen)
 
-    ours = judged(by_columns + term)
-    found = verdict(ours, {name: judged(scores) for name, scores in rows.items()})
-    words = {found.word(name) for name in rows}
-    told = [next(c for c in found.against[name] if c.metric == TOLD) for name in rows]
-    return ForNewcomers(features, words == {"beats"}, max(told, key=lambda c: c.theirs), len(part.users))
+    found = verdict(judged(by_columns + term), {name: judged(scores) for name, scores in without.items()})
+    pairs = list(zip(*found.against.values(), strict=True))  # both lists, at each measure
+    harder = [min(pair, key=lambda c: c.difference) for pair in pairs]
+    won = [one for one, pair in zip(harder, pairs, strict=True) if all(c.word == "beats" for c in pair)]
+    lost = any(c.word == "loses" for pair in pairs for c in pair)
+    told = max(won, key=lambda c: c.low / c.difference) if won else harder[TOLD]
+    return ForNewcomers(features, bool(won) and not lost, told, len(part.users))
+
+
+def _all_of(part: ValidationSlice) -> Dataset:
+    """Returns all that the users of a slice had, before the cut and after it."""
+    own = np.flatnonzero(np.isin(part.train.user, part.users))
+    held = part.validation
+    user = np.concatenate([part.train.user[own], held.user])
+    return Dataset(held.users, held.items, user, np.concatenate([part.train.item[own], held.item]))
 
 
 def _directions(n_items: int) -> Floats:
-    """Returns random directions of scores [N, t], in which errors keep their size on average."""
-    one_of_each = np.eye(n_items, dtype=np.float32) if n_items <= 32 else None
-    if one_of_each is not None:
-        return one_of_each
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (n_items, 32)) / np.sqrt(32)
+    """Returns directions of scores [N, t], random where items are many: errors keep their size on average."""
+    if n_items <= DIRECTIONS:
+        return np.eye(n_items, dtype=np.float32)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (n_items, DIRECTIONS)) / np.sqrt(DIRECTIONS)
     out: Floats = signs.astype(np.float32)
     return out
