@@ -368,7 +368,7 @@ def test_wrong_inputs(tmp_path):
     with pytest.raises(TableError, match="exists"):
         prepare(tmp_path / "nowhere.csv", tmp_path / "p", settings=ALONE)
     (tmp_path / "i.csv").write_text("item,year\nz1,1990\nz2,1990\n")
-    with pytest.raises(TableError, match="none of their ids"):
+    with pytest.raises(TableError, match="none of their 6 ids"):
         prepare(source, tmp_path / "p", settings=replace(ALONE, items=str(tmp_path / "i.csv")))
     with pytest.raises(SplitError, match="Both sides"):
         prepare(
@@ -493,11 +493,6 @@ def test_what_counts_as_what_is_as_in_memory(tmp_path, signal):
     pairs = [sorted(zip(p.user.tolist(), p.item.tolist(), strict=True)) for p in (no, said) if p is not None]
     assert not pairs if no is None else pairs[0] == pairs[1]
     assert found.signal == signal
-
-
-def test_prepared_data_hold_each_pair_once():
-    with pytest.raises(SettingError, match="--repeats allow"):
-        Preparing(signal=Signal(repeats="allow"))
 
 
 def test_several_files_a_pattern_and_the_standard_input_are_one_table(tmp_path, monkeypatch):
