@@ -496,7 +496,8 @@ def test_what_counts_as_what_is_as_in_memory(tmp_path, signal):
 
 
 def test_several_files_a_pattern_and_the_standard_input_are_one_table(tmp_path, monkeypatch):
-    table = small(tmp_path / "t.csv")
+    rows = [f"u{u},i{i},{1 + (u + i) % 5},{10**9 + 100 * u + i}" for u in range(9) for i in range(u % 5 + 2)]
+    table = csv(tmp_path / "t.csv", *rows)
     head, *lines = table.read_text().splitlines(keepends=True)
     (tmp_path / "a1.csv").write_text(head + "".join(lines[:20]))
     (tmp_path / "a2.csv").write_text(head + "".join(lines[20:]))

@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys, with_positions
-from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers
+from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers, refuse_lists
 from butaca.data.columns import REQUIRED, ColumnChoice, Role, choose
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
@@ -107,7 +107,8 @@ def read_table(
         sep: what separates the cells of text files, one character or "::"; "blank" is any run of blanks.
         query: SQL that gives the interactions, of a database.
         wide: whether the table is users x items, or holds lists of items.
-        drop_nulls: leave out rows without a user or an item, also where a word such as NULL says so.
+        drop_nulls: leave out rows without a user or an item, also where a word such as NULL says so, those
+            of `items` and `users` too.
         min_user: leave out users with fewer interactions, until all that are left have as many.
         min_item: likewise items.
         name: what to call the data; the file's name if not given.
@@ -130,7 +131,9 @@ def read_table(
     with session() as con:
         rows = _read(con, source, asked, reading=reading, signal=signal)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
-        sides = {role: _side(con, rows, role, table, title_column) for role, table in tables.items()}
+        sides = {
+            role: _side(con, rows, role, table, title_column, drop_nulls) for role, table in tables.items()
+        }
         for role, (found, _) in sides.items():
             if found.ids.is_text and any(word in found.ids for word in NOTHING):
                 rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role))
@@ -274,6 +277,7 @@ def _read(
     dropped = [n for role in REQUIRED for n in _dropped(opened, choice, role)] if reading.drop_nulls else []
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
+    refuse_lists(opened, choice.fields["item"])
     value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
     times = (
         read_times(opened, choice.fields["time"], time_format=reading.time_format)
@@ -299,6 +303,7 @@ def _side(
     role: Role,
     source: Source | None,
     title_column: str | None = None,
+    drop_nulls: bool = False,
 ) -> tuple[Entities, Codes]:
     """Returns the users or the items, with their table if there is one, and the codes of the rows."""
     found = rows.user if role == "user" else rows.item
@@ -308,7 +313,7 @@ def _side(
         vocabulary = distinct(con, coded, parts=parts)
         return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
     table = with_positions(open_table(con, source, table=f"{role}_table", wanted=[key]), role, key=key)
-    key_field = load_keys(table, role, name=key, is_text=found.is_text)
+    key_field = load_keys(table, role, name=key, is_text=found.is_text, drop_nulls=drop_nulls)
     vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
     codes = _codes(con, rows.opened, found.sql, coded)
     known = len(np.unique(codes))

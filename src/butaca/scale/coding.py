@@ -33,6 +33,7 @@ def write_ids(
     out: Path,
     table: str | None,
     title: str | None,
+    drop_nulls: bool,
     budget: Budget,
 ) -> list[str]:
     """Writes work/<role>s.parquet (v, code) and out/<role>s.parquet, a row per code: the id, its features.
@@ -49,6 +50,7 @@ def write_ids(
         out: where the result goes.
         table: what is known of them, or None.
         title: its column of titles, None to find it.
+        drop_nulls: leave out rows of the table without an id.
         budget: of DuckDB.
 
     Raises:
@@ -74,7 +76,7 @@ def write_ids(
             _copy(con, f"FROM codes SELECT v AS {_name(key)} ORDER BY code", features)
             return []
         opened = with_positions(open_table(con, table, table="features", wanted=[key]), role, key=key)
-        field = load_keys(opened, role, name=key, is_text=is_text)
+        field = load_keys(opened, role, name=key, is_text=is_text, drop_nulls=drop_nulls)
         parts = ["FROM met", f"FROM {opened.table} SELECT {field[1].sql} AS v"]
         coding = ("codes", distinct(con, "codes", parts=parts))
         entity, notes = entities(opened, role, name=key, vocabulary=coding, key=field, known=known)

@@ -132,6 +132,7 @@ def _write(
             out=out,
             table=table,
             title=settings.title,
+            drop_nulls=settings.reading.drop_nulls,
             budget=budget,
         )
     sizes = {side: _length(work / f"{side}.parquet") for side in ("users", "items")}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse
+from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse, refuse_lists
 from butaca.data.columns import REQUIRED, Field, Role, choose
 from butaca.data.formats import open_table
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
@@ -141,6 +141,7 @@ def read(task: ReadTask) -> Read:
             dropped += rows_dropped(role, n)
         user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
         item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
+        refuse_lists(opened, choice.fields["item"])
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
         if "value" in choice.fields:
             selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
