@@ -201,9 +201,9 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
     if opened.text is not None or kind == "text":
         as_number = numeric(opened, cell) if opened.text is not None else number(cell)
         year = f"regexp_full_match({cell}, '[(][12][0-9]{{3}}[)]')"
-        filled, empty, pipes, whole, real, padded, years = opened.one(
+        filled, words, pipes, whole, real, padded, years = opened.one(
             f"FROM {opened.table} SELECT count_if({holds_something(cell)}), "
-            f"count_if(NOT {holds_something(cell)}), count_if(contains({cell}, '|')), "
+            f"count_if(NOT {holds_something(cell)} AND trim({cell}) <> ''), count_if(contains({cell}, '|')), "
             f"count_if(regexp_full_match({cell}, '[+-]?[0-9]+') AND TRY_CAST({cell} AS BIGINT) IS NOT NULL), "
             f"count({as_number}), count_if(regexp_matches({cell}, '^[+-]?0[0-9]')), count_if({year}) "
             f"WHERE {cell} <> ''"
@@ -215,8 +215,8 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
             floats = np.ma.filled(found, np.nan).astype(np.float32)
             return (floats if np.isnan(floats).any() else floats.astype(np.int64)), "years in brackets"
         if opened.text is not None and filled and real >= NUMERIC * filled and not padded:
-            if real < filled or empty:
-                return _with_strays(opened, field, joined, as_number)
+            if real < filled or words:
+                return _with_strays(opened, field, joined, as_number, role)
             kind = "whole" if whole == filled else "real"
         elif filled:
             found_lists = split_lists(
@@ -226,7 +226,7 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
             if found_lists is not None:
                 return Bags.of(found_lists[0], object), found_lists[1]
             if (marked := marked_numbers(opened, cell)) is not None:
-                found, said = _with_strays(opened, field, joined, marked.sql)
+                found, said = _with_strays(opened, field, joined, marked.sql, role)
                 return found, said.replace("numbers", f"numbers {marked.said}", 1)
             if (days := dates(opened, cell)) is not None:
                 return _fetch(opened, joined, f"coalesce({days.sql}, '')"), days.said
@@ -243,6 +243,31 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
         return _fetch(opened, joined, f"{cell}::BIGINT").astype(np.int64), "whole numbers"
     if kind == "bool" and not n_missing:
         return _fetch(opened, joined, cell).astype(bool), "true or false"
+    _refuse_infinite(opened, field, as_number, role)
+    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
+    return floats, f"numbers, {n_missing} missing" if n_missing else "numbers"
+
+
+def _with_strays(opened: Opened, field: Field, joined: str, as_number: str, role: Role) -> tuple[Column, str]:
+    """Returns a column of numbers among which some cells are none: these are missing, and told."""
+    _refuse_infinite(opened, field, as_number, role)
+    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
+    missing = int(np.isnan(floats).sum())
+    said = f"numbers, {missing} missing" if missing else "numbers"
+    bad = f"{field.sql} <> '' AND ({as_number}) IS NULL"
+    n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
+    if not n:
+        return floats, said
+    (value,) = opened.one(f"FROM {opened.table} SELECT {field.sql} WHERE rowid = {row}")
+    verb = "is" if n == 1 else "are"
+    return (
+        floats,
+        f"{said}: {counted(n, 'cell')} {verb} no number, the first {value!r} in {opened.where(row)}",
+    )
+
+
+def _refuse_infinite(opened: Opened, field: Field, as_number: str, role: Role) -> None:
+    """Raises if a number is none that a feature can be."""
     refuse(
         opened,
         field,
@@ -251,24 +276,6 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
         what="{value}",
         cure="Correct it, or leave the cell empty",
     )
-    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
-    return floats, f"numbers, {n_missing} missing" if n_missing else "numbers"
-
-
-def _with_strays(opened: Opened, field: Field, joined: str, as_number: str) -> tuple[Column, str]:
-    """Returns a column of numbers among which some cells are none: these are missing, and told."""
-    bad = f"{field.sql} <> '' AND ({as_number}) IS NULL"
-    n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
-    if not n:
-        floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
-        missing = int(np.isnan(floats).sum())
-        return floats, f"numbers, {missing} missing" if missing else "numbers"
-    (value,) = opened.one(f"FROM {opened.table} SELECT {field.sql} WHERE rowid = {row}")
-    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
-    said = (
-        f"numbers, {int(np.isnan(floats).sum())} missing: {counted(n, 'cell')} {'is' if n == 1 else 'are'} "
-    )
-    return floats, f"{said}no number, the first {value!r} in {opened.where(row)}"
 
 
 def _fetch(opened: Opened, joined: str, sql: str) -> Values:

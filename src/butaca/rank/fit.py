@@ -181,7 +181,6 @@ def _order(
             found.features[rows],
             label=label[rows],
             group=sizes[sizes > 0],
-            weight=None if (found.weight == 1).all() else found.weight[rows],
             init_score=start[rows],
             feature_name=list(names),
             reference=of,

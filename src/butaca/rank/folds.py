@@ -53,7 +53,6 @@ class Examples:
         value: ratings of the watched, float32 [R]; nan elsewhere.
         user, item: codes, int32 [R].
         group: examples of each person of a fold, int64 [G].
-        weight: how much the watched count, in parts of their mean, 1 elsewhere, float32 [R].
     """
 
     features: Floats
@@ -62,7 +61,6 @@ class Examples:
     user: Codes
     item: Codes
     group: Ints
-    weight: Floats
 
     def __len__(self) -> int:
         return len(self.watched)
@@ -179,7 +177,7 @@ def examples_of(
 
 def joined(parts: Sequence[Examples]) -> Examples:
     """Returns examples after one another."""
-    names = ("features", "watched", "value", "user", "item", "group", "weight")
+    names = ("features", "watched", "value", "user", "item", "group")
     return Examples(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
@@ -209,10 +207,7 @@ def _some(
     value = np.full(len(found), np.nan, dtype=np.float32)
     if fold.label.value is not None:
         value[watched] = fold.label.value[found[watched]]
-    weight = np.ones(len(found), dtype=np.float32)
-    if fold.label.weight is not None:
-        weight[watched] = fold.label.weight[found[watched]] / fold.label.weight.mean()
-    return Examples(rows, watched, value, users[row], item, asked.sum(axis=1), weight)
+    return Examples(rows, watched, value, users[row], item, asked.sum(axis=1))
 
 
 def _blocks(codes: Codes, size: int) -> Iterator[Codes]:
