@@ -25,7 +25,7 @@ from butaca.model.cold import features_of
 from butaca.model.features import History, Id, Order
 from butaca.model.spectral import DENSE_ITEMS
 from butaca.model.spectral_settings import SpectralSettings
-from butaca.train.blend import choose_blend
+from butaca.train.blend import best_blend
 from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.windows import cuts_of
@@ -290,7 +290,7 @@ class Recipe:
         short = replace(self, asks=None, epochs=-(-self.epochs // 2), held_out=0)
         model, _ = short.fit(before)
         codes = after.recoded(model.users, model.items), before.recoded(model.users, model.items)
-        blend = choose_blend(model.products(), model.item_bias, train=codes[1], validation=codes[0])
+        blend, _ = best_blend(model.products(), model.item_bias, train=codes[1], validation=codes[0])
         return replace(self, model=replace(self.model, blend=blend))
 
     def build(self) -> TwoTower:

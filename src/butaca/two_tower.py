@@ -45,6 +45,7 @@ from butaca.train.vectors import (
     cold_items,
     learned_features,
     with_cold,
+    with_newcomers,
 )
 from butaca.types import Codes, Floats
 
@@ -127,6 +128,7 @@ class TwoTower:
         trust_power: float = 0.75,
         blend: Blend | None = None,
         cold_features: tuple[Feature, ...] = (),
+        newcomer_features: tuple[Feature, ...] = (),
         l2: float = 0.0,
         dislikes: float = 0.0,
         shuffle: Shuffle = "epoch",
@@ -154,6 +156,7 @@ class TwoTower:
             trust_power=trust_power,
             blend=blend,
             cold_features=tuple(several("cold_features", cold_features)),
+            newcomer_features=tuple(several("newcomer_features", newcomer_features)),
             l2=l2,
             dislikes=dislikes,
             shuffle=shuffle,
@@ -433,7 +436,9 @@ class TwoTower:
     def _vectors(self) -> Vectors:
         fitted = self._need()
         if fitted.vectors is None:
-            fitted.vectors = self._with_cold(fitted, self._answering(fitted, fitted.learned.towers))
+            vectors = self._with_cold(fitted, self._answering(fitted, fitted.learned.towers))
+            features = self.settings.newcomer_features
+            fitted.vectors = with_newcomers(features, vectors, users=fitted.users, seen=fitted.seen)
         return fitted.vectors
 
     def _need(self) -> _Fitted:

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from butaca import Recommender
-from butaca.choose.choice import Chosen, Search, choose
+from butaca.choose.choice import Search, choose
+from butaca.choose.chosen import Chosen
 from butaca.choose.closed_forms import AXES, STARTS, n_tried, search
 from butaca.choose.mixture import Mixture, Scores, best_mixture
 from butaca.choose.portfolio import BAGS, ORDERS, drawn, members
@@ -51,7 +52,7 @@ def choice(wide_board: Dataset, told: list[str]) -> Chosen:
 
 def test_it_halves_the_field_and_tells_each_step(choice: Chosen, wide_board: Dataset, told: list[str]):
     of = Search()
-    assert of.rungs(wide_board) == [4, 2, 1]
+    assert of.rungs(wide_board) == [(0.25, 4), (0.5, 2), (1.0, 1)]
     assert len(told) == of.steps(wide_board) == 4 + 2 + 1 + n_tried("ridge", True)
     assert [t.name for t in choice.tried[:4]] == [m.name for m in BAGS]
     assert [t.epochs for t in choice.tried[:7]] == [2, 2, 2, 2, 4, 4, 8]
@@ -59,6 +60,13 @@ def test_it_halves_the_field_and_tells_each_step(choice: Chosen, wide_board: Dat
     assert {t.name for t in choice.tried[4:6]} == {t.name for t in first[:2]}
     # a quarter of all four, two of which are twice as wide; a quarter of two; and half of one
     assert of.fits(wide_board) == pytest.approx(0.25 * 6 + 0.25 * 4 + 0.5 * 2)
+
+
+def test_who_reads_an_order_begins_anew_and_one_of_four_goes_on(wide_board: Dataset):
+    of = Search("last")
+    assert of.rungs(wide_board) == [(0.25, 4), (1.0, 1)]
+    # a quarter of all four, one of them twice as wide; then at most that one, whole
+    assert of.fits(wide_board) == pytest.approx(0.25 * 5 + 1.0 * 2)
 
 
 def test_what_it_gives_is_as_good_as_it_said(choice: Chosen, wide_board: Dataset):

@@ -368,7 +368,7 @@ def test_wrong_inputs(tmp_path):
     with pytest.raises(TableError, match="exists"):
         prepare(tmp_path / "nowhere.csv", tmp_path / "p", settings=ALONE)
     (tmp_path / "i.csv").write_text("item,year\nz1,1990\nz2,1990\n")
-    with pytest.raises(TableError, match="none of their ids"):
+    with pytest.raises(TableError, match="none of their 6 ids"):
         prepare(source, tmp_path / "p", settings=replace(ALONE, items=str(tmp_path / "i.csv")))
     with pytest.raises(SplitError, match="Both sides"):
         prepare(
@@ -495,13 +495,9 @@ def test_what_counts_as_what_is_as_in_memory(tmp_path, signal):
     assert found.signal == signal
 
 
-def test_prepared_data_hold_each_pair_once():
-    with pytest.raises(SettingError, match="--repeats allow"):
-        Preparing(signal=Signal(repeats="allow"))
-
-
 def test_several_files_a_pattern_and_the_standard_input_are_one_table(tmp_path, monkeypatch):
-    table = small(tmp_path / "t.csv")
+    rows = [f"u{u},i{i},{1 + (u + i) % 5},{10**9 + 100 * u + i}" for u in range(9) for i in range(u % 5 + 2)]
+    table = csv(tmp_path / "t.csv", *rows)
     head, *lines = table.read_text().splitlines(keepends=True)
     (tmp_path / "a1.csv").write_text(head + "".join(lines[:20]))
     (tmp_path / "a2.csv").write_text(head + "".join(lines[20:]))

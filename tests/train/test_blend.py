@@ -11,7 +11,7 @@ import butaca
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.splits import temporal_split
 from butaca.data.vocabulary import Vocabulary
-from butaca.train.blend import Blend, choose_blend, recent_share
+from butaca.train.blend import Blend, best_blend, recent_share
 from butaca.types import Codes, Floats
 from tests.support.narrow import some
 from tests.support.ordered import rounds
@@ -66,17 +66,18 @@ def test_what_everyone_has_lately_is_chosen_where_that_is_what_comes():
     """A fashion's items come just before it ends: noise for vectors, and a short half-life."""
     train, validation = temporal_split(fashions(), 0.05)
     noise = np.random.default_rng(1).normal(0, 3, (N_USERS, N_ITEMS)).astype(np.float32)
-    blend = choose_blend(Fixed(noise), np.zeros(N_ITEMS, np.float32), train=train, validation=validation)
+    blend, value = best_blend(Fixed(noise), np.zeros(N_ITEMS, np.float32), train=train, validation=validation)
     assert blend.personal == 0.2
     assert blend.recent == 1.0
     assert blend.half_life < 20 * DAY
+    assert 0 < value < 1
 
 
 def test_what_is_personal_stays_where_it_is_right():
     train, validation = temporal_split(fashions(), 0.05)
     right = np.random.default_rng(2).random((N_USERS, N_ITEMS)).astype(np.float32)  # no two alike
     right[validation.user, validation.item] += 100
-    assert choose_blend(Fixed(right), None, train=train, validation=validation) == Blend()
+    assert best_blend(Fixed(right), None, train=train, validation=validation)[0] == Blend()
 
 
 @pytest.mark.usefixtures("compiled_quickly")

@@ -32,6 +32,7 @@ OTHERS: dict[str, Any] = {
     "blend": Blend(0.5),
     "dislikes": 0.2,
     "cold_features": (Bag("genres"),),
+    "newcomer_features": (Category("country"),),
     "l2": 0.1,
     "shuffle": "once",
     "seed": 3,

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
+from butaca.choose.chosen import Chosen, Tried
 from butaca.choose.closed_forms import FoundForm, n_tried
 from butaca.choose.closed_forms import search as search_closed
 from butaca.choose.mixture import Mixture, Scores, best_mixture
+from butaca.choose.newcomers import ForNewcomers, for_newcomers
 from butaca.choose.portfolio import Asked, Member, drawn, members
 from butaca.choose.slices import ValidationSlice
 from butaca.data.dataset import Dataset
@@ -24,85 +25,19 @@ from butaca.errors import DivergenceError
 from butaca.model.ridge import RIDGE_ITEMS
 from butaca.model.spectral_settings import Form, SpectralSettings
 from butaca.recipes import Recipe, sampling
-from butaca.train.blend import Blend, choose_blend
+from butaca.train.blend import Blend, best_blend
 from butaca.two_tower import TwoTower
 from butaca.types import Floats
 
 #: Shares of the epochs after which the field is halved.
 RUNGS = (0.25, 0.5, 1.0)
 
+#: The same where histories are read in their order: a rate that falls to the end can't be trained on, so that
+#: who goes on begins anew, and of four one does.
+RUNGS_OF_ORDERS = (0.25, 1.0)
+
 #: Scores of users by items in all epochs, some 16 s in 64 dimensions, above which towers race on a sample.
 RACE_SCORES = 4e9
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A Tried is a configuration that was judged.
-
-    Attributes:
-        name: of the member of the portfolio.
-        epochs: that it had trained.
-        value: on the slice, at the mixture that suits it.
-        mixture: that one.
-    """
-
-    name: str
-    epochs: int
-    value: float
-    mixture: Mixture
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A Chosen is the configuration that validation picked, beside what.
-
-    Attributes:
-        recipe: adapted to the data, to be fitted on all of it.
-        name: of the member.
-        value: on the slice.
-        closed: the closed form that stands beside it, and its value alone.
-        tried: every tower that was judged, in order.
-        users, pairs: of the slice.
-    """
-
-    recipe: Recipe
-    name: str
-    value: float
-    closed: FoundForm
-    tried: Sequence[Tried]
-    users: int
-    pairs: int
-
-    @property
-    def sentence(self) -> str:
-        """Says what was chosen, beside what, and by how much."""
-        last = {one.name: one for one in self.tried}
-        others = sorted((t for name, t in last.items() if name != self.name), key=lambda t: -t.value)
-        closed, weight = self.closed, self.tried[-1].mixture.weight
-        form = "a ridge regression" if closed.settings.form == "ridge" else "a filter"
-        beside = f", with {form} of {closed.settings.dim} dimensions beside it" if weight else ""
-        than = "".join(f"; {t.name!r} {t.value:.4f}" for t in others[:2])
-        return (
-            f"Chosen on {self.pairs:,} pairs of {self.users:,} users held out of the training side: "
-            f"{self.name!r}{beside}, {self.value:.4f} (geometric mean of the four measures){than}; the "
-            f"closed form alone {closed.value:.4f}."
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the choice for a model's manifest."""
-        return {
-            "name": self.name,
-            "value": self.value,
-            "measure": "geometric mean of the verdict's four measures",
-            "users": self.users,
-            "pairs": self.pairs,
-            "closed_form": self.closed.value,
-            "tried": [
-                {"name": t.name, "epochs": t.epochs, "value": t.value, **asdict(t.mixture)}
-                for t in self.tried
-            ],
-            "sentence": self.sentence,
-        }
 
 
 @dataclass
@@ -141,22 +76,26 @@ class Search:
         field = members(self.split, timed=train.timestamp is not None, order=self.order)
         return drawn(field, self.trials, seed=self.seed) if self.trials > len(field) else field
 
-    def rungs(self, train: Dataset) -> Sequence[int]:
-        """Returns how many members train at each rung."""
-        entering = len(self.field(train))
-        return [max(math.ceil(entering / 2**at), 1) for at in range(len(RUNGS))]
+    def rungs(self, train: Dataset) -> Sequence[tuple[float, int]]:
+        """Returns the share of the epochs at each rung, and how many members train so far."""
+        field = self.field(train)
+        ordered = any(member.order for member in field)
+        shares, narrowing = (RUNGS_OF_ORDERS, 4) if ordered else (RUNGS, 2)
+        return [(share, max(math.ceil(len(field) / narrowing**at), 1)) for at, share in enumerate(shares)]
 
     def steps(self, train: Dataset) -> int:
         """Returns how many times `choose` tells that it got on."""
         timed = train.timestamp is not None
-        return sum(self.rungs(train)) + sum(n_tried(form, timed) for form in forms(len(train.items)))
+        return sum(n for _, n in self.rungs(train)) + sum(
+            n_tried(form, timed) for form in forms(len(train.items))
+        )
 
     def fits(self, train: Dataset) -> float:
         """Returns how many whole fits the training takes, at the dimensions of each."""
-        members = sorted((member.wider for member in self.field(train)), reverse=True)
+        members = sorted(self.field(train), key=lambda member: -member.wider)
         before, total = 0.0, 0.0
-        for share, entering in zip(RUNGS, self.rungs(train), strict=True):
-            total += (share - before) * sum(members[:entering])
+        for share, entering in self.rungs(train):
+            total += sum((share - before * (m.order is None)) * m.wider for m in members[:entering])
             before = share
         return total
 
@@ -193,9 +132,9 @@ def choose(
         for member in search.field(train)
     ]
     told: list[Tried] = []
-    for share, entering in zip(RUNGS, search.rungs(train), strict=True):
+    for share, entering in search.rungs(train):
         for runner in field[:entering]:
-            tried = _train_on(runner, part, scores_of_closed, share=share)
+            tried = _train_on(runner, part, scores_of_closed, share=share, split=search.split)
             if tried is not None:
                 told.append(tried)
             if advance:
@@ -213,19 +152,22 @@ def choose(
     assert best.tried is not None
     assert best.scores is not None
     mixture, value = best_mixture(part, best.scores)
+    blend, value = _blended(best.scores, part, mixture, split=search.split, value=value)
     told.append(replace(best.tried, value=value, mixture=mixture))
-    blend = _blend(best.scores, part, mixture, search.split)
+    personal, term = _as_weighed(best.scores, part, mixture, blend)
+    newcomers = for_newcomers(part, personal, term=term, future=future)
     chosen = best.member.recipe(base, train, future=future, closed=form.settings)
     share = best.tried.epochs / best.recipe.epochs
     chosen = replace(chosen, epochs=max(math.ceil(chosen.epochs * share), 1))
     return Chosen(
-        _final(chosen, form.settings, mixture, blend=blend),
+        _final(chosen, form.settings, mixture, blend=blend, newcomers=newcomers),
         best.member.name,
         value,
         form,
         told,
         len(part.users),
         len(part.validation),
+        newcomers,
     )
 
 
@@ -256,15 +198,17 @@ def best_closed(part: ValidationSlice, advance: Callable[[], None] | None = None
     return best
 
 
-def _train_on(runner: _Runner, part: ValidationSlice, closed: Floats, *, share: float) -> Tried | None:
+def _train_on(
+    runner: _Runner, part: ValidationSlice, closed: Floats, *, share: float, split: str
+) -> Tried | None:
     """Trains a runner up to a share of its epochs, and judges it; None where it diverges.
 
-    It stands with the epochs that were best, but for one whose learning rate falls over all of them. One that
-    diverges later stands with what it had before.
+    It stands with the epochs that were best, but for one whose learning rate falls over all of them, which
+    trains anew. One that diverges later stands with what it had before.
     """
     epochs = max(math.ceil(runner.recipe.epochs * share), 1)
     try:
-        if runner.model is None:
+        if runner.model is None or runner.recipe.decay:
             model, _ = replace(runner.recipe, epochs=epochs).fit(part.train)
         else:
             model = runner.model
@@ -273,6 +217,7 @@ def _train_on(runner: _Runner, part: ValidationSlice, closed: Floats, *, share: 
         return None
     scores = Scores.of(part, model, closed=closed)
     mixture, value = best_mixture(part, scores, only_weight=True)
+    _, value = _blended(scores, part, mixture, split=split, value=value)
     runner.model = model
     tried = Tried(runner.member.name, epochs, value, mixture)
     if runner.tried is None or value > runner.tried.value or runner.recipe.decay:
@@ -280,16 +225,42 @@ def _train_on(runner: _Runner, part: ValidationSlice, closed: Floats, *, share: 
     return tried
 
 
-def _blend(scores: Scores, part: ValidationSlice, mixture: Mixture, split: str) -> Blend | None:
-    """Returns what else weighs a score: recent popularity where a later time is asked for."""
+def _blended(
+    scores: Scores, part: ValidationSlice, mixture: Mixture, *, split: str, value: float
+) -> tuple[Blend | None, float]:
+    """Returns what else weighs a score, recent popularity where a later time is asked for, and the value."""
     if split == "temporal" and part.train.timestamp is not None:
         products = replace(scores, term=scores.term * 0.0).mixed(replace(mixture, personal=1.0))
-        return choose_blend(part.rows(products), scores.term, train=part.train, validation=part.validation)
-    return None if mixture.personal == 1.0 else Blend(personal=mixture.personal)
+        return best_blend(part.rows(products), scores.term, train=part.train, validation=part.validation)
+    return (None if mixture.personal == 1.0 else Blend(personal=mixture.personal)), value
 
 
-def _final(recipe: Recipe, closed: SpectralSettings, mixture: Mixture, *, blend: Blend | None) -> Recipe:
+def _as_weighed(
+    scores: Scores, part: ValidationSlice, mixture: Mixture, blend: Blend | None
+) -> tuple[Floats, Floats]:
+    """Returns the scores of the slice's users without the items' term [R, N], and that [N], as blended."""
+    blend = blend or Blend()
+    personal = replace(scores, term=scores.term * 0.0).mixed(replace(mixture, personal=blend.personal))
+    term = blend.of_items(scores.term, blend.share_in(part.train))
+    return personal, scores.term if term is None else term
+
+
+def _final(
+    recipe: Recipe,
+    closed: SpectralSettings,
+    mixture: Mixture,
+    *,
+    blend: Blend | None,
+    newcomers: ForNewcomers | None,
+) -> Recipe:
     """Returns the recipe of a member with the closed form beside it, as the mixture weighs them."""
     spectral = replace(closed, weight=mixture.weight, dim=closed.dim if mixture.weight else 0)
-    model = replace(recipe.model, spectral=spectral, trusted_from=mixture.trusted_from, blend=blend)
+    known_by = newcomers.features if newcomers is not None and newcomers.used else ()
+    model = replace(
+        recipe.model,
+        spectral=spectral,
+        trusted_from=mixture.trusted_from,
+        blend=blend,
+        newcomer_features=known_by,
+    )
     return replace(recipe, model=model)

@@ -17,6 +17,9 @@ from butaca.types import Codes, Floats, Ints, Scorer
 #: Of the interactions, the share that a slice judges on, and users that judge, at most: a draw.
 SHARE, USERS = 0.1, 1_000
 
+#: The share where a later time is asked for: how far ahead it lies says how much recent popularity counts.
+LATER_SHARE = 0.2
+
 #: The scores of one slice that are held at once: so many fewer users where the catalogue is large.
 SCORES = 20_000_000
 
@@ -49,7 +52,9 @@ class ValidationSlice:
         Raises:
             SplitError: too little is left for one.
         """
-        train, validation = validation_split(data, split, share=SHARE, seed=seed)
+        train, validation = validation_split(
+            data, split, share=LATER_SHARE if split == "temporal" else SHARE, seed=seed
+        )
         users = np.unique(validation.user)
         most = max(min(USERS, SCORES // max(len(data.items), 1)), 50)
         if len(users) > most:

@@ -131,6 +131,7 @@ def prepare(
     event: options.EventWeights = None,
     repeats: options.PutTogether = None,
     weight_curve: options.WeightCurve = None,
+    title_column: options.TitleColumn = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
     drop_nulls: options.DropNulls = False,
@@ -152,6 +153,7 @@ def prepare(
         reading=Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls),
         items=items,
         users=users,
+        title=title_column,
         signal=options.signal_of(
             positive_from,
             weight_column,
@@ -163,12 +165,11 @@ def prepare(
     )
     with _runner(engine, workers, address) as runner, _stages() as progress:
         prepared = run(source, out_folder, settings=settings, runner=runner, progress=progress)
-    dropped, refused = prepared.manifest["repeats"], prepared.manifest.get("n_negatives", 0)
-    more = f" {dropped:,} repeated pairs dropped, the latest of each kept." if dropped else ""
-    more += f" {refused:,} pairs say no: never recommended." if refused else ""
+    for note in prepared.manifest["notes"]:
+        out.print(f"  {note}", style="dim", highlight=False, markup=False)
     out.print(
         f"{len(prepared.train):,} interactions to train, {len(prepared.test):,} to test, "
-        f"{prepared.n_users:,} users, {prepared.n_items:,} items in [bold]{plain(str(out_folder))}[/].{more}",
+        f"{prepared.n_users:,} users, {prepared.n_items:,} items in [bold]{plain(str(out_folder))}[/].",
         highlight=False,
     )
 

@@ -5,6 +5,8 @@
 | text, categories, UUIDs, dates | str, "" where missing |
 | text in which a tenth of the filled cells hold "|" (genres: "Action|Drama") | Bags of str |
 | lists written as text: "Action, Drama", "['Action', 'Drama']" (`written_lists.py`) | Bags of str |
+| numbers with a currency, "%" or thousands ("$1,250.50", "12 %") | float32, nan where missing |
+| dates that are not ISO ("31/05/2014"), where all are written in one way | str, ISO |
 | whole numbers | int64; float32 with nan if any is missing |
 | real numbers, decimals | float32, nan where missing |
 | true and false | bool; float32 with nan if any is missing |
@@ -26,11 +28,14 @@ import duckdb
 import numpy as np
 
 from butaca.data.bags import Bags, Column
-from butaca.data.cells import LARGEST, Ids, counted, ids, number, numeric, refuse
+from butaca.data.cells import LARGEST, Ids, counted, ids, is_nothing, is_text_field, number, numeric, refuse
 from butaca.data.columns import Field, Role, by_name, listed, named
 from butaca.data.dataset import Entities
+from butaca.data.noted import words_for_nothing
 from butaca.data.opened import Opened
 from butaca.data.vocabulary import Vocabulary
+from butaca.data.written_cells import dates, marked_numbers
+from butaca.data.written_cells import filled as holds_something
 from butaca.data.written_lists import split_lists
 from butaca.errors import TableError
 from butaca.types import Values
@@ -66,14 +71,27 @@ def key_of(opened: Opened, role: Role, *, name: str) -> Field:
     return found
 
 
-def load_keys(opened: Opened, role: Role, *, name: str, is_text: bool) -> tuple[Field, Ids]:
+def load_keys(
+    opened: Opened, role: Role, *, name: str, is_text: bool, drop_nulls: bool = False
+) -> tuple[Field, Ids]:
     """Reads a table of users or items; returns its key, of the kind that the interactions have.
+
+    Args:
+        opened: the table.
+        role: user or item.
+        name: the key's name in the interactions.
+        is_text: whether its ids are text.
+        drop_nulls: leave out rows without an id, also where a word such as NULL says so.
 
     Raises:
         TableError: no key column, an empty key, a key of another kind, or two rows of one id.
     """
     key = key_of(opened, role, name=name)
     opened.load([f for f in opened.fields if f == key or _usable(f)])
+    if drop_nulls and (n := opened.drop(is_nothing(opened, key))):
+        opened.notes.append(f"{role}s: {counted(n, 'row')} of {opened.label} without an id left out")
+    elif is_text_field(opened, key):
+        opened.notes += [f"{role}s: {opened.label}, {said}" for said in words_for_nothing(opened, key, role)]
     rule = f"Every row of a table of {role}s has an id"
     found = ids(opened, key, rule=rule)
     converted = Ids(found.as_text(is_text), is_text)
@@ -144,9 +162,11 @@ def entities(
         if f == field:
             continue
         if not _usable(f):
-            notes.append(f"{role} feature {f.name!r}: ignored, it holds structures or bytes")
+            notes.append(f"{role} feature {f.name!r}: {IGNORED}")
             continue
-        columns[f.name], said = _feature(opened, f, joined, role)
+        column, said = _feature(opened, f, joined, role)
+        if column is not None:
+            columns[f.name] = column
         notes.append(f"{role} feature {f.name!r}: {said}")
     return Entities(name, ids_, MappingProxyType(columns)), notes
 
@@ -162,20 +182,28 @@ def distinct(con: duckdb.DuckDBPyConnection, table: str, *, parts: Iterable[str]
     return Vocabulary(values)
 
 
+IGNORED = "ignored, it holds structures or bytes"
+
+
 def _usable(field: Field) -> bool:
-    return field.kind != "other" and not (field.kind == "list" and field.of in {"list", "other"})
+    return field.kind != "other" and not (field.kind == "list" and field.of == "list")
 
 
-def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Column, str]:
-    """Returns one feature column in code order, and what it is."""
+def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Column | None, str]:
+    """Returns one feature column in code order, None for one that is ignored, and what it is."""
     cell, kind = field.sql, field.kind
+    if kind == "list" and field.of == "other":  # [{"id": 1, "name": "Action"}]
+        texts = _fetch(opened, joined, f"coalesce(to_json({cell})::VARCHAR, '')").tolist()
+        members = split_lists(texts, piped=False)
+        return (None, IGNORED) if members is None else (Bags.of(members[0], object), members[1])
     if kind == "list":
         return _bags(opened, joined, f"{cell}::{_MEMBERS[field.of]}[]", field.of), "lists"
     if opened.text is not None or kind == "text":
         as_number = numeric(opened, cell) if opened.text is not None else number(cell)
         year = f"regexp_full_match({cell}, '[(][12][0-9]{{3}}[)]')"
-        filled, pipes, whole, real, padded, years = opened.one(
-            f"FROM {opened.table} SELECT count(*), count_if(contains({cell}, '|')), "
+        filled, words, pipes, whole, real, padded, years = opened.one(
+            f"FROM {opened.table} SELECT count_if({holds_something(cell)}), "
+            f"count_if(NOT {holds_something(cell)} AND trim({cell}) <> ''), count_if(contains({cell}, '|')), "
             f"count_if(regexp_full_match({cell}, '[+-]?[0-9]+') AND TRY_CAST({cell} AS BIGINT) IS NOT NULL), "
             f"count({as_number}), count_if(regexp_matches({cell}, '^[+-]?0[0-9]')), count_if({year}) "
             f"WHERE {cell} <> ''"
@@ -187,8 +215,8 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
             floats = np.ma.filled(found, np.nan).astype(np.float32)
             return (floats if np.isnan(floats).any() else floats.astype(np.int64)), "years in brackets"
         if opened.text is not None and filled and real >= NUMERIC * filled and not padded:
-            if real < filled:
-                return _with_strays(opened, field, joined, as_number)
+            if real < filled or words:
+                return _with_strays(opened, field, joined, as_number, role)
             kind = "whole" if whole == filled else "real"
         elif filled:
             found_lists = split_lists(
@@ -197,6 +225,13 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
             )
             if found_lists is not None:
                 return Bags.of(found_lists[0], object), found_lists[1]
+            if (marked := marked_numbers(opened, cell)) is not None:
+                found, said = _with_strays(opened, field, joined, marked.sql, role)
+                return found, said.replace("numbers", f"numbers {marked.said}", 1)
+            if (days := dates(opened, cell)) is not None:
+                return _fetch(opened, joined, f"coalesce({days.sql}, '')"), days.said
+        else:
+            return _fetch(opened, joined, f"coalesce({cell}, '')"), "empty"
     if kind in {"text", "time"}:
         return _fetch(opened, joined, f"coalesce({cell}::VARCHAR, '')"), "text"
     as_number = numeric(opened, cell) if opened.text is not None else f"{cell}::DOUBLE"
@@ -208,6 +243,31 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
         return _fetch(opened, joined, f"{cell}::BIGINT").astype(np.int64), "whole numbers"
     if kind == "bool" and not n_missing:
         return _fetch(opened, joined, cell).astype(bool), "true or false"
+    _refuse_infinite(opened, field, as_number, role)
+    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
+    return floats, f"numbers, {n_missing} missing" if n_missing else "numbers"
+
+
+def _with_strays(opened: Opened, field: Field, joined: str, as_number: str, role: Role) -> tuple[Column, str]:
+    """Returns a column of numbers among which some cells are none: these are missing, and told."""
+    _refuse_infinite(opened, field, as_number, role)
+    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
+    missing = int(np.isnan(floats).sum())
+    said = f"numbers, {missing} missing" if missing else "numbers"
+    bad = f"{field.sql} <> '' AND ({as_number}) IS NULL"
+    n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
+    if not n:
+        return floats, said
+    (value,) = opened.one(f"FROM {opened.table} SELECT {field.sql} WHERE rowid = {row}")
+    verb = "is" if n == 1 else "are"
+    return (
+        floats,
+        f"{said}: {counted(n, 'cell')} {verb} no number, the first {value!r} in {opened.where(row)}",
+    )
+
+
+def _refuse_infinite(opened: Opened, field: Field, as_number: str, role: Role) -> None:
+    """Raises if a number is none that a feature can be."""
     refuse(
         opened,
         field,
@@ -216,20 +276,6 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
         what="{value}",
         cure="Correct it, or leave the cell empty",
     )
-    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
-    return floats, f"numbers, {n_missing} missing" if n_missing else "numbers"
-
-
-def _with_strays(opened: Opened, field: Field, joined: str, as_number: str) -> tuple[Column, str]:
-    """Returns a column of numbers among which some cells are none: these are missing, and told."""
-    bad = f"{field.sql} <> '' AND ({as_number}) IS NULL"
-    n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
-    (value,) = opened.one(f"FROM {opened.table} SELECT {field.sql} WHERE rowid = {row}")
-    floats = np.ma.filled(_fetch(opened, joined, as_number), np.nan).astype(np.float32)
-    said = (
-        f"numbers, {int(np.isnan(floats).sum())} missing: {counted(n, 'cell')} {'is' if n == 1 else 'are'} "
-    )
-    return floats, f"{said}no number, the first {value!r} in {opened.where(row)}"
 
 
 def _fetch(opened: Opened, joined: str, sql: str) -> Values:

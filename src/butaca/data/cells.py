@@ -138,6 +138,23 @@ def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
     return Ids(f"{cell}::BIGINT", False)
 
 
+def refuse_lists(opened: Opened, field: Field) -> None:
+    """Raises if the cells of an item column are lists of items."""
+    if not is_text_field(opened, field):
+        return
+    listed = f"regexp_full_match(trim({field.sql}), '[\\[{{].*[\\]}}]')"
+    (all_of_them,) = opened.one(f"FROM {opened.table} SELECT bool_and({listed})")
+    if all_of_them:
+        refuse(
+            opened,
+            field,
+            bad=listed,
+            rule="An interaction is of one item",
+            what="{value}",
+            cure="Read the lists with wide=True (--wide), a row for each item of a list",
+        )
+
+
 def numbers(
     opened: Opened,
     field: Field,

@@ -27,6 +27,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:.*)?")
 _RECBOLE = re.compile(r"[^:]+:(token|float)(_seq)?")  # its names carry a type: "user_id:token"
 _SEP = re.compile(r"sep=(\\t|.)", re.IGNORECASE)
+COMMENTS = ("#", "%")  # what a line of a comment begins with
 _NAMELESS = re.compile(r"column\d+")
 
 
@@ -133,6 +134,22 @@ class Layout:
         return None
 
 
+def refuse_no_table(text: str, *, label: str) -> None:
+    """Raises where a text file plainly is something else: a web page, a pointer to a file, a matrix."""
+    head = text[:200].lstrip().lower()
+    for begin, what, cure in (
+        (("<!doctype", "<html", "<?xml"), "a page of the web or XML", "Download the table itself"),
+        (("version https://git-lfs",), "a pointer of Git LFS", "Fetch the file itself: git lfs pull"),
+        (
+            ("%%matrixmarket",),
+            "a matrix as MatrixMarket writes it",
+            "Read it by scipy.io.mmread, and pass what that returns",
+        ),
+    ):
+        if head.startswith(begin):
+            raise TableError("A text table holds rows of cells", f"{label}, which is {what}", cure)
+
+
 def layout(
     path: Path,
     wanted: Sequence[str] = (),
@@ -193,14 +210,14 @@ def layout(
 def preamble(text: str) -> tuple[int, str | None]:
     r"""Returns where the table begins, after blank lines, comments and "sep=;", and what that says.
 
-    A line that begins with # is a comment unless it has as many cells as the first that does not.
+    A line that begins with # or % is a comment unless it has as many cells as the first that does not.
 
     >>> preamble("sep=;\nuser;item\n"), preamble("# who what\nuser,item\n")
     ((6, ';'), (11, None))
     """
     at, said = 0, None
     lines = text.splitlines(keepends=True)
-    first = next((line for line in lines if line.strip() and line[0] != "#"), "")
+    first = next((line for line in lines if line.strip() and line[0] not in COMMENTS), "")
     for line in lines:
         declared = _SEP.fullmatch(line.strip().strip('"'))
         if declared and said is None:
@@ -212,13 +229,13 @@ def preamble(text: str) -> tuple[int, str | None]:
 
 
 def is_comment(line: str, like: str) -> bool:
-    """Returns whether a line is a comment: it begins with # and is cut otherwise than a line of the table.
+    """Returns whether a line is a comment: it begins with # or % and is cut otherwise than one of the table.
 
-    What begins with "# " and names no column is one however it is cut.
+    What begins with "# " or "% " and names no column is one however it is cut.
     """
-    if not line.startswith("#"):
+    if not line.startswith(COMMENTS):
         return False
-    in_words = re.match(r"#(#|\s|$)", line) and not any(map(is_known, re.split(r"[\s#,;|:]+", line)))
+    in_words = re.match(r"[#%]([#%]|\s|$)", line) and not any(map(is_known, re.split(r"[\s#%,;|:]+", line)))
     return bool(in_words) or _shape(line) != _shape(like)
 
 

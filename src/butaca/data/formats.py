@@ -17,7 +17,16 @@ import numpy as np
 
 from butaca.data.columns import Field, Kind
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
-from butaca.data.delimited import Layout, best_delimiter, is_comment, layout, lines_of, preamble, sample
+from butaca.data.delimited import (
+    Layout,
+    best_delimiter,
+    is_comment,
+    layout,
+    lines_of,
+    preamble,
+    refuse_no_table,
+    sample,
+)
 from butaca.data.landed import (
     ARROW_ENDINGS,
     DUCKDB_ENDINGS,
@@ -64,7 +73,7 @@ def open_table(
         reading: what the caller says of how it is written.
     """
     opened = _open(con, source, table, wanted, reading)
-    return unpivoted(opened) if reading.wide and not opened.is_long else opened
+    return unpivoted(opened, wanted) if reading.wide and not opened.is_long else opened
 
 
 def _open(
@@ -197,6 +206,7 @@ def _text_layout(
 ) -> Layout:
     """Returns how a text file is read, written anew first where no reader of CSV takes it as it is."""
     text, is_whole = sample(path, label=label)
+    refuse_no_table(text, label=label)
     before, said = preamble(text)
     body = text[before:]
     lines = body.splitlines()

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from butaca.data.cells import counted
 from butaca.data.dataset import Entities
 from butaca.data.opened import Opened
 from butaca.data.signal import Signal
@@ -44,19 +45,51 @@ def repeated(opened: Opened, pair: Ints, *, rows: Ints, users: Entities, items: 
     )
 
 
+def pairs_repeated(pairs: int, dropped: int, *, duplicates: Duplicates = "last", timed: bool) -> list[str]:
+    """Says how many pairs came more than once, and what became of their rows.
+
+    Args:
+        pairs: that came more than once.
+        dropped: rows.
+        duplicates: which of them stay.
+        timed: whether the rows have times.
+    """
+    first, last = ("earliest", "latest") if timed else ("first", "last")
+    which = f"the {first if duplicates == 'first' else last} of each kept"
+    fate = "every row kept" if duplicates == "keep" else f"{which}, {dropped} dropped"
+    return [f"{counted(pairs, 'repeated (user, item) pair')}: {fate}"] if pairs else []
+
+
+def different_times(pair: Ints, time: Times | None) -> int:
+    """Returns how many interactions there are where lines of one pair and time are one.
+
+    >>> different_times(np.array([7, 7, 7, 2]), np.array([1, 1, 5, 1]))
+    3
+    """
+    if time is None or not len(pair):
+        return len(pair)
+    order = np.lexsort((time, pair))
+    new = (np.diff(pair[order]) != 0) | (np.diff(time[order]) != 0)
+    return int(np.count_nonzero(new)) + 1
+
+
 def had_again(pair: Ints, time: Times | None) -> list[str]:
     """Returns a note where many interactions are of a pair that was there before, at another time.
 
     >>> had_again(np.arange(150) // 2, np.append(np.arange(140), np.zeros(10)))[0][:35]
     'of 145 interactions 70 (48%) are of'
     """
-    if time is None:
-        times = len(pair)
-    else:
-        order = np.lexsort((time, pair))
-        new = (np.diff(pair[order]) != 0) | (np.diff(time[order]) != 0)
-        times = int(np.count_nonzero(new)) + 1
-    again = times - len(np.unique(pair))
+    return of_again(different_times(pair, time), len(np.unique(pair)))
+
+
+def of_again(times: int, pairs: int) -> list[str]:
+    """Returns a note where many of the interactions are of a pair that was there before.
+
+    Args:
+        times: interactions.
+        pairs: different ones among them.
+    """
+    again = times - pairs
     if times < MANY or again < AGAIN * times:
         return []
     return [

@@ -3,7 +3,7 @@
 | the file | becomes |
 |---|---|
 | cells between runs of blanks and tabs | cells between tabs |
-| lines of comments (#) among the rows | blank lines |
+| lines of comments (#, %) among the rows | blank lines |
 | the layout of the Netflix prize ("7:" and then "user,rating,date") | user,item,rating,date |
 
 A line stays in its place, so that errors name the lines of the file that the caller has.
@@ -57,8 +57,8 @@ def by_tabs(con: duckdb.DuckDBPyConnection, path: Path, *, lines: Iterator[str])
 
 
 def without_comments(con: duckdb.DuckDBPyConnection, path: Path, *, lines: Iterator[str]) -> Path:
-    """Writes a file in which lines that begin with # are blank."""
-    return _write(con, path, lines, lambda line: "" if line.startswith("#") else line)
+    """Writes a file in which lines that begin with # or % are blank."""
+    return _write(con, path, lines, lambda line: "" if line.startswith(("#", "%")) else line)
 
 
 def from_netflix(con: duckdb.DuckDBPyConnection, path: Path, *, lines: Iterator[str]) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from butaca.data.came import Came
 from butaca.data.dataset import Dataset
 from butaca.data.negatives import Negatives
 from butaca.data.signal import Doubles, Signal
@@ -44,13 +45,13 @@ class Settled:
         rows: the positives, ascending [m]: of each pair the latest that counts, or all.
         each: weight of each, float32 [m].
         negative: rows that say no, the latest of each pair; None where the signal knows no such.
-        notes: what was decided, a line each.
+        came: what was decided, counted.
     """
 
     rows: Ints
     each: Floats
     negative: Ints | None
-    notes: tuple[str, ...]
+    came: Came
 
     @property
     def weight(self) -> Floats | None:
@@ -119,7 +120,7 @@ def counting(data: Dataset, told: Told, *, signal: Signal, found: Settled) -> Da
     if found.negative is not None:
         time = None if told.time is None else told.time[found.negative]
         negatives = Negatives(told.user[found.negative], told.item[found.negative], time)
-    notes = (*data.notes, *found.notes)
+    notes = (*data.notes, *found.came.notes(signal))
     positives = data.take(found.rows)
     return replace(positives, weight=found.weight, negatives=negatives, notes=notes, again=signal.again)
 
@@ -195,8 +196,13 @@ def settle(told: Told, signal: Signal, *, n_items: int, weights: Doubles | None 
     no = None
     if signal.says_no or np.isnan(weights).any():
         no = np.sort(rows[last[disliked]])
-    notes = _notes(told, signal, rows=rows, of=of, n_pairs=n_pairs, no=no, taken_back=taken_back)
-    return Settled(positives[in_order], found, no, notes)
+    came = Came(
+        n - len(rows),
+        None if no is None else len(no),
+        int(taken_back.sum()),
+        int((np.bincount(of, minlength=n_pairs) > 1).sum()),
+    )
+    return Settled(positives[in_order], found, no, came)
 
 
 def _ranks(time: Times) -> Ints:
@@ -238,39 +244,3 @@ def _together(
     worth = np.where(sums > 0, base * signal.worth(np.maximum(sums, 1e-9)), 0.0)
     total = np.bincount(keys // n_kinds, worth)
     return np.maximum(total, 1e-9)[of]
-
-
-def _notes(
-    told: Told, signal: Signal, *, rows: Ints, of: Ints, n_pairs: int, no: Ints | None, taken_back: Bools
-) -> tuple[str, ...]:
-    """Says what rows came to."""
-    notes = []
-    left_out = len(told) - len(rows)
-    if left_out:
-        kinds = f": not {', '.join(signal.events)}" if told.kind is not None else ": an amount of 0"
-        notes.append(f"left out: {_several(left_out, 'row')} counting nothing{kinds}")
-    if no is not None:
-        by = f"below {signal.positive_from:g}" if signal.positive_from is not None else "saying no"
-        notes.append(f"negatives: {_several(len(no), 'pair')} {by}, kept aside: never recommended")
-    if taken_back.any():
-        notes.append(
-            f"returns: {_several(int(taken_back.sum()), 'pair')} of which nothing is left, taken back"
-        )
-    again = int((np.bincount(of, minlength=n_pairs) > 1).sum())
-    if again:
-        notes.append(f"{_several(again, 'repeated (user, item) pair')}: {_HOW[signal.together]}")
-    return tuple(notes)
-
-
-def _several(n: int, noun: str) -> str:
-    """Returns a number of things: "1 row", "2 rows"."""
-    return f"{n:,} {noun}{'s' if n != 1 else ''}"
-
-
-_HOW = {
-    "last": "the latest row of each says what it counts",
-    "sum": "the amounts of each are summed",
-    "mean": "each counts the mean of its rows",
-    "count": "each counts its rows",
-    "allow": "every time counts, and what was had may come again",
-}

@@ -22,11 +22,12 @@ import duckdb
 import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys, with_positions
-from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers
-from butaca.data.columns import REQUIRED, ROLES, ColumnChoice, Role, choose, listed, uses
+from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers, refuse_lists
+from butaca.data.columns import REQUIRED, ColumnChoice, Role, choose
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Source, open_table
+from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.opened import Opened, session
 from butaca.data.repeats import (
     AGAIN,
@@ -35,13 +36,14 @@ from butaca.data.repeats import (
     check_put_together,
     had_again,
     once,
+    pairs_repeated,
     repeated,
 )
 from butaca.data.settled import Told, counting, settle
 from butaca.data.signal import PLAIN, Doubles, Signal
 from butaca.data.times import read_times
 from butaca.data.titles import titled
-from butaca.data.told import amounts, hints, kinds, lacks, looked_at, signal_fields, with_label
+from butaca.data.told import amounts, kinds, lacks, signal_fields, with_label
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written import Reading
 from butaca.errors import TableError
@@ -105,7 +107,8 @@ def read_table(
         sep: what separates the cells of text files, one character or "::"; "blank" is any run of blanks.
         query: SQL that gives the interactions, of a database.
         wide: whether the table is users x items, or holds lists of items.
-        drop_nulls: leave out rows without a user or an item, also where a word such as NULL says so.
+        drop_nulls: leave out rows without a user or an item, also where a word such as NULL says so, those
+            of `items` and `users` too.
         min_user: leave out users with fewer interactions, until all that are left have as many.
         min_item: likewise items.
         name: what to call the data; the file's name if not given.
@@ -128,9 +131,12 @@ def read_table(
     with session() as con:
         rows = _read(con, source, asked, reading=reading, signal=signal)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
-        sides = {role: _side(con, rows, role, table, title_column) for role, table in tables.items()}
+        sides = {
+            role: _side(con, rows, role, table, title_column, drop_nulls) for role, table in tables.items()
+        }
         for role, (found, _) in sides.items():
-            rows.notes.extend(_words_for_nothing(rows, role, found.ids))
+            if found.ids.is_text and any(word in found.ids for word in NOTHING):
+                rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role))
     (user_entities, user), (item_entities, item) = sides["user"], sides["item"]
     for key, codes in ((user_entities.key, user), (item_entities.key, item)):
         if codes.min() == codes.max():
@@ -266,54 +272,29 @@ def _read(
         first=opened.held,
     )
     more = signal_fields(opened, signal)
-    used = {field.sql: field for field in (*choice.fields.values(), *more.values())}
-    ignored = [field for field in opened.fields if field.sql not in used]
-    looked = [] if signal.says else looked_at(ignored)
-    opened.load([*used.values(), *looked])
-    dropped = [_dropped(opened, choice, role) for role in REQUIRED] if reading.drop_nulls else []
+    noted = Noted(opened, choice, more, asked, signal)
+    opened.load([*noted.used, *noted.looked])
+    dropped = [n for role in REQUIRED for n in _dropped(opened, choice, role)] if reading.drop_nulls else []
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
+    refuse_lists(opened, choice.fields["item"])
     value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
     times = (
         read_times(opened, choice.fields["time"], time_format=reading.time_format)
         if "time" in choice.fields
         else None
     )
-    said: dict[Role, str] = {"time": times[1]} if times else {}
-    notes = [choice.note(role, said.get(role, "")) for role in ROLES if role in choice.fields]
-    notes += [f"{role}: column {field.name!r} (as asked)" for role, field in more.items()]
-    notes = [*opened.notes, *notes, *(note for note in dropped if note)]
-    if ignored:
-        notes.append(f"ignored: {listed(ignored)}")
-        notes += uses(ignored, [r for r in ROLES[2:] if r not in choice.fields and asked.get(r) != ""])
-    if not signal.says:
-        low = value is not None and value.min() <= 0
-        notes += hints(opened, looked, value=choice.fields["value"] if low else None)
+    said = noted.columns({"time": times[1]} if times else {})
+    low = value is not None and bool(value.min() <= 0)
+    notes = [*opened.notes, *said, *dropped, *noted.others(low=low)]
     kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
     amount = amounts(opened, more["weight"]) if "weight" in more else None
     return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)
 
 
-def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> str:
+def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> list[str]:
     """Leaves out rows without an id; returns a note."""
-    n = opened.drop(is_nothing(opened, choice.fields[role]))
-    return f"{role}: {counted(n, 'row')} without one left out" if n else ""
-
-
-def _words_for_nothing(rows: _Rows, role: Role, ids_: Vocabulary) -> list[str]:
-    """Returns a note on ids that are words for nothing, such as NULL."""
-    opened, field = rows.opened, rows.choice.fields[role]
-    if not ids_.is_text or not any(word in ids_ for word in NOTHING):
-        return []
-    bad = f"{is_nothing(opened, field)} AND trim({field.sql}) <> ''"
-    n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
-    if not n:
-        return []
-    (word,) = opened.one(f"FROM {opened.table} SELECT {field.sql} WHERE rowid = {row}")
-    return [
-        f"{role}: {counted(n, 'row')} in which a word for nothing is taken as an id, the first {word!r} in "
-        f"{opened.where(row)}; drop_nulls=True or --drop-nulls leaves them out"
-    ]
+    return rows_dropped(role, opened.drop(is_nothing(opened, choice.fields[role])))
 
 
 def _side(
@@ -322,6 +303,7 @@ def _side(
     role: Role,
     source: Source | None,
     title_column: str | None = None,
+    drop_nulls: bool = False,
 ) -> tuple[Entities, Codes]:
     """Returns the users or the items, with their table if there is one, and the codes of the rows."""
     found = rows.user if role == "user" else rows.item
@@ -331,7 +313,7 @@ def _side(
         vocabulary = distinct(con, coded, parts=parts)
         return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
     table = with_positions(open_table(con, source, table=f"{role}_table", wanted=[key]), role, key=key)
-    key_field = load_keys(table, role, name=key, is_text=found.is_text)
+    key_field = load_keys(table, role, name=key, is_text=found.is_text, drop_nulls=drop_nulls)
     vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
     codes = _codes(con, rows.opened, found.sql, coded)
     known = len(np.unique(codes))
@@ -404,11 +386,9 @@ def _finish(
         raise repeated(rows.opened, pair, rows=keep, users=users, items=items)
     notes = list(rows.notes)
     if repeats:
-        first, last = ("first", "last") if time is None else ("earliest", "latest")
-        which = f"the {first if duplicates == 'first' else last} of each kept"
-        fate = "every row kept" if duplicates == "keep" else f"{which}, {int((~is_kept).sum())} dropped"
-        notes.append(f"{counted(repeats, 'repeated (user, item) pair')}: {fate}")
-        many = int((~is_kept).sum()) >= AGAIN * len(pair)  # of lines of one time, fewer are had again
+        dropped = int((~is_kept).sum())
+        notes += pairs_repeated(repeats, dropped, duplicates=duplicates, timed=time is not None)
+        many = dropped >= AGAIN * len(pair)  # of lines of one time, fewer are had again
         notes += had_again(pair, time) if many and duplicates == "last" else []
     if duplicates != "keep":
         keep = keep[is_kept]

@@ -288,19 +288,51 @@ def _range(opened: Opened, ticks: Ints, moments: Moments) -> str:
     per = moments.per_second
     least, most = int(ticks.min()), int(ticks.max())
     first, last = least // per, most // per
-    said = f", from {_day(first)} to {_day(last)}"
     tomorrow = int(time.time()) + DAY
+    said = range_of(first, last)
     for strange, words in (
         (ticks < YEAR_1995 * per if least < YEAR_1995 * per else None, "before 1995"),
         (ticks // per > tomorrow if last > tomorrow else None, "in the future"),
     ):
-        if strange is None:
-            continue
-        n = int(strange.sum())
-        rows = "all rows" if n == len(ticks) else f"{n:,} row{'s' if n > 1 else ''}"
-        where = opened.where(int(np.argmax(strange)))
-        said += f"; {rows} {words}, the first in {where}: check its unit or format"
+        if strange is not None:
+            where = opened.where(int(np.argmax(strange)))
+            said += f"; {_odd(int(strange.sum()), len(ticks), words, where)}"
     return said
+
+
+def range_of(first: int, last: int) -> str:
+    """Says the dates that times span, in seconds since 1970 UTC.
+
+    >>> range_of(0, 86_400)
+    ', from 1970-01-01 to 1970-01-02'
+    """
+    return f", from {_day(first)} to {_day(last)}"
+
+
+def odd_times(opened: Opened, moments: Moments, *, span: tuple[int, int]) -> list[str]:
+    """Says which of a table's times are odd, before 1995 or in the future.
+
+    Args:
+        opened: the loaded table.
+        moments: how its times are read.
+        span: the first and the last, in seconds.
+    """
+    tomorrow = int(time.time()) + DAY
+    said = []
+    for bad, words, odd in (
+        (f"{moments.seconds} < {YEAR_1995}", "before 1995", span[0] < YEAR_1995),
+        (f"{moments.seconds} > {tomorrow}", "in the future", span[1] > tomorrow),
+    ):
+        if odd:
+            (n_all,) = opened.one(f"FROM {opened.table} SELECT count(*)")
+            n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
+            said.append(_odd(n, n_all, words, opened.where(row)))
+    return said
+
+
+def _odd(n: int, n_all: int, words: str, where: str) -> str:
+    rows = "all rows" if n == n_all else f"{n:,} row{'s' if n > 1 else ''}"
+    return f"{rows} {words}, the first in {where}: check its unit or format"
 
 
 def _day(seconds: int) -> str:

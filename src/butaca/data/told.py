@@ -24,6 +24,13 @@ LABELS = words(
 #: Values that count things, so that one below 0 takes something back.
 AMOUNTS = words("quantity qty count units plays playcount cantidad unidades menge quantite")
 
+#: Words that say no.
+NO = words(
+    "no n false f negative neg dislike disliked unlike down thumbsdown bad hate hated skip skipped"
+) | words(
+    "remove removed return returned refund report hide hidden unfollow nogusta nomegusta falso malo devuelto"
+)
+
 #: Kinds of event that a notice names, at most.
 MOST_KINDS = 12
 
@@ -200,11 +207,13 @@ def _of_label(opened: Opened, field: Field) -> str:
     there = _distinct(opened, field)
     if not 2 <= len(there) <= MOST_KINDS:
         return ""
-    shown = ", ".join(there)
+    no = [word for word in there if plain(word) in NO]
+    yes = [word for word in there if word not in no]
+    said = [f"{yes[0]}=1", f"{no[0]}=negative"] if no and yes else [f"{there[0]}=0.3", f"{there[1]}=1"]
+    flags = " ".join(f"--event {one}" for one in said) + (" ..." if len(there) > len(said) else "")
     return (
-        f"column {field.name!r} holds {shown}, which all count the same: to say what each counts, pass "
-        f"event_column={field.name!r} and events= (--event-column {field.name} --event {there[0]}=1 --event "
-        f"{there[1]}=negative ...)"
+        f"column {field.name!r} holds {', '.join(there)}, which all count the same: to say what each counts, "
+        f"pass event_column={field.name!r} and events=, such as --event-column {field.name} {flags}"
     )
 
 

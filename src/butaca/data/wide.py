@@ -10,20 +10,27 @@ import numpy as np
 
 from butaca.data.columns import Field, Role, by_name, listed
 from butaca.data.opened import Opened
+from butaca.data.written_lists import parts, split_lists
 from butaca.errors import TableError
 
 COLUMNS = ("user_id", "item_id", "value")
 
 
-def unpivoted(opened: Opened) -> Opened:
+def unpivoted(opened: Opened, wanted: Sequence[str] = ()) -> Opened:
     """Returns the table of (user, item, value) of a wide one, whose columns are items or hold lists of them.
 
     The first column is the user, unless another has a user's name. An empty cell is no interaction.
 
+    Args:
+        opened: the table.
+        wanted: names of columns that the caller expects.
+
     Raises:
         TableError: it has no further columns.
     """
-    user = by_name(opened.fields, "user", label=opened.label) or opened.fields[0]
+    found = by_name(opened.fields, "user", label=opened.label)
+    found = found or next((f for f in opened.fields if f.name in wanted), None)
+    user, is_user = found or opened.fields[0], found is not None
     others = [f for f in opened.fields if f != user]
     lists = [f for f in others if f.kind == "list"]
     if not others:
@@ -38,19 +45,47 @@ def unpivoted(opened: Opened) -> Opened:
             f"FROM ({opened.relation} SELECT {user.sql} AS {first}, unnest({lists[0].sql}) AS {second})"
         )
         relation = f"FROM ({relation} SELECT {first}, {second} WHERE {second} IS NOT NULL)"
-        fields = [Field(user.name, first, user.kind), Field("item_id", second, lists[0].of)]
+        key = user.name if is_user else COLUMNS[0]
+        fields = [Field(key, first, user.kind), Field("item_id", second, lists[0].of)]
         said = f"a row for each item of the lists in {lists[0].name!r}"
+    elif (written := _written_lists(opened, user, others)) is not None:
+        relation, fields = written
+        said = f"a row for each item of the lists in {others[0].name!r}"
     else:
         table = f"{opened.table}_wide"
         _unpivot(opened, user, others, table)
         relation = f"FROM {table}"
-        key = user.name if opened.has_names else COLUMNS[0]
+        key = user.name if is_user else COLUMNS[0]
         fields = [Field(key, first, "text" if opened.text else user.kind)]
         fields += [Field("item_id", second, "text"), Field("value", third, "text")]
         said = f"a row for each filled cell of {len(others):,} columns of items"
     out = Opened(opened.con, opened.label, opened.name, fields, relation, opened.table)
     out.notes = [*opened.notes, f"wide: {said}, by {user.name!r}"]
     return out
+
+
+def _written_lists(opened: Opened, user: Field, others: Sequence[Field]) -> tuple[str, list[Field]] | None:
+    """Returns the rows of lists written as text in the only other column; None where there are none."""
+    if len(others) != 1 or others[0].kind != "text":
+        return None
+    with opened.errors():
+        rows = opened.con.execute(f"{opened.relation} SELECT {user.sql}, {others[0].sql}").fetchall()
+    cells = [str(cell or "").strip() for _, cell in rows]
+    found = split_lists(cells, piped=any("|" in cell for cell in cells))
+    if found is None:
+        mark = next((m for m in ";, " if any(m in cell for cell in cells)), None)
+        found = None if mark is None else (parts(cells, mark), "")
+    if found is None:
+        return None
+    pairs = [(who, item) for (who, _), had in zip(rows, found[0], strict=True) for item in had]
+    columns = {
+        "c0": np.array([who for who, _ in pairs], dtype=object),
+        "c1": np.array([item for _, item in pairs], dtype=object),
+    }
+    name = f"{opened.table}_lists"
+    opened.con.register(name, columns)
+    key = user.name if by_name([user], "user", label=opened.label) else COLUMNS[0]
+    return f"FROM {name}", [Field(key, "c0", "text"), Field("item_id", "c1", "text")]
 
 
 def _unpivot(opened: Opened, user: Field, others: Sequence[Field], table: str) -> None:

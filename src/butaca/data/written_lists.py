@@ -37,20 +37,21 @@ def split_lists(cells: Sequence[str], *, piped: bool) -> tuple[list[list[str]], 
         if all(m is not None for m in members):
             return [m or [] for m in members], "lists, as they are written"
     if piped:
-        return _split(cells, "|"), "lists, split on '|'"
+        return parts(cells, "|"), "lists, split on '|'"
     for mark in (",", ";"):
         if sum(mark in c for c in filled) >= max(SEPARATED * len(filled), 1) and _recur(filled, mark):
-            return _split(cells, mark), f"lists, split on {mark!r}"
+            return parts(cells, mark), f"lists, split on {mark!r}"
     return None
 
 
-def _split(cells: Sequence[str], mark: str) -> list[list[str]]:
+def parts(cells: Sequence[str], mark: str) -> list[list[str]]:
+    """Returns what stands between the marks of each cell."""
     return [[word.strip() for word in cell.split(mark) if word.strip()] for cell in cells]
 
 
 def _recur(filled: Sequence[str], mark: str) -> bool:
     """Returns whether the parts of cells recur as words of a list do."""
-    rows = _split(filled, mark)
+    rows = parts(filled, mark)
     words = {word for row in rows for word in row}
     total = sum(map(len, rows))
     if not words or sum(map(len, words)) > LONGEST * len(words):

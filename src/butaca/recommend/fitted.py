@@ -92,6 +92,16 @@ class HasQuery(Protocol):
 
 
 @runtime_checkable
+class HasNewcomers(Protocol):
+    """A HasNewcomers is a model's settings that say what stands in for a history where there is none."""
+
+    @property
+    def newcomer_features(self) -> Sequence[Feature]:
+        """Returns the features."""
+        ...
+
+
+@runtime_checkable
 class HasSettings(Protocol):
     """A HasSettings is a model that keeps the settings it was made with."""
 
@@ -136,6 +146,9 @@ def parts_of(
         tower = None
     if tower is not None and not (isinstance(model, HasHistories) and _same(seen, model.seen)):
         vectors = tower(np.arange(len(model.users) + 1, dtype=np.int32), seen)
+        if isinstance(model, HasHistories):  # whoever has nothing, then and now, is known as before
+            nothing = np.append((seen.lengths == 0) & (model.seen.lengths == 0), True)
+            vectors = np.where(nothing[:, None], model.user_vectors, vectors)
     pairs, test_weight = None, None
     if test is not None:
         test = test.recoded(model.users, model.items)
@@ -166,10 +179,12 @@ def _has(model: object, name: str) -> bool:
 
 
 def _user_features(model: FittedTowers) -> tuple[str, ...]:
-    """Returns the columns of the users' table that a model reads, the id left out."""
+    """Returns the columns of the users' table that a model reads, of newcomers too, the id left out."""
     if not (isinstance(model, HasSettings) and isinstance(model.settings, HasQuery)):
         return ()
-    columns = (f.column for f in model.settings.query if not isinstance(f, History))
+    columns = [f.column for f in model.settings.query if not isinstance(f, History)]
+    if isinstance(model.settings, HasNewcomers):
+        columns += [f.column for f in model.settings.newcomer_features]
     return tuple(column for column in columns if column != model.users.key)
 
 

@@ -6,14 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
-from butaca.data.attributes import load_keys
-from butaca.data.cells import number
-from butaca.data.columns import Field, Role
+from butaca.data.attributes import distinct, entities, load_keys, with_positions
+from butaca.data.bags import Bags
+from butaca.data.columns import Role
+from butaca.data.dataset import Entities
 from butaca.data.formats import open_table
-from butaca.data.opened import Opened, quoted
+from butaca.data.opened import quoted
+from butaca.data.titles import titled
 from butaca.errors import TableError
 from butaca.scale.reading import Budget, spilling
+from butaca.types import Values
+
+#: What a column of lists holds, by the kind of its values.
+MEMBERS = {"O": "VARCHAR", "U": "VARCHAR", "i": "BIGINT", "u": "BIGINT", "f": "FLOAT", "b": "BOOLEAN"}
 
 
 def write_ids(
@@ -25,84 +32,88 @@ def write_ids(
     work: Path,
     out: Path,
     table: str | None,
+    title: str | None,
+    drop_nulls: bool,
     budget: Budget,
-) -> None:
+) -> list[str]:
     """Writes work/<role>s.parquet (v, code) and out/<role>s.parquet, a row per code: the id, its features.
 
-    A code is the rank of an id among all of the interactions (the files `met`) and the table, as in
-    `data.tables`. The features keep their kinds; in text files a column of numbers becomes numbers.
+    A code is the rank of an id among all of the interactions (the files `met`) and the table. Codes, features
+    and the notes that are returned are as in `data.tables`.
+
+    Args:
+        role: users or items.
+        key: the name of the id.
+        is_text: whether ids are text.
+        met: files of the ids that the interactions have.
+        work: the work folder.
+        out: where the result goes.
+        table: what is known of them, or None.
+        title: its column of titles, None to find it.
+        drop_nulls: leave out rows of the table without an id.
+        budget: of DuckDB.
 
     Raises:
         TableError: a table with a wrong or repeated id, or without any id of the interactions; or
             interactions of one user or item only.
     """
-    side = f"{role}s"
-    coded, features = work / f"{side}.parquet", out / f"{side}.parquet"
+    coded, features = work / f"{role}s.parquet", out / f"{role}s.parquet"
     with spilling(budget) as con:
         files = ", ".join(quoted(str(path)) for path in met)
         con.execute(f"CREATE TEMP TABLE met AS FROM read_parquet([{files}]) SELECT DISTINCT v")
-        if _one(con, "FROM met SELECT count(*)") < 2:
+        known: int = con.execute("FROM met SELECT count(*)").fetchall()[0][0]
+        if known < 2:
             raise TableError(
                 "A recommender learns from at least two users and two items",
                 f"interactions whose column {key!r} holds one value only",
                 "Give more interactions, or check that it is the right column",
             )
-        parts, selected = ["FROM met"], [f"v AS {_name(key)}"]
-        joined = "FROM codes"
-        if table is not None:
-            opened = open_table(con, table, table="features", wanted=[key])
-            field, found = load_keys(opened, role, name=key, is_text=is_text)
-            parts.append(f"FROM {opened.table} SELECT {found.sql} AS v")
-            loaded = set(_loaded(con, opened.table))
-            joined += f" LEFT JOIN (FROM {opened.table} SELECT {found.sql} AS k, *) ON v = k"
-            selected += [
-                f"{_feature(opened, f)} AS {_name(f.name)}"
-                for f in opened.fields
-                if f != field and f.sql in loaded and f.name != key
-            ]
-            keys = f"(FROM {opened.table} SELECT {found.sql} AS k)"
-            known = _one(con, f"FROM met SEMI JOIN {keys} ON v = k SELECT count(*)")
-            if not known:
-                raise TableError(
-                    f"A table of {side} describes the {side} of the interactions",
-                    f"{opened.label}, in which column {field.name!r} has none of their ids",
-                    "Check that it is the right table",
-                )
-        union = " UNION ".join(f"({part})" for part in parts)
-        con.execute(
-            f"CREATE TEMP TABLE codes AS FROM ({union}) SELECT v, "
-            "(row_number() OVER (ORDER BY v) - 1)::INTEGER AS code"
-        )
-        con.execute("SET threads = 1")  # the order of row groups
-        con.execute(f"COPY (FROM codes ORDER BY code) TO {quoted(str(coded))} (FORMAT parquet)")
-        con.execute(
-            f"COPY ({joined} SELECT {', '.join(selected)} ORDER BY code) "
-            f"TO {quoted(str(features))} (FORMAT parquet)"
-        )
+        if table is None:
+            ranks = "(row_number() OVER (ORDER BY v) - 1)::INTEGER AS code"
+            con.execute(f"CREATE TEMP TABLE codes AS FROM met SELECT v, {ranks}")
+            con.execute("SET threads = 1")  # the order of row groups
+            _copy(con, "FROM codes ORDER BY code", coded)
+            _copy(con, f"FROM codes SELECT v AS {_name(key)} ORDER BY code", features)
+            return []
+        opened = with_positions(open_table(con, table, table="features", wanted=[key]), role, key=key)
+        field = load_keys(opened, role, name=key, is_text=is_text, drop_nulls=drop_nulls)
+        parts = ["FROM met", f"FROM {opened.table} SELECT {field[1].sql} AS v"]
+        coding = ("codes", distinct(con, "codes", parts=parts))
+        entity, notes = entities(opened, role, name=key, vocabulary=coding, key=field, known=known)
+        notes = [*opened.notes, *notes]
+        if role == "item":
+            entity, said = titled(entity, title)
+            notes += said
+        con.execute("SET threads = 1")
+        _copy(con, "FROM codes ORDER BY code", coded)
+        _write(con, entity, features)
+    return notes
 
 
-def _feature(opened: Opened, field: Field) -> str:
-    """Returns a feature's SQL; of text files, numbers where all filled cells are, none with leading zeros."""
-    if opened.text is None:
-        return field.sql
-    cell = field.sql
-    filled, real, whole, padded = opened.one(
-        f"FROM {opened.table} SELECT count(*), count({number(cell)}), "
-        f"count_if(regexp_full_match({cell}, '[+-]?[0-9]+') AND TRY_CAST({cell} AS BIGINT) IS NOT NULL), "
-        f"count_if(regexp_matches({cell}, '^[+-]?0[0-9]')) WHERE {cell} <> ''"
-    )
-    if not filled or real < filled or padded:
-        return cell
-    return f"TRY_CAST({cell} AS BIGINT)" if whole == filled else number(cell)
+def _write(con: duckdb.DuckDBPyConnection, entity: Entities, target: Path) -> None:
+    """Writes entities as a table: the id, then every column, lists as lists."""
+    code = np.arange(len(entity), dtype=np.int32)
+    columns: dict[str, Values] = {"code": code}
+    selected, joined = [f"codes.v AS {_name(entity.key)}"], "FROM codes JOIN plain USING (code)"
+    for n, (name, column) in enumerate(entity.columns.items()):
+        if name == entity.key:
+            continue
+        if not isinstance(column, Bags):
+            columns[f"c{n}"] = column
+            selected.append(f"c{n} AS {_name(name)}")
+            continue
+        of = np.repeat(code, np.diff(column.offsets))
+        con.register(f"flat{n}", {"code": of, "place": np.arange(len(of)), "x": column.values})
+        kind = MEMBERS[column.values.dtype.kind]
+        lists = f"FROM flat{n} SELECT code, list(x::{kind} ORDER BY place) AS c{n} GROUP BY code"
+        joined += f" LEFT JOIN ({lists}) AS b{n} USING (code)"
+        selected.append(f"coalesce(c{n}, []::{kind}[]) AS {_name(name)}")
+    con.register("plain", columns)
+    _copy(con, f"{joined} SELECT {', '.join(selected)} ORDER BY code", target)
 
 
-def _loaded(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    return [row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()]
-
-
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    n: int = con.execute(sql).fetchall()[0][0]
-    return n
+def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
+    con.execute(f"COPY ({query}) TO {quoted(str(target))} (FORMAT parquet)")
 
 
 def _name(name: str) -> str:

@@ -13,7 +13,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from butaca.data.came import NOTHING_CAME, Came
 from butaca.data.opened import quoted
+from butaca.data.repeats import different_times
 from butaca.data.settled import Settled, Told, settle
 from butaca.data.signal import PLAIN, Signal
 from butaca.scale.reading import Budget, own_folder, spilling
@@ -34,12 +36,14 @@ class Rule:
         test: the share.
         seed: of the random one.
         cut: the moment from which on interactions test, once it is known.
+        again: whether a pair may stand at several times, each of which is drawn alone.
     """
 
     split: SplitName
     test: float
     seed: int
     cut: int | None = None
+    again: bool = False
 
     def tests(self, user: Codes, item: Codes, *, time: Times | None) -> Bools:
         """Returns which rows test, [n]."""
@@ -51,6 +55,8 @@ class Rule:
             later: Bools = time >= self.cut
             return later
         pair = user.astype(np.uint64) << np.uint64(32) | item.astype(np.uint64)
+        if self.again and time is not None:
+            pair = _mixed(pair, 0) ^ time.astype(np.int64).view(np.uint64)
         drawn: Bools = _mixed(pair, self.seed) < np.uint64(round(self.test * 2.0**53))
         return drawn
 
@@ -98,7 +104,8 @@ class Sorted:
         rows: that stay.
         others: that do not: repeats, and by a signal what says no or counts nothing.
         histogram: rows by bucket of time.
-        negatives: pairs that say no.
+        came: what the rows came to; without a signal the repeated pairs alone.
+        times: interactions, where lines of one pair and time are one.
         weights: the least and the greatest weight.
     """
 
@@ -106,7 +113,8 @@ class Sorted:
     rows: int
     others: int
     histogram: Ints
-    negatives: int = 0
+    came: Came = NOTHING_CAME
+    times: int = 0
     weights: tuple[float, float] = (1.0, 1.0)
 
 
@@ -122,23 +130,31 @@ def sort(task: PartTask) -> Sorted:
     """Codes a partition, keeps the latest row of each pair, sorts by user and item, writes the columns."""
     columns = _columns(task)
     folder = own_folder(task.work / "sorted", f"{task.number:05d}-")
-    n, n_negatives, weights = len(columns["user"]), 0, (1.0, 1.0)
+    n, weights = len(columns["user"]), (1.0, 1.0)
+    times, came = n, NOTHING_CAME
     if task.signal.says:
         found, no = settled(columns, task.signal)
         for name in ("user", "item", "time"):
             np.save(folder / f"negative_{name}.npy", columns[name][no] if name in columns else no)
         columns = {name: column[found.rows] for name, column in columns.items()} | {"weight": found.each}
-        n_negatives = len(no)
+        came = found.came
         if len(found.each):
             weights = float(found.each.min()), float(found.each.max())
     key = columns["user"].astype(np.int64) << 32 | columns["item"]
-    order = latest(key, columns.get("time"), place=columns["ord"], fraction=columns.get("fraction"))
+    time, fraction = columns.get("time"), columns.get("fraction")
+    if task.signal.again:  # each time is one already
+        order = np.lexsort((columns["ord"], *(() if time is None else (fraction, time)), key))
+    else:
+        order = latest(key, time, place=columns["ord"], fraction=fraction)
+    if not task.signal.says and len(order) < n:
+        came = NOTHING_CAME._replace(repeated=n_repeated(key))
+        times = different_times(key, None if time is None else time * 1_000_000_000 + fraction)
     for name in ("user", "item", *task.names):
         np.save(folder / f"{name}.npy", columns[name][order])
     histogram = np.zeros(BUCKETS, dtype=np.int64)
     if "time" in task.names:
         histogram = np.bincount(bucket_of(columns["time"][order], task.span), minlength=BUCKETS)
-    return Sorted(folder, len(order), n - len(order), histogram, n_negatives, weights)
+    return Sorted(folder, len(order), n - len(order), histogram, came, times, weights)
 
 
 def _columns(task: PartTask) -> dict[str, Values]:
@@ -203,6 +219,15 @@ def latest(key: Ints, time: Times | None, *, place: Ints, fraction: Codes | None
     order[again] = rows[np.lexsort((*by_time, key[rows]))]
     kept: Ints = order[np.append(is_new[1:], True)]
     return kept
+
+
+def n_repeated(key: Ints) -> int:
+    """Returns how many different keys come more than once.
+
+    >>> n_repeated(np.array([7, 3, 7, 7, 3, 1]))
+    2
+    """
+    return int((np.unique(key, return_counts=True)[1] > 1).sum())
 
 
 def moments(task: PartTask) -> tuple[Times, Ints]:

@@ -25,9 +25,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from butaca.data.came import all_came
 from butaca.data.columns import Role
 from butaca.data.folders import sha256, writing
 from butaca.data.opened import quoted, session
+from butaca.data.repeats import AGAIN, of_again, pairs_repeated
 from butaca.errors import SplitError, TableError
 from butaca.scale.coding import write_ids
 from butaca.scale.partition import (
@@ -47,6 +49,7 @@ from butaca.scale.pool import Runner, StageProgress, local_runner
 from butaca.scale.prepare_settings import MOST_PARTITIONS, Preparing, bytes_of, files_of, partitions_for
 from butaca.scale.prepared import FORMAT, KIND, Prepared
 from butaca.scale.reading import Budget, Read, ReadTask, read
+from butaca.scale.remarks import notes_of
 from butaca.types import Ints
 
 T = TypeVar("T")
@@ -117,9 +120,10 @@ def _write(
     reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), progress))
     first = _alike(reads, settings)
     tables: dict[Role, str | None] = {"user": settings.users, "item": settings.items}
+    of_tables: list[str] = []
     for role, table in tables.items():
         met = [one.folder / f"{role}s.parquet" for one in reads]
-        write_ids(
+        of_tables += write_ids(
             role,
             first.names[role],
             is_text=first.is_text[role],
@@ -127,6 +131,8 @@ def _write(
             work=work,
             out=out,
             table=table,
+            title=settings.title,
+            drop_nulls=settings.reading.drop_nulls,
             budget=budget,
         )
     sizes = {side: _length(work / f"{side}.parquet") for side in ("users", "items")}
@@ -137,7 +143,7 @@ def _write(
         min((r.earliest for r in with_times), default=0),
         max((r.latest for r in with_times), default=0),
     )
-    rule = Rule(settings.split, settings.test_share, settings.seed)
+    rule = Rule(settings.split, settings.test_share, settings.seed, again=settings.signal.again)
     rows_of = [tuple(f for one in reads for f in one.parts.get(n, ())) for n in range(partitions)]
     parts = [
         PartTask(n, work, names, rule, span, budget, rows_of[n], signal=settings.signal)
@@ -189,8 +195,27 @@ def _write(
         "n_test": n_test,
         "repeats": 0 if settings.signal.says else sum(f.others for f in found),
         "times": first.times,
+        "notes": _notes(reads, settings, found, of_tables, span if with_times else None),
         **_of_signal(settings, found),
     }
+
+
+def _notes(
+    reads: Sequence[Read],
+    settings: Preparing,
+    found: Sequence[Sorted],
+    of_tables: Sequence[str],
+    span: tuple[int, int] | None,
+) -> list[str]:
+    """Returns what reading decided and found, as reading the whole table at once says it."""
+    notes = notes_of([(one.path, one.remarks) for one in reads], tables=of_tables, span=span)
+    came = all_came(f.came for f in found)
+    if settings.signal.says:
+        return [*notes, *came.notes(settings.signal)]
+    dropped, rows = sum(f.others for f in found), sum(one.rows for one in reads)
+    notes += pairs_repeated(came.repeated, dropped, timed=span is not None)
+    many = dropped >= AGAIN * rows
+    return notes + (of_again(sum(f.times for f in found), rows - dropped) if many else [])
 
 
 def _of_signal(settings: Preparing, found: Sequence[Sorted]) -> dict[str, Any]:
@@ -201,7 +226,7 @@ def _of_signal(settings: Preparing, found: Sequence[Sorted]) -> dict[str, Any]:
     return {
         "signal": settings.signal.as_json(),
         "weighted": low < high,
-        "n_negatives": sum(f.negatives for f in found),
+        "n_negatives": sum(f.came.negatives or 0 for f in found),
     }
 
 

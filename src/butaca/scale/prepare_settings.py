@@ -45,7 +45,8 @@ class Preparing:
             for value or time means: none.
         reading: how the files are written.
         items, users: tables of features; grown data bring their own.
-        signal: what counts as what; each pair stands once.
+        title: the items' column of titles; found by name if not given.
+        signal: what counts as what; each pair stands once, unless what was had may come again.
     """
 
     split: SplitName = "random"
@@ -61,6 +62,7 @@ class Preparing:
     reading: Reading = AS_IT_IS
     items: str | None = None
     users: str | None = None
+    title: str | None = None
     signal: Signal = PLAIN
 
     def __post_init__(self) -> None:
@@ -69,12 +71,6 @@ class Preparing:
                 "A split is random, temporal or none",
                 f"split={self.split!r}",
                 "Pass one of them (on the command line: --split)",
-            )
-        if self.signal.again:
-            raise SettingError(
-                "Prepared data hold each pair of user and item once",
-                'Signal(repeats="allow") (--repeats allow)',
-                "Fit the table itself, or let the rows of a pair count together: sum, mean, count or last",
             )
         check_share(self.test_share)
         if not 0 <= self.partitions <= MOST_PARTITIONS or self.workers < 1 or self.seed < 0:

@@ -182,6 +182,8 @@ class Prepared:
             name=self.folder.name,
             weight=side.weight,
             negatives=self.negatives,
+            again=self.signal.again,
+            notes=tuple(self.manifest.get("notes", ())),
         )
 
     @cached_property

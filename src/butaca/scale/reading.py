@@ -18,14 +18,16 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse
+from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse, refuse_lists
 from butaca.data.columns import REQUIRED, Field, Role, choose
 from butaca.data.formats import open_table
+from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.opened import Opened, quoted, session
 from butaca.data.signal import PLAIN, Signal
-from butaca.data.times import how_written
+from butaca.data.times import how_written, odd_times
 from butaca.data.told import kind_sql, signal_fields, with_label
 from butaca.data.written import AS_IT_IS, Reading
+from butaca.scale.remarks import Remarks
 
 SMALLEST = 100_000_000  # bytes that a DuckDB gets at least
 
@@ -66,6 +68,7 @@ class Read:
         is_text: by role, whether the ids are text.
         times: what times look like ("seconds since 1970"), "" without.
         earliest, latest: of the times.
+        remarks: what reading decided, and found odd.
     """
 
     path: str
@@ -77,6 +80,7 @@ class Read:
     times: str
     earliest: int
     latest: int
+    remarks: Remarks
 
 
 @contextmanager
@@ -118,35 +122,52 @@ def read(task: ReadTask) -> Read:
             wanted=[n for n in (*task.asked.values(), signal.weight_column, signal.event_column) if n],
             reading=task.reading,
         )
+        asked = with_label(opened.fields, task.asked, signal=signal, label=opened.label)
         choice = choose(
             opened.fields,
             opened.label,
-            asked=with_label(opened.fields, task.asked, signal=signal, label=opened.label),
+            asked=asked,
             preferred=None,
             has_names=opened.has_names,
             first=opened.held,
         )
-        more = signal_fields(opened, signal)
-        loaded = {field.sql: field for field in (*choice.fields.values(), *more.values())}
-        rows = opened.load(list(loaded.values()))
-        if task.reading.drop_nulls:
-            rows -= sum(opened.drop(is_nothing(opened, choice.fields[role])) for role in REQUIRED)
+        own = signal_fields(opened, signal)
+        noted = Noted(opened, choice, own, asked, signal)
+        rows = opened.load([*noted.used, *noted.looked])
+        dropped: list[str] = []
+        for role in REQUIRED if task.reading.drop_nulls else ():
+            n = opened.drop(is_nothing(opened, choice.fields[role]))
+            rows -= n
+            dropped += rows_dropped(role, n)
         user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
         item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
+        refuse_lists(opened, choice.fields["item"])
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
         if "value" in choice.fields:
             selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
-        if "event" in more:
-            selected.append(f"({kind_sql(more['event'], signal)})::INTEGER AS k")
-        if "weight" in more:
-            selected.append(f"({_value(opened, more['weight'])})::DOUBLE AS a")
+        if "event" in own:
+            selected.append(f"({kind_sql(own['event'], signal)})::INTEGER AS k")
+        if "weight" in own:
+            selected.append(f"({_value(opened, own['weight'])})::DOUBLE AS a")
         times, earliest, latest = "", 0, 0
+        said: dict[Role, str] = {}
+        odd: list[str] = []
         if "time" in choice.fields:
             moments = how_written(opened, choice.fields["time"], time_format=task.reading.time_format)
             times = moments.said.partition(",")[0]
+            said["time"] = f", {moments.said}"
             selected += [f"{moments.seconds} AS t", f"({moments.nanoseconds})::INTEGER AS f"]
             span = f"min({moments.seconds}), max({moments.seconds})"
             earliest, latest = opened.one(f"FROM {opened.table} SELECT {span}")
+            odd = odd_times(opened, moments, span=(earliest, latest))
+        words = [
+            word
+            for role, found in zip(REQUIRED, (user, item), strict=True)
+            if found.is_text
+            for word in words_for_nothing(opened, choice.fields[role], role)
+        ]
+        more = (*dropped, *noted.others())
+        remarks = Remarks(tuple(opened.notes), tuple(noted.columns(said)), tuple(odd), more, tuple(words))
         selected += [f"{task.number << 40} + rowid AS ord", f"(hash({user.sql}) % {task.partitions}) AS p"]
         con.execute("SET preserve_insertion_order = false")
         with opened.errors():
@@ -173,6 +194,7 @@ def read(task: ReadTask) -> Read:
         times,
         int(earliest),
         int(latest),
+        remarks,
     )
 
 

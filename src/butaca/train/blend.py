@@ -99,8 +99,10 @@ def recent_share(train: Dataset, half_life: float) -> Floats:
     return out
 
 
-def choose_blend(products: Scorer, term: Floats | None, *, train: Dataset, validation: Dataset) -> Blend:
-    """Returns the blend that is best on held-out pairs.
+def best_blend(
+    products: Scorer, term: Floats | None, *, train: Dataset, validation: Dataset
+) -> tuple[Blend, float]:
+    """Returns the blend that is best on held-out pairs, and its value there.
 
     First the half-life, at weights in the middle; then the weights. Of equals, what comes first in the lists
     above wins.
@@ -127,7 +129,8 @@ def choose_blend(products: Scorer, term: Floats | None, *, train: Dataset, valid
     middle = {half_life: value(Blend(0.4, 0.0, 1.0, half_life)) for half_life in shares}
     half_life = max(middle, key=lambda h: middle[h])
     tried = {blend: value(blend) for blend in _blends(half_life)}
-    return max(tried, key=lambda b: tried[b])
+    best = max(tried, key=lambda b: tried[b])
+    return best, tried[best]
 
 
 def _blends(half_life: float) -> Iterator[Blend]:

@@ -64,6 +64,9 @@ class TwoTowerSettings:
         cold_features: columns of the items' table that stand in for interactions where an item has none:
             once trained, its vectors and bias are those that its features suggest (model/cold.py); ()
             leaves them as the towers have them.
+        newcomer_features: columns of the users' table that stand in for a history where a user has none: once
+            trained, the query vector is that of people of whom they say the same (model/newcomers.py); ()
+            leaves it as the query tower has it.
         l2: weight of the squared length of every positive's two vectors; nothing for unit vectors.
         dislikes: how much a pair that a user said no to (`Dataset.negatives`) counts in the loss, against,
             beside a positive's 1; 0 learns nothing of them. Histories in order, and vectors that are not of
@@ -94,6 +97,7 @@ class TwoTowerSettings:
     trust_power: float = 0.75
     blend: Blend | None = None
     cold_features: tuple[Feature, ...] = ()
+    newcomer_features: tuple[Feature, ...] = ()
     l2: float = 0.0
     dislikes: float = 0.0
     shuffle: Shuffle = "epoch"
@@ -154,10 +158,12 @@ class TwoTowerSettings:
                 f"dim={self.dim}, heads={history.heads}",
                 "Take a number of heads that divides dim",
             )
-        if any(isinstance(f, History) for f in (*self.candidate, *self.cold_features)):
+        if any(
+            isinstance(f, History) for f in (*self.candidate, *self.cold_features, *self.newcomer_features)
+        ):
             raise SettingError(
                 "A history belongs to the query tower",
-                "History among the items' features",
+                "History among the items' features, or those of people without one",
                 "Move it to query",
             )
         for name, features in (("query", self.query), ("candidate", self.candidate)):

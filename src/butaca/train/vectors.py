@@ -13,6 +13,7 @@ from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
 from butaca.model.cold import ColdItems, ItemVectors, fit_cold, taken
 from butaca.model.features import Feature
+from butaca.model.newcomers import fit_newcomers
 from butaca.model.order.attention import Attention, Block
 from butaca.model.order.tables import AttentionTable, TimescalesTable
 from butaca.model.order.timescales import Timescales
@@ -245,6 +246,27 @@ def with_cold(vectors: Vectors, cold: ColdItems, *, items: Entities, count: Ints
     if len(changed):
         users = _put(users, changed, tower(changed, seen))
     return Vectors(tower, users, _put(vectors.items, new, rows.items), bias, cold)
+
+
+def with_newcomers(
+    features: Sequence[Feature], vectors: Vectors, *, users: Entities, seen: Histories
+) -> Vectors:
+    """Returns the vectors with those of users without a history from what is known of them, if anything is.
+
+    Args:
+        features: columns of the users' table.
+        vectors: of the trained model.
+        users: the table.
+        seen: what the users have had.
+    """
+    new = np.flatnonzero(seen.lengths == 0)
+    if not features or not len(new):
+        return vectors
+    sample = vectors.items[np.linspace(0, len(vectors.items) - 1, SPREAD_USERS).astype(np.int64)]
+    newcomers = fit_newcomers(features, users, count=seen.lengths, vectors=vectors.users[:-1], items=sample)
+    if newcomers is None:
+        return vectors
+    return replace(vectors, users=_put(vectors.users, new, newcomers(users, new)))
 
 
 def _put(table: Floats, at: Ints | Codes, rows: Floats) -> Floats:

@@ -10,7 +10,7 @@ from butaca.data.dataset import Dataset
 from butaca.errors import SettingError, SplitError
 
 if TYPE_CHECKING:  # these load JAX
-    from butaca.choose.choice import Chosen
+    from butaca.choose.chosen import Chosen
     from butaca.choose.portfolio import Asked
     from butaca.recipes import Recipe
 

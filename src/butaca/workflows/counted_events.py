@@ -80,7 +80,7 @@ def counted_events(events: Interactions, signal: Signal) -> EventsTold:
     )
     found = settle(told, signal, n_items=int(item.max(initial=0)) + 1, weights=weights)
     no = np.zeros(0, np.int64) if found.negative is None else found.negative
-    return EventsTold(events.take(found.rows), found.each, events.take(no), found.notes)
+    return EventsTold(events.take(found.rows), found.each, events.take(no), found.came.notes(signal))
 
 
 def as_table(counted: EventsTold) -> tuple[dict[str, Any], Signal]:

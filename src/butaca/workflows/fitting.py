@@ -23,7 +23,7 @@ from butaca.workflows.judging import joined, judge, judge_stages, judged_on
 from butaca.workflows.loading import Sides, Split, ToldBy, split_by
 
 if TYPE_CHECKING:  # these load JAX, or a database
-    from butaca.choose.choice import Chosen
+    from butaca.choose.chosen import Chosen
     from butaca.rank.judge import RankVerdict
     from butaca.rank.ranker import Ranker
     from butaca.recipes import Recipe
@@ -123,7 +123,10 @@ def fit(
     about = _about(data, recipe, model=model, held=held, judged=judged, history=history, signal=signal)
     if choice is not None:
         about["choice"] = choice.as_json()
-    notes = [*said, *protocol(about), *unread_columns(recipe, data, rank=recommender.ranker is not None)]
+    unread = []
+    if choice is None or choice.newcomers is None:
+        unread = unread_columns(recipe, data, rank=recommender.ranker is not None)
+    notes = [*said, *protocol(about), *unread]
     if ranking is not None:
         about["metrics"]["ranking"] = ranking.as_json()
         if ranking.notice is not None:
@@ -154,8 +157,9 @@ def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:
     named = ", ".join(unread[:6]) + (f" and {len(unread) - 6} more" if len(unread) > 6 else "")
     return [
         f"Not read by the recipe {recipe.name!r}: users' columns {named}. Someone without a history gets "
-        "what most people chose. A second stage reads them (rank=True; --rank), and so does a TwoTower "
-        "whose query names them."
+        "what most people chose. Where a fit chooses (Choosing('normal'); --effort normal) validation says "
+        "whether they help; a second stage reads them (rank=True; --rank), and so does a TwoTower whose "
+        "query or newcomer_features name them."
     ]
 
 
