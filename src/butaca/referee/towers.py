@@ -1,0 +1,81 @@
+"""This module lets butaca's own models enter: as `butaca fit` gives them, chosen or quick."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from butaca.data.dataset import Dataset
+from butaca.referee.contestants import Entered
+from butaca.workflows.about import describe
+from butaca.workflows.choosing import Effort
+from butaca.workflows.fitting import HeldOut, train_held
+from butaca.workflows.loading import Split
+from butaca.workflows.plans import FitPlan
+
+if TYPE_CHECKING:
+    from butaca.choose.choice import Chosen
+
+
+class _Stopwatch:
+    """A _Stopwatch is told how a search gets on, and keeps when it ended."""
+
+    def __init__(self) -> None:
+        self.ended = time.perf_counter()
+
+    def begin(self, text: str, total: int) -> None:
+        """Has nothing to note before the search."""
+
+    def advance(self) -> None:
+        """Has nothing to note within it."""
+
+    def end(self) -> None:
+        """Notes the moment."""
+        self.ended = time.perf_counter()
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A Tower is what `butaca fit` gives with nothing said but the split.
+
+    Attributes:
+        name: what tables call it.
+        effort: "normal": chosen on validation, the portfolio and the closed forms; "quick": not.
+    """
+
+    name: str
+    effort: Effort
+
+    @property
+    def library(self) -> str:
+        """Returns that it needs none but butaca."""
+        return ""
+
+    def enter(self, held: HeldOut, *, seed: int, trials: int) -> Entered:
+        """Chooses and fits as `butaca fit` does, whatever the trials of others."""
+        split: Split = "random" if held.split == "given" else held.split
+        plan = FitPlan(held.train.name, split=split, seed=seed, effort=self.effort)
+        begin, watch = time.perf_counter(), _Stopwatch()
+        done = train_held(held, plan.recipe.recipe(seed, split=split), choosing=plan.choosing(None, watch))
+        end = time.perf_counter()
+        chosen = max(watch.ended, begin) if done.choice is not None else begin
+        settings = {"said": done.said, **describe(done.recipe)} if done.said else describe(done.recipe)
+        return Entered(
+            done.recommender, settings, _judged(done.choice, held.train), chosen - begin, end - chosen
+        )
+
+    def unfit_for(self, split: str, *, timed: bool) -> str:
+        """Says that it answers what every split asks."""
+        return ""
+
+
+def _judged(choice: Chosen | None, train: Dataset) -> int:
+    """Returns how many configurations a choice judged: closed forms, and towers, each once."""
+    if choice is None:
+        return 0
+    from butaca.choose.choice import forms
+    from butaca.choose.closed_forms import n_tried
+
+    closed = sum(n_tried(form, train.timestamp is not None) for form in forms(len(train.items)))
+    return closed + len({tried.name for tried in choice.tried})
