@@ -14,7 +14,6 @@ from butaca.referee.again import line_of
 from butaca.referee.found import Bout, RefereeFound
 from butaca.referee.machine import OWN, machine, versions
 from butaca.referee.page import page
-from butaca.referee.peers.named import LIBRARIES
 from butaca.referee.picture import picture
 from butaca.referee.plan import JSON, PAGE, PICTURE, RefereePlan
 from butaca.referee.protocols import ProtocolName, question
@@ -47,7 +46,7 @@ def carry_out_referee(
         told(data)
     protocols, left_out = runnable(plan, data)
     plan.out.mkdir(parents=True, exist_ok=True)
-    libraries = [LIBRARIES.get(one.library, one.library) for one in plan.entering if one.library]
+    libraries = [one.library for one in plan.entering if one.library]
     bouts: dict[str, Bout] = {}
     found = RefereeFound(
         {
@@ -64,7 +63,7 @@ def carry_out_referee(
         left_out,
         plan.not_there,
         machine(),
-        versions([*OWN, *dict.fromkeys(libraries)]),
+        versions([*OWN, *libraries]),
     )
     for runs in run_all(plan, data, protocols=protocols, watch=watch):
         bouts[runs.protocol] = bout_of(plan, runs)

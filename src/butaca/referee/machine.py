@@ -6,13 +6,13 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 from butaca.cores import cores
 
-#: Always named: what butaca's own models run on.
+#: Modules that are always named: what butaca's own models run on.
 OWN = ("butaca", "jax", "numpy", "scipy")
 
 
@@ -45,19 +45,15 @@ def memory_gb() -> float | None:
         return None
 
 
-def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Returns the versions of those that are installed.
+def versions(modules: Sequence[str]) -> dict[str, str]:
+    """Returns the versions of what gives these modules, by the names of the packages.
 
-    >>> "butaca" in versions(["butaca", "no-such-package"]), versions(["no-such-package"])
-    (True, {})
+    >>> list(versions(["numpy"])), versions(["no_such_module"])
+    (['numpy'], {})
     """
-    found: dict[str, str] = {}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    of = packages_distributions()
+    packages = dict.fromkeys(name for module in modules for name in of.get(module, ()))
+    return {name: version(name) for name in packages}
 
 
 def peak_mb() -> float | None:

@@ -23,7 +23,10 @@ class LightFMWarp(OfVectors):
         self._model = LightFM(loss="warp", random_state=seed, **own)
 
     def _learn(self, matrix: sparse.csr_array) -> None:
-        self._model.fit(sparse.coo_matrix(matrix), epochs=self._epochs, num_threads=cores())
+        had = matrix.tocoo()
+        row, column = had.row.astype(np.int32), had.col.astype(np.int32)  # it reads no longer codes
+        pairs = sparse.coo_matrix((had.data, (row, column)), shape=matrix.shape)
+        self._model.fit(pairs, epochs=self._epochs, num_threads=cores())
         bias, vectors = self._model.get_item_representations()
         _, users = self._model.get_user_representations()  # a user's bias moves no item
         self._item_vectors = np.column_stack([vectors, bias]).astype(np.float32)

@@ -16,11 +16,11 @@ from butaca.referee.contestants import Tunable
 from butaca.referee.search import Between, OneOf, Settings
 from butaca.types import Scorer
 
-#: Libraries by the module that is imported: what pip calls each.
+#: Libraries by the module that is imported: what pip installs. The fork of LightFM is built for Pythons of today.
 LIBRARIES: Mapping[str, str] = {
     "implicit": "implicit",
     "lenskit": "lenskit",
-    "lightfm": "lightfm",
+    "lightfm": "rectools-lightfm",
     "rectools": "rectools",
 }
 
