@@ -12,8 +12,8 @@ from typing import Any
 
 from butaca.cores import cores
 
-#: Modules that are always named: what butaca's own models run on.
-OWN = ("butaca", "jax", "numpy", "scipy")
+#: Modules that are always named beside butaca: what its own models run on.
+OWN = ("jax", "numpy", "scipy")
 
 
 def cpu() -> str:
@@ -46,14 +46,14 @@ def memory_gb() -> float | None:
 
 
 def versions(modules: Sequence[str]) -> dict[str, str]:
-    """Returns the versions of what gives these modules, by the names of the packages.
+    """Returns the versions of butaca and of what gives these modules, by the names of the packages.
 
-    >>> list(versions(["numpy"])), versions(["no_such_module"])
-    (['numpy'], {})
+    >>> list(versions(["numpy", "no_such_module"]))
+    ['butaca', 'numpy']
     """
     of = packages_distributions()
     packages = dict.fromkeys(name for module in modules for name in of.get(module, ()))
-    return {name: version(name) for name in packages}
+    return {name: version(name) for name in ("butaca", *packages)}
 
 
 def peak_mb() -> float | None:

@@ -156,19 +156,24 @@ def apart(asked: Assignment) -> Outing:
 
 
 def outing(asked: Assignment) -> Outing:
-    """Chooses, fits and judges one model, here."""
-    warnings.simplefilter("ignore")  # of other libraries; what matters is raised
-    try:
-        held = held_out(asked.data, asked.protocol, share=asked.share, seed=asked.seed)
-        assert held.test is not None
-        entered = asked.contestant.enter(held, seed=asked.seed, trials=asked.trials)
-        memory = peak_mb()
-        begin = time.perf_counter()
-        known = held.train if held.given is None else joined(held.train, held.given)
-        seen = None if held.train.again else Histories.of(known)
-        found = evaluate_scorer(entered.scorer, held.test, seen=seen)
-    except Exception as error:  # of another library, which may raise anything
-        return Outing(failure=said(error))
+    """Chooses, fits and judges one model, here; what fails is said in what it returns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other libraries; what matters is raised
+        try:
+            return _judged(asked)
+        except Exception as error:  # of another library, which may raise anything
+            return Outing(failure=said(error))
+
+
+def _judged(asked: Assignment) -> Outing:
+    held = held_out(asked.data, asked.protocol, share=asked.share, seed=asked.seed)
+    assert held.test is not None
+    entered = asked.contestant.enter(held, seed=asked.seed, trials=asked.trials)
+    memory = peak_mb()
+    begin = time.perf_counter()
+    known = held.train if held.given is None else joined(held.train, held.given)
+    seen = None if held.train.again else Histories.of(known)
+    found = evaluate_scorer(entered.scorer, held.test, seen=seen)
     return Outing(
         found,
         settings=entered.settings,

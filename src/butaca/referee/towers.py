@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from butaca.data.dataset import Dataset
 from butaca.referee.contestants import Entered
 from butaca.workflows.about import describe
-from butaca.workflows.choosing import Effort
-from butaca.workflows.fitting import HeldOut, train_held
+from butaca.workflows.choosing import ChoiceWatch, Effort
+from butaca.workflows.fitting import HeldOut, Trained, train_held
 from butaca.workflows.loading import Split
 from butaca.workflows.plans import FitPlan
 
@@ -54,10 +54,8 @@ class Tower:
 
     def enter(self, held: HeldOut, *, seed: int, trials: int) -> Entered:
         """Chooses and fits as `butaca fit` does, whatever the trials of others."""
-        split: Split = "random" if held.split == "given" else held.split
-        plan = FitPlan(held.train.name, split=split, seed=seed, effort=self.effort)
         begin, watch = time.perf_counter(), _Stopwatch()
-        done = train_held(held, plan.recipe.recipe(seed, split=split), choosing=plan.choosing(None, watch))
+        done = as_fit_gives(held, seed, effort=self.effort, watch=watch)
         end = time.perf_counter()
         chosen = max(watch.ended, begin) if done.choice is not None else begin
         settings = {"said": done.said, **describe(done.recipe)} if done.said else describe(done.recipe)
@@ -68,6 +66,22 @@ class Tower:
     def unfit_for(self, split: str, *, timed: bool) -> str:
         """Says that it answers what every split asks."""
         return ""
+
+
+def as_fit_gives(
+    held: HeldOut, seed: int, *, effort: Effort | None = None, watch: ChoiceWatch | None = None
+) -> Trained:
+    """Trains what `butaca fit` gives where nothing is said but the split.
+
+    Args:
+        held: both sides.
+        seed: of the choice and of training.
+        effort: how long validation searches; None: as long as `fit` does unasked.
+        watch: told how the search gets on.
+    """
+    split: Split = "random" if held.split == "given" else held.split
+    plan = FitPlan(held.train.name, split=split, seed=seed, effort=effort)
+    return train_held(held, plan.recipe.recipe(seed, split=split), choosing=plan.choosing(None, watch))
 
 
 def _judged(choice: Chosen | None, train: Dataset) -> int:

@@ -16,7 +16,7 @@ from butaca.referee.contestants import Tunable
 from butaca.referee.search import Between, OneOf, Settings
 from butaca.types import Scorer
 
-#: Libraries by the module that is imported: what pip installs. The fork of LightFM is built for Pythons of today.
+#: What pip installs, by the module that is imported. LightFM's fork is built for the Pythons of today.
 LIBRARIES: Mapping[str, str] = {
     "implicit": "implicit",
     "lenskit": "lenskit",
