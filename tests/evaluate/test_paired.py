@@ -1,4 +1,4 @@
-"""Differences over several splits: values worked by hand, whole users drawn, and what is too little to say."""
+"""Differences over several splits: worked by hand, whole users drawn, and what is too little to say."""
 
 from __future__ import annotations
 
