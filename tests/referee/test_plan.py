@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -33,7 +34,7 @@ from tests.support.contestants import ABSENT, POPULAR
         ({"source": ""}, "The referee judges on a table", "--data FILE"),
     ],
 )
-def test_a_wrong_plan_is_refused(arguments: dict, rule: str, cure: str) -> None:
+def test_a_wrong_plan_is_refused(arguments: dict[str, Any], rule: str, cure: str) -> None:
     with pytest.raises(ButacaError) as caught:
         RefereePlan(**{"source": "ml-100k", "contestants": (POPULAR, ABSENT), **arguments})
     assert rule in caught.value.rule

@@ -7,6 +7,7 @@ import re
 import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from butaca.referee.again import line_of
 from butaca.referee.carrying import carry_out_referee
 from butaca.referee.found import RefereeFound
 from butaca.referee.plan import JSON, PAGE, PICTURE, RefereePlan
-from butaca.referee.protocols import PROTOCOLS, held_out
+from butaca.referee.protocols import PROTOCOLS, ProtocolName, held_out
 from butaca.referee.run import Assignment, outing, runnable
 from butaca.referee.towers import Tower
 from butaca.workflows.carrying import carry_out_fit
@@ -33,6 +34,7 @@ from butaca.workflows.plans import FitPlan
 from tests.support.boards import checkerboard
 from tests.support.commands import commands_of
 from tests.support.contestants import ABSENT, CHAIN, FAILING, KILLED, PARITY, POPULAR, Parity
+from tests.support.narrow import some
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +70,9 @@ def found(table: Path, out: Path, told: list[tuple[str, int, int]]) -> RefereeFo
 
 
 @pytest.fixture(scope="module")
-def written(found: RefereeFound, out: Path) -> dict:
-    return json.loads((out / JSON).read_text(encoding="utf-8"))
+def written(found: RefereeFound, out: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((out / JSON).read_text(encoding="utf-8"))
+    return read
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,7 @@ def page(found: RefereeFound, out: Path) -> str:
     return (out / PAGE).read_text(encoding="utf-8")
 
 
-def test_every_row_is_what_the_evaluation_gives(written: dict, table: Path) -> None:
+def test_every_row_is_what_the_evaluation_gives(written: dict[str, Any], table: Path) -> None:
     rows = {row["model"]: row for row in written["protocols"]["random"]["rows"]}
     assert list(rows) == ["popular", "parity", "failing", "killed"]
     train, test = random_split(load(str(table)), 0.2, seed=42)
@@ -100,15 +103,17 @@ def test_every_row_is_what_the_evaluation_gives(written: dict, table: Path) -> N
     assert written["protocols"]["random"]["test_users"] == [len(np.unique(test.user))]
 
 
-def test_settings_are_chosen_by_validation_with_the_trials_of_all(written: dict) -> None:
+def test_settings_are_chosen_by_validation_with_the_trials_of_all(written: dict[str, Any]) -> None:
     rows = {row["model"]: row for row in written["protocols"]["random"]["rows"]}
     assert rows["parity"]["settings"] == {"42": {"good": 1.0}}
     assert (rows["parity"]["tried"], rows["popular"]["tried"]) == (2, 0)
-    assert rows["parity"]["memory_mb"] > 10
+    assert rows["parity"]["memory_mib"] > 10
     assert rows["parity"]["fit_s"] >= 0
 
 
-def test_a_model_that_fails_is_a_row_that_says_so(written: dict, page: str, found: RefereeFound) -> None:
+def test_a_model_that_fails_is_a_row_that_says_so(
+    written: dict[str, Any], page: str, found: RefereeFound
+) -> None:
     rows = {row["model"]: row for row in written["protocols"]["random"]["rows"]}
     assert rows["failing"]["failure"] == "RuntimeError: out of luck with seed 42"
     assert "the system ended its process" in rows["killed"]["failure"]
@@ -117,7 +122,7 @@ def test_a_model_that_fails_is_a_row_that_says_so(written: dict, page: str, foun
     assert re.search(r"^\| failing \| failed \|", page, flags=re.M)
 
 
-def test_who_is_not_there_is_named_with_how_to_get_it(written: dict, page: str) -> None:
+def test_who_is_not_there_is_named_with_how_to_get_it(written: dict[str, Any], page: str) -> None:
     assert written["not_installed"] == {
         "absent ALS": "no_such_library is not installed: pip install no_such_library"
     }
@@ -127,7 +132,7 @@ def test_who_is_not_there_is_named_with_how_to_get_it(written: dict, page: str) 
 
 
 def test_it_says_where_it_ran_and_draws_what_it_found(
-    written: dict, page: str, out: Path, told: list[tuple[str, int, int]]
+    written: dict[str, Any], page: str, out: Path, told: list[tuple[str, int, int]]
 ) -> None:
     assert {"butaca", "numpy"} <= set(written["versions"])
     assert written["machine"]["cores"] >= 1
@@ -141,7 +146,7 @@ def test_it_says_where_it_ran_and_draws_what_it_found(
     assert {total for *_, total in told} == {4}
 
 
-def test_a_line_runs_a_row_again(written: dict, page: str, table: Path) -> None:
+def test_a_line_runs_a_row_again(written: dict[str, Any], page: str, table: Path) -> None:
     rows = {row["model"]: row["again"] for row in written["protocols"]["random"]["rows"]}
     assert rows["parity"] in page
     words = shlex.split(rows["parity"])
@@ -179,7 +184,7 @@ def test_what_was_said_of_the_table_is_said_again() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["random", "user"])
-def test_butaca_enters_as_fit_gives_it(protocol: str, table: Path, tmp_path: Path) -> None:
+def test_butaca_enters_as_fit_gives_it(protocol: ProtocolName, table: Path, tmp_path: Path) -> None:
     given = outing(Assignment(Tower("quick", "quick"), load(str(table)), protocol, 0.2, 42, 1))
     fitted = carry_out_fit(FitPlan(str(table), tmp_path / "model", split=protocol, effort="quick"))
     assert given.failure == ""
@@ -200,9 +205,9 @@ def test_protocols_that_ask_what_comes_next_need_times(table: Path) -> None:
 
 def test_each_protocol_holds_out_what_it_asks(board: Dataset) -> None:
     sides = {p: held_out(board, p, share=0.25, seed=1) for p in PROTOCOLS}
-    assert not np.intersect1d(sides["user"].train.user, sides["user"].test.user).size
-    assert sides["user"].given is not None
-    assert np.unique(sides["user"].given.user).tolist() == np.unique(sides["user"].test.user).tolist()
-    assert len(sides["last"].test) == len(board.users)
-    assert sides["temporal"].train.timestamp.max() < sides["temporal"].test.timestamp.min()
-    assert len(sides["random"].test) == round(0.25 * len(board))
+    tests = {p: some(held.test) for p, held in sides.items()}
+    assert not np.intersect1d(sides["user"].train.user, tests["user"].user).size
+    assert np.unique(some(sides["user"].given).user).tolist() == np.unique(tests["user"].user).tolist()
+    assert len(tests["last"]) == len(board.users)
+    assert some(sides["temporal"].train.timestamp).max() < some(tests["temporal"].timestamp).min()
+    assert len(tests["random"]) == round(0.25 * len(board))

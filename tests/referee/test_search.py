@@ -16,7 +16,11 @@ from tests.support.narrow import some
 
 
 def test_draws_begin_with_the_start_and_repeat_nothing() -> None:
-    space = {"k": Between(2, 5, whole=True), "x": Between(0.01, 10.0), "p": OneOf(("a", "b"))}
+    space: dict[str, Between | OneOf] = {
+        "k": Between(2, 5, whole=True),
+        "x": Between(0.01, 10.0),
+        "p": OneOf(("a", "b")),
+    }
     start = {"k": 3, "x": 1.0, "p": "a", "kept": True}
     found = draws(start, space, trials=12, seed=4)
     assert found[0] == start
@@ -78,7 +82,8 @@ class Halves(OfVectors):
         self._user_vectors = 2 * self._fold_in(matrix)
 
     def _fold_in(self, matrix) -> Floats:
-        return matrix.toarray()
+        vectors: Floats = matrix.toarray()
+        return vectors
 
 
 def test_vectors_answer_those_that_they_were_fitted_on_and_fold_others_in() -> None:

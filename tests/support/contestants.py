@@ -23,10 +23,11 @@ class Parity:
 
     @property
     def n_items(self) -> int:
-        return self.scores.shape[1]
+        return int(self.scores.shape[1])
 
     def score(self, users: Codes) -> Floats:
-        return self.scores[users]
+        scores: Floats = self.scores[users]
+        return scores
 
 
 def parity(train: Dataset, settings: Settings, *, seed: int) -> Scorer:

@@ -76,7 +76,7 @@ def referee(
     min_user: options.MinUser = 0,
     min_item: options.MinItem = 0,
 ) -> None:
-    """Judge models of several libraries alike: protocols by models, one page and one JSON.
+    """Compare models of several libraries, judged alike: protocols by models, one page and one JSON.
 
     butaca as fit gives it and the quick one, every baseline, and the models of implicit, LensKit, LightFM and
     RecTools where these are installed; each gets the same trials on validation, and a process of its own.
@@ -132,12 +132,12 @@ def _print_found(found: RefereeFound, page: Path) -> None:
     from butaca.referee.tables import LABELS, figures, seconds
 
     for protocol, bout in found.bouts.items():
-        table = Figures(f"{protocol}: {bout.question}", [*LABELS, "fit", "MB"])
+        table = Figures(f"{protocol}: {bout.question}", [*LABELS, "fit", "MiB"])
         for row in bout.rows:
             if row.failure:
                 table.add_row(row.name, "failed", *[""] * (len(LABELS) + 1))
             else:
-                memory = "–" if row.memory_mb is None else f"{row.memory_mb:,.0f}"
+                memory = "–" if row.memory_mib is None else f"{row.memory_mib:,.0f}"
                 table.add_row(row.name, *figures(row.means), seconds(row.fit_s), memory)
         out.print(table)
     for what, why in found.failures.items():

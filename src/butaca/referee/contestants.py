@@ -51,7 +51,7 @@ class Contestant(Protocol):
         ...
 
     def enter(self, held: HeldOut, *, seed: int, trials: int) -> Entered:
-        """Chooses and fits it, on the training side alone.
+        """Returns it chosen and fitted, on the training side alone.
 
         Args:
             held: both sides, and the histories that are given.

@@ -31,13 +31,13 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpu(),
         "cores": cores(),
-        "memory_gb": memory_gb(),
+        "memory_gib": memory_gib(),
         "system": platform.system(),
         "python": platform.python_version(),
     }
 
 
-def memory_gb() -> float | None:
+def memory_gib() -> float | None:
     """Returns the machine's memory in GiB, where the system tells."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
@@ -56,7 +56,7 @@ def versions(modules: Sequence[str]) -> dict[str, str]:
     return {name: version(name) for name in ("butaca", *packages)}
 
 
-def peak_mb() -> float | None:
+def peak_mib() -> float | None:
     """Returns the most memory in MiB that this process has held so far; None where the system does not tell.
 
     Linux keeps it for the program that runs now; what getrusage says may be of the one that started it.

@@ -32,7 +32,7 @@ def page(found: RefereeFound, *, drawn: bool) -> str:
     parts = [
         f"# The referee: {data['name']}",
         f"{data['interactions']:,} interactions of {data['users']:,} users with {data['items']:,} items; "
-        f"seeds {', '.join(map(str, found.seeds))}; {found.trials} trials on validation for each model "
+        f"{'seed' if len(found.seeds) == 1 else 'seeds'} {', '.join(map(str, found.seeds))}; {found.trials} trials on validation for each model "
         f"with something to choose. Everything is in `{JSON}` too.",
         RULES.format(seeds=seeds, first=first),
         _unequal(found),
@@ -95,7 +95,7 @@ def _absent(found: RefereeFound) -> list[str]:
 def _where(found: RefereeFound) -> str:
     """Returns the machine and the versions."""
     where = found.machine
-    memory = "" if where["memory_gb"] is None else f", {where['memory_gb']:g} GiB of memory"
+    memory = "" if where["memory_gib"] is None else f", {where['memory_gib']:g} GiB of memory"
     libraries = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     system = f"{where['system']}, Python {where['python']}"
     return f"{where['cpu']}, {where['cores']} cores{memory}, {system}; {libraries}."

@@ -20,7 +20,7 @@ from butaca.data.histories import Histories
 from butaca.errors import SplitError
 from butaca.evaluate.protocol import Evaluation, evaluate_scorer
 from butaca.referee.contestants import Contestant
-from butaca.referee.machine import peak_mb
+from butaca.referee.machine import peak_mib
 from butaca.referee.plan import RefereePlan
 from butaca.referee.protocols import ProtocolName, held_out, needs_times
 from butaca.workflows.judging import joined
@@ -51,7 +51,7 @@ class Outing:
         settings: that it was fitted with.
         tried: configurations that validation judged.
         choose_s, fit_s, judge_s: seconds of choosing, of the fit with what was chosen, and of ranking.
-        memory_mb: the most that its process held until it was fitted, libraries and data included.
+        memory_mib: the most that its process held until it was fitted, libraries and data included.
     """
 
     evaluation: Evaluation | None = None
@@ -61,7 +61,7 @@ class Outing:
     choose_s: float = 0.0
     fit_s: float = 0.0
     judge_s: float = 0.0
-    memory_mb: float | None = None
+    memory_mib: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ def _judged(asked: Assignment) -> Outing:
     held = held_out(asked.data, asked.protocol, share=asked.share, seed=asked.seed)
     assert held.test is not None
     entered = asked.contestant.enter(held, seed=asked.seed, trials=asked.trials)
-    memory = peak_mb()
+    memory = peak_mib()
     begin = time.perf_counter()
     known = held.train if held.given is None else joined(held.train, held.given)
     seen = None if held.train.again else Histories.of(known)
@@ -181,7 +181,7 @@ def _judged(asked: Assignment) -> Outing:
         choose_s=entered.choose_s,
         fit_s=entered.fit_s,
         judge_s=time.perf_counter() - begin,
-        memory_mb=memory,
+        memory_mib=memory,
     )
 
 

@@ -23,7 +23,7 @@ class Standing:
         failure: why it failed, and with which seed; empty where it did not.
         tried: configurations that validation judged, in the first fit.
         choose_s, fit_s, judge_s: mean seconds over seeds.
-        memory_mb: the most that a process held; None where the system does not tell.
+        memory_mib: the most that a process held; None where the system does not tell.
         settings: that it was fitted with, by seed.
     """
 
@@ -35,7 +35,7 @@ class Standing:
     choose_s: float = 0.0
     fit_s: float = 0.0
     judge_s: float = 0.0
-    memory_mb: float | None = None
+    memory_mib: float | None = None
     settings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Standing:
             "choose_s": round(self.choose_s, 3),
             "fit_s": round(self.fit_s, 3),
             "judge_s": round(self.judge_s, 3),
-            "memory_mb": self.memory_mb,
+            "memory_mib": self.memory_mib,
             "settings": {str(seed): dict(settings) for seed, settings in self.settings.items()},
         }
 
@@ -96,7 +96,7 @@ def row(
     name: str, outings: Sequence[Outing], *, seeds: Sequence[int], against: Mapping[str, PairedDifference]
 ) -> Standing:
     """Returns the row of a model that did not fail."""
-    memory = [one.memory_mb for one in outings if one.memory_mb is not None]
+    memory = [one.memory_mib for one in outings if one.memory_mib is not None]
     return Standing(
         name,
         means([one.evaluation for one in outings if one.evaluation is not None]),
@@ -105,6 +105,6 @@ def row(
         choose_s=fmean(one.choose_s for one in outings),
         fit_s=fmean(one.fit_s for one in outings),
         judge_s=fmean(one.judge_s for one in outings),
-        memory_mb=max(memory, default=None),
+        memory_mib=max(memory, default=None),
         settings={seed: one.settings for seed, one in zip(seeds, outings, strict=True)},
     )

@@ -72,7 +72,7 @@ def means_table(rows: Sequence[Standing]) -> str:
         if row.failure:
             cells.append([row.name, "failed", *["–"] * (len(LABELS) + 3)])
             continue
-        memory = "–" if row.memory_mb is None else f"{row.memory_mb:,.0f} MB"
+        memory = "–" if row.memory_mib is None else f"{row.memory_mib:,.0f} MiB"
         chosen = f"{row.tried} in {seconds(row.choose_s)}" if row.tried else "–"
         cells.append([row.name, *figures(row.means), chosen, seconds(row.fit_s), memory])
     return markdown(["", *LABELS, "tried on validation", "fit", "memory"], cells)

@@ -53,7 +53,7 @@ class Tower:
         return ""
 
     def enter(self, held: HeldOut, *, seed: int, trials: int) -> Entered:
-        """Chooses and fits as `butaca fit` does, whatever the trials of others."""
+        """Returns what `butaca fit` gives, whatever the trials of others."""
         begin, watch = time.perf_counter(), _Stopwatch()
         done = as_fit_gives(held, seed, effort=self.effort, watch=watch)
         end = time.perf_counter()

@@ -89,8 +89,8 @@ PEERS = (
         start={"embedding_size": 64, "regularization": 0.1, "weight": 40.0, "epochs": 10},
         space={
             "embedding_size": Between(16, 256, whole=True),
-            "regularization": Between(0.01, 30.0),
-            "weight": Between(1.0, 100.0),
+            "regularization": Between(0.01, 300.0),
+            "weight": Between(0.3, 100.0),
             "epochs": Between(5, 20, whole=True),
         },
         library="lenskit",
