@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmarks.quality.data import TEST
 from butaca.evaluate.judged import Judged
+from butaca.referee.own import as_fit_gives
 from butaca.referee.protocols import ProtocolName, held_out
-from butaca.referee.towers import as_fit_gives
 from butaca.workflows.choosing import Effort
 from butaca.workflows.judging import judge
 from butaca.workflows.loading import load

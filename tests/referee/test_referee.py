@@ -24,10 +24,10 @@ from butaca.evaluate.verdict import compare
 from butaca.referee.again import line_of
 from butaca.referee.carrying import carry_out_referee
 from butaca.referee.found import RefereeFound
+from butaca.referee.own import OwnModel
 from butaca.referee.plan import JSON, PAGE, PICTURE, RefereePlan
 from butaca.referee.protocols import PROTOCOLS, ProtocolName, held_out
 from butaca.referee.run import Assignment, outing, runnable
-from butaca.referee.towers import Tower
 from butaca.workflows.carrying import carry_out_fit
 from butaca.workflows.loading import Columns, load
 from butaca.workflows.plans import FitPlan
@@ -185,7 +185,7 @@ def test_what_was_said_of_the_table_is_said_again() -> None:
 
 @pytest.mark.parametrize("protocol", ["random", "user"])
 def test_butaca_enters_as_fit_gives_it(protocol: ProtocolName, table: Path, tmp_path: Path) -> None:
-    given = outing(Assignment(Tower("quick", "quick"), load(str(table)), protocol, 0.2, 42, 1))
+    given = outing(Assignment(OwnModel("quick", "quick"), load(str(table)), protocol, 0.2, 42, 1))
     fitted = carry_out_fit(FitPlan(str(table), tmp_path / "model", split=protocol, effort="quick"))
     assert given.failure == ""
     assert given.evaluation is not None

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from butaca.errors import SettingError
 from butaca.referee.baselines import BASELINES
 from butaca.referee.contestants import Contestant
+from butaca.referee.own import OwnModel
 from butaca.referee.peers.named import LIBRARIES, PEERS
-from butaca.referee.towers import Tower
 
 #: Everyone, in the order of tables; the first is whom others are compared with.
 FIELD: Sequence[Contestant] = (
-    Tower("butaca", "normal"),
-    Tower("butaca quick", "quick"),
+    OwnModel("butaca", "normal"),
+    OwnModel("butaca quick", "quick"),
     *BASELINES,
     *PEERS,
 )

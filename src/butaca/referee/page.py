@@ -32,8 +32,8 @@ def page(found: RefereeFound, *, drawn: bool) -> str:
     parts = [
         f"# The referee: {data['name']}",
         f"{data['interactions']:,} interactions of {data['users']:,} users with {data['items']:,} items; "
-        f"{'seed' if len(found.seeds) == 1 else 'seeds'} {', '.join(map(str, found.seeds))}; {found.trials} trials on validation for each model "
-        f"with something to choose. Everything is in `{JSON}` too.",
+        f"{_seeds(found.seeds)}; {found.trials} trials on validation for each model with something to "
+        f"choose. Everything is in `{JSON}` too.",
         RULES.format(seeds=seeds, first=first),
         _unequal(found),
     ]
@@ -44,6 +44,11 @@ def page(found: RefereeFound, *, drawn: bool) -> str:
     parts += _absent(found)
     parts += ["## Where it ran", _where(found)]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """Returns the seeds in words."""
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
 
 
 def _section(protocol: str, bout: Bout) -> list[str]:

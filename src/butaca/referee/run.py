@@ -6,6 +6,8 @@ nothing else.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import multiprocessing
 import time
 import warnings
@@ -157,8 +159,8 @@ def apart(asked: Assignment) -> Outing:
 
 def outing(asked: Assignment) -> Outing:
     """Chooses, fits and judges one model, here; what fails is said in what it returns."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of other libraries; what matters is raised
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # what libraries say meanwhile
+        warnings.simplefilter("ignore")  # what matters is raised
         try:
             return _judged(asked)
         except Exception as error:  # of another library, which may raise anything

@@ -36,8 +36,8 @@ class _Stopwatch:
 
 
 @dataclass(frozen=True)
-class Tower:
-    """A Tower is what `butaca fit` gives with nothing said but the split.
+class OwnModel:
+    """An OwnModel is what `butaca fit` gives with nothing said but the split.
 
     Attributes:
         name: what tables call it.
