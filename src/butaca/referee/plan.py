@@ -46,7 +46,7 @@ class RefereePlan:
     seeds: int = 1
     trials: int = 16
     test_share: float = 0.2
-    contestants: Sequence[Contestant] = FIELD
+    contestants: Sequence[Contestant] = field(default_factory=lambda: FIELD)
 
     def __post_init__(self) -> None:
         """Checks what can be known before the data are read."""
