@@ -116,7 +116,7 @@ def test_a_model_that_fails_is_a_row_that_says_so(
 ) -> None:
     rows = {row["model"]: row for row in written["protocols"]["random"]["rows"]}
     assert rows["failing"]["failure"] == "RuntimeError: out of luck with seed 42"
-    assert "the system ended its process" in rows["killed"]["failure"]
+    assert "its process ended before it was done" in rows["killed"]["failure"]
     assert set(found.failures) == {"random, failing", "random, killed"}
     assert "**failing failed.** RuntimeError: out of luck with seed 42" in page
     assert re.search(r"^\| failing \| failed \|", page, flags=re.M)

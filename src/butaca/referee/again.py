@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from butaca.workflows.loading import Columns
 def line_of(plan: RefereePlan, *, protocol: str, models: Sequence[str]) -> str:
     """Returns the command that runs these models on a protocol again, the first for the comparison."""
     sources = [plan.source] if isinstance(plan.source, str) else list(plan.source)
-    words = ["butaca", "referee", *map(str, sources), "--protocol", protocol]
+    words = ["butaca", "referee", *map(without_password, map(str, sources)), "--protocol", protocol]
     for name in models:
         words += ["--model", name]
     words += ["--seeds", str(plan.seeds), "--trials", str(plan.trials), "--out", f"{plan.out.name}-again"]
@@ -22,6 +23,20 @@ def line_of(plan: RefereePlan, *, protocol: str, models: Sequence[str]) -> str:
     for option, value in options_of(plan.columns):
         words += [option] if value is True else [option, str(value)]
     return shlex.join(words)
+
+
+def without_password(source: str) -> str:
+    """Returns a source with the password of a database's address blotted out.
+
+    >>> without_password("postgresql://ana:se:cret@host/shop::sales"), without_password("a:b@c.csv")
+    ('postgresql://ana:***@host/shop::sales', 'a:b@c.csv')
+    >>> without_password("postgresql://host/shop?user=ana&password=secret")
+    'postgresql://host/shop?user=ana&password=***'
+    """
+    if "://" not in source:
+        return source
+    source = re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", source)
+    return re.sub(r"(password=)[^&:]*", r"\1***", source, flags=re.I)
 
 
 def options_of(columns: Columns) -> Iterator[tuple[str, Any]]:

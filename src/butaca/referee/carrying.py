@@ -55,6 +55,7 @@ def carry_out_referee(
             "interactions": len(data),
             "users": len(data.users),
             "items": len(data.items),
+            "again": data.again,
             "notes": list(data.notes),
         },
         plan.all_seeds,

@@ -78,7 +78,8 @@ class RefereeFound:
             "data": dict(self.data),
             "seeds": list(self.seeds),
             "trials": self.trials,
-            "measures": "what users had left out, the whole catalogue ranked, equal scores against the model",
+            "rules": "the whole catalogue ranked, equal scores against the model, what users had "
+            + ("kept" if self.data["again"] else "left out"),
             "protocols": {name: bout.as_json() for name, bout in self.bouts.items()},
             "protocols_left_out": dict(self.protocols_left_out),
             "not_installed": dict(self.not_there),

@@ -9,12 +9,12 @@ from butaca.referee.plan import JSON, PICTURE
 from butaca.referee.tables import differences_table, means_table
 
 #: What every table rests on.
-RULES = """Every test pair is ranked exactly among the whole catalogue; what a user had before is left
-out, and equal scores count against the model. Means are over the users or pairs of {seeds}. A difference is
-the row's model less {first}, on the same users; its 95 % interval is from 2,000 draws of users,
-each with all its pairs; bold where it leaves out zero. Validation judges on a slice of the training
-side, held out as the test side is; no test pair takes part in a choice. Each fit ran in a process
-of its own: its memory is the most that this held until it was fitted, libraries and data included,
+RULES = """Every test pair is ranked exactly among the whole catalogue; {seen}, and equal scores count
+against the model. Means are over the users or pairs of {seeds}. A difference is the row's model
+less {first}, on the same users; its 95 % interval is from 2,000 draws of users, each with all
+its pairs; bold where it leaves out zero. Validation judges on a slice of the training side,
+held out as the test side is; no test pair takes part in a choice. Each fit ran in a process of
+its own: its memory is the most that this held until it was fitted, libraries and data included,
 and its seconds have compiling in them."""
 
 
@@ -34,7 +34,7 @@ def page(found: RefereeFound, *, drawn: bool) -> str:
         f"{data['interactions']:,} interactions of {data['users']:,} users with {data['items']:,} items; "
         f"{_seeds(found.seeds)}; {found.trials} trials on validation for each model with something to "
         f"choose. Everything is in `{JSON}` too.",
-        RULES.format(seeds=seeds, first=first),
+        RULES.format(seeds=seeds, first=first, seen=_seen(found)),
         _unequal(found),
     ]
     if drawn:
@@ -44,6 +44,12 @@ def page(found: RefereeFound, *, drawn: bool) -> str:
     parts += _absent(found)
     parts += ["## Where it ran", _where(found)]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _seen(found: RefereeFound) -> str:
+    """Returns what becomes of what a user had before, in words."""
+    again = found.data["again"]
+    return "what a user had before may come again" if again else "what a user had before is left out"
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -152,7 +152,7 @@ def apart(asked: Assignment) -> Outing:
         try:
             return process.submit(outing, asked).result()
         except BrokenProcessPool:
-            return Outing(failure="the system ended its process, most likely for want of memory")
+            return Outing(failure="its process ended before it was done, most likely for want of memory")
         except Exception as error:  # of what can't be sent to or from the process
             return Outing(failure=said(error))
 
