@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +125,44 @@ def test_a_model_that_fails_is_a_row_that_says_so(
     assert set(found.failures) == {"random, failing", "random, killed"}
     assert "**failing failed.** RuntimeError: out of luck with seed 42" in page
     assert re.search(r"^\| failing \| failed \|", page, flags=re.M)
+
+
+def test_a_fit_ends_with_the_run_that_started_it(tmp_path: Path) -> None:
+    """The run is killed as nothing can be told before: its fit is not left behind."""
+    code = (
+        "from butaca.referee.run import Assignment, apart\n"
+        "from tests.support.boards import checkerboard\n"
+        "from tests.support.contestants import SLEEPING\n"
+        "if __name__ == '__main__':\n"
+        "    apart(Assignment(SLEEPING, checkerboard(), 'random', 0.2, 42, 1))\n"
+    )
+    (tmp_path / "run.py").write_text(code)
+    note = tmp_path / "pid"
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    env = os.environ | {"SLEEPER": str(note), "PYTHONPATH": paths}
+    run = subprocess.Popen([sys.executable, str(tmp_path / "run.py")], env=env)
+    until(lambda: note.exists() and note.read_text().isdigit())
+    run.kill()
+    run.wait()
+    until(lambda: not alive(int(note.read_text())))
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """Says whether a process runs: neither gone nor waiting for whoever takes note of its end."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:  # macOS has no /proc
+        return not Path("/proc").is_dir()
 
 
 def test_who_is_not_there_is_named_with_how_to_get_it(written: dict[str, Any], page: str) -> None:

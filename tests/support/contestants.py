@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
 
 import numpy as np
 
@@ -44,6 +46,12 @@ def killed(train: Dataset, settings: Settings, *, seed: int) -> Scorer:
     os._exit(9)
 
 
+def sleeping(train: Dataset, settings: Settings, *, seed: int) -> Scorer:
+    Path(os.environ["SLEEPER"]).write_text(str(os.getpid()))
+    time.sleep(60)
+    raise AssertionError("nobody ended it")
+
+
 def popular(train: Dataset, settings: Settings, *, seed: int) -> Scorer:
     return Popularity().fit(train)
 
@@ -51,6 +59,7 @@ def popular(train: Dataset, settings: Settings, *, seed: int) -> Scorer:
 POPULAR = Tunable("popular", popular)
 PARITY = Tunable("parity", parity, start={"good": -1.0}, space={"good": OneOf((-1.0, 1.0))})
 FAILING = Tunable("failing", failing)
+SLEEPING = Tunable("sleeping", sleeping)
 KILLED = Tunable("killed", killed)
 CHAIN = Tunable("chain", popular, only=("last", "temporal"), timed=True)
 ABSENT = Tunable("absent ALS", popular, library="no_such_library")

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import multiprocessing
+import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
 from typing import Any
 
 from butaca.data.dataset import Dataset
@@ -148,13 +151,26 @@ def run_all(
 
 def apart(asked: Assignment) -> Outing:
     """Makes one fit in a new process, and returns what it gave, or that the system ended it."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_end_with_parent) as process:
         try:
             return process.submit(outing, asked).result()
         except BrokenProcessPool:
             return Outing(failure="its process ended before it was done, most likely for want of memory")
         except Exception as error:  # of what can't be sent to or from the process
             return Outing(failure=said(error))
+
+
+def _end_with_parent() -> None:
+    """Lets this process end when the one that started it does, however that ends."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def outing(asked: Assignment) -> Outing:
