@@ -140,7 +140,7 @@ def test_a_fit_ends_with_the_run_that_started_it(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     env = os.environ | {"SLEEPER": str(note), "PYTHONPATH": paths}
-    run = subprocess.Popen([sys.executable, str(tmp_path / "run.py")], env=env)
+    run = subprocess.Popen([sys.executable, str(tmp_path / "run.py")], env=env, stderr=subprocess.DEVNULL)
     until(lambda: note.exists() and note.read_text().isdigit())
     run.kill()
     run.wait()
