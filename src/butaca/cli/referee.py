@@ -109,20 +109,18 @@ def referee(
         trials=trials,
         test_share=test_share,
     )
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )
-    with bar:
+    err = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task("reading", total=None)
-        found = carry_out_referee(
-            plan,
-            watch=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
-            told=lambda table: screen.data_summary(out, table),
-        )
+
+        def watch(what: str, done: int, total: int) -> None:
+            """Moves the bar; where none can be drawn, as in a log, prints a line."""
+            bar.update(task, description=what, completed=done, total=total)
+            if not err.is_terminal:
+                err.print(f"{done} of {total}: {what}", markup=False, soft_wrap=True)
+
+        found = carry_out_referee(plan, watch=watch, told=lambda table: screen.data_summary(out, table))
     _print_found(found, out_folder / PAGE)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from butaca.data.dataset import Dataset
 from butaca.referee.contestants import Entered
@@ -13,9 +12,6 @@ from butaca.workflows.choosing import ChoiceWatch, Effort
 from butaca.workflows.fitting import HeldOut, Trained, train_held
 from butaca.workflows.loading import Split
 from butaca.workflows.plans import FitPlan
-
-if TYPE_CHECKING:
-    from butaca.choose.choice import Chosen
 
 
 class _Stopwatch:
@@ -59,9 +55,7 @@ class OwnModel:
         end = time.perf_counter()
         chosen = max(watch.ended, begin) if done.choice is not None else begin
         settings = {"said": done.said, **describe(done.recipe)} if done.said else describe(done.recipe)
-        return Entered(
-            done.recommender, settings, _judged(done.choice, held.train), chosen - begin, end - chosen
-        )
+        return Entered(done.recommender, settings, _judged(done, held.train), chosen - begin, end - chosen)
 
     def unfit_for(self, split: str, *, timed: bool) -> str:
         """Says that it answers what every split asks."""
@@ -84,12 +78,12 @@ def as_fit_gives(
     return train_held(held, plan.recipe.recipe(seed, split=split), choosing=plan.choosing(None, watch))
 
 
-def _judged(choice: Chosen | None, train: Dataset) -> int:
+def _judged(done: Trained, train: Dataset) -> int:
     """Returns how many configurations a choice judged: closed forms, and towers, each once."""
-    if choice is None:
+    if done.choice is None:
         return 0
     from butaca.choose.choice import forms
     from butaca.choose.closed_forms import n_tried
 
     closed = sum(n_tried(form, train.timestamp is not None) for form in forms(len(train.items)))
-    return closed + len({tried.name for tried in choice.tried})
+    return closed + len({tried.name for tried in done.choice.tried})
