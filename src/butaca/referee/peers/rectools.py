@@ -39,7 +39,8 @@ class RecToolsEASE(FromHistory):
 
     def _scores(self, matrix: sparse.csr_array) -> Floats:
         out = np.full(matrix.shape, np.nan, dtype=np.float32)  # what nobody had ranks last
-        out[:, self._items] = sparse.csc_array(matrix)[:, self._items] @ self._model.weight
+        # Its own `recommend` takes a row of the weights, not a column, for an item that is scored.
+        out[:, self._items] = sparse.csc_array(matrix)[:, self._items] @ self._model.weight.T
         return out
 
 
