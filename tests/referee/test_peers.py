@@ -39,7 +39,7 @@ def lists(scorer: Any, train: Dataset) -> Codes:
 def by_scores(of: Callable[[int, Codes], Any], train: Dataset) -> Codes:
     """Returns lists by a library's scores of the items that a user did not have and somebody had."""
     had, seen = np.unique(train.item), Histories.of(train)
-    left = [np.setdiff1d(had, seen[user]).astype(np.int32) for user in USERS]
+    left = [np.setdiff1d(had, seen[user]).astype(np.int32) for user in USERS.tolist()]
     return np.array(
         [
             items[np.argsort(-of(int(user), items), kind="stable")[:K]]
