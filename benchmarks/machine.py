@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
-from pathlib import Path
+
+from butaca.referee.machine import cpu
+
+__all__ = ["THREADS", "cpu", "one_core", "two_cores"]
 
 #: Threads that both sides of a comparison train on.
 THREADS = 2
-
-
-def cpu() -> str:
-    """Returns the processor's name, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def one_core() -> None:

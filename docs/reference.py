@@ -167,6 +167,7 @@ def settings() -> str:
     from butaca.model.spectral_settings import SpectralSettings
     from butaca.rank.settings import RankSettings
     from butaca.recipes import Recipe
+    from butaca.referee.plan import RefereePlan
     from butaca.serve.settings import ServeSettings
     from butaca.train.settings import TwoTowerSettings
     from butaca.workflows.plans import FitPlan, TunePlan
@@ -182,6 +183,7 @@ def settings() -> str:
         FitPlan,
         TunePlan,
         ServePlan,
+        RefereePlan,
         ServeSettings,
         Recipe,
         TwoTowerSettings,

@@ -40,6 +40,7 @@ ROOMS = {
     "scale": "the same from the disk, and on a Ray cluster",
     "workflows": "what the commands do, for Python too",
     "report": "a model and its verdict as one HTML page",
+    "referee": "protocols over models of any library, judged alike",
     "cli": "the command: it parses and prints",
 }
 

@@ -31,13 +31,13 @@ from benchmarks.shapes.fits import (
     fit_seed,
     judged,
     over_seeds,
-    seconds,
     where,
 )
 from butaca import EASE, Dataset, Evaluation, Histories, Recommender, TwoTower, recipe
 from butaca.baselines.panel import fit_panel
 from butaca.evaluate.verdict import Verdict
 from butaca.model.features import Order
+from butaca.referee.tables import seconds
 from butaca.workflows.loading import Split, split_by
 
 #: Each side that is judged: data, split, and the name of its figure in the JSON.

@@ -10,10 +10,11 @@ from typing import Any
 from benchmarks.order.search import OrderTrial, reached
 from benchmarks.pages import markdown
 from benchmarks.quality.figures import MEASURES
-from benchmarks.shapes.fits import as_figures, cells, difference_text, seconds
+from benchmarks.shapes.fits import as_figures, cells, difference_text
 from butaca import Evaluation
 from butaca.evaluate.verdict import Verdict
 from butaca.model.features import Order
+from butaca.referee.tables import seconds
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from benchmarks.quality.scores import OverSeeds
 from butaca import Evaluation
-from butaca.evaluate.verdict import MEASURES, Verdict
+from butaca.evaluate.verdict import MEASURES, Comparison, Verdict
 
 __all__ = ["COLUMNS", "KEYS", "MEASURES", "TARGETS", "QualityResults", "Split", "as_json"]
 
@@ -151,7 +151,7 @@ def as_json(results: QualityResults) -> dict[str, Any]:
         "ials_ratio": None if ratio is None else digits(ratio, 2),
         "claims": {claim.key: claim.ok for claim in results.claims()},
         "splits": {str(s.seed): _split(s) for s in results.splits},
-        "verdicts": {str(s.seed): _verdicts(s.verdict) for s in results.splits},
+        "verdicts": {str(s.seed): comparisons(s.verdict.against, KEYS) for s in results.splits},
         "peer_fit_warm_s": {name: digits(s) for name, s in first.fit_warm.items()},
         "versions": {**results.versions, "peers": dict(first.versions)},
         "load_average_before": results.load_average,
@@ -172,11 +172,12 @@ def _split(split: Split) -> dict[str, Any]:
     }
 
 
-def _verdicts(verdict: Verdict) -> dict[str, Any]:
+def comparisons(against: Mapping[str, Sequence[Comparison]], keys: Sequence[str]) -> dict[str, Any]:
+    """Returns the comparisons with every peer as JSON values: by key the word, the difference, its ends."""
     return {
         name: {
             key: [c.word, digits(c.difference), digits(c.low), digits(c.high)]
-            for key, c in zip(KEYS, row, strict=True)
+            for key, c in zip(keys, row, strict=True)
         }
-        for name, row in verdict.against.items()
+        for name, row in against.items()
     }

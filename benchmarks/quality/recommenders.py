@@ -38,7 +38,7 @@ from benchmarks.machine import two_cores
 from benchmarks.notebook.report import new_table
 from benchmarks.quality.children import butaca_scores, peer_scores
 from benchmarks.quality.data import parts, peer_settings
-from benchmarks.quality.figures import digits
+from benchmarks.quality.figures import comparisons, digits
 from benchmarks.quality.report import cell, short
 from benchmarks.quality.scores import OverSeeds
 from benchmarks.quality.tune import NAMES
@@ -190,13 +190,7 @@ def as_json(outcome: RecommendersResults) -> dict[str, Any]:
             name.removesuffix(", published"): dict(zip(keys, row, strict=False))
             for name, row in PUBLISHED.items()
         },
-        "verdicts": {
-            name: {
-                key: [c.word, digits(c.difference), digits(c.low), digits(c.high)]
-                for key, c in zip(("ndcg_10", "map_10", "precision_10", "recall_10"), row, strict=True)
-            }
-            for name, row in outcome.against.items()
-        },
+        "verdicts": comparisons(outcome.against, ("ndcg_10", "map_10", "precision_10", "recall_10")),
         "facts": outcome.facts,
     }
 

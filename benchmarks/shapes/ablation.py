@@ -29,12 +29,12 @@ from benchmarks.shapes.fits import (
     difference_text,
     fit_seed,
     over_seeds,
-    seconds,
 )
 from butaca import Bag, Category, Dataset, History, Id, Number, Recipe, SpectralSettings, Text, recipe
 from butaca.data.histories import Histories
 from butaca.model.query import QueryTower
 from butaca.model.spectral import closed_form, decompose
+from butaca.referee.tables import seconds
 from butaca.types import Codes, Floats, Scorer
 
 Change = Callable[[Recipe], Recipe]

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.pages import markdown, settled
-from benchmarks.shapes.fits import SeedRuns, against, cells, difference_text, seconds, where
+from benchmarks.shapes.fits import SeedRuns, against, cells, difference_text, where
 from butaca.evaluate.verdict import MEASURES
+from butaca.referee.tables import seconds
 
 
 def page(found: Mapping[str, tuple[Any, SeedRuns]], seeds: int) -> str:

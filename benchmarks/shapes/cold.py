@@ -34,7 +34,6 @@ from benchmarks.shapes.fits import (
     fit_seed,
     judged,
     over_seeds,
-    seconds,
     where,
 )
 from butaca import (
@@ -51,6 +50,7 @@ from butaca import (
 from butaca.baselines.item_knn import ItemKNN
 from butaca.data.splits import user_split
 from butaca.evaluate.protocol import evaluate_scorer
+from butaca.referee.tables import seconds
 from butaca.types import Bools
 
 LABELS = [label for _, _, label in MEASURES]

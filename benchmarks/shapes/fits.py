@@ -116,11 +116,6 @@ def difference_text(c: Comparison) -> str:
     return f"{c.word} {short(c.difference, '+.4f')} ({low} to {high})"
 
 
-def seconds(value: float) -> str:
-    """Writes seconds, such as 0.43 s."""
-    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
-
-
 def where() -> str:
     """Names the machine that times hold for."""
     return f"Fit: seconds on one core of {cpu()}, the median of the fits after the first."

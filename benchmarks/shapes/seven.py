@@ -26,12 +26,12 @@ from benchmarks.shapes.fits import (
     fit_seed,
     judged,
     over_seeds,
-    seconds,
     where,
 )
 from butaca import Evaluation, Histories, recipe
 from butaca.baselines.panel import fit_panel
 from butaca.evaluate.verdict import Verdict
+from butaca.referee.tables import seconds
 
 
 @dataclass(frozen=True, eq=False)

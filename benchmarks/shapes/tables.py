@@ -5,23 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks.quality.data import TEST
 from butaca.evaluate.judged import Judged
-from butaca.workflows import fitting
-from butaca.workflows.carrying import carry_out_fit
-from butaca.workflows.fitting import Fitted
-from butaca.workflows.loading import Split
-from butaca.workflows.plans import FitPlan
+from butaca.referee.own import as_fit_gives
+from butaca.referee.protocols import ProtocolName, held_out
+from butaca.workflows.choosing import Effort
+from butaca.workflows.judging import judge
+from butaca.workflows.loading import load
 
 #: How MovieTweetings is grown: users x 10, items x 2, histories as long, a million interactions.
 GROWN = ("--user-copies", "10", "--item-copies", "2", "--length", "1")
 
-SPLITS: tuple[Split, ...] = ("random", "temporal", "last")
+SPLITS: tuple[ProtocolName, ...] = ("random", "temporal", "last")
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class SplitTable:
 
     name: str
     source: str
-    split: Split
+    split: ProtocolName
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +45,11 @@ class TableRun:
         judged: its figures, beside the baselines'.
         seconds: reading, splitting, choosing and training.
         judging: the panel, its figures and the verdict.
-        notes: what was said of the choice and the protocol.
     """
 
     judged: Judged
     seconds: float
     judging: float
-    notes: tuple[str, ...]
 
 
 def tables(folder: Path, grown: Path | None = None) -> list[SplitTable]:
@@ -82,46 +78,18 @@ def grow(folder: Path, into: Path) -> Path | None:
     return into / "interactions"
 
 
-def fit_table(table: SplitTable, seed: int, *, into: Path, effort: str | None = None) -> TableRun:
+def fit_table(table: SplitTable, seed: int, *, effort: Effort | None = None) -> TableRun:
     """Fits and judges one table, split and trained with this seed, as `butaca fit` with nothing said.
 
     Args:
         table: what to fit.
         seed: of the split and of training.
-        into: a new folder for the model.
-        effort: how much is tried out, where `butaca fit` asks; None: what it does unasked.
+        effort: how much is tried out; None: what `butaca fit` does unasked.
     """
-    asked: dict[str, Any] = {} if effort is None else {"effort": effort}
-    plan = FitPlan(table.source, into, split=table.split, seed=seed, **asked)
     begin = time.perf_counter()
-    with _timed_judging() as judging:
-        fitted: Fitted = carry_out_fit(plan)
-    seconds = time.perf_counter() - begin - sum(judging)
-    assert fitted.judged is not None
-    return TableRun(fitted.judged, seconds, sum(judging), tuple(fitted.notes))
-
-
-def has_efforts() -> bool:
-    """Says whether a plan can ask for more or less effort."""
-    return any(field.name == "effort" for field in fields(FitPlan))
-
-
-@contextmanager
-def _timed_judging() -> Iterator[list[float]]:
-    """Keeps the seconds that judging takes within a fit."""
-    took: list[float] = []
-    usual = vars(fitting)["judge"]
-
-    def judge(*args: Any, **options: Any) -> Judged:
-        begin = time.perf_counter()
-        try:
-            judged: Judged = usual(*args, **options)
-            return judged
-        finally:
-            took.append(time.perf_counter() - begin)
-
-    vars(fitting)["judge"] = judge
-    try:
-        yield took
-    finally:
-        vars(fitting)["judge"] = usual
+    held = held_out(load(table.source), table.split, share=TEST, seed=seed)
+    recommender = as_fit_gives(held, seed, effort=effort).recommender
+    fitted = time.perf_counter()
+    assert held.test is not None
+    judged = judge(recommender, train=held.train, test=held.test, split=held.split, given=held.given)
+    return TableRun(judged, fitted - begin, time.perf_counter() - fitted)

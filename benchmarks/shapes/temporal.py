@@ -29,7 +29,6 @@ from benchmarks.shapes.fits import (
     fit_seed,
     judged,
     over_seeds,
-    seconds,
     some_users,
     where,
 )
@@ -37,6 +36,7 @@ from butaca import EASE, Dataset, Histories, Popularity, RecentPopularity, Recip
 from butaca.baselines.item_knn import ItemKNN
 from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.evaluate.protocol import evaluate_scorer
+from butaca.referee.tables import seconds
 from butaca.train.build import item_prior
 from butaca.types import Bools, Codes, Floats, Scorer
 

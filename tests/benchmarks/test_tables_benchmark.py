@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.shapes.__main__ import Outcome, page, summary
-from benchmarks.shapes.paired import differences
+from benchmarks.shapes.__main__ import Outcome, less_baselines, page, summary
 from benchmarks.shapes.tables import SplitTable, TableRun, tables
 
 from butaca.evaluate.judged import Judged
@@ -22,7 +21,7 @@ def evaluation(ranks, n_items=200):
 
 def run(ours, theirs):
     rows = {"seen kept": ours, "seen left out": ours, "EASE": theirs}
-    return TableRun(Judged(rows, len(ours.ranks), verdict(ours, {"EASE": theirs})), 2.0, 1.0, ())
+    return TableRun(Judged(rows, len(ours.ranks), verdict(ours, {"EASE": theirs})), 2.0, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +30,7 @@ def outcome():
     half = [np.where((np.arange(80) + shift) % 2 == 0, 0, 150) for shift in (0, 1)]
     more = [np.where((np.arange(80) + shift) % 4 == 1, 0, own) for shift, own in enumerate(half)]
     runs = [run(evaluation(a), evaluation(b)) for a, b in zip(half, more, strict=True)]
-    return Outcome(
-        SplitTable("tweets", "x", "random"), runs, differences([r.judged for r in runs]), {"iALS": 0.5}
-    )
+    return Outcome(SplitTable("tweets", "x", "random"), runs, less_baselines(runs), {"iALS": 0.5})
 
 
 def test_differences_are_means_over_fits_with_the_users_of_all_drawn_together(outcome):
@@ -41,7 +38,7 @@ def test_differences_are_means_over_fits_with_the_users_of_all_drawn_together(ou
     ours, theirs = (
         np.mean([r.judged.rows[name].top_k(10) for r in outcome.runs]) for name in ("seen left out", "EASE")
     )
-    assert (first.baseline, first.label) == ("EASE", "top-10")
+    assert (first.other, first.label) == ("EASE", "top-10")
     assert first.value == pytest.approx(ours - theirs)
     assert first.low < first.value < first.high < 0
     assert first.loses
@@ -52,6 +49,8 @@ def test_the_last_line_counts_losses(outcome):
     assert (found["losses"], found["comparisons"]) == (4, 4)
     assert found["worst"] == pytest.approx(-min(d.value for d in outcome.differences), abs=1e-5)
     assert found["worst_at"][:2] == ["tweets", "EASE"]
+    difference = found["tables"]["tweets"]["differences"][0]
+    assert list(difference) == ["baseline", "label", "value", "low", "high", "loses"]
     assert found["tweets_ndcg_20"] == pytest.approx(0.5)
     assert found["random_top_10"] is None
     assert found["effort_ratio"] is None

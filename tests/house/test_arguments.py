@@ -52,6 +52,7 @@ ALLOWED: dict[str, set[str]] = {
         "cli.model.add_items",
         "cli.model.recommend",
         "cli.model.similar",
+        "cli.referee.referee",
         "cli.serve.add",
         "cli.serve.serve",
         "cli.vectors.export",

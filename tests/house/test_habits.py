@@ -90,7 +90,7 @@ def test_one_version_and_one_date_everywhere() -> None:
 
 def test_continuous_integration_runs_both_commands() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert script.splitlines()[-1] == "make -j2 check test"
+    assert script.splitlines()[-1] == "make -j3 check test"
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,15 @@ def _rest_of(by_item: sparse.csc_array, inputs: Ints, *, had: Ints, inverse: Dou
 
 
 def default_l2(matrix: sparse.csr_array) -> float:
-    """Returns 300 where an item has 48 users in the mean, as in MovieLens 100K; in proportion elsewhere."""
-    had = float(np.square(matrix.data, dtype=np.float64).sum())  # each pair, or its weight
-    return max(300.0 * had / max(int(matrix.shape[1]), 1) / 48.0, 1.0)
+    """Returns the penalty that suits a matrix of who had what, each pair or its weight (`l2_for`)."""
+    had = float(np.square(matrix.data, dtype=np.float64).sum())
+    return l2_for(had, int(matrix.shape[1]))
+
+
+def l2_for(had: float, n_items: int) -> float:
+    """Returns 300 where an item has 48 users in the mean, as in MovieLens 100K; in proportion elsewhere.
+
+    >>> l2_for(48.0 * 200, 200)
+    300.0
+    """
+    return max(300.0 * had / max(n_items, 1) / 48.0, 1.0)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from butaca.cli import data, fit, judge, model, screen, serve, vectors
+from butaca.cli import data, fit, judge, model, referee, screen, serve, vectors
 from butaca.errors import ButacaError
 
 out = Console()
@@ -67,7 +67,7 @@ def demo(
     run(out, out_folder)
 
 
-for commands in (fit, judge, data, model, vectors, serve):
+for commands in (fit, judge, referee, data, model, vectors, serve):
     commands.register(app)
 
 

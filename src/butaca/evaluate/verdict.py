@@ -224,7 +224,7 @@ def compare_many(
     of_kind("An evaluation", ours, kind=Evaluation, cure="Make one with evaluate_scorer")
     for name, theirs in others.items():
         of_kind("An evaluation", theirs, kind=Evaluation, cure="Make one with evaluate_scorer")
-        _same_pairs(ours, theirs, name)
+        check_same_pairs(ours, theirs, name=name)
     for metric, _ in measures:
         of_kind("A metric", metric, kind=str)
     pairs = ours.hits_per_user(1)[1]
@@ -322,7 +322,12 @@ def word_of(low: float, high: float) -> Word:
     return "beats" if low > 0 else "loses" if high < 0 else "ties" if low <= high else "open"
 
 
-def _same_pairs(ours: Evaluation, theirs: Evaluation, name: str) -> None:
+def check_same_pairs(ours: Evaluation, theirs: Evaluation, *, name: str = "") -> None:
+    """Checks that two scorers were judged on the same pairs, with the same items left out.
+
+    Raises:
+        SettingError: they were not.
+    """
     same = np.array_equal(ours.user, theirs.user) and np.array_equal(ours.item, theirs.item)
     if not same or ours.seen_left_out != theirs.seen_left_out or ours.n_items != theirs.n_items:
         raise SettingError(

@@ -90,7 +90,7 @@ def fit(
 
     A `trainer` trains the recipe somewhere else, on a cluster, and looks after checkpoints itself.
     """
-    held = _held_out(data, sides or _sides(data, split, test_share=test_share, seed=seed))
+    held = hold_out(data, sides or sides_of(data, split, test_share=test_share, seed=seed))
     train, test, given, told = held.train, held.test, held.given, held.split
     ratings = 0 if train.value is None else len(np.unique(train.value[np.isfinite(train.value)]))
     if rank and target == "graded" and ratings < 2:
@@ -99,20 +99,10 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
-    choice, said = chosen_for(recipe, train, split=told, choosing=choosing or Choosing())
-    recipe = choice.recipe if choice else recipe.for_data(train, future=told in COMES_NEXT, asks=told)
-    if told == "user" and not any(f.column != data.users.key for f in recipe.model.query):
-        raise SettingError(
-            "A split by user judges people the model never saw, which an id tower can't answer",
-            "split='user' with a query tower of user ids",
-            "Use recipe('default'), which reads histories, or split='random' or 'temporal' (on the command "
-            "line: --recipe default, --split random)",
-        )
-    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume=resume)
-    recipe = replace(recipe, model=model.settings)  # with the blend that it chose
-    recommender = Recommender.build(model, train if given is None else joined(train, given), test=test)
-    if given is not None:  # what most people chose in training
-        recommender = replace(recommender, popularity=Popularity().fit(train).counts)
+    done = train_held(
+        held, recipe, choosing=choosing or Choosing(), callbacks=callbacks, resume=resume, trainer=trainer
+    )
+    recipe, model, recommender, choice = done.recipe, done.model, done.recommender, done.choice
     judged = None if test is None else judge(recommender, train=train, test=test, split=told, given=given)
     ranking = None
     if rank:
@@ -120,13 +110,13 @@ def fit(
             recommender, ranker=second_stage(recipe, model, train=train, split=told, target=target)
         )
         ranking = None if test is None else judge_stages(recommender, test)
-    about = _about(data, recipe, model=model, held=held, judged=judged, history=history, signal=signal)
+    about = _about(data, recipe, model=model, held=held, judged=judged, history=done.history, signal=signal)
     if choice is not None:
         about["choice"] = choice.as_json()
     unread = []
     if choice is None or choice.newcomers is None:
         unread = unread_columns(recipe, data, rank=recommender.ranker is not None)
-    notes = [*said, *protocol(about), *unread]
+    notes = [*done.said, *protocol(about), *unread]
     if ranking is not None:
         about["metrics"]["ranking"] = ranking.as_json()
         if ranking.notice is not None:
@@ -139,7 +129,65 @@ def fit(
         from butaca.rank.about import second_about
 
         about["ranker"] = second_about(recommender.ranker)
-    return Fitted(replace(recommender, about=about), history, recipe, train, judged, notes, ranking, choice)
+    return Fitted(
+        replace(recommender, about=about), done.history, recipe, train, judged, notes, ranking, choice
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A Trained holds what training gave, before anything is judged.
+
+    Attributes:
+        recommender: the model, which answers for those whose histories were given too.
+        model, history, recipe: of the towers.
+        choice: how the configuration was chosen; None where none was.
+        said: why none was.
+    """
+
+    recommender: Recommender
+    model: TwoTower
+    history: FitHistory
+    recipe: Recipe
+    choice: Chosen | None
+    said: list[str]
+
+
+def train_held(
+    held: HeldOut,
+    recipe: Recipe,
+    *,
+    choosing: Choosing,
+    callbacks: Sequence[Callback] = (),
+    resume: str | Path | None = None,
+    trainer: Trainer | None = None,
+) -> Trained:
+    """Chooses a configuration, as far as it is asked to, and trains it on the training side.
+
+    Args:
+        held: both sides.
+        recipe: what trains where nothing is chosen.
+        choosing: how.
+        callbacks: of training.
+        resume: a checkpoint to continue.
+        trainer: trains somewhere else, as for `fit`.
+    """
+    train, given, told = held.train, held.given, held.split
+    choice, said = chosen_for(recipe, train, split=told, choosing=choosing)
+    recipe = choice.recipe if choice else recipe.for_data(train, future=told in COMES_NEXT, asks=told)
+    if told == "user" and not any(f.column != train.users.key for f in recipe.model.query):
+        raise SettingError(
+            "A split by user judges people the model never saw, which an id tower can't answer",
+            "split='user' with a query tower of user ids",
+            "Use recipe('default'), which reads histories, or split='random' or 'temporal' (on the command "
+            "line: --recipe default, --split random)",
+        )
+    model, history = trainer(recipe) if trainer else recipe.fit(train, callbacks, resume=resume)
+    recipe = replace(recipe, model=model.settings)  # with the blend that it chose
+    recommender = Recommender.build(model, train if given is None else joined(train, given), test=held.test)
+    if given is not None:  # what most people chose in training
+        recommender = replace(recommender, popularity=Popularity().fit(train).counts)
+    return Trained(recommender, model, history, recipe, choice, said)
 
 
 def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:
@@ -164,8 +212,8 @@ def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class _HeldOut:
-    """A _HeldOut holds what trains, what judges, and how they were told apart.
+class HeldOut:
+    """A HeldOut holds what trains, what judges, and how they were told apart.
 
     Attributes:
         train: what the model is fitted on.
@@ -184,17 +232,17 @@ class _HeldOut:
     n_interactions: int
 
 
-def _sides(data: Dataset, split: Split, *, test_share: float, seed: int) -> Sides:
+def sides_of(data: Dataset, split: Split, *, test_share: float, seed: int) -> Sides:
     """Splits data that did not come split."""
     train, test = split_by(data, split, test_share=test_share, seed=seed)
     return Sides(train, test, split, test_share, seed)
 
 
-def _held_out(data: Dataset, sides: Sides) -> _HeldOut:
+def hold_out(data: Dataset, sides: Sides) -> HeldOut:
     """Draws what judges from the test side, and what of it is given as history where the split is by user."""
     test, given = sides.test, None
     if test is None:
-        return _HeldOut(sides.train, None, None, sides.split, {"split": "none"}, len(sides.train))
+        return HeldOut(sides.train, None, None, sides.split, {"split": "none"}, len(sides.train))
     n_interactions = len(sides.train) + len(test)
     record: dict[str, Any] = {"split": sides.split, "test_share": sides.test_share, "seed": sides.seed}
     if sides.split == "random" and test.timestamp is not None:
@@ -208,7 +256,7 @@ def _held_out(data: Dataset, sides: Sides) -> _HeldOut:
     test = judged_on(test, sides.seed)
     if (drawn := len(np.unique(test.user))) < n_users:
         record |= {"judged_users": drawn, "test_users": n_users}
-    return _HeldOut(sides.train, test, given, sides.split, record, n_interactions)
+    return HeldOut(sides.train, test, given, sides.split, record, n_interactions)
 
 
 def _about(
@@ -216,7 +264,7 @@ def _about(
     recipe: Recipe,
     *,
     model: TwoTower,
-    held: _HeldOut,
+    held: HeldOut,
     judged: Judged | None,
     history: FitHistory,
     signal: Signal | None,
