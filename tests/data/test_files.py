@@ -631,6 +631,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pq.write_table(pa.table(COLUMNS), tmp_path / "ratings.parquet")
     file(tmp_path, "ratings.jsonl", "\n".join(map(json.dumps, RECORDS)))
     file(tmp_path, "lists.json", json.dumps({"u1": ["i1", "i2"], "u2": ["i2"]}))
+    file(tmp_path, "baskets.csv", 'user,items\nu1,"i1, i2"\nu2,i2\n')
     file(tmp_path, "matrix.csv", "userId,i1,i2\nu1,4.5,1\nu2,,3\n")
     netflix = "1:\nu1,4.5,2020-01-01\n2:\nu2,3,2020-01-01\nu1,1,2020-01-01\n"
     file(tmp_path, "combined_data_1.txt", netflix)

@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 from butaca.choose.chosen import Chosen, Tried
 from butaca.choose.closed_forms import FoundForm, n_tried
 from butaca.choose.closed_forms import search as search_closed
+from butaca.choose.curves import CURVES, choose_curve, is_open, weighed_slice
 from butaca.choose.mixture import Mixture, Scores, best_mixture
 from butaca.choose.newcomers import ForNewcomers, for_newcomers
 from butaca.choose.portfolio import Asked, Member, drawn, members
 from butaca.choose.slices import ValidationSlice
 from butaca.data.dataset import Dataset
+from butaca.data.signal import Signal
 from butaca.data.splits import COMES_NEXT
 from butaca.errors import DivergenceError
 from butaca.model.ridge import RIDGE_ITEMS
@@ -61,6 +63,8 @@ class Search:
         trials: towers that enter; 0: the portfolio alone.
         seed: of the draws.
         only: the members that enter, whatever the split and the trials; none named: the portfolio.
+        signal: by which the data count; where it leaves open what amounts are worth, that is chosen first.
+            None: as they are.
     """
 
     split: str = "random"
@@ -68,6 +72,7 @@ class Search:
     trials: int = 0
     seed: int = 0
     only: Sequence[Member] = ()
+    signal: Signal | None = None
 
     def field(self, train: Dataset) -> Sequence[Member]:
         """Returns the members that enter."""
@@ -86,9 +91,9 @@ class Search:
     def steps(self, train: Dataset) -> int:
         """Returns how many times `choose` tells that it got on."""
         timed = train.timestamp is not None
-        return sum(n for _, n in self.rungs(train)) + sum(
-            n_tried(form, timed) for form in forms(len(train.items))
-        )
+        closed = sum(n_tried(form, timed) for form in forms(len(train.items)))
+        curves = len(CURVES) if is_open(train, self.signal) else 0
+        return sum(n for _, n in self.rungs(train)) + closed + curves
 
     def fits(self, train: Dataset) -> float:
         """Returns how many whole fits the training takes, at the dimensions of each."""
@@ -124,6 +129,10 @@ def choose(
     search = search or Search()
     part = ValidationSlice.of(train, search.split, seed=search.seed)
     future = search.split in COMES_NEXT
+    curve = None
+    if search.signal is not None and is_open(train, search.signal):
+        curve = choose_curve(part, search.signal, form=forms(len(train.items))[0], advance=advance)
+        part = weighed_slice(part, search.signal, curve.curve)
     form, scores_of_closed = best_closed(part, advance) if closed is None else closed
     field = [
         _Runner(
@@ -168,6 +177,7 @@ def choose(
         len(part.users),
         len(part.validation),
         newcomers,
+        curve,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from butaca.choose.closed_forms import FoundForm
+from butaca.choose.curves import ChosenCurve
 from butaca.choose.mixture import Mixture
 from butaca.choose.newcomers import ForNewcomers
 from butaca.recipes import Recipe
@@ -41,6 +42,7 @@ class Chosen:
         tried: every tower that was judged, in order.
         users, pairs: of the slice.
         newcomers: what users' columns are worth for people without a history; None where there are none.
+        curve: what amounts are worth; None where that was no question.
     """
 
     recipe: Recipe
@@ -51,6 +53,7 @@ class Chosen:
     users: int
     pairs: int
     newcomers: ForNewcomers | None = None
+    curve: ChosenCurve | None = None
 
     @property
     def sentence(self) -> str:
@@ -82,4 +85,5 @@ class Chosen:
             ],
             "sentence": self.sentence,
             **({} if self.newcomers is None else {"newcomers": self.newcomers.as_json()}),
+            **({} if self.curve is None else {"curve": self.curve.as_json()}),
         }

@@ -122,6 +122,12 @@ def search(
     return FoundForm(best, value, tried), scores
 
 
+def scores_of(part: ValidationSlice, settings: SpectralSettings) -> Floats:
+    """Returns the scores of a slice's users by one closed form, [R, N]."""
+    timed = part.train.timestamp is not None
+    return _Towers(part).scores(settings if timed else replace(settings, span=math.inf))
+
+
 def _moved(settings: SpectralSettings, name: str, values: Sequence[Any]) -> Iterator[SpectralSettings]:
     """Yields the settings with other values of one; powers of the history move with those of the items."""
     for value in values:

@@ -45,7 +45,8 @@ class Signal:
             kind; the "mean" over the rows; the "count" of the rows of each kind; or all stay, "allow", as
             where people buy again: each time counts, and lists keep what was had. None: the sum where there
             are weights or kinds, else the last.
-        curve: what an amount is worth, in parts of 1; None: "log".
+        curve: what an amount is worth, in parts of 1; None: "log", or where a fit chooses another that
+            validation finds better (`choose/curves.py`).
     """
 
     positive_from: float | None = None
@@ -132,6 +133,22 @@ class Signal:
         if self.curve == "sqrt":
             return np.sqrt(amount)
         return np.where(amount <= 1, amount, 1 + SLOPE * np.log(np.maximum(amount, 1)))
+
+    @property
+    def leaves_curve(self) -> bool:
+        """Returns whether there are amounts of one kind of which nobody said what they are worth."""
+        return self.weight_column is not None and not (self.curve or self.events or self.together == "mean")
+
+    def amounts(self, weight: Doubles) -> Doubles:
+        """Returns the amounts that are worth these weights, where the curve tells them.
+
+        >>> signal = Signal(weight_column="plays")
+        >>> signal.amounts(signal.worth(np.array([0.3, 1.0, 20.0]))).round(6)
+        array([ 0.3,  1. , 20. ])
+        """
+        if self.curve in {None, "log"}:
+            return np.where(weight <= 1, weight, np.exp((np.maximum(weight, 1) - 1) / SLOPE))
+        return np.square(weight) if self.curve == "sqrt" else weight
 
     @property
     def weights(self) -> Doubles:

@@ -59,7 +59,7 @@ def users_without_history(user: Codes, seen: Histories) -> Notice | None:
         f"{np.count_nonzero(cold):,} of {len(users):,} test users without one, with "
         f"{int(pairs[cold].sum()):,} of {len(user):,} test pairs",
         "Read the others' figures by slice (butaca evaluate); to offer these people more than what most "
-        "chose, give what is known of them (--users) to a second stage (--rank)",
+        "chose, give what is known of them (--users), which fit uses where validation says that it helps",
     )
 
 

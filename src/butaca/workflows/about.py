@@ -93,7 +93,7 @@ def protocol(about: Mapping[str, Any]) -> list[str]:
     """Says what a reader must know of how a model was trained and judged, a line each."""
     of_split, softmax = split_record(about), str(about.get("softmax", ""))
     choice = about.get("choice", {})
-    notes = [one["sentence"] for one in (choice, choice.get("newcomers")) if one]
+    notes = [one["sentence"] for one in (choice, choice.get("curve"), choice.get("newcomers")) if one]
     notes += [SOFTMAX[softmax]] if softmax in SOFTMAX else []
     if of_split.get("split") in COMES_NEXT:
         notes.append(f"{held_out(of_split)}.".replace("t", "T", 1))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from butaca.data.dataset import Dataset
+from butaca.data.signal import Signal
 from butaca.errors import SettingError, SplitError
 
 if TYPE_CHECKING:  # these load JAX
@@ -45,6 +46,7 @@ class Choosing:
         order: how histories are to be read, "none" as a bag; None leaves it to validation.
         base: the recipe that configurations are made of, its history without an order; None: the fitted one.
         watch: who is told; None: nobody.
+        signal: by which the data count, if what amounts are worth is to be chosen where it leaves that open.
 
     Raises:
         SettingError: fewer trials than one.
@@ -55,6 +57,7 @@ class Choosing:
     order: Asked = None
     base: Recipe | None = None
     watch: ChoiceWatch | None = None
+    signal: Signal | None = None
 
     def __post_init__(self) -> None:
         """Checks the effort and the trials."""
@@ -88,7 +91,7 @@ def chosen_for(
     from butaca.choose.choice import Search, choose
 
     trials = choosing.trials if choosing.effort == "thorough" else 0
-    search = Search(split, choosing.order, trials, recipe.model.seed)
+    search = Search(split, choosing.order, trials, recipe.model.seed, choosing.signal)
     watch = choosing.watch
     if watch is not None:
         watch.begin(

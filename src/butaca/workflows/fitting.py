@@ -12,7 +12,7 @@ import numpy as np
 
 from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
-from butaca.data.signal import Signal
+from butaca.data.signal import Curve, Signal
 from butaca.data.splits import COMES_NEXT, stratified_split, tied_at_the_cut
 from butaca.errors import SettingError
 from butaca.evaluate.judged import Judged, nullable
@@ -99,10 +99,15 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
+    choosing = choosing or Choosing()
     done = train_held(
-        held, recipe, choosing=choosing or Choosing(), callbacks=callbacks, resume=resume, trainer=trainer
+        held, recipe, choosing=choosing, callbacks=callbacks, resume=resume, trainer=trainer
     )
     recipe, model, recommender, choice = done.recipe, done.model, done.recommender, done.choice
+    if choice is not None and choice.curve is not None and choosing.signal is not None:
+        signal = replace(choosing.signal, curve=choice.curve.curve)
+        held = done.held
+        train, test, given = held.train, held.test, held.given
     judged = None if test is None else judge(recommender, train=train, test=test, split=told, given=given)
     ranking = None
     if rank:
@@ -143,6 +148,7 @@ class Trained:
         model, history, recipe: of the towers.
         choice: how the configuration was chosen; None where none was.
         said: why none was.
+        held: both sides, of which amounts are worth what was chosen.
     """
 
     recommender: Recommender
@@ -151,6 +157,7 @@ class Trained:
     recipe: Recipe
     choice: Chosen | None
     said: list[str]
+    held: HeldOut
 
 
 def train_held(
@@ -172,8 +179,10 @@ def train_held(
         resume: a checkpoint to continue.
         trainer: trains somewhere else, as for `fit`.
     """
+    choice, said = chosen_for(recipe, held.train, split=held.split, choosing=choosing)
+    if choice is not None and choice.curve is not None and choosing.signal is not None:
+        held = _by_curve(held, choice.curve.curve, signal=choosing.signal)
     train, given, told = held.train, held.given, held.split
-    choice, said = chosen_for(recipe, train, split=told, choosing=choosing)
     recipe = choice.recipe if choice else recipe.for_data(train, future=told in COMES_NEXT, asks=told)
     if told == "user" and not any(f.column != train.users.key for f in recipe.model.query):
         raise SettingError(
@@ -187,7 +196,7 @@ def train_held(
     recommender = Recommender.build(model, train if given is None else joined(train, given), test=held.test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
-    return Trained(recommender, model, history, recipe, choice, said)
+    return Trained(recommender, model, history, recipe, choice, said, held)
 
 
 def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:
@@ -257,6 +266,17 @@ def hold_out(data: Dataset, sides: Sides) -> HeldOut:
     if (drawn := len(np.unique(test.user))) < n_users:
         record |= {"judged_users": drawn, "test_users": n_users}
     return HeldOut(sides.train, test, given, sides.split, record, n_interactions)
+
+
+def _by_curve(held: HeldOut, curve: Curve, *, signal: Signal) -> HeldOut:
+    """Returns both sides with amounts worth what a curve says."""
+    from butaca.choose.curves import weighed
+
+    train, test, given = (
+        None if side is None else weighed(side, signal, curve) for side in (held.train, held.test, held.given)
+    )
+    assert train is not None
+    return replace(held, train=train, test=test, given=given)
 
 
 def _about(

@@ -184,7 +184,8 @@ class FitPlan:
         if effort == "quick":
             return Choosing()
         bag = replace(self.recipe, order="none").recipe(self.seed)
-        return Choosing(effort, self.trials, self.recipe.order, bag, watch)
+        signal = None if self.from_events is not None else self.columns.signal
+        return Choosing(effort, self.trials, self.recipe.order, bag, watch, signal)
 
     @property
     def cluster_checkpoint(self) -> Path:
