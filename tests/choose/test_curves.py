@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from butaca import Recommender, read_table
+from butaca import read_table
 from butaca.choose.curves import CURVES, choose_curve, is_open, weighed
 from butaca.choose.slices import ValidationSlice
 from butaca.data.dataset import Dataset
 from butaca.data.signal import Signal
 from butaca.recipes import DEFAULT
-from butaca.workflows.carrying import carry_out_fit
 from butaca.workflows.choosing import Choosing
 from butaca.workflows.fitting import fit
 from butaca.workflows.loading import Columns
@@ -84,25 +83,23 @@ def test_the_default_stays_unless_another_is_better_by_more_than_noise():
     assert "(--weight-curve log)" in kept.sentence
 
 
-def test_a_fit_is_that_of_the_curve_it_chose(tmp_path):
-    table = rows(told=True)
-    path = tmp_path / "plays.csv"
-    lines = zip(*table.values(), strict=True)
-    path.write_text("\n".join([",".join(table), *(",".join(map(str, line)) for line in lines)]) + "\n")
-    plan = FitPlan(str(path), tmp_path / "m", columns=Columns(signal=PLAYS), split="none")
-    fitted = carry_out_fit(plan)
-    about = Recommender.load(tmp_path / "m").about
+def test_a_fit_is_that_of_the_curve_it_chose():
+    base = replace(DEFAULT, steps=4)
+    choosing = Choosing("normal", base=base, signal=PLAYS)
+    fitted = fit(songs(PLAYS), base, split="none", signal=PLAYS, choosing=choosing)
+    about = fitted.recommender.about
     curve = about["choice"]["curve"]["curve"]
     assert curve in {"sqrt", "linear"}
     assert about["signal"] == {"weight_column": "plays", "curve": curve}
     assert [n for n in fitted.notes if "--weight-curve" in n] == [about["choice"]["curve"]["sentence"]]
-    said = read_table(str(path), signal=replace(PLAYS, curve=curve))
-    of_pair = dict(
-        zip(zip(said.user.tolist(), said.item.tolist(), strict=True), some(said.weight), strict=True)
-    )
-    train = fitted.train
-    expected = [of_pair[pair] for pair in zip(train.user.tolist(), train.item.tolist(), strict=True)]
-    np.testing.assert_allclose(some(train.weight), expected, rtol=1e-4)
+    expected = songs(replace(PLAYS, curve=curve))
+    np.testing.assert_allclose(some(fitted.train.weight), some(expected.weight), rtol=1e-4)
+
+
+def test_a_plan_leaves_the_curve_to_validation_but_for_events():
+    columns = Columns(signal=PLAYS)
+    assert FitPlan("plays.csv", columns=columns).choosing(None).signal == PLAYS
+    assert FitPlan("plays.csv", columns=columns, from_events="e.db").choosing(None).signal is None
 
 
 def test_what_was_said_is_kept():

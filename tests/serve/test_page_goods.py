@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from butaca import Recommender
 from tests.support.browser import DESKTOP, PHONE, Served, browser, butaca, serving  # noqa: F401
 from tests.support.page import check, rows
 
@@ -74,6 +76,14 @@ def shop(model: Path) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
+def again(model: Path) -> Iterator[Served]:
+    """The shop's model as one that was fitted with --repeats allow is saved: lists keep what people had."""
+    kept = replace(Recommender.load(model), again=True).save(model.parent / "again")
+    with serving(kept) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
 def pictured(model: Path) -> Iterator[Served]:
     with serving(model, "--picture-host", "pictures.example.com", "--noun", "gift:gifts") as service:
         yield service
@@ -108,6 +118,52 @@ def filters(page: Page) -> None:
     """Opens the filters where they are folded."""
     if page.locator("#filters").get_attribute("open") is None:
         page.locator("#filters summary").click()
+
+
+def asked_by(page: Page, act: Any) -> Any:
+    """Returns what the page asks for a list when something is done."""
+    with page.expect_request("**/v1/recommend") as request:
+        act()
+    rows(page)
+    return request.value.post_data_json
+
+
+@pytest.mark.parametrize("kind", ["shop", "again"])
+def test_lists_keep_what_was_had_as_the_model_was_judged(
+    kind: str, shop: Served, again: Served, opened: Any
+) -> None:
+    """Nothing is said of it until somebody turns it; then the address says so, and clearing takes it back."""
+    usual = kind == "again"
+    page = opened(again if usual else shop, "/?item=P001&k=50")
+    listed = rows(page)
+    expect(listed.first).to_be_visible()
+    names = page.locator("#list").inner_text()
+    assert ("LAMP OF SORT 1\n" in names) is usual  # what the history holds
+    filters(page)
+    tick = page.locator("#again")
+    assert tick.is_checked() is usual
+    body = asked_by(page, tick.click)
+    assert body["exclude_seen"] is usual
+    assert f"again={int(not usual)}" in page.url
+    assert ("LAMP OF SORT 1\n" in page.locator("#list").inner_text()) is not usual
+    body = asked_by(page, page.locator("#clear-filters").click)
+    assert "exclude_seen" not in body
+    assert "again" not in page.url
+    assert tick.is_checked() is usual
+    page.reload()
+    rows(page)
+    filters(page)
+    assert page.locator("#again").is_checked() is usual
+
+
+def test_what_is_wanted_less_leaves_the_list_of_a_model_that_keeps_what_was_had(
+    again: Served, opened: Any
+) -> None:
+    page = opened(again, "/?item=P001&less=P002&k=50")
+    rows(page)
+    names = page.locator("#list").inner_text()
+    assert "LAMP OF SORT 1\n" in names
+    assert "LAMP OF SORT 2\n" not in names
 
 
 @SIZES

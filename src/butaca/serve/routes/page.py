@@ -42,9 +42,10 @@ _kept: dict[tuple[Path, str, bool], tuple[tuple[int, int], Packed]] = {}
 
 
 def told(service: Service) -> str:
-    """Returns what a page is told in its head: what items are called, and where pictures may come from."""
+    """Returns what a page is told in its head: a noun, whether lists keep what was had, hosts of pictures."""
     said = {
         "butaca-noun": service.noun.as_json(),
+        "butaca-again": service.registry.serving.default.recommender.again,
         "butaca-pictures": list(service.settings.picture_hosts),
     }
     lines = [

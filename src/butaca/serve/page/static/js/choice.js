@@ -1,9 +1,12 @@
 // What the person chose, which is the address of the page: shareable, and the back button undoes it.
 //
 // film (item, of other goods), less, seen: ids, one parameter each; in.COLUMN: a label, or "low..high"; user; near:
-// whose similar ones are open; again: those already seen are shown too; k: how many; view=both: the list before ranking stands beside it.
+// whose similar ones are open; again: 1 shows those already seen too, 0 does not, without it as the model was judged; k: how many; view=both: the list before ranking stands beside it.
 
 import { noun } from "./words.js";
+
+/** Whether lists keep what people had, as the model was judged and saved. */
+export const usual = JSON.parse(document.querySelector('meta[name="butaca-again"]').content);
 
 const FIRST = 10;
 const LONGEST = 50;
@@ -27,7 +30,7 @@ function read() {
   return {
     films: [...new Set([...asked.getAll("film"), ...asked.getAll("item")])], less: [...new Set(asked.getAll("less"))],
     seen: [...new Set(asked.getAll("seen"))], where, user: asked.get("user") || null,
-    near: asked.get("near"), again: asked.has("again"), both: asked.get("view") === "both", k: Math.min(Math.max(k, 1), LONGEST),
+    near: asked.get("near"), again: asked.has("again") ? asked.get("again") !== "0" : usual, both: asked.get("view") === "both", k: Math.min(Math.max(k, 1), LONGEST),
   };
 }
 
@@ -41,7 +44,7 @@ function address() {
     else out.append(`in.${column}`, `${value.min}..${value.max}`);
   }
   if (choice.user) out.set("user", choice.user);
-  if (choice.again) out.set("again", "1");
+  if (choice.again !== usual) out.set("again", choice.again ? "1" : "0");
   if (choice.k !== FIRST) out.set("k", choice.k);
   if (choice.both) out.set("view", "both");
   if (choice.near) out.set("near", choice.near);

@@ -1,6 +1,6 @@
 // Filters of the catalogue: labels as words to press, numbers and dates as a range, yes or no as two words.
 import { get } from "./api.js";
-import { choice, choose, onChoice } from "./choice.js";
+import { choice, choose, onChoice, usual } from "./choice.js";
 import { $, debounce, h } from "./dom.js";
 import { range, shownRange } from "./slider.js";
 import { capital, maybe, onLanguage, t } from "./words.js";
@@ -43,7 +43,7 @@ function build() {
 }
 
 function clearAll() {
-  choose({ where: {}, again: false });
+  choose({ where: {}, again: usual });
   $("filters").querySelector("summary").focus();
 }
 
@@ -111,5 +111,5 @@ function show() {
   if (again) again.checked = choice.again;
   $("filters-told").textContent = told.join("; ") || t("narrow.none");
   const clear = $("clear-filters");
-  if (clear) clear.hidden = !told.length && !choice.again;
+  if (clear) clear.hidden = !told.length && choice.again === usual;
 }

@@ -1,6 +1,6 @@
 // The list that answers: asked again at every change, the last question wins.
 import { post } from "./api.js";
-import { canGrow, choice, more, onChoice, put } from "./choice.js";
+import { canGrow, choice, more, onChoice, put, usual } from "./choice.js";
 import { $, debounce, h, icon, PLUS, say } from "./dom.js";
 import { fetchKinds, film, learn } from "./films.js";
 import { reorder } from "./flip.js";
@@ -36,10 +36,11 @@ export function startProgramme() {
 }
 
 function question() {
-  const body = { history: choice.films, k: choice.k, explain: true, exclude_seen: !choice.again };
+  const body = { history: choice.films, k: choice.k, explain: true };
+  if (choice.again !== usual) body.exclude_seen = !choice.again; // else as the model was judged
   if (choice.user) body.user = choice.user;
   if (choice.less.length) body.less = choice.less;
-  const left = [...choice.seen, ...(choice.again ? [] : choice.less)];
+  const left = [...choice.seen, ...(choice.again && !usual ? [] : choice.less)];
   if (left.length) body.exclude = left;
   if (Object.keys(choice.where).length) body.where = choice.where;
   return body;
