@@ -1,13 +1,14 @@
 """Takes the pictures of the page: `python docs/page_pictures.py URL` beside a running `butaca serve`.
 
 Needs chromium on PATH and the dev extra. Writes docs/page.png, docs/page-map.png and docs/page-phone.png;
-with `--ranked`, beside a model of two stages (`butaca fit ml-100k --rank`), docs/page-ranked.png instead.
+with `--ranked`, beside a model of two stages (`butaca fit ml-100k --rank --effort quick`),
+docs/page-ranked.png instead.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -75,5 +76,8 @@ def main(url: str, take: Callable[[Browser, str], None]) -> None:
 
 
 if __name__ == "__main__":
-    arguments = [argument for argument in sys.argv[1:] if argument != "--ranked"]
-    main(arguments[0].rstrip("/"), two_stages if "--ranked" in sys.argv else one_stage)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("url", help="of the running service, such as http://127.0.0.1:8000")
+    parser.add_argument("--ranked", action="store_true", help="page-ranked.png, of a model of two stages")
+    asked = parser.parse_args()
+    main(asked.url.rstrip("/"), two_stages if asked.ranked else one_stage)

@@ -46,7 +46,7 @@ def songs(signal: Signal, *, told: bool = True) -> Dataset:
 @pytest.mark.parametrize("curve", ["sqrt", "linear", "one"])
 def test_weights_of_one_curve_become_those_of_another(curve):
     by_log = songs(PLAYS)
-    again = weighed(by_log, PLAYS, curve)
+    again = weighed(by_log, curve, signal=PLAYS)
     expected = songs(replace(PLAYS, curve=curve))
     if expected.weight is None:
         assert again.weight is None

@@ -121,8 +121,11 @@ def test_nothing_is_compared_where_a_table_says_nothing():
 
 def test_a_model_answers_who_had_nothing_by_what_is_known_and_all_others_as_before():
     data = people(told=True)
-    settings = {"query": (History(),), "candidate": (Id("item"),), "dim": 8}
-    plain, known = TwoTower(**settings), TwoTower(**settings, newcomer_features=(Category("country"),))
+    towers = (History(),), (Id("item"),)
+    plain, known = (
+        TwoTower(*towers, dim=8),
+        TwoTower(*towers, dim=8, newcomer_features=(Category("country"),)),
+    )
     for model in (plain, known):
         model.fit(data, epochs=20)
     np.testing.assert_array_equal(plain.user_vectors[:60], known.user_vectors[:60])

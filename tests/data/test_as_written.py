@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +38,13 @@ def note(data: Dataset) -> str:
     return next(n.partition(": ")[2] for n in data.notes if n.startswith("item feature 'x'"))
 
 
+def plain(data: Dataset, *items: str) -> list[Any]:
+    """Returns what column x holds of some items."""
+    column = data.items["x"]
+    assert not isinstance(column, Bags)
+    return [column[data.items.ids.code(item)] for item in items]
+
+
 @pytest.mark.parametrize(
     ("write", "said"),
     [
@@ -50,7 +58,7 @@ def note(data: Dataset) -> str:
 def test_numbers_with_a_sign_are_numbers(plays, write, said):
     data = of_items(plays, [write(n) for n in range(12)])
     assert note(data) == said
-    first, fourth = data.items["x"][data.items.ids.encode(["i0", "i4"])]
+    first, fourth = plain(data, "i0", "i4")
     assert fourth - first == 4
     assert first in {0.0, 0.5, 1000.5}
 
@@ -87,11 +95,7 @@ def test_dates_of_items_become_iso_where_all_say_one_thing(plays):
     """The 25th says that the day comes first; then 05/02 is in February, and a range of days can be asked."""
     data = of_items(plays, ["25/12/2013", *(f"05/{n:02d}/2014" for n in range(2, 12)), ""])
     assert note(data) == "dates, written day first"
-    assert data.items["x"][data.items.ids.encode(["i0", "i1", "i11"])].tolist() == [
-        "2013-12-25",
-        "2014-02-05",
-        "",
-    ]
+    assert plain(data, "i0", "i1", "i11") == ["2013-12-25", "2014-02-05", ""]
     asked = of_items(plays, [f"Jan {n + 1}, 2014 18:30" for n in range(12)])
     assert asked.items["x"][asked.items.ids.code("i4")] == "2014-01-05 18:30:00"
     open_ = of_items(plays, [f"05/{n:02d}/2014" for n in range(1, 13)])  # January the 5th, or May the 1st
@@ -189,3 +193,14 @@ def test_a_notice_never_takes_a_yes_for_a_no(plays, words, flags):
     lines = [f"{line},{words[n % len(words)]}" for n, line in enumerate(LINES)]
     notes = read_table(table("t.csv", "user,item,event", lines)).notes
     assert any(n.endswith(f"--event-column event {flags}") for n in notes), notes
+
+
+def test_times_of_features_in_two_units_are_told(plays):
+    """Half of them are seconds and half are milliseconds since 1970; numbers alone are numbers."""
+    cells = [str(1_500_000_000 * (1000 if n % 2 else 1)) for n in range(12)]
+    assert note(of_items(plays, cells)) == (
+        "whole numbers, which look like times since 1970 in two units: "
+        "6 like seconds (the first in line 2) and 6 like milliseconds (the first in line 3)"
+    )
+    assert note(of_items(plays, [str(1_500_000_000 + n) for n in range(12)])) == "whole numbers"
+    assert note(of_items(plays, [*cells[:11], "5"])) == "whole numbers"

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from butaca.cli.app import app
+from butaca.data.dataset import Dataset
 from butaca.errors import ButacaError, SettingError
 from butaca.recommend.folder.bundle import read_manifest
 from butaca.recommend.recommender import Recommender
@@ -141,6 +142,31 @@ def test_a_file_where_a_folder_should_be(rows, tmp_path, name):
 def test_a_search_names_a_place_for_its_settings_before_it_begins(rows, tmp_path):
     with pytest.raises(SettingError, match="written to a file"):
         carry_out_tune(TunePlan(str(rows), tmp_path / "nowhere" / "s.json"))
+
+
+def test_a_search_and_a_test_of_ones_own_say_what_reading_found(tmp_path, monkeypatch):
+    """Times in the year 2112 are told by whoever reads them."""
+    pytest.importorskip("optuna")
+    lines = [f"u{n % 20},i{n % 31},{4_500_000_000 + n}" for n in range(400)]
+    (tmp_path / "t.csv").write_text("\n".join(["user,item,timestamp", *lines]) + "\n")
+    told: list[str] = []
+    monkeypatch.setattr("butaca.tune.tune", _stop)
+    with pytest.raises(KeyError, match="no further"):
+        carry_out_tune(
+            TunePlan(str(tmp_path / "t.csv"), tmp_path / "s.json"), watching=lambda d: told.extend(d.notes)
+        )
+    assert any("in the future, the first in line 2" in note for note in told)
+    monkeypatch.setattr("butaca.workflows.carrying.fit", _stop)
+    seen: list[Dataset] = []
+    plan = FitPlan(str(tmp_path / "t.csv"), tmp_path / "m", test=str(tmp_path / "t.csv"))
+    with pytest.raises(KeyError, match="no further"):
+        carry_out_fit(plan, Watching(data=seen.append))
+    odd = [note for note in seen[0].notes if "in the future" in note]
+    assert [note.partition(":")[0] for note in odd] == ["time", "test"]
+
+
+def _stop(*_: object, **__: object) -> None:
+    raise KeyError("no further")
 
 
 def test_columns_are_those_of_the_plan(rows, tmp_path):

@@ -132,7 +132,7 @@ def choose(
     curve = None
     if search.signal is not None and is_open(train, search.signal):
         curve = choose_curve(part, search.signal, form=forms(len(train.items))[0], advance=advance)
-        part = weighed_slice(part, search.signal, curve.curve)
+        part = weighed_slice(part, curve.curve, signal=search.signal)
     form, scores_of_closed = best_closed(part, advance) if closed is None else closed
     field = [
         _Runner(

@@ -64,7 +64,7 @@ def is_open(train: Dataset, signal: Signal | None) -> bool:
     return signal is not None and signal.leaves_curve and train.weight is not None
 
 
-def weighed(data: Dataset, signal: Signal, curve: Curve) -> Dataset:
+def weighed(data: Dataset, curve: Curve, *, signal: Signal) -> Dataset:
     """Returns data whose weights came by one curve as another would have given them."""
     if data.weight is None:
         return data
@@ -86,7 +86,7 @@ def choose_curve(
     """
     found, values = {}, {}
     for curve in CURVES:
-        tried = weighed_slice(part, signal, curve)
+        tried = weighed_slice(part, curve, signal=signal)
         scorer = part.rows(scores_of(tried, STARTS[form]))
         gone = leaving_lists(tried.seen, again=part.train.again)
         found[curve] = evaluate_scorer(scorer, part.validation, seen=gone)
@@ -98,7 +98,7 @@ def choose_curve(
     return ChosenCurve(max(better, key=lambda c: values[c], default=CURVES[0]), values)
 
 
-def weighed_slice(part: ValidationSlice, signal: Signal, curve: Curve) -> ValidationSlice:
+def weighed_slice(part: ValidationSlice, curve: Curve, *, signal: Signal) -> ValidationSlice:
     """Returns a slice whose training side is weighed by another curve."""
-    train = weighed(part.train, signal, curve)
+    train = weighed(part.train, curve, signal=signal)
     return replace(part, train=train, seen=Histories.of(train))

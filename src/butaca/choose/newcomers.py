@@ -22,7 +22,7 @@ from butaca.evaluate.protocol import Evaluation, evaluate_scorer
 from butaca.evaluate.verdict import Comparison, verdict
 from butaca.model.features import Feature
 from butaca.model.newcomers import features_of_users, smoother_of
-from butaca.types import Floats
+from butaca.types import Floats, Values
 
 #: What people without a history get where no column is read.
 POPULAR, AVERAGE = "popularity", "the average user's"
@@ -99,7 +99,7 @@ def for_newcomers(
     lengths = part.lengths
     if not features or np.count_nonzero(lengths) < 2:
         return None
-    _, smoother, _ = smoother_of(features, users, rows=part.users, count=lengths)
+    _, smoother, _ = smoother_of(features, users, rows=part.users.astype(np.int64), count=lengths)
     projected = personal @ _directions(personal.shape[1])
     by_columns = smoother.left_out(personal, smoother.ridge(projected.astype(np.float64)))
     share = smoother.weight / smoother.weight.sum()
@@ -108,7 +108,7 @@ def for_newcomers(
     test = part.validation if future else _all_of(part)
     seen = leaving_lists(part.seen, again=part.train.again) if future else None
 
-    def judged(scores: Floats) -> Evaluation:
+    def judged(scores: Values) -> Evaluation:
         return evaluate_scorer(part.rows(scores.astype(np.float32)), test, seen=seen)
 
     found = verdict(judged(by_columns + term), {name: judged(scores) for name, scores in without.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -93,7 +94,7 @@ def tune(
             """Moves the bar by a trial."""
             bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
 
-        found = carry_out_tune(plan, progress)
+        found = carry_out_tune(plan, progress, watching=partial(screen.data_summary, out))
     same = {"--split": (split, "random"), "--test-share": (test_share, 0.2), "--seed": (seed, 42)}
     held = "".join(f" {name} {value}" for name, (value, usual) in same.items() if value != usual)
     out.print(

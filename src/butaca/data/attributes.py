@@ -32,6 +32,7 @@ from butaca.data.cells import LARGEST, Ids, counted, ids, is_nothing, is_text_fi
 from butaca.data.columns import Field, Role, by_name, listed, named
 from butaca.data.dataset import Entities
 from butaca.data.noted import words_for_nothing
+from butaca.data.odd_times import in_two_units
 from butaca.data.opened import Opened
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written_cells import dates, marked_numbers
@@ -91,7 +92,9 @@ def load_keys(
     if drop_nulls and (n := opened.drop(is_nothing(opened, key))):
         opened.notes.append(f"{role}s: {counted(n, 'row')} of {opened.label} without an id left out")
     elif is_text_field(opened, key):
-        opened.notes += [f"{role}s: {opened.label}, {said}" for said in words_for_nothing(opened, key, role)]
+        opened.notes += [
+            f"{role}s: {opened.label}, {said}" for said in words_for_nothing(opened, key, role=role)
+        ]
     rule = f"Every row of a table of {role}s has an id"
     found = ids(opened, key, rule=rule)
     converted = Ids(found.as_text(is_text), is_text)
@@ -226,8 +229,8 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
             if found_lists is not None:
                 return Bags.of(found_lists[0], object), found_lists[1]
             if (marked := marked_numbers(opened, cell)) is not None:
-                found, said = _with_strays(opened, field, joined, marked.sql, role)
-                return found, said.replace("numbers", f"numbers {marked.said}", 1)
+                strays, said = _with_strays(opened, field, joined, marked.sql, role)
+                return strays, said.replace("numbers", f"numbers {marked.said}", 1)
             if (days := dates(opened, cell)) is not None:
                 return _fetch(opened, joined, f"coalesce({days.sql}, '')"), days.said
         else:
@@ -240,7 +243,8 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
         f"count_if({as_number} IS NOT NULL AND TRY_CAST({cell} AS BIGINT) IS NULL)"
     )
     if kind == "whole" and not n_missing and not n_beyond:
-        return _fetch(opened, joined, f"{cell}::BIGINT").astype(np.int64), "whole numbers"
+        whole = _fetch(opened, joined, f"{cell}::BIGINT").astype(np.int64)
+        return whole, f"whole numbers{in_two_units(opened, cell)}"
     if kind == "bool" and not n_missing:
         return _fetch(opened, joined, cell).astype(bool), "true or false"
     _refuse_infinite(opened, field, as_number, role)

@@ -77,7 +77,7 @@ def rows_dropped(role: Role, n: int) -> list[str]:
     return [f"{role}: {counted(n, 'row')} without one left out"] if n else []
 
 
-def words_for_nothing(opened: Opened, field: Field, role: Role) -> list[str]:
+def words_for_nothing(opened: Opened, field: Field, *, role: Role) -> list[str]:
     """Returns a note on ids that are words for nothing, such as NULL."""
     bad = f"{is_nothing(opened, field)} AND trim({field.sql}) <> ''"
     n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")

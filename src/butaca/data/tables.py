@@ -136,7 +136,7 @@ def read_table(
         }
         for role, (found, _) in sides.items():
             if found.ids.is_text and any(word in found.ids for word in NOTHING):
-                rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role))
+                rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role=role))
     (user_entities, user), (item_entities, item) = sides["user"], sides["item"]
     for key, codes in ((user_entities.key, user), (item_entities.key, item)):
         if codes.min() == codes.max():

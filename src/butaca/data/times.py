@@ -15,6 +15,7 @@ import numpy as np
 from butaca.data.cells import column, is_text_field, number, refuse, refuse_empty
 from butaca.data.columns import Field
 from butaca.data.dates import ORDERS, read_dates
+from butaca.data.odd_times import DAY, NAMES, YEAR_1995, YEAR_2100, odd, range_of
 from butaca.data.opened import Opened, quoted
 from butaca.errors import SettingError, TableError
 from butaca.types import Ints, Times
@@ -28,9 +29,6 @@ CURE = (
 UNITS = ((1e11, 1, "seconds"), (1e14, 10**3, "milliseconds"), (1e17, 10**6, "microseconds"))
 NANOSECONDS = (10**9, "nanoseconds")
 WORDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-NAMES = {1: "seconds", 10**3: "milliseconds", 10**6: "microseconds", 10**9: "nanoseconds"}
-YEAR_1995, YEAR_2100 = 788_918_400, 4_102_444_800  # the times that data on the web have
-DAY = 86_400
 ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?|[A-Za-z]+(/\w+)?)$"
 # Digits that are a date: their number, the least and the largest, how strptime reads them, how people do.
 DIGITS = (
@@ -296,44 +294,5 @@ def _range(opened: Opened, ticks: Ints, moments: Moments) -> str:
     ):
         if strange is not None:
             where = opened.where(int(np.argmax(strange)))
-            said += f"; {_odd(int(strange.sum()), len(ticks), words, where)}"
+            said += f"; {odd(int(strange.sum()), len(ticks), words=words, where=where)}"
     return said
-
-
-def range_of(first: int, last: int) -> str:
-    """Says the dates that times span, in seconds since 1970 UTC.
-
-    >>> range_of(0, 86_400)
-    ', from 1970-01-01 to 1970-01-02'
-    """
-    return f", from {_day(first)} to {_day(last)}"
-
-
-def odd_times(opened: Opened, moments: Moments, *, span: tuple[int, int]) -> list[str]:
-    """Says which of a table's times are odd, before 1995 or in the future.
-
-    Args:
-        opened: the loaded table.
-        moments: how its times are read.
-        span: the first and the last, in seconds.
-    """
-    tomorrow = int(time.time()) + DAY
-    said = []
-    for bad, words, odd in (
-        (f"{moments.seconds} < {YEAR_1995}", "before 1995", span[0] < YEAR_1995),
-        (f"{moments.seconds} > {tomorrow}", "in the future", span[1] > tomorrow),
-    ):
-        if odd:
-            (n_all,) = opened.one(f"FROM {opened.table} SELECT count(*)")
-            n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {bad}")
-            said.append(_odd(n, n_all, words, opened.where(row)))
-    return said
-
-
-def _odd(n: int, n_all: int, words: str, where: str) -> str:
-    rows = "all rows" if n == n_all else f"{n:,} row{'s' if n > 1 else ''}"
-    return f"{rows} {words}, the first in {where}: check its unit or format"
-
-
-def _day(seconds: int) -> str:
-    return str(np.datetime64(seconds, "s").astype("datetime64[D]"))

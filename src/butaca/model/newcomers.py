@@ -31,7 +31,7 @@ from butaca.model.cold import (
     in_scores,
 )
 from butaca.model.features import Encoder, Feature
-from butaca.types import Codes, Floats, Ints
+from butaca.types import Floats, Ints, Values
 
 #: Users that the map is fitted on, at most.
 MAX_USERS = 10_000
@@ -70,12 +70,12 @@ class Smoother:
         inside: Doubles = (across / (self.values + ridge)) @ across.T + 1.0 / len(self.x)
         return inside * self.weight
 
-    def left_out(self, y: Doubles | Floats, ridge: float) -> Doubles | Floats:
+    def left_out(self, y: Values, ridge: float) -> Values:
         """Returns for each user what all the others say of it: [n, t] -> [n, t], of the kind of y."""
         smoother = self.matrix(ridge)
         own = np.minimum(np.diag(smoother), 1 - 1e-6).copy()
         np.fill_diagonal(smoother, 0.0)
-        out: Doubles | Floats = (smoother / (1.0 - own)[:, None]).astype(y.dtype) @ y
+        out: Values = (smoother / (1.0 - own)[:, None]).astype(y.dtype) @ y
         return out
 
     def ridge(self, y: Doubles) -> float:
@@ -98,7 +98,7 @@ class Newcomers:
     weights: Floats
     intercept: Floats
 
-    def __call__(self, users: Entities, rows: Ints | Codes) -> Floats:
+    def __call__(self, users: Entities, rows: Ints) -> Floats:
         """Returns query vectors of some rows of a table, float32 [n, D]."""
         parts = [
             encoded_rows(self.encoders, users, rows=rows[a : a + BLOCK]) @ self.weights + self.intercept
@@ -114,7 +114,7 @@ def features_of_users(users: Entities) -> tuple[Feature, ...]:
 
 
 def smoother_of(
-    features: Sequence[Feature], users: Entities, *, rows: Ints | Codes, count: Ints
+    features: Sequence[Feature], users: Entities, *, rows: Ints, count: Ints
 ) -> tuple[tuple[Encoder, ...], Smoother, tuple[Doubles, Doubles, Ints]]:
     """Returns the regression on the columns of some users.
 

@@ -54,9 +54,9 @@ class Rule:
             assert self.cut is not None
             later: Bools = time >= self.cut
             return later
-        pair = user.astype(np.uint64) << np.uint64(32) | item.astype(np.uint64)
+        pair: Values = user.astype(np.uint64) << np.uint64(32) | item.astype(np.uint64)
         if self.again and time is not None:
-            pair = _mixed(pair, 0) ^ time.astype(np.int64).view(np.uint64)
+            pair = np.bitwise_xor(_mixed(pair, 0), time.astype(np.int64).view(np.uint64))
         drawn: Bools = _mixed(pair, self.seed) < np.uint64(round(self.test * 2.0**53))
         return drawn
 

@@ -22,9 +22,10 @@ from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse, refuse_
 from butaca.data.columns import REQUIRED, Field, Role, choose
 from butaca.data.formats import open_table
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
+from butaca.data.odd_times import odd_times
 from butaca.data.opened import Opened, quoted, session
 from butaca.data.signal import PLAIN, Signal
-from butaca.data.times import how_written, odd_times
+from butaca.data.times import how_written
 from butaca.data.told import kind_sql, signal_fields, with_label
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.scale.remarks import Remarks
@@ -159,12 +160,12 @@ def read(task: ReadTask) -> Read:
             selected += [f"{moments.seconds} AS t", f"({moments.nanoseconds})::INTEGER AS f"]
             span = f"min({moments.seconds}), max({moments.seconds})"
             earliest, latest = opened.one(f"FROM {opened.table} SELECT {span}")
-            odd = odd_times(opened, moments, span=(earliest, latest))
+            odd = odd_times(opened, moments.seconds, span=(earliest, latest))
         words = [
             word
-            for role, found in zip(REQUIRED, (user, item), strict=True)
+            for place, found in zip(REQUIRED, (user, item), strict=True)
             if found.is_text
-            for word in words_for_nothing(opened, choice.fields[role], role)
+            for word in words_for_nothing(opened, choice.fields[place], role=place)
         ]
         more = (*dropped, *noted.others())
         remarks = Remarks(tuple(opened.notes), tuple(noted.columns(said)), tuple(odd), more, tuple(words))

@@ -98,12 +98,18 @@ def carry_out_fit(plan: FitPlan, watching: Watching | None = None) -> Fitted:
     return fitted
 
 
-def carry_out_tune(plan: TunePlan, progress: Callable[[Trial, float], None] | None = None) -> Tuned:
+def carry_out_tune(
+    plan: TunePlan,
+    progress: Callable[[Trial, float], None] | None = None,
+    *,
+    watching: Callable[[Dataset], None] | None = None,
+) -> Tuned:
     """Searches the default recipe's settings, and writes them to `plan.out`.
 
     Args:
         plan: what to search.
         progress: called after each trial with it and the best value so far.
+        watching: called once the data are read.
 
     Raises:
         ButacaError: a source that can't be read, or Optuna is not installed.
@@ -118,6 +124,8 @@ def carry_out_tune(plan: TunePlan, progress: Callable[[Trial, float], None] | No
         )
         raise SettingError("Settings are written to a file", received, "Name a file, such as settings.json")
     data = load(plan.source, plan.columns)
+    if watching is not None:
+        watching(data)
     train, _ = split_by(data, plan.split, test_share=plan.test_share, seed=plan.seed)
     slices = validation_slices(train, plan.slices, split=plan.split)
     found = tune(
@@ -172,9 +180,13 @@ def _own_sides(plan: FitPlan, data: Dataset) -> Sides | None:
         share = len(test) / len(data)
         return Sides(train, test, "temporal", share, plan.seed)
     if plan.test is not None:
+        from butaca.data.odd_times import ODD_TIMES
+
         test = load_test(plan.test, data, columns=plan.columns)
         said = [
-            f"test: {n}" for n in (f"{len(test):,} pairs of {plan.test}", *test.notes) if "column" not in n
+            f"test: {note}"
+            for note in (f"{len(test):,} pairs of {plan.test}", *test.notes)
+            if "column" not in note or ODD_TIMES in note
         ]
         data = replace(data, notes=(*data.notes, *said))
         return Sides(data, test, "given", len(test) / (len(data) + len(test)), plan.seed)

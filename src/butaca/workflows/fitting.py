@@ -273,7 +273,8 @@ def _by_curve(held: HeldOut, curve: Curve, *, signal: Signal) -> HeldOut:
     from butaca.choose.curves import weighed
 
     train, test, given = (
-        None if side is None else weighed(side, signal, curve) for side in (held.train, held.test, held.given)
+        None if side is None else weighed(side, curve, signal=signal)
+        for side in (held.train, held.test, held.given)
     )
     assert train is not None
     return replace(held, train=train, test=test, given=given)
