@@ -106,10 +106,10 @@ def test_tables_of_items_become_what_they_become_in_memory(tmp_path):
     (tmp_path / "i.csv").write_text(ITEMS + "".join(extra))
     rows = [f"u{n % 3},i{n % 13}" for n in range(26)]
     (tmp_path / "t.csv").write_text("\n".join(["user,item", *rows]) + "\n")
-    tables = {"items": str(tmp_path / "i.csv")}
+    table = str(tmp_path / "i.csv")
     for title in (None, "name"):
-        expected = read_table(str(tmp_path / "t.csv"), **tables, title_column=title)
-        found = prepared(tmp_path / "t.csv", tmp_path, **tables, title=title)
+        expected = read_table(str(tmp_path / "t.csv"), items=table, title_column=title)
+        found = prepared(tmp_path / "t.csv", tmp_path, items=table, title=title)
         np.testing.assert_equal(items_of(found), items_of(expected))
         assert tuple(found.manifest["notes"]) == expected.notes
         shutil.rmtree(tmp_path / "p")

@@ -177,8 +177,8 @@ def read(task: ReadTask) -> Read:
                 f"COPY (FROM {opened.table} SELECT {', '.join(selected)}) TO {target} "
                 "(FORMAT parquet, PARTITION_BY (p))"
             )
-            for role, sql in (("users", user.sql), ("items", item.sql)):
-                target = quoted(str(folder / f"{role}.parquet"))
+            for side, sql in (("users", user.sql), ("items", item.sql)):
+                target = quoted(str(folder / f"{side}.parquet"))
                 distinct = f"FROM {opened.table} SELECT DISTINCT {sql} AS v"
                 con.execute(f"COPY ({distinct}) TO {target} (FORMAT parquet)")
     parts = {
