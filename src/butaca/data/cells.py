@@ -21,6 +21,7 @@ NOTHING = (
     *("NULL", "null", "Null", r"\N", "nan", "NaN", "NAN", "None", "NONE", "none", "NA", "N/A", "n/a", "#N/A"),
     *("<NA>", "NaT", "undefined"),
 )  # words that programs write where there is no id
+LOOKED_AT = 100  # cells by which it is told whether to look at all of a column
 EXACT = 2**53  # beyond it a real number no longer holds every whole one
 
 
@@ -143,8 +144,8 @@ def refuse_lists(opened: Opened, field: Field) -> None:
     if not is_text_field(opened, field):
         return
     listed = f"regexp_full_match(trim({field.sql}), '[\\[{{].*[\\]}}]')"
-    (all_of_them,) = opened.one(f"FROM {opened.table} SELECT bool_and({listed})")
-    if all_of_them:
+    first = f"(FROM {opened.table} SELECT {field.sql} LIMIT {LOOKED_AT})"
+    if all(opened.one(f"FROM {table} SELECT bool_and({listed})")[0] for table in (first, opened.table)):
         refuse(
             opened,
             field,

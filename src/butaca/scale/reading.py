@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import LARGEST, ids, is_nothing, numeric, refuse, refuse_lists
+from butaca.data.cells import LARGEST, NOTHING, ids, is_nothing, numeric, refuse, refuse_lists
 from butaca.data.columns import REQUIRED, Field, Role, choose
 from butaca.data.formats import open_table
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
@@ -161,14 +161,6 @@ def read(task: ReadTask) -> Read:
             span = f"min({moments.seconds}), max({moments.seconds})"
             earliest, latest = opened.one(f"FROM {opened.table} SELECT {span}")
             odd = odd_times(opened, moments.seconds, span=(earliest, latest))
-        words = [
-            word
-            for place, found in zip(REQUIRED, (user, item), strict=True)
-            if found.is_text
-            for word in words_for_nothing(opened, choice.fields[place], role=place)
-        ]
-        more = (*dropped, *noted.others())
-        remarks = Remarks(tuple(opened.notes), tuple(noted.columns(said)), tuple(odd), more, tuple(words))
         selected += [f"{task.number << 40} + rowid AS ord", f"(hash({user.sql}) % {task.partitions}) AS p"]
         con.execute("SET preserve_insertion_order = false")
         with opened.errors():
@@ -181,6 +173,14 @@ def read(task: ReadTask) -> Read:
                 target = quoted(str(folder / f"{side}.parquet"))
                 distinct = f"FROM {opened.table} SELECT DISTINCT {sql} AS v"
                 con.execute(f"COPY ({distinct}) TO {target} (FORMAT parquet)")
+        words = [
+            word
+            for place, found in zip(REQUIRED, (user, item), strict=True)
+            if found.is_text and _holds_nothing(con, folder / f"{place}s.parquet")
+            for word in words_for_nothing(opened, choice.fields[place], role=place)
+        ]
+        more = (*dropped, *noted.others())
+        remarks = Remarks(tuple(opened.notes), tuple(noted.columns(said)), tuple(odd), more, tuple(words))
     parts = {
         int(part.name.removeprefix("p=")): tuple(sorted(part.iterdir()))
         for part in (folder / "rows").iterdir()
@@ -197,6 +197,13 @@ def read(task: ReadTask) -> Read:
         int(latest),
         remarks,
     )
+
+
+def _holds_nothing(con: duckdb.DuckDBPyConnection, ids_: Path) -> bool:
+    """Says whether words for nothing are among a file's ids."""
+    words = ", ".join(map(quoted, NOTHING))
+    found = con.execute(f"FROM read_parquet({quoted(str(ids_))}) SELECT count(*) WHERE trim(v) IN ({words})")
+    return bool(found.fetchall()[0][0])
 
 
 def _value(opened: Opened, field: Field) -> str:
