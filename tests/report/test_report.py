@@ -302,6 +302,39 @@ def test_what_validation_chose_is_said(board_model, language, words):
     assert "closed form alone" not in Page(page(gather(board_model))).words
 
 
+@pytest.mark.parametrize(
+    ("language", "used", "words"),
+    [
+        ("en", True, "lists by age, city: NDCG@10 0.4181, without them 0.4055"),
+        ("en", False, "age, city not used: NDCG@10 0.4181, without them 0.4055"),
+        ("es", True, "listas según age, city: NDCG@10 0,4181, sin ellas 0,4055"),
+        ("es", False, "sin usar age, city: NDCG@10 0,4181, sin ellas 0,4055"),
+    ],
+)
+def test_what_it_chose_for_newcomers_and_amounts_is_said_too(board_model, language, used, words):
+    choice = {
+        "name": "even",
+        "value": 0.3,
+        "closed_form": 0.2,
+        "newcomers": {
+            "columns": ["age", "city"],
+            "used": used,
+            "measure": "NDCG@10",
+            "with": 0.4181,
+            "without": 0.4055,
+        },
+        "curve": {"curve": "sqrt", "values": {"log": 0.25, "sqrt": 0.2512}},
+    }
+    chosen = replace(board_model, about=dict(board_model.about) | {"choice": choice})
+    said = Page(page(gather(chosen), language=language)).words
+    assert words in said
+    curve = {
+        "en": "the curve sqrt, with the closed form alone 0.2512",
+        "es": "la curva sqrt, con la forma cerrada sola 0,2512",
+    }
+    assert curve[language] in said
+
+
 def test_a_history_with_validation_is_drawn_with_its_gaps(board_model):
     history = {
         "loss": [3.0, 2.0, 1.5],

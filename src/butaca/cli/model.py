@@ -15,7 +15,7 @@ from butaca.errors import SettingError, TableError
 from butaca.recommend.answers import Recommendation
 from butaca.recommend.folder.bundle import check_free, read_manifest, version_of
 from butaca.recommend.recommender import Recommender
-from butaca.workflows.about import held_out, split_record
+from butaca.workflows.about import chosen_sentences, held_out, split_record
 
 out = Console()
 
@@ -200,7 +200,7 @@ def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
         "version": version_of(manifest),
         "written by": f"butaca {manifest['butaca']}",
         "recipe": about.get("recipe"),
-        "chosen": about.get("choice", {}).get("sentence"),
+        "chosen": " ".join(chosen_sentences(about)) or None,
         "softmax": about.get("softmax"),
         "data": about.get("data", {}),
         "split": split_record(about),

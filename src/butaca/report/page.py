@@ -132,6 +132,7 @@ def _particulars(facts: Facts, recipe: str, words: Words) -> str:
     if choice := about.get("choice"):
         figures = {k: words.figure(choice[k]) for k in ("value", "closed_form")}
         rows.append((words("chosen"), words("chosen among", name=choice["name"], **figures)))
+        rows += _further_choices(choice, words)
     if model:
         for side in ("query", "candidate"):
             value = ", ".join(_feature(str(f)) for f in model.get(side, [])) or "–"
@@ -185,6 +186,20 @@ def _capital(text: str) -> str:
 def _unbroken(said: str) -> str:
     """Returns HTML in which no line ends at the hyphen of a name."""
     return re.sub(r"\w+-\w+", r'<span class="whole">\g<0></span>', escape(said))
+
+
+def _further_choices(choice: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
+    """Returns what else validation chose: what amounts are worth, what people without a history get."""
+    rows = []
+    if curve := choice.get("curve"):
+        value = words.figure(curve["values"][curve["curve"]])
+        rows.append((words("curve"), words("curve of", curve=curve["curve"], value=value)))
+    if new := choice.get("newcomers"):
+        figures = {name: words.figure(new[key]) for name, key in (("ours", "with"), ("theirs", "without"))}
+        said = "newcomers by" if new["used"] else "newcomers not by"
+        columns = ", ".join(new["columns"])
+        rows.append((words("newcomers"), words(said, columns=columns, measure=new["measure"], **figures)))
+    return rows
 
 
 def _feature(said: str) -> str:

@@ -89,11 +89,20 @@ def _tied(users: int) -> str:
     return f"{who} had equal times at the cut{tail}"
 
 
+def chosen_sentences(about: Mapping[str, Any]) -> list[str]:
+    """Says what validation chose for a model, a sentence each; nothing where it chose nothing.
+
+    >>> chosen_sentences({"choice": {"sentence": "Chosen.", "curve": {"sentence": "An amount counts once."}}})
+    ['Chosen.', 'An amount counts once.']
+    """
+    choice = about.get("choice", {})
+    return [one["sentence"] for one in (choice, choice.get("curve"), choice.get("newcomers")) if one]
+
+
 def protocol(about: Mapping[str, Any]) -> list[str]:
     """Says what a reader must know of how a model was trained and judged, a line each."""
     of_split, softmax = split_record(about), str(about.get("softmax", ""))
-    choice = about.get("choice", {})
-    notes = [one["sentence"] for one in (choice, choice.get("curve"), choice.get("newcomers")) if one]
+    notes = chosen_sentences(about)
     notes += [SOFTMAX[softmax]] if softmax in SOFTMAX else []
     if of_split.get("split") in COMES_NEXT:
         notes.append(f"{held_out(of_split)}.".replace("t", "T", 1))
