@@ -21,6 +21,7 @@ from butaca.scale.batch import write_lists
 from butaca.workflows.choosing import Choosing
 from butaca.workflows.fitting import fit
 from tests.support.lists import rows_of
+from tests.support.narrow import some
 
 pytestmark = pytest.mark.usefixtures("compiled_quickly")
 
@@ -100,13 +101,30 @@ def test_columns_that_tell_the_taste_are_used_and_others_are_not():
     """Who tells the taste has ten items to guess among, less those known; who does not has twenty."""
     told, silent = found(people(told=True)), found(people(told=False))
     assert told.used
-    assert told.told.ours > told.told.theirs + 0.1
+    assert some(told.told).ours > some(told.told).theirs + 0.1
     assert "People without a history get lists by the users' columns country" in told.sentence
     assert not silent.used
     assert "country are not used" in silent.sentence
     assert "gets what most people chose" in silent.sentence
     for one in (told, silent):
         assert json.loads(json.dumps(one.as_json())) == one.as_json()
+
+
+def test_where_next_to_nobody_has_a_history_it_is_said():
+    """After a cut in time those who are asked about may all be new: then there is nobody to learn from."""
+    data = people(told=True)
+    part = ValidationSlice.of(data, "random")
+    new = replace(part, users=np.array([60, 61], np.int32))
+    found = for_newcomers(new, np.zeros((2, ITEMS), np.float32), term=np.zeros(ITEMS, np.float32))
+    assert found is not None
+    assert not found.used
+    assert "fewer than two of the users" in found.sentence
+    assert found.as_json() == {
+        "columns": ["country"],
+        "used": False,
+        "users": 2,
+        "sentence": found.sentence,
+    }
 
 
 def test_nothing_is_compared_where_a_table_says_nothing():

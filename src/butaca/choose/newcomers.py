@@ -42,14 +42,15 @@ class ForNewcomers:
         features: of the columns, whether they are used or not.
         used: whether validation says that they help: better than both lists without columns at one of the
             verdict's measures, by more than noise, and worse than neither at any.
-        told: with the columns beside the better of the two, at the measure that tells it best, else NDCG@10.
         users: that were answered as if they were new.
+        told: with the columns beside the better of the two, at the measure that tells it best, else NDCG@10;
+            None where too few had a history to say anything.
     """
 
     features: tuple[Feature, ...]
     used: bool
-    told: Comparison
     users: int
+    told: Comparison | None
 
     @property
     def sentence(self) -> str:
@@ -57,6 +58,10 @@ class ForNewcomers:
         names = [feature.column for feature in self.features]
         named = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         of = self.told
+        without = "Someone without a history gets what most people chose."
+        if of is None:
+            few = "fewer than two of the users that validation asks about have a history to compare by"
+            return f"The users' columns {named} are not used: {few}. {without}"
         figures = f"{of.label} {of.ours:.4f} against {of.theirs:.4f} without"
         if not np.isnan(of.low):
             figures += f" ({of.low:+.4f} to {of.high:+.4f})"
@@ -65,20 +70,21 @@ class ForNewcomers:
             return f"People without a history get lists by the users' columns {named}: {asked}, {figures}."
         return (
             f"The users' columns {named} are not used, as validation does not say that they help: {asked}, "
-            f"{figures}. Someone without a history gets what most people chose."
+            f"{figures}. {without}"
         )
 
     def as_json(self) -> dict[str, Any]:
         """Returns the comparison for a model's manifest."""
+        of = self.told
+        figures = (
+            {} if of is None else {"with": of.ours, "without": of.theirs, "low": of.low, "high": of.high}
+        )
         return {
             "columns": [feature.column for feature in self.features],
             "used": self.used,
             "users": self.users,
-            "measure": self.told.label,
-            "with": self.told.ours,
-            "without": self.told.theirs,
-            "low": None if np.isnan(self.told.low) else self.told.low,
-            "high": None if np.isnan(self.told.high) else self.told.high,
+            **({} if of is None else {"measure": of.label}),
+            **{name: None if np.isnan(figure) else figure for name, figure in figures.items()},
             "sentence": self.sentence,
         }
 
@@ -97,8 +103,10 @@ def for_newcomers(
     users = part.train.users
     features = features_of_users(users)
     lengths = part.lengths
-    if not features or np.count_nonzero(lengths) < 2:
+    if not features:
         return None
+    if np.count_nonzero(lengths) < 2:
+        return ForNewcomers(features, False, len(part.users), None)
     _, smoother, _ = smoother_of(features, users, rows=part.users.astype(np.int64), count=lengths)
     projected = personal @ _directions(personal.shape[1])
     by_columns = smoother.left_out(personal, smoother.ridge(projected.astype(np.float64)))
@@ -117,7 +125,7 @@ def for_newcomers(
     won = [one for one, pair in zip(harder, pairs, strict=True) if all(c.word == "beats" for c in pair)]
     lost = any(c.word == "loses" for pair in pairs for c in pair)
     told = max(won, key=lambda c: c.low / c.difference) if won else harder[TOLD]
-    return ForNewcomers(features, bool(won) and not lost, told, len(part.users))
+    return ForNewcomers(features, bool(won) and not lost, len(part.users), told)
 
 
 def _all_of(part: ValidationSlice) -> Dataset:

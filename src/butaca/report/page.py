@@ -194,7 +194,8 @@ def _further_choices(choice: Mapping[str, Any], words: Words) -> list[tuple[str,
     if curve := choice.get("curve"):
         value = words.figure(curve["values"][curve["curve"]])
         rows.append((words("curve"), words("curve of", curve=curve["curve"], value=value)))
-    if new := choice.get("newcomers"):
+    new = choice.get("newcomers", {})
+    if "measure" in new:
         figures = {name: words.figure(new[key]) for name, key in (("ours", "with"), ("theirs", "without"))}
         said = "newcomers by" if new["used"] else "newcomers not by"
         columns = ", ".join(new["columns"])
