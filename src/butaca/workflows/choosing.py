@@ -91,7 +91,7 @@ def chosen_for(
     from butaca.choose.choice import Search, choose
 
     trials = choosing.trials if choosing.effort == "thorough" else 0
-    search = Search(split, choosing.order, trials, recipe.model.seed, choosing.signal)
+    search = Search(split, choosing.order, trials, recipe.model.seed, signal=choosing.signal)
     watch = choosing.watch
     if watch is not None:
         watch.begin(

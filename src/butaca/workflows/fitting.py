@@ -100,9 +100,7 @@ def fit(
             'Name their column, or learn the target "watched"',
         )
     choosing = choosing or Choosing()
-    done = train_held(
-        held, recipe, choosing=choosing, callbacks=callbacks, resume=resume, trainer=trainer
-    )
+    done = train_held(held, recipe, choosing=choosing, callbacks=callbacks, resume=resume, trainer=trainer)
     recipe, model, recommender, choice = done.recipe, done.model, done.recommender, done.choice
     if choice is not None and choice.curve is not None and choosing.signal is not None:
         signal = replace(choosing.signal, curve=choice.curve.curve)
