@@ -41,18 +41,21 @@ def lines_of(name: str, language: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def test_python_blocks_run(ml, tmp_path, monkeypatch):
-    """Those of README.md; the Spanish page has none but lines of them."""
+@pytest.mark.parametrize(
+    ("page", "spanish"), [("README.md", "README.es.md"), ("docs/notebook.md", "docs/cuaderno.md")]
+)
+def test_python_blocks_run(page, spanish, ml, tmp_path, monkeypatch):
+    """Those of the page; the Spanish one has none but lines of them."""
     monkeypatch.chdir(tmp_path)
     space: dict[str, Any] = {}
-    found = blocks("README.md", "python")
+    found = blocks(page, "python")
     assert found
     for block in found:
-        exec(compile(block, "README.md", "exec"), space)
+        exec(compile(block, page, "exec"), space)
     assert space["recommender"].recommend("21", k=3).items
-    spanish = lines_of("README.es.md", "python")
-    assert spanish
-    assert set(spanish) <= set(lines_of("README.md", "python"))
+    lines = lines_of(spanish, "python")
+    assert lines
+    assert set(lines) <= set(lines_of(page, "python"))
 
 
 def test_shell_blocks_run(tmp_path):
