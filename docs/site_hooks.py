@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BROUGHT = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 
 #: Files that are copied as they are.
-COPIED = {"examples/widget.html": "examples/widget.html"}
+COPIED = {name: name for name in ("examples/widget.html", "examples/recomendacion_de_peliculas.ipynb")}
 
 #: Where a link to what is no page leads instead.
 INSTEAD = {"README.md": "index.md", "README.es.md": "index.md"}

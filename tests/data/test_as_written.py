@@ -119,6 +119,16 @@ def test_lists_of_records_in_json_are_lists(plays):
     assert "item feature 'grid': ignored, it holds structures or bytes" in data.notes
 
 
+def test_arrays_as_numpy_prints_them_are_lists(plays):
+    rows = [f"i{n},\"['Comedy' 'Drama']\"" if n % 2 else f"i{n},['Drama']" for n in range(12)]
+    with open("items.csv", "w", encoding="utf-8") as file:
+        file.write("\n".join(["item,genres", *rows]) + "\n")
+    genres = read_table(plays, items="items.csv").items["genres"]
+    assert isinstance(genres, Bags)
+    codes = [list(genres[n]) for n in range(2)]
+    assert sorted(map(len, codes)) == [1, 2]
+
+
 def test_rows_of_features_without_an_id_are_told_or_left_out(plays):
     lines = [*(f"i{n},{n}" for n in range(12)), "NULL,5"]
     items = table("items.csv", "item,x", lines)

@@ -135,6 +135,7 @@ def test_events_count_as_a_signal_says(board, tmp_path):
     assert len(board.find("u00", "i02")) == 1
     assert len(more.find("u00", "i02")) == 0
     assert len(more.find("eva", "i04")) == 0
+    assert any("left out: 1 row counting nothing: not click, watch, dislike" in note for note in more.notes)
     alone = with_events(None, address, columns=Columns(signal=signal))
     assert sorted(alone.weights.tolist()) == pytest.approx([0.3, 1.0])
     assert with_events(board, address, columns=Columns()).weight is None

@@ -336,6 +336,15 @@ def test_weights_are_above_zero_and_negatives_whole() -> None:
         Negatives(data.user, data.item[:1])
 
 
+@pytest.mark.parametrize(
+    ("repeats", "told"), [(None, True), ("last", True), ("count", True), ("allow", False)]
+)
+def test_what_many_had_before_is_counted_where_amounts_are_put_together(repeats: Any, told: bool) -> None:
+    rows = table(user=["a", "b"] * 60, item=["i", "j", "k", "l"] * 30, n=[1, 2] * 60, time=range(10, 130))
+    data = read_table(rows, signal=Signal(weight_column="n", repeats=repeats))
+    assert any("of 120 interactions 116 (97%) are of what" in note for note in data.notes) is told
+
+
 def test_what_many_had_before_is_counted() -> None:
     n = np.arange(200)
     log = {"user": n % 20, "item": n % 10, "timestamp": n}

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from butaca.data.vocabulary import Vocabulary, as_values
+from butaca.data.vocabulary import WHOLE, Vocabulary, as_values
 from butaca.errors import FeatureError
 
 TEXTS = st.lists(st.text(max_size=6), min_size=1, max_size=30)
@@ -56,6 +56,7 @@ def test_bytes_are_the_text_they_spell(raw: list[str]) -> None:
 
 @given(TEXTS, st.text(max_size=6))
 def test_unknown_text_gets_the_code_after_the_last(raw: list[str], other: str) -> None:
+    assume(other in raw or not WHOLE.fullmatch(other))
     v = Vocabulary.of(raw)
     expected = sorted(set(raw)).index(other) if other in raw else len(set(raw))
     assert v.code(other) == v.encode([other]).tolist()[0] == expected
@@ -69,6 +70,9 @@ def test_the_notebooks_ids() -> None:
     assert v.values.tolist() == ["10", "2"]
     assert v.is_text
     assert v.encode(["2", b"10", 2, "02"]).tolist() == [1, 0, 1, 2]
+    # whole floats, as numbers and as text, are the whole numbers that they say
+    assert v.encode(["2.0", 10.0, " 10.00 ", "2.5", "x"]).tolist() == [1, 0, 0, 2, 2]
+    assert v.code("2.0") == 1
 
 
 def test_numbers_sort_as_numbers() -> None:

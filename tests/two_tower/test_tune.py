@@ -126,9 +126,15 @@ def test_the_commands(tmp_path, monkeypatch):
     rows = [f"{u},{i}" for u, i in zip(board.user, board.item, strict=True)]
     (tmp_path / "ratings.csv").write_text("\n".join(["user,item", *rows]) + "\n")
     monkeypatch.chdir(tmp_path)
-    run = CliRunner().invoke(app, ["tune", "ratings.csv", "--trials", "2", "--slices", "1"])
+    asked = ["--item-column", "item", "--repeats", "count", "--min-user", "2", "--seed", "7"]
+    run = CliRunner().invoke(app, ["tune", "ratings.csv", *asked, "--trials", "2", "--slices", "1"])
     assert run.exit_code == 0, run.output
     assert "best" in run.output
+    fit = run.output.split("Next: butaca fit ")[1].split()
+    assert fit[0] == "ratings.csv"
+    assert fit[-2:] == ["--settings", "settings.json"]
+    given = {fit[at]: fit[at + 1] for at in range(1, len(fit), 2)}
+    assert given == dict(zip(asked[::2], asked[1::2], strict=True)) | {"--settings": "settings.json"}
     assert json.loads((tmp_path / "settings.json").read_text())["trials"] == 2
     run = CliRunner().invoke(app, ["fit", "ratings.csv", "--settings", "settings.json", "--out", "model"])
     assert run.exit_code == 0, run.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def tune(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(help="As for fit.", metavar="SOURCE")],
     out_file: Annotated[Path, typer.Option("--out", help="Where the settings go, as JSON.")] = Path(
         "settings.json"
@@ -95,12 +97,12 @@ def tune(
             bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
 
         found = carry_out_tune(plan, progress, watching=partial(screen.data_summary, out))
-    same = {"--split": (split, "random"), "--test-share": (test_share, 0.2), "--seed": (seed, 42)}
-    held = "".join(f" {name} {value}" for name, (value, usual) in same.items() if value != usual)
+    given = options.given_again(context, leaving=("out_file", "trials", "seconds", "slices"))
     out.print(
         f"NDCG@20 {found.best.value:.4f}, where the recipe had {found.trials[0].value:.4f}. "
-        f"Next: butaca fit {source}{held} --settings {out_file}",
+        f"Next: butaca fit {given} --settings {shlex.quote(str(out_file))}",
         highlight=False,
+        soft_wrap=True,
     )
 
 

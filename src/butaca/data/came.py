@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from butaca.data.repeats import of_again
 from butaca.data.signal import Signal
 
 
@@ -16,12 +17,16 @@ class Came(NamedTuple):
         negatives: pairs that say no; None where the signal knows no such.
         taken_back: pairs of which nothing is left.
         repeated: pairs of several rows.
+        times, pairs: positives before those of a pair were put together, lines of one time as one; and
+            different pairs among them.
     """
 
     left_out: int
     negatives: int | None
     taken_back: int
     repeated: int
+    times: int = 0
+    pairs: int = 0
 
     def notes(self, signal: Signal) -> tuple[str, ...]:
         """Says it, a line each."""
@@ -37,7 +42,7 @@ class Came(NamedTuple):
             notes.append(f"returns: {_several(self.taken_back, 'pair')} of which nothing is left, taken back")
         if self.repeated:
             notes.append(f"{_several(self.repeated, 'repeated (user, item) pair')}: {_HOW[signal.together]}")
-        return tuple(notes)
+        return (*notes, *(() if signal.again else of_again(self.times, self.pairs)))
 
 
 #: Of rows of which nothing is to be said.
@@ -46,9 +51,10 @@ NOTHING_CAME = Came(0, None, 0, 0)
 
 def all_came(parts: Iterable[Came]) -> Came:
     """Returns what the rows of all parts came to, of which no pair is in two."""
-    left_out, negatives, taken_back, repeated = zip(*parts, strict=True)
+    left_out, negatives, taken_back, repeated, times, pairs = zip(*parts, strict=True)
     no = [n for n in negatives if n is not None]
-    return Came(sum(left_out), sum(no) if no else None, sum(taken_back), sum(repeated))
+    counts = sum(taken_back), sum(repeated), sum(times), sum(pairs)
+    return Came(sum(left_out), sum(no) if no else None, *counts)
 
 
 def _several(n: int, noun: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from butaca.data.came import Came
 from butaca.data.dataset import Dataset
 from butaca.data.negatives import Negatives
+from butaca.data.repeats import different_times
 from butaca.data.signal import Doubles, Signal
 from butaca.errors import SettingError, TableError
 from butaca.types import Bools, Codes, Floats, Ints, Times
@@ -201,6 +202,8 @@ def settle(told: Told, signal: Signal, *, n_items: int, weights: Doubles | None 
         None if no is None else len(no),
         int(taken_back.sum()),
         int((np.bincount(of, minlength=n_pairs) > 1).sum()),
+        different_times(of[stays], None if told.time is None else told.time[rows[stays]]),
+        len(np.unique(of[stays])),
     )
     return Settled(positives[in_order], found, no, came)
 

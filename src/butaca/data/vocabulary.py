@@ -152,7 +152,9 @@ class Vocabulary:
             value = value.decode("utf-8", "replace")
         if self.is_text:
             whole = isinstance(value, float | np.floating) and float(value).is_integer()
-            return str(int(value) if whole else value)  # 14.0 is the id "14"
+            text = str(int(value) if whole else value)
+            whole_text = WHOLE.fullmatch(text)
+            return whole_text[1] if whole_text else text  # 14.0 and "14.0" are the id "14"
         if isinstance(value, str):
             whole_text = WHOLE.fullmatch(value)
             return int(whole_text[1]) if whole_text else None

@@ -4,6 +4,7 @@ r"""This module splits lists that are written as text into their members.
 |---|---|
 | Action\|Drama | Action and Drama, where a tenth of the cells hold the bar |
 | ['Action', 'Drama'], ["Action"] | the list that Python or JSON would read |
+| ['Action' 'Drama'] | the array that numpy prints |
 | [{"id": 1, "name": "Action"}] | the name of each |
 | Action, Drama; and with ";" | Action and Drama, where the parts recur as words of a list do |
 
@@ -15,12 +16,14 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 BRACKETED = 0.9  # share of filled cells in brackets from which a column counts as lists
 SEPARATED = 0.1  # and of cells that hold a separator
 LONGEST = 40  # letters of a word of a list, on average at most
+_BLANK_BETWEEN = re.compile(r"(?<=['\"])\s+(?=['\"])")  # ['Action' 'Drama'], as numpy prints an array
 _NAMES = ("name", "title", "label", "value", "id")
 
 
@@ -61,7 +64,7 @@ def _recur(filled: Sequence[str], mark: str) -> bool:
 
 def _members(cell: str) -> list[str] | None:
     """Returns the members of a list written in JSON or Python; None where it is none."""
-    text = cell.strip()
+    text = _BLANK_BETWEEN.sub(", ", cell.strip())
     if not text:
         return []
     found: Any = None

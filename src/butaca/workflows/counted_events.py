@@ -39,12 +39,15 @@ class EventsTold:
 
 
 def kinds_for(signal: Signal) -> tuple[str, ...] | None:
-    """Returns the kinds of event to read; None: those that say yes, as where nothing is said."""
+    """Returns the kinds of event to read; None: those that say yes, as where nothing is said.
+
+    Where kinds are named, the others are read too, to say how many count nothing.
+    """
     if not signal.says:
         return None
-    from butaca.events.records import POSITIVE_KINDS
+    from butaca.events.records import KINDS, POSITIVE_KINDS
 
-    return tuple(signal.events) or (*POSITIVE_KINDS, *SAYS_NO)
+    return tuple(dict.fromkeys([*signal.events, *KINDS])) if signal.events else (*POSITIVE_KINDS, *SAYS_NO)
 
 
 def counted_events(events: Interactions, signal: Signal) -> EventsTold:
