@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from butaca.data.repeats import of_again
+from butaca.data.again import of_again
 from butaca.data.signal import Signal
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from butaca.data.again import different_times
 from butaca.data.came import Came
 from butaca.data.dataset import Dataset
 from butaca.data.negatives import Negatives
-from butaca.data.repeats import different_times
 from butaca.data.signal import Doubles, Signal
 from butaca.errors import SettingError, TableError
 from butaca.types import Bools, Codes, Floats, Ints, Times

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
+from butaca.data.again import AGAIN, had_again
 from butaca.data.attributes import distinct, entities, load_keys, with_positions
 from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers, refuse_lists
 from butaca.data.columns import REQUIRED, ColumnChoice, Role, choose
@@ -30,11 +31,9 @@ from butaca.data.formats import Source, open_table
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.opened import Opened, session
 from butaca.data.repeats import (
-    AGAIN,
     Duplicates,
     check_duplicates,
     check_put_together,
-    had_again,
     once,
     pairs_repeated,
     repeated,

@@ -25,11 +25,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from butaca.data.again import AGAIN, of_again
 from butaca.data.came import all_came
 from butaca.data.columns import Role
 from butaca.data.folders import sha256, writing
 from butaca.data.opened import quoted, session
-from butaca.data.repeats import AGAIN, of_again, pairs_repeated
+from butaca.data.repeats import pairs_repeated
 from butaca.errors import SplitError, TableError
 from butaca.scale.coding import write_ids
 from butaca.scale.partition import (
