@@ -15,6 +15,7 @@ from butaca.data.written import Reading
 from butaca.evaluate.protocol import NOTEBOOK_K
 from butaca.recommend.recommender import Recommender
 from butaca.workflows import about, judging, loading
+from butaca.workflows.as_options import options_of
 
 out = Console()
 
@@ -26,7 +27,6 @@ def register(app: typer.Typer) -> None:
 
 
 def tune(
-    context: typer.Context,
     source: Annotated[str, typer.Argument(help="As for fit.", metavar="SOURCE")],
     out_file: Annotated[Path, typer.Option("--out", help="Where the settings go, as JSON.")] = Path(
         "settings.json"
@@ -97,10 +97,12 @@ def tune(
             bar.update(task, advance=1, description=f"{trial.value:.4f}, best {best:.4f}")
 
         found = carry_out_tune(plan, progress, watching=partial(screen.data_summary, out))
-    given = options.given_again(context, leaving=("out_file", "trials", "seconds", "slices"))
+    same = {"--split": (split, "random"), "--test-share": (test_share, 0.2), "--seed": (seed, 42)}
+    held = [word for name, (value, usual) in same.items() if value != usual for word in (name, str(value))]
+    again = shlex.join([source, *held, *options_of(plan.columns), "--settings", str(out_file)])
     out.print(
         f"NDCG@20 {found.best.value:.4f}, where the recipe had {found.trials[0].value:.4f}. "
-        f"Next: butaca fit {given} --settings {shlex.quote(str(out_file))}",
+        f"Next: butaca fit {again}",
         highlight=False,
         soft_wrap=True,
     )

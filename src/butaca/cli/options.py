@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -144,27 +142,3 @@ def signal_of(
         repeats=repeats,
         curve=curve,
     )
-
-
-def given_again(context: typer.Context, *, leaving: Sequence[str]) -> str:
-    """Returns what a command was given, quoted, to be pasted behind another command's name.
-
-    Args:
-        context: of the command.
-        leaving: names of parameters that the other command does not have.
-    """
-    words: list[str] = []
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        source = context.get_parameter_source(name)
-        if source is None or source.name != "COMMANDLINE" or name in leaving:
-            continue
-        value = context.params[name]
-        if parameter.param_type_name == "argument":
-            words.append(str(value))
-        elif value is True:
-            words.append(parameter.opts[0])
-        else:
-            for one in value if isinstance(value, list | tuple) else [value]:
-                words += [parameter.opts[0], str(one)]
-    return shlex.join(words)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from butaca.referee.plan import RefereePlan
-from butaca.workflows.loading import Columns
+from butaca.workflows.as_options import options_of
 
 
 def line_of(plan: RefereePlan, *, protocol: str, models: Sequence[str]) -> str:
@@ -20,9 +19,7 @@ def line_of(plan: RefereePlan, *, protocol: str, models: Sequence[str]) -> str:
     words += ["--seeds", str(plan.seeds), "--trials", str(plan.trials), "--out", f"{plan.out.name}-again"]
     if plan.test_share != 0.2:
         words += ["--test-share", f"{plan.test_share:g}"]
-    for option, value in options_of(plan.columns):
-        words += [option] if value is True else [option, str(value)]
-    return shlex.join(words)
+    return shlex.join([*words, *options_of(plan.columns)])
 
 
 def without_password(source: str) -> str:
@@ -37,34 +34,3 @@ def without_password(source: str) -> str:
         return source
     source = re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", source)
     return re.sub(r"(password=)[^&:]*", r"\1***", source, flags=re.I)
-
-
-def options_of(columns: Columns) -> Iterator[tuple[str, Any]]:
-    """Yields the options that say what was said of a table, and their values; True for one without.
-
-    >>> list(options_of(Columns(user="who", least=(5, 0))))
-    [('--user-column', 'who'), ('--min-user', 5)]
-    """
-    signal, reading = columns.signal, columns.reading
-    said: list[tuple[str, Any]] = [
-        ("--user-column", columns.user),
-        ("--item-column", columns.item),
-        ("--value-column", columns.value),
-        ("--time-column", columns.time),
-        ("--items", columns.items),
-        ("--users", columns.users),
-        ("--time-format", reading.time_format),
-        ("--sep", reading.sep),
-        ("--query", reading.query),
-        ("--wide", reading.wide or None),
-        ("--drop-nulls", reading.drop_nulls or None),
-        ("--min-user", columns.least[0] or None),
-        ("--min-item", columns.least[1] or None),
-        ("--positive-from", None if signal.positive_from is None else f"{signal.positive_from:g}"),
-        ("--weight-column", signal.weight_column),
-        ("--event-column", signal.event_column),
-        *(("--event", f"{kind}={weight}") for kind, weight in signal.events.items()),
-        ("--repeats", signal.repeats),
-        ("--weight-curve", signal.curve),
-    ]
-    return ((option, value) for option, value in said if value is not None)

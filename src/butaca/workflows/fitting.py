@@ -99,13 +99,12 @@ def fit(
             f"{data.name!r}, which has none that differ",
             'Name their column, or learn the target "watched"',
         )
-    choosing = choosing or Choosing()
-    done = train_held(held, recipe, choosing=choosing, callbacks=callbacks, resume=resume, trainer=trainer)
+    done = train_held(
+        held, recipe, choosing=choosing or Choosing(), callbacks=callbacks, resume=resume, trainer=trainer
+    )
     recipe, model, recommender, choice = done.recipe, done.model, done.recommender, done.choice
-    if choice is not None and choice.curve is not None and choosing.signal is not None:
-        signal = replace(choosing.signal, curve=choice.curve.curve)
-        held = done.held
-        train, test, given = held.train, held.test, held.given
+    held, signal = done.held, done.signal or signal
+    train, test, given = held.train, held.test, held.given
     judged = None if test is None else judge(recommender, train=train, test=test, split=told, given=given)
     ranking = None
     if rank:
@@ -147,6 +146,7 @@ class Trained:
         choice: how the configuration was chosen; None where none was.
         said: why none was.
         held: both sides, of which amounts are worth what was chosen.
+        signal: with the curve that was chosen; None where none was.
     """
 
     recommender: Recommender
@@ -156,6 +156,7 @@ class Trained:
     choice: Chosen | None
     said: list[str]
     held: HeldOut
+    signal: Signal | None
 
 
 def train_held(
@@ -178,7 +179,9 @@ def train_held(
         trainer: trains somewhere else, as for `fit`.
     """
     choice, said = chosen_for(recipe, held.train, split=held.split, choosing=choosing)
+    signal = None
     if choice is not None and choice.curve is not None and choosing.signal is not None:
+        signal = replace(choosing.signal, curve=choice.curve.curve)
         held = _by_curve(held, choice.curve.curve, signal=choosing.signal)
     train, given, told = held.train, held.given, held.split
     recipe = choice.recipe if choice else recipe.for_data(train, future=told in COMES_NEXT, asks=told)
@@ -194,7 +197,7 @@ def train_held(
     recommender = Recommender.build(model, train if given is None else joined(train, given), test=held.test)
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
-    return Trained(recommender, model, history, recipe, choice, said, held)
+    return Trained(recommender, model, history, recipe, choice, said, held, signal)
 
 
 def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:
