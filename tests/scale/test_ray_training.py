@@ -34,7 +34,7 @@ from butaca.train.shares import SharedBatches
 from tests.support.boards import checkerboard
 from tests.support.narrow import some
 
-STARTS = 60.0  # seconds, on a busy machine
+STARTS = 240.0  # seconds, on a busy machine
 #: JAX warns of every fork; what Ray forks here starts another program at once.
 pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
 
@@ -65,20 +65,23 @@ class Apart(Worker):
         pass
 
 
-class Shared(Worker):
-    """Refuses to train on batches that each process reads whole."""
+class Several(Worker):
+    """Trains several recipes, one after another: processes that start once for all of them."""
 
     def _fit(self, train: Dataset, resume: bool) -> int:
         from butaca.train import loop, shares
+        from butaca.train.callbacks import Checkpoint
 
         place = shares.place_batch
 
         def place_shares(batch, batches, *, mesh):
-            assert isinstance(batches, SharedBatches)
+            assert isinstance(batches, SharedBatches), "each process reads whole batches"
             return place(batch, batches, mesh=mesh)
 
-        loop.place_batch = place_shares  # type: ignore[attr-defined]
-        return super()._fit(train, resume)
+        for name, found in several_recipes(train).items():
+            loop.place_batch = place_shares if name == "sampled" else place  # type: ignore[attr-defined]
+            found.fit(train, [Checkpoint(Path(self.job.checkpoint) / name, 0)])
+        return 0
 
 
 class Measuring(Worker):
@@ -131,6 +134,20 @@ def small(data: Dataset, held_out: int = 0) -> Recipe:
     return replace(
         recipe("default").for_data(data), epochs=4, batch_size=90, learning_rate=0.01, held_out=held_out
     )
+
+
+def several_recipes(data: Dataset) -> dict[str, Recipe]:
+    """What two processes train as one does: each by the name of what is its own."""
+    found = small(data)
+    of_order = replace(found, epochs=2, batch_size=200, learning_rate=0.005)
+    made = {
+        "sampled": replace(found, model=replace(found.model, softmax="sampled", samples=8)),
+        "stopped early": small(data, held_out=30),
+    }
+    for order in ("timescales", "attention"):
+        in_order = recipe("default").ordered(order).for_data(data)  # type: ignore[arg-type]
+        made[order] = replace(of_order, model=in_order.model)
+    return made
 
 
 def complete(cluster) -> None:
@@ -197,6 +214,16 @@ def by_two(board, raylets, tmp_path_factory):
     return parameters(model)
 
 
+@pytest.fixture(scope="module")
+def several(board, raylets, tmp_path_factory):
+    """The checkpoints of several recipes, trained by two processes."""
+    complete(raylets)
+    at = tmp_path_factory.mktemp("several")
+    job = Job(str(board.folder), board.digest, small(board.dataset()), str(at), 0, 2)
+    run(job, PATIENT, progress=lambda _: None, worker=Several)
+    return at
+
+
 def parameters(model: butaca.TwoTower) -> dict[str, np.ndarray]:
     found = some(model._fitted).run.parameters()
     assert {"bias", "candidate/tables/item_id", "query/history/table"} == set(found)
@@ -226,37 +253,37 @@ def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster,
     assert events[-1] == JobEvent("trained", (4, 0))
 
 
-def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, cluster, tmp_path):
+def trained_by_two(board, checkpoints: Path, name: str) -> tuple[Any, Any, Any, Any]:
+    """What two processes made of a recipe, read from their checkpoint, and what one makes of it."""
+    from butaca.train.callbacks import Checkpoint
+
+    at, data = checkpoints / name, board.dataset()
+    found = several_recipes(data)[name]
+    model, history = found.fit(data, [Checkpoint(at, 0)], resume=at)
+    alone, of_one = found.fit(data)
+    return some(model._fitted).run.parameters(), history, some(alone._fitted).run.parameters(), of_one
+
+
+def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, several):
     """A sampled softmax: the draws are split over the processes, the positives' slots are found by each."""
-    found = small(board.dataset())
-    found = replace(found, model=replace(found.model, softmax="sampled", samples=8))
-    assert found.model.mask_for("sampled") == "known"
-    alone, _ = found.fit(board.dataset())
-    model, _ = fit_on_ray(
-        board.folder, found, workers=2, checkpoint=tmp_path, patience=PATIENT, worker=Shared
-    )
-    assert_same(parameters(model), parameters(alone), 2e-4)
+    assert several_recipes(board.dataset())["sampled"].model.mask_for("sampled") == "known"
+    found, _, alone, _ = trained_by_two(board, several, "sampled")
+    assert_same(found, alone, 2e-4)
 
 
 @pytest.mark.parametrize("order", ["timescales", "attention"])
-def test_histories_in_order_end_with_the_same_parameters(board, cluster, tmp_path, order):
+def test_histories_in_order_end_with_the_same_parameters(board, several, order):
     """Prepared data from the disk, on two processes and on one: each builds the windows whole."""
-    found = replace(recipe("default").ordered(order).for_data(board.dataset()), epochs=2, held_out=0)
-    found = replace(found, batch_size=200, learning_rate=0.005)
-    alone, _ = found.fit(board.dataset())
-    model, _ = fit_on_ray(board.folder, found, workers=2, checkpoint=tmp_path, patience=PATIENT)
-    for name, values in some(alone._fitted).run.parameters().items():
-        here = some(model._fitted).run.parameters()[name]
-        np.testing.assert_allclose(here, values, rtol=0, atol=5e-4, err_msg=name)
+    found, _, alone, _ = trained_by_two(board, several, order)
+    for name, values in alone.items():
+        np.testing.assert_allclose(found[name], values, rtol=0, atol=5e-4, err_msg=name)
 
 
-def test_early_stopping_is_the_same_decision_in_every_process(board, cluster, tmp_path):
+def test_early_stopping_is_the_same_decision_in_every_process(board, several):
     """Every list is right from the first epoch on: two more without improvement, and its parameters."""
-    found = small(board.dataset(), held_out=30)
-    alone, one = found.fit(board.dataset())
-    model, history = fit_on_ray(board.folder, found, workers=2, checkpoint=tmp_path, patience=PATIENT)
-    assert history.epoch == one.epoch == [0, 1, 2]
-    assert_same(parameters(model), parameters(alone), 2e-4)
+    found, history, alone, of_one = trained_by_two(board, several, "stopped early")
+    assert history.epoch == of_one.epoch == [0, 1, 2]
+    assert_same(found, alone, 2e-4)
 
 
 def test_the_command_trains_the_model_that_it_trains_alone(board, cluster, tmp_path):
