@@ -145,7 +145,7 @@ def several_recipes(data: Dataset) -> dict[str, Recipe]:
         "stopped early": small(data, held_out=30),
     }
     for order in ("timescales", "attention"):
-        in_order = recipe("default").ordered(order).for_data(data)  # type: ignore[arg-type]
+        in_order = recipe("default").ordered(order).for_data(data)
         made[order] = replace(of_order, model=in_order.model)
     return made
 
