@@ -341,8 +341,7 @@ class TwoTower:
         """Returns scores [B, N] of user codes [B]; an unknown code gets the tower's unknown user."""
         vectors, users = self._vectors(), user_codes(users)
         queries = vectors.users[np.where((users < 0) | (users > len(self.users)), len(self.users), users)]
-        scores: Floats = queries @ vectors.items.T
-        return scores if vectors.bias is None else scores + vectors.bias
+        return vectors.scores(queries, vectors.tower.terms(users, self.seen))
 
     # What fit learned.
 
@@ -430,8 +429,8 @@ class TwoTower:
         return HistoryScorer(self._vectors(), seen, users.astype(np.int32))
 
     def products(self) -> Products:
-        """Returns the product of query and item vectors alone as a Scorer, without any term of the items."""
-        return Products(self._vectors())
+        """Returns what hangs on a history alone as a Scorer, without any term of the items."""
+        return Products(self._vectors(), self.seen)
 
     def _vectors(self) -> Vectors:
         fitted = self._need()

@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 from butaca import Recommender
 from butaca.choose.choice import Search, choose
 from butaca.choose.chosen import Chosen
-from butaca.choose.closed_forms import AXES, STARTS, n_tried, search
+from butaca.choose.closed_forms import AXES, KEPT, STARTS, n_tried, search
 from butaca.choose.mixture import Mixture, Scores, best_mixture
 from butaca.choose.portfolio import BAGS, ORDERS, drawn, members
 from butaca.choose.slices import ValidationSlice
 from butaca.cli.app import app
-from butaca.data.dataset import Dataset
+from butaca.data.dataset import Dataset, Entities
+from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
 from butaca.model.query import QueryTower
 from butaca.model.spectral import closed_form, decompose
@@ -120,9 +121,11 @@ def test_further_trials_are_drawn_by_the_seed():
 def test_a_closed_form_is_no_worse_than_where_it_began(form, wide_board: Dataset):
     part = ValidationSlice.of(wide_board, "random")
     found, scores = search(part, form)
-    assert part.value(part.rows(scores)) == found.value
+    alone = part.value(part.rows(scores.tower))
+    assert alone <= found.value if form == "ridge" else alone == found.value  # pairs count where they help
+    assert found.settings.pairs == (KEPT if form == "ridge" else 0)
     assert found.tried == n_tried(form, True)
-    moved = {name for name, _ in AXES[form]} | {"history_power", "candidate_power"}
+    moved = {name for name, _ in AXES[form]} | {"history_power", "candidate_power", "pairs"}
     assert all(getattr(found.settings, n) == v for n, v in vars(STARTS[form]).items() if n not in moved)
 
 
@@ -137,6 +140,9 @@ def test_a_mixture_by_hand(wide_board: Dataset):
     mixed = scores.mixed(Mixture(weight=0.5, trusted_from=16, personal=2.0))
     # trust (4 / 16) ** .5 = .5 times 2 leaves the parts as they are
     np.testing.assert_allclose(mixed, [[1.5, 1.0]])
+    paired = replace(scores, pairs=np.array([[0.0, 4.0]], np.float32))
+    np.testing.assert_allclose(paired.mixed(Mixture(weight=0.5, pairs=0.25)), [[1.5, 2.0]])
+    np.testing.assert_allclose(paired.mixed(Mixture(weight=0.5)), [[1.5, 1.0]])
     part = ValidationSlice.of(wide_board, "random")
     noise = np.random.default_rng(0).normal(size=(len(part.users), 24)).astype(np.float32)
     right = np.array([[float(u % 2 == i % 2) for i in range(24)] for u in part.users], np.float32)
@@ -252,4 +258,35 @@ def test_a_search_shares_an_inverse_and_finds_what_a_fit_will(wide_board: Datase
     )
     table, candidates = closed_form(spectrum, found.settings)
     alone = QueryTower(np.zeros((1, 0), np.float32), head=table)(part.users, part.seen) @ candidates.T
-    np.testing.assert_array_equal(alone, scores)
+    np.testing.assert_array_equal(alone, scores.tower)
+    added = np.zeros_like(alone)
+    rows, at = part.seen.rows(part.users)
+    terms = some(spectrum.pairs).terms(rows, part.seen.items[at], np.ones(len(part.users), np.float32))
+    terms.add_to(added)
+    np.testing.assert_array_equal(added, some(scores.pairs))
+
+
+def test_pairs_are_chosen_where_items_go_two_by_two():
+    """Each item has a twin that its users have too, and nothing else tells items apart.
+
+    Forty pairs of twins are forty dimensions: what a few of them leave out, single pairs say.
+    """
+    rng = np.random.default_rng(4)
+    pairs = np.array([rng.choice(400, 6, replace=False) for _ in range(900)])
+    item = np.concatenate([2 * pairs, 2 * pairs + 1], axis=1).ravel().astype(np.int32)
+    user = np.repeat(np.arange(900, dtype=np.int32), 12)
+    users = Entities("user_id", Vocabulary(np.arange(900)))
+    items = Entities("item_id", Vocabulary(np.arange(800)))
+    data = Dataset(users, items, user, item)
+    chosen = choose(replace(DEFAULT, steps=8), data, search=Search(only=BAGS[:1]))
+    assert chosen.tried[-1].mixture.pairs > 0
+    assert "strongest pairs of each item" in chosen.sentence
+    spectral = some(chosen.recipe.model.spectral)
+    assert (spectral.pairs, spectral.pairs_weight) == (KEPT, chosen.tried[-1].mixture.pairs)
+    model, _ = chosen.recipe.fit(data)
+    tower = model.query_tower
+    own = some(tower.pairs)
+    twins = [own.item[own.start[i] : own.start[i + 1]] for i in range(800)]
+    weights = [own.weight[own.start[i] : own.start[i + 1]] for i in range(800)]
+    best = [int(t[w.argmax()]) if len(t) else -1 for t, w in zip(twins, weights, strict=True)]
+    assert np.mean([b == i ^ 1 for i, b in enumerate(best)]) > 0.95

@@ -25,6 +25,7 @@ from butaca.index.codes import Codebook, placed
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index
 from butaca.index.scan import Scan
+from butaca.model.pairs import PairTerms
 from butaca.recommend.recommender import Recommender
 from butaca.serve.registry import Registry
 from tests.support.serving import asking, post, running_app
@@ -53,6 +54,29 @@ def test_nearly_the_exact_lists_with_exact_scores(both):
     scores = np.take_along_axis(exact.scores(queries), got.items.astype(np.int64), axis=1)
     np.testing.assert_allclose(got.scores, scores, rtol=1e-4)
     assert (np.diff(got.scores, axis=1) <= 0).all()
+
+
+def test_what_is_added_to_single_scores_is_found_and_counts(both):
+    """An item that looks worst in four bits leads its list where a term lifts it, but for one left out."""
+    exact, index, queries = both
+    worst = exact.scores(queries[:2]).argsort(axis=1)[:, :3].astype(np.int32)
+    row = np.array([0, 0, 0, 1])
+    item = np.array([*worst[0], worst[1, 0]], dtype=np.int32)
+    terms = PairTerms(row, item, np.array([400.0, 300.0, 200.0, 500.0], np.float32))
+    left_out = [worst[0, :1], worst[1, 1:2]]
+    got = index.top_k(queries[:2], 20, exclude=left_out, terms=terms)
+    want = exact.top_k(queries[:2], 20, exclude=left_out, terms=terms)
+    assert got.approximate
+    assert got.items[0, :2].tolist() == worst[0, 1:].tolist() == want.items[0, :2].tolist()
+    assert got.items[1, 0] == worst[1, 0]
+    scores = np.take_along_axis(exact.scores(queries[:2], terms), got.items.astype(np.int64), axis=1)
+    np.testing.assert_allclose(got.scores, scores, rtol=1e-4)
+    np.testing.assert_allclose(index.scores(queries[:2], terms), exact.scores(queries[:2], terms), rtol=1e-4)
+    allowed = np.zeros(len(exact), dtype=bool)
+    allowed[worst[0]] = True  # few: the answer is exact
+    few = index.top_k(queries[:1], 20, exclude=left_out[:1], allowed=allowed, terms=terms.of(0))
+    assert few.items[0, :3].tolist() == [worst[0, 1], worst[0, 2], -1]
+    assert not few.approximate
 
 
 def test_parts_find_what_the_whole_finds():

@@ -13,6 +13,7 @@ from butaca.index import exact
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index, TopK
 from butaca.index.selection import best, best_of
+from butaca.model.pairs import PairTerms
 
 
 @settings(max_examples=200, deadline=None)
@@ -70,11 +71,14 @@ def test_best_of_pairs():
     assert values.tolist() == [[7, 5], [2, 2]]
 
 
-def by_sorting(vectors, bias, queries, k, exclude, allowed):
+def by_sorting(vectors, bias, queries, k, exclude, allowed, terms):
     """The list as anyone would make it: sort all that is left by score, then by code."""
     items = np.full((len(queries), k), -1)
     for row, query in enumerate(queries):
         scores = vectors @ query + bias
+        for of, item, value in zip(*terms, strict=True):
+            if of == row:
+                scores[item] += value
         left = [i for i in range(len(vectors)) if allowed[i] and i not in set(exclude[row].tolist())]
         best_first = sorted(left, key=lambda i: (-scores[i], i))[:k]
         items[row, : len(best_first)] = best_first
@@ -90,7 +94,10 @@ def asked(draw):
     bias = rng.integers(-1, 2, size=n).astype(np.float32)
     exclude = [rng.choice(n, rng.integers(0, n + 1), replace=False) for _ in range(b)]
     allowed = rng.random(n) < draw(st.sampled_from([0.0, 0.2, 0.7, 1.0]))
-    return vectors, bias, queries, draw(st.integers(1, n)), exclude, allowed
+    m = draw(st.sampled_from([0, 1, 30]))
+    added = rng.integers(0, n, m).astype(np.int32), rng.integers(-2, 3, m).astype(np.float32)
+    terms = PairTerms(np.sort(rng.integers(0, b, m)), *added)
+    return vectors, bias, queries, draw(st.integers(1, n)), exclude, allowed, terms
 
 
 @settings(max_examples=200, deadline=None)
@@ -102,14 +109,15 @@ def asked(draw):
     st.sampled_from([1, 3, 64]),
 )
 def test_lists_are_those_of_a_full_sort_whatever_the_tiles(asked, chunk, rows, width, even):
-    vectors, bias, queries, k, exclude, allowed = asked
+    vectors, bias, queries, k, exclude, allowed, terms = asked
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "CHUNK", chunk)
         patch.setattr(exact, "ROWS", rows)
         patch.setattr(exact, "WIDTH", width)
         patch.setattr(exact, "EVEN", even)
-        top = ExactIndex(vectors, bias).top_k(queries, k, exclude=exclude, allowed=allowed)
-    assert top.items.tolist() == by_sorting(vectors, bias, queries, k, exclude, allowed).tolist()
+        index = ExactIndex(vectors, bias)
+        top = index.top_k(queries, k, exclude=exclude, allowed=allowed, terms=terms)
+    assert top.items.tolist() == by_sorting(vectors, bias, queries, k, exclude, allowed, terms).tolist()
     assert ((top.scores == -np.inf) == (top.items == -1)).all()
 
 

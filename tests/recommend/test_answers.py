@@ -18,6 +18,7 @@ from butaca.data.dataset import Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError, UnknownEntityError
+from butaca.model.pairs import ItemPairs
 from butaca.model.query import HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.recommend.ladder import shares_in
@@ -48,8 +49,22 @@ def films(n: int = N) -> Entities:
     )
 
 
+def some_pairs(rng: np.random.Generator) -> ItemPairs:
+    """Up to four candidates of each item, itself not among them."""
+    picked = [np.sort(rng.choice(np.delete(np.arange(N), i), rng.integers(5), False)) for i in range(N)]
+    start = np.append(0, np.cumsum([len(p) for p in picked])).astype(np.int32)
+    item = np.concatenate(picked).astype(np.int32)
+    return ItemPairs(start, item, rng.lognormal(size=len(item)).astype(np.float32))
+
+
 def made(
-    *, base: bool = False, unit: bool = True, head: bool = True, trained: bool = True, seed: int = 0
+    *,
+    base: bool = False,
+    unit: bool = True,
+    head: bool = True,
+    trained: bool = True,
+    paired: bool = True,
+    seed: int = 0,
 ) -> Recommender:
     """A recommender of random vectors whose stored users are what its tower says of their histories."""
     rng = np.random.default_rng(seed)
@@ -73,6 +88,8 @@ def made(
         draw(N, K) if head else None,
         2.5,
         trusted_from=6,
+        pairs=some_pairs(rng) if paired else None,
+        pairs_scale=0.7,
     )
     users = Entities("user_id", Vocabulary.of([f"u{u}" for u in range(U)]))
     vectors = tower(np.arange(U + 1, dtype=np.int32), seen)

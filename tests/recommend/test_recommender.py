@@ -472,7 +472,7 @@ def test_a_newer_folder_is_refused(folder):
     sealed = json.loads((folder / MANIFEST).read_text())
     sealed["manifest"]["version"] = 99
     (folder / MANIFEST).write_text(json.dumps(sealed))
-    with pytest.raises(BundleError, match=r"up to version 1.*version 99.*Upgrade butaca"):
+    with pytest.raises(BundleError, match=r"up to version 2.*version 99.*Upgrade butaca"):
         Recommender.load(folder)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from butaca.choose.chosen import Chosen, Tried
-from butaca.choose.closed_forms import FoundForm, n_tried
+from butaca.choose.closed_forms import FormScores, FoundForm, n_tried
 from butaca.choose.closed_forms import search as search_closed
 from butaca.choose.curves import CURVES, choose_curve, is_open, weighed_slice
 from butaca.choose.mixture import Mixture, Scores, best_mixture
@@ -111,7 +111,7 @@ def choose(
     *,
     search: Search | None = None,
     advance: Callable[[], None] | None = None,
-    closed: tuple[FoundForm, Floats] | None = None,
+    closed: tuple[FoundForm, FormScores] | None = None,
 ) -> Chosen:
     """Chooses what suits the data, on a slice held out as the test side was.
 
@@ -197,9 +197,11 @@ def _bare(recipe: Recipe, train: Dataset) -> Recipe:
     return replace(recipe, model=model)
 
 
-def best_closed(part: ValidationSlice, advance: Callable[[], None] | None = None) -> tuple[FoundForm, Floats]:
+def best_closed(
+    part: ValidationSlice, advance: Callable[[], None] | None = None
+) -> tuple[FoundForm, FormScores]:
     """Returns the better of both forms, with the scores of the slice's users."""
-    best: tuple[FoundForm, Floats] | None = None
+    best: tuple[FoundForm, FormScores] | None = None
     for form in forms(len(part.train.items)):
         found = search_closed(part, form, advance=advance)
         if best is None or found[0].value > best[0].value:
@@ -209,7 +211,7 @@ def best_closed(part: ValidationSlice, advance: Callable[[], None] | None = None
 
 
 def _train_on(
-    runner: _Runner, part: ValidationSlice, closed: Floats, *, share: float, split: str
+    runner: _Runner, part: ValidationSlice, closed: FormScores, *, share: float, split: str
 ) -> Tried | None:
     """Trains a runner up to a share of its epochs, and judges it; None where it diverges.
 
@@ -264,7 +266,13 @@ def _final(
     newcomers: ForNewcomers | None,
 ) -> Recipe:
     """Returns the recipe of a member with the closed form beside it, as the mixture weighs them."""
-    spectral = replace(closed, weight=mixture.weight, dim=closed.dim if mixture.weight else 0)
+    spectral = replace(
+        closed,
+        weight=mixture.weight,
+        dim=closed.dim if mixture.weight or mixture.pairs else 0,
+        pairs=closed.pairs if mixture.pairs else 0,
+        pairs_weight=mixture.pairs,
+    )
     known_by = newcomers.features if newcomers is not None and newcomers.used else ()
     model = replace(
         recipe.model,

@@ -60,9 +60,12 @@ class Chosen:
         """Says what was chosen, beside what, and by how much."""
         last = {one.name: one for one in self.tried}
         others = sorted((t for name, t in last.items() if name != self.name), key=lambda t: -t.value)
-        closed, weight = self.closed, self.tried[-1].mixture.weight
+        closed, mixture = self.closed, self.tried[-1].mixture
         form = "a ridge regression" if closed.settings.form == "ridge" else "a filter"
-        beside = f", with {form} of {closed.settings.dim} dimensions beside it" if weight else ""
+        parts = [f"{form} of {closed.settings.dim} dimensions"] if mixture.weight else []
+        if mixture.pairs:
+            parts.append(f"the {closed.settings.pairs} strongest pairs of each item")
+        beside = f", with {' and '.join(parts)} beside it" if parts else ""
         than = "".join(f"; {t.name!r} {t.value:.4f}" for t in others[:2])
         return (
             f"Chosen on {self.pairs:,} pairs of {self.users:,} users held out of the training side: "

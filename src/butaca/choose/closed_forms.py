@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from butaca.model.query import QueryTower
 from butaca.model.ridge import Regression, regression
 from butaca.model.spectral import Spectrum, closed_form, decompose
 from butaca.model.spectral_settings import Form, SpectralSettings
+from butaca.train.vectors import spread
 from butaca.types import Floats
 
 #: A setting and the values that are tried of it.
@@ -68,8 +69,25 @@ AXES: Mapping[Form, Sequence[Axis]] = {
     ),
 }
 
+#: Pairs of items that are kept of each item beyond a cut regression, and how much they count, in parts of its
+#: spread.
+KEPT = 16
+PAIRS: Sequence[float] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
+
 #: Eigenvectors that are found at once, for filters of any width that is tried.
 WIDEST = max(next(values for name, values in AXES["filter"] if name == "dim"))
+
+
+class FormScores(NamedTuple):
+    """A FormScores is what a closed form gives the users of a slice.
+
+    Attributes:
+        tower: products of its vectors [R, N].
+        pairs: what single pairs of items add, at a scale of 1 [R, N]; None where it has none.
+    """
+
+    tower: Floats
+    pairs: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,7 @@ class FoundForm:
 
     Attributes:
         settings: of the tower.
-        value: on the slice.
+        value: on the slice, with the pairs of items at their best weight.
         tried: towers that were judged on the way.
     """
 
@@ -94,8 +112,10 @@ def n_tried(form: Form, timed: bool) -> int:
 
 def search(
     part: ValidationSlice, form: Form, *, advance: Callable[[], None] | None = None
-) -> tuple[FoundForm, Floats]:
-    """Finds settings of one form, and returns them with the scores of the slice's users [R, N].
+) -> tuple[FoundForm, FormScores]:
+    """Finds settings of one form, and returns them with the scores of the slice's users.
+
+    Its dimensions are chosen with the pairs beside them: what one keeps the other need not.
 
     Args:
         part: what it is fitted and judged on.
@@ -106,15 +126,21 @@ def search(
     towers = _Towers(part)
     best = STARTS[form] if timed else replace(STARTS[form], span=math.inf)
     scores = towers.scores(best)
-    value, tried = part.value(part.rows(scores)), 1
+    value, tried = part.value(part.rows(scores.tower)), 1
     if advance:
         advance()
     for name, values in AXES[form]:
         if name == "span" and not timed:
             continue
+        if name == "dim" and form == "ridge":
+            best = replace(best, pairs=KEPT)
+            scores = towers.scores(best)
+            value = _with_pairs(part, scores, value)
         for settings in _moved(best, name, values):
             found = towers.scores(settings)
-            its_value, tried = part.value(part.rows(found)), tried + 1
+            its_value, tried = part.value(part.rows(found.tower)), tried + 1
+            if name == "dim":
+                its_value = _with_pairs(part, found, its_value)
             if its_value > value:
                 best, value, scores = settings, its_value, found
             if advance:
@@ -122,8 +148,17 @@ def search(
     return FoundForm(best, value, tried), scores
 
 
-def scores_of(part: ValidationSlice, settings: SpectralSettings) -> Floats:
-    """Returns the scores of a slice's users by one closed form, [R, N]."""
+def _with_pairs(part: ValidationSlice, scores: FormScores, value: float) -> float:
+    """Returns the value of a form with its pairs at their best weight, of which 0 has the value given."""
+    if scores.pairs is None:
+        return value
+    ratio = spread(scores.tower) / max(spread(scores.pairs), 1e-12)
+    tried = (scores.tower + np.float32(weight * ratio) * scores.pairs for weight in PAIRS if weight)
+    return max([value, *(part.value(part.rows(both)) for both in tried)])
+
+
+def scores_of(part: ValidationSlice, settings: SpectralSettings) -> FormScores:
+    """Returns the scores of a slice's users by one closed form."""
     timed = part.train.timestamp is not None
     return _Towers(part).scores(settings if timed else replace(settings, span=math.inf))
 
@@ -150,13 +185,22 @@ class _Towers:
         self.part = part
         self._kept: tuple[SpectralSettings, Spectrum | Regression] | None = None
 
-    def scores(self, settings: SpectralSettings) -> Floats:
-        """Returns the scores of the slice's users [R, N]."""
-        of = self._decomposed(settings)
-        table, candidates = of.towers(settings) if isinstance(of, Regression) else closed_form(of, settings)
-        tower = QueryTower(np.zeros((1, 0), np.float32), head=table)
-        out: Floats = tower(self.part.users, self.part.seen) @ candidates.T
-        return out
+    def scores(self, settings: SpectralSettings) -> FormScores:
+        """Returns the scores of the slice's users."""
+        of, users, seen = self._decomposed(settings), self.part.users, self.part.seen
+        pairs = None
+        if isinstance(of, Regression):
+            table, candidates, pairs = of.towers(settings)
+        else:
+            table, candidates = closed_form(of, settings)
+        tower = QueryTower(np.zeros((1, 0), np.float32), head=table, pairs=pairs, pairs_scale=1.0)
+        out: Floats = tower(users, seen) @ candidates.T
+        terms = tower.terms(users, seen)
+        if terms is None:
+            return FormScores(out)
+        added = np.zeros_like(out)
+        terms.add_to(added)
+        return FormScores(out, added)
 
     def _decomposed(self, settings: SpectralSettings) -> Spectrum | Regression:
         """Returns eigenvectors for any filter, or the inverse, found anew where what they hang on changed."""

@@ -87,7 +87,7 @@ def choose_curve(
     found, values = {}, {}
     for curve in CURVES:
         tried = weighed_slice(part, curve, signal=signal)
-        scorer = part.rows(scores_of(tried, STARTS[form]))
+        scorer = part.rows(scores_of(tried, STARTS[form]).tower)
         gone = leaving_lists(tried.seen, again=part.train.again)
         found[curve] = evaluate_scorer(scorer, part.validation, seen=gone)
         values[curve] = part.value(scorer)

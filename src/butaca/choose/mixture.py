@@ -1,24 +1,26 @@
 """This module weighs the parts of a score, once they are trained: towers, closed form, popularity.
 
-    score = trust(n) * personal * (trained + weight * closed form)  +  the item's term
+    score = trust(n) * personal * (trained + weight * closed form + pairs)  +  the item's term
 
 of a user with n items. None of these weights takes training: each is tried on the slice, one after another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from butaca.choose.closed_forms import FormScores
 from butaca.choose.slices import ValidationSlice
 from butaca.train.vectors import spread
 from butaca.two_tower import TwoTower
 from butaca.types import Floats
 
 WEIGHTS: Sequence[float] = (0.3, 0.0, 0.15, 0.6, 1.2, 2.5, 5.0)
+PAIRS: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 TRUSTED: Sequence[int] = (0, 3, 10)
 PERSONAL: Sequence[float] = (1.0, 0.7, 1.4)
 
@@ -31,11 +33,13 @@ class Mixture:
         weight: spread of the closed form's scores, in parts of the trained tower's.
         trusted_from: items from which on a history is trusted in full (`TwoTowerSettings`).
         personal: what the parts that hang on the history are multiplied by.
+        pairs: spread of what single pairs of items add, in parts of the trained tower's.
     """
 
     weight: float = 0.3
     trusted_from: int = 0
     personal: float = 1.0
+    pairs: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,7 @@ class Scores:
         term: of each item [N].
         lengths: items that each user had [R].
         trust_power: as `TwoTowerSettings` has it.
+        pairs: what single pairs of items add, on the trained one's spread [R, N]; None: nothing.
     """
 
     trained: Floats
@@ -55,22 +60,35 @@ class Scores:
     term: Floats
     lengths: Floats
     trust_power: float
+    pairs: Floats | None = None
 
     @classmethod
-    def of(cls, part: ValidationSlice, model: TwoTower, *, closed: Floats) -> Scores:
+    def of(cls, part: ValidationSlice, model: TwoTower, *, closed: FormScores) -> Scores:
         """Takes the parts of a trained model, and brings the closed form's scores to their spread."""
         trained, term = model.products().score(part.users), model.item_bias
         n_items = trained.shape[1]
         of_items = np.zeros(n_items, dtype=np.float32) if term is None else term
-        ratio = spread(trained + of_items) / max(spread(closed), 1e-12)
-        lengths = part.lengths.astype(np.float32)
-        return cls(trained, closed * np.float32(ratio), of_items, lengths, model.settings.trust_power)
+        its = spread(trained + of_items)
+
+        def brought(scores: Floats) -> Floats:
+            return scores * np.float32(its / max(spread(scores), 1e-12))
+
+        return cls(
+            trained,
+            brought(closed.tower),
+            of_items,
+            part.lengths.astype(np.float32),
+            model.settings.trust_power,
+            None if closed.pairs is None else brought(closed.pairs),
+        )
 
     def mixed(self, mixture: Mixture) -> Floats:
         """Returns the scores of a mixture [R, N]."""
         had = self.lengths / max(mixture.trusted_from, 1)
         trust = np.minimum(had, 1.0) ** self.trust_power if mixture.trusted_from else np.ones_like(had)
         out: Floats = self.trained + np.float32(mixture.weight) * self.closed
+        if self.pairs is not None and mixture.pairs:
+            out += np.float32(mixture.pairs) * self.pairs
         out *= (mixture.personal * trust).astype(np.float32)[:, None]
         out += self.term
         return out
@@ -84,14 +102,16 @@ def best_mixture(
     Args:
         part: the slice.
         scores: of its users.
-        only_weight: leave trust and personal as they are, where one of many is judged.
+        only_weight: leave pairs, trust and personal as they are, where one of many is judged.
     """
     best = Mixture()
     value = part.value(part.rows(scores.mixed(best)))
-    axes: Mapping[str, Sequence[float]] = {"weight": WEIGHTS}
+    axes: list[tuple[str, Sequence[float]]] = [("weight", WEIGHTS)]
+    if not only_weight and scores.pairs is not None:
+        axes += [("pairs", PAIRS), ("weight", WEIGHTS)]  # what pairs say a wide form need not
     if not only_weight:
-        axes = {"weight": WEIGHTS, "trusted_from": TRUSTED, "personal": PERSONAL}
-    for name, values in axes.items():
+        axes += [("trusted_from", TRUSTED), ("personal", PERSONAL)]
+    for name, values in axes:
         kept = best
         for one in values:
             if one == getattr(kept, name):

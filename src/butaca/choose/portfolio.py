@@ -65,7 +65,7 @@ class Member:
             query=query,
             prior_power=power,
             temperature=self.temperature,
-            spectral=replace(closed, dim=0),
+            spectral=replace(closed, dim=0, pairs=0, pairs_weight=0.0),
             trusted_from=0,
             blend=None,
         )

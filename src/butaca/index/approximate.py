@@ -19,6 +19,7 @@ from butaca.index.codes import Codebook
 from butaca.index.interface import TopK, check
 from butaca.index.scan import PART, Scan
 from butaca.index.selection import best
+from butaca.model.pairs import PairTerms
 from butaca.types import Bools, Codes, Floats, Ints
 
 #: Candidates for each item of a list, and the least of them.
@@ -70,11 +71,13 @@ class ApproximateIndex:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def scores(self, queries: Floats) -> Floats:
-        """Returns the exact scores of all items: [B, d] -> [B, N]."""
+    def scores(self, queries: Floats, terms: PairTerms | None = None) -> Floats:
+        """Returns the exact scores of all items, [B, d] and what is added to single ones -> [B, N]."""
         out: Floats = queries @ self.vectors.T
         if self.bias is not None:
             out += self.bias
+        if terms is not None:
+            terms.add_to(out)
         return out
 
     def top_k(
@@ -84,6 +87,7 @@ class ApproximateIndex:
         *,
         exclude: Sequence[Codes | Ints] | None = None,
         allowed: Bools | None = None,
+        terms: PairTerms | None = None,
     ) -> TopK:
         """Returns the k best items of each query, of those that look best in four bits.
 
@@ -93,6 +97,8 @@ class ApproximateIndex:
             exclude: for each query the item codes to leave out.
             allowed: items that may come back for any query, [N]; None: all. Where they are few, or few of
                 them are among those that look best, the answer is exact.
+            terms: what is added to single scores, or None; items with a term are candidates, whatever their
+                codes say.
 
         Raises:
             SettingError: k below 1, or as many exclusions as queries are not given.
@@ -112,12 +118,18 @@ class ApproximateIndex:
         approximate = False
         for row, query in enumerate(queries):
             out = None if exclude is None or not len(exclude[row]) else exclude[row]
+            own = None if terms is None else terms.of(row)
             codes = None if near is None else self._among(near[row], out, allowed)
             if codes is None or len(codes) < needed:
                 codes = self._all(out, allowed)
             else:
                 approximate = True
-            places, values = best(self._of(query, codes), min(k, n if codes is None else len(codes)))
+                if own is not None:
+                    codes = self._among(np.union1d(codes, own.item), out, allowed)
+            found = self._of(query, codes)
+            if own is not None:
+                _add(own, codes, found)
+            places, values = best(found, min(k, n if codes is None else len(codes)))
             items[row, : len(places)] = places if codes is None else codes[places]
             scores[row, : len(places)] = values
         return TopK(items, scores, approximate)
@@ -153,3 +165,14 @@ class ApproximateIndex:
         if self.bias is not None:
             out += self.bias if codes is None else self.bias[codes]
         return out
+
+
+def _add(terms: PairTerms, codes: Ints | None, scores: Floats) -> None:
+    """Adds the terms of one query to the scores of some items, ascending [C], or of all, in place."""
+    if codes is None:
+        terms.add_to(scores[None])
+        return
+    at = np.searchsorted(codes, terms.item)
+    there = at < len(codes)
+    there[there] = codes[at[there]] == terms.item[there]
+    np.add.at(scores, at[there], terms.value[there])

@@ -15,6 +15,7 @@ from butaca.checks import shown
 from butaca.errors import SettingError
 from butaca.index.interface import TopK, check
 from butaca.index.selection import best_of, best_rows
+from butaca.model.pairs import PairTerms
 from butaca.types import Bools, Codes, Floats, Ints
 
 #: Scores held at once: 4 M floats, 16 MB; queries that share a pass over a large catalogue; and the items of
@@ -62,11 +63,13 @@ class ExactIndex:
         """Returns the vectors as given, [N, d]."""
         return self._columns[:, : self._n].T
 
-    def scores(self, queries: Floats) -> Floats:
-        """Returns the scores of all items: [B, d] -> [B, N]."""
+    def scores(self, queries: Floats, terms: PairTerms | None = None) -> Floats:
+        """Returns the scores of all items, [B, d] and what is added to single ones -> [B, N]."""
         out: Floats = (queries @ self._columns)[:, : self._n]
         if self.bias is not None:
             out += self.bias
+        if terms is not None:
+            terms.add_to(out)
         return out
 
     def top_k(
@@ -76,6 +79,7 @@ class ExactIndex:
         *,
         exclude: Sequence[Codes | Ints] | None = None,
         allowed: Bools | None = None,
+        terms: PairTerms | None = None,
     ) -> TopK:
         """Returns the k best items of each query.
 
@@ -88,6 +92,7 @@ class ExactIndex:
             k: at least 1; more than N gives N.
             exclude: for each query the item codes to leave out.
             allowed: items that may come back for any query, [N]; None: all.
+            terms: what is added to single scores, or None.
 
         Raises:
             SettingError: k below 1, or as many exclusions as queries are not given.
@@ -102,16 +107,25 @@ class ExactIndex:
         for at in range(0, len(queries), step):
             rows = slice(at, at + step)
             of = None if exclude is None else exclude[rows]
-            items[rows], scores[rows] = (self._tiled if tiled else self._whole)(queries[rows], k, of, barred)
+            added = None if terms is None else terms.rows(at, at + step)
+            search = self._tiled if tiled else self._whole
+            items[rows], scores[rows] = search(queries[rows], k, of, barred, added)
         items[scores == -np.inf] = -1
         return TopK(items, scores)
 
     def _whole(
-        self, queries: Floats, k: int, exclude: Sequence[Codes | Ints] | None, barred: Barred | None
+        self,
+        queries: Floats,
+        k: int,
+        exclude: Sequence[Codes | Ints] | None,
+        barred: Barred | None,
+        terms: PairTerms | None,
     ) -> tuple[Ints, Floats]:
         """Finds all scores of some queries, then the best of them: items [B, k], scores [B, k]."""
         block = queries @ self._columns
         self._finish(block, 0, barred)
+        if terms is not None:
+            terms.add_to(block)
         if exclude is not None:
             rows = np.repeat(np.arange(len(exclude)), [len(e) for e in exclude])
             if len(rows):
@@ -119,7 +133,12 @@ class ExactIndex:
         return best_rows(block, k)
 
     def _tiled(
-        self, queries: Floats, k: int, exclude: Sequence[Codes | Ints] | None, barred: Barred | None
+        self,
+        queries: Floats,
+        k: int,
+        exclude: Sequence[Codes | Ints] | None,
+        barred: Barred | None,
+        terms: PairTerms | None,
     ) -> tuple[Ints, Floats]:
         """Finds what `_whole` does, some items at a time: their scores are in the cache when compared.
 
@@ -130,6 +149,8 @@ class ExactIndex:
         tiles = -(-n // max(min(CHUNK // n_rows, WIDTH), 1))
         width = -(-max(-(-n // tiles), k) // EVEN) * EVEN
         row, code = _pairs(exclude)
+        if terms is not None:  # by item; those of one score stay in their order
+            terms = terms.by_item()
         buffer = np.empty(n_rows * min(width, self._columns.shape[1]), dtype=np.float32)
         found: list[tuple[Ints, Ints, Floats]] = []
         floor = np.full(n_rows, -np.inf, dtype=np.float32)
@@ -139,6 +160,9 @@ class ExactIndex:
             block = buffer[: n_rows * (b - a)].reshape(n_rows, b - a)
             np.matmul(queries, self._columns[:, a:b], out=block)
             self._finish(block, a, barred)
+            if terms is not None:
+                lo, hi = np.searchsorted(terms.item, (a, b))
+                PairTerms(terms.row[lo:hi], terms.item[lo:hi] - np.int32(a), terms.value[lo:hi]).add_to(block)
             lo, hi = np.searchsorted(code, (a, b))
             block[row[lo:hi], code[lo:hi] - a] = -np.inf
             if tile == 0:

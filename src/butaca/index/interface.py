@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from butaca.checks import shown, whole_number
 from butaca.errors import SettingError
+from butaca.model.pairs import PairTerms
 from butaca.types import Bools, Codes, Floats, Ints
 
 
@@ -28,7 +29,7 @@ class TopK:
 
 @runtime_checkable
 class Index(Protocol):
-    """Finds top-k by score = query . vector + bias; what is left out is so before the top is taken.
+    """Finds top-k by score = query . vector + bias + terms; what is left out is so before the top is taken.
 
     k come back if k exist. Equal scores are ordered by item code.
     """
@@ -45,8 +46,8 @@ class Index(Protocol):
 
     def __len__(self) -> int: ...
 
-    def scores(self, queries: Floats) -> Floats:
-        """Returns the exact scores of all items: [B, d] -> [B, N]."""
+    def scores(self, queries: Floats, terms: PairTerms | None = None) -> Floats:
+        """Returns the exact scores of all items, [B, d] and what is added to single ones -> [B, N]."""
         ...
 
     def top_k(
@@ -56,6 +57,7 @@ class Index(Protocol):
         *,
         exclude: Sequence[Codes | Ints] | None = None,
         allowed: Bools | None = None,
+        terms: PairTerms | None = None,
     ) -> TopK:
         """Returns the k best items of each query.
 
@@ -64,6 +66,7 @@ class Index(Protocol):
             k: at least 1; more than N gives N.
             exclude: for each query the item codes to leave out.
             allowed: items that may come back for any query, [N]; None: all.
+            terms: what is added to single scores, or None.
 
         Raises:
             SettingError: k below 1, or as many exclusions as queries are not given.

@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from butaca.data.histories import Histories
+from butaca.model.pairs import ItemPairs, PairTerms
 from butaca.types import Codes, Floats, Ints, Times
 
 DAY = 86_400.0
@@ -169,6 +170,8 @@ class QueryTower:
         head_scale: length of the closed-form half.
         trusted_from: items from which on a history is trusted in full; 0 trusts all.
         trust_power: how fast trust falls below that.
+        pairs: single pairs of items, which add to a score what vectors can't hold (`terms`), or None.
+        pairs_scale: how much they count.
     """
 
     base: Floats
@@ -180,11 +183,13 @@ class QueryTower:
     head_scale: float = 1.0
     trusted_from: int = 0
     trust_power: float = 0.75
+    pairs: ItemPairs | None = None
+    pairs_scale: float = 0.0
 
     @property
     def reads_history(self) -> bool:
-        """Says whether a history changes the vector."""
-        return self.history is not None or self.head is not None
+        """Says whether a history changes the scores."""
+        return self.history is not None or self.head is not None or self.pairs is not None
 
     @property
     def reads_time(self) -> bool:
@@ -212,6 +217,20 @@ class QueryTower:
         factors = np.array([self.trust(n) for n in range(self.trusted_from + 1)], np.float32)
         out: Floats = vectors * factors[np.minimum(lengths, self.trusted_from)][:, None]
         return out
+
+    def terms(self, users: Codes, histories: Histories) -> PairTerms | None:
+        """Returns what pairs of items add to the scores of histories; None where the model has no pairs.
+
+        Args:
+            users: rows of `histories` [B]; a code outside them has none.
+            histories: what was had.
+        """
+        if self.pairs is None:
+            return None
+        had = entries(users, histories, with_time=False)
+        factor = np.full((len(users), 1), self.pairs_scale, dtype=np.float32)
+        factor = self.trusted(factor, np.bincount(had.rows, minlength=len(users)))[:, 0]
+        return self.pairs.terms(had.rows, had.items, factor)
 
     def __call__(self, users: Codes, histories: Histories, *, known_as: Codes | None = None) -> Floats:
         """Returns query vectors: codes [B] and the histories they point into -> float32 [B, D].

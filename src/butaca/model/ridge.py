@@ -22,6 +22,7 @@ from jax import Array
 
 from butaca.model.closeness import SortedInteractions, whole_kernel
 from butaca.model.inverse import Doubles, inverse_of
+from butaca.model.pairs import ItemPairs, largest_pairs
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.subspace import orthonormal
 from butaca.types import Floats, Ints
@@ -54,11 +55,13 @@ class Regression:
     ridge: float
     histories: sp.csr_matrix
 
-    def towers(self, settings: SpectralSettings) -> tuple[Floats, Floats]:
-        """Returns the history table and the candidate vectors [N, k]; items that it is not over have zeros.
+    def towers(self, settings: SpectralSettings) -> tuple[Floats, Floats, ItemPairs | None]:
+        """Returns the history table and the candidate vectors [N, k], and the pairs that they leave out.
+
+        Items that it is not over have zeros, and no pairs.
 
         Args:
-            settings: leave_out, powers of degrees and dim; the others are those of the inverse.
+            settings: leave_out, powers of degrees, dim and pairs; the others are those of the inverse.
         """
         weights = item_weights(self.inverse, self.ridge, leave_out=settings.leave_out)
         had = np.maximum(self.degree, 1.0)
@@ -67,7 +70,12 @@ class Regression:
         table, candidates = cut(weights, self.histories, dim=settings.dim, seed=0)
         out = np.zeros((2, self.n_items, table.shape[1]), dtype=np.float32)
         out[:, self.kept] = table, candidates
-        return out[0], out[1]
+        pairs = None
+        if settings.pairs:
+            pairs = largest_pairs(
+                weights, table, candidates, kept=self.kept, n_items=self.n_items, most=settings.pairs
+            )
+        return out[0], out[1], pairs
 
 
 def regression(

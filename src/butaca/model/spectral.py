@@ -34,6 +34,7 @@ from jax import Array, lax
 
 from butaca.model import ridge, subspace
 from butaca.model.closeness import SortedInteractions, whole_kernel, windows
+from butaca.model.pairs import ItemPairs
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.types import Codes, Floats, Times
 
@@ -56,6 +57,7 @@ class Spectrum(NamedTuple):
         values: falling [k].
         degree: interactions of each item [N].
         table, candidates: of a ridge regression, cut [N, dim]; else None.
+        pair_start, pair_item, pair_weight: the pairs that it keeps (`ItemPairs`), if it does.
     """
 
     vectors: Floats
@@ -63,6 +65,16 @@ class Spectrum(NamedTuple):
     degree: Floats
     table: Floats | None = None
     candidates: Floats | None = None
+    pair_start: Codes | None = None
+    pair_item: Codes | None = None
+    pair_weight: Floats | None = None
+
+    @property
+    def pairs(self) -> ItemPairs | None:
+        """Returns the pairs of items, None where none are kept."""
+        if self.pair_start is None or self.pair_item is None or self.pair_weight is None:
+            return None
+        return ItemPairs(self.pair_start, self.pair_item, self.pair_weight)
 
 
 def decompose(
@@ -110,11 +122,15 @@ def decompose(
         first = rng.normal(size=(n_items, min(dim + OVERSAMPLE, n_items))).astype(np.float32)
         scale = (np.maximum(degree, 1.0) ** -settings.item_power).astype(np.float32)
         values, vectors = _leading(had, kernel, scale=scale, first=first, settings=settings)
-    table, candidates = (None, None)
-    if wanted:
-        found = ridge.regression(had, n_items=n_items, settings=settings, kernel=kernel)
-        table, candidates = found.towers(settings)
-    return Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree, table, candidates)
+    found = Spectrum(vectors[:, :dim], np.maximum(values[:dim], 0.0), degree)
+    if not wanted:
+        return found
+    whole_one = ridge.regression(had, n_items=n_items, settings=settings, kernel=kernel)
+    table, candidates, pairs = whole_one.towers(settings)
+    found = found._replace(table=table, candidates=candidates)
+    if pairs is None:
+        return found
+    return found._replace(pair_start=pairs.start, pair_item=pairs.item, pair_weight=pairs.weight)
 
 
 def _leading(

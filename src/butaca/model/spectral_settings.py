@@ -30,6 +30,9 @@ class SpectralSettings:
         leave_out: power of the division by 1 - sum f V^2; 1 is EASE's zero diagonal, 0 none.
         history_power: an item of the history counts degree ** -history_power.
         candidate_power: a candidate counts degree ** candidate_power.
+        pairs: of form "ridge", single pairs of items that are kept for each item beyond what `dim` dimensions
+            hold (model/pairs.py); 0 keeps none.
+        pairs_weight: spread of what they add to a user's scores, in parts of the trained tower's.
         form: "filter", on the leading eigenvectors, or "ridge", the whole regression cut to `dim`
             (model/ridge.py), of the 4,096 items with most interactions.
     """
@@ -43,6 +46,8 @@ class SpectralSettings:
     leave_out: float = 0.434
     history_power: float = 0.21
     candidate_power: float = 0.435
+    pairs: int = 0
+    pairs_weight: float = 0.0
     form: Form = "filter"
 
     def __post_init__(self) -> None:
@@ -51,9 +56,17 @@ class SpectralSettings:
             if isinstance(value, str):
                 continue
             finite = math.isfinite(value) or (name == "span" and value == math.inf)
-            negative = value < 0 if name in ("dim", "weight", "ridge") else name == "span" and value <= 0
+            least = name in ("dim", "weight", "ridge", "pairs", "pairs_weight")
+            negative = value < 0 if least else name == "span" and value <= 0
             if negative or not finite:
                 raise SettingError(
-                    "A spectral span is above 0, its dim, weight and ridge are 0 or more, its powers finite",
+                    "A spectral span is above 0, its dim, pairs, ridge and weights are 0 or more, its powers "
+                    "finite",
                     f"{name}={value}",
                 )
+        if self.pairs and not (self.form == "ridge" and self.dim):
+            raise SettingError(
+                "Pairs of items are what a ridge regression holds beyond its dimensions",
+                f"pairs={self.pairs} with form={self.form!r}, dim={self.dim}",
+                'Pass form="ridge" and a dim, or pairs=0',
+            )

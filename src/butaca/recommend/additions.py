@@ -227,4 +227,5 @@ def _longer(
     if table is not None:
         rows = np.zeros((n, table.shape[1]), np.float32) if head is None else head
         table = np.concatenate([table, rows])
-    return replace(tower, history=weights, head=table)
+    pairs = None if tower.pairs is None else tower.pairs.longer(n)
+    return replace(tower, history=weights, head=table, pairs=pairs)

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
+from butaca.model.pairs import PairTerms
 from butaca.model.query import QueryTower
 from butaca.recommend.answers import Source
 from butaca.recommend.parts import ModelParts
 from butaca.recommend.person import Person, extended
-from butaca.recommend.reasons import Shares, effects_of, shares_of
+from butaca.recommend.reasons import Candidates, Shares, effects_of, shares_of
 from butaca.types import Codes, Floats, Ints
 
 #: How much an item that a person wants less of counts against, beside the history's whole vector.
 LESS = 0.5
 
 
-def rung(parts: ModelParts, person: Person, *, given: bool) -> tuple[Source, Floats | None]:
-    """Returns the first rung of the ladder that holds, and the query vector [1, D]; None: popularity.
+class Query(NamedTuple):
+    """A Query is what an index finds a person's items by.
+
+    Attributes:
+        vector: [1, D].
+        terms: what pairs of items add to single scores, or None.
+    """
+
+    vector: Floats
+    terms: PairTerms | None = None
+
+
+def rung(parts: ModelParts, person: Person, *, given: bool) -> tuple[Source, Query | None]:
+    """Returns the first rung of the ladder that holds, and the query; None: popularity.
 
     Raises:
         SettingError: there is a history, and the model reads none.
@@ -36,9 +50,11 @@ def rung(parts: ModelParts, person: Person, *, given: bool) -> tuple[Source, Flo
             )
         one = np.zeros(1, dtype=np.int32)
         query = tower(one, person.histories, known_as=np.array([person.code], dtype=np.int32))
+        terms = tower.terms(one, person.histories)
         source: Source = "history" if given else "user"
     else:
         query = parts.user_vectors[person.code : person.code + 1]
+        terms = None if tower is None else tower.terms(np.array([person.code], dtype=np.int32), parts.seen)
         if len(person.own):
             source = "user"
         elif parts.user_features and person.code < len(parts.users):
@@ -46,8 +62,11 @@ def rung(parts: ModelParts, person: Person, *, given: bool) -> tuple[Source, Flo
         else:
             return "popularity", None
     if len(person.less) and tower is not None:
-        query = query - _weight_of_less(tower, person) * _away(tower, person.less)
-    return source, query
+        weight = _weight_of_less(tower, person)
+        vector, against = _away(tower, person.less)
+        query = query - weight * vector
+        terms = None if terms is None else terms.less(against, float(weight))
+    return source, Query(query, terms)
 
 
 def shares_in(parts: ModelParts, person: Person, *, codes: Ints) -> Shares | None:
@@ -63,11 +82,12 @@ def shares_in(parts: ModelParts, person: Person, *, codes: Ints) -> Shares | Non
     histories = person.histories
     if histories is None:
         histories = extended(parts.seen, person.code, added={})
-    shares = _parts(tower, histories, known_as=person.code, vectors=vectors, bias=bias)
+    given = Candidates(codes, vectors, bias)
+    shares = _parts(tower, histories, known_as=person.code, of=given)
     if not len(person.less):
         return shares
     row = _row_of(person.less)
-    away = _parts(_of_history_alone(tower), row, known_as=-1, vectors=vectors, bias=None)
+    away = _parts(_of_history_alone(tower), row, known_as=-1, of=given._replace(bias=None))
     weight = _weight_of_less(tower, person)
     return Shares(
         np.concatenate([shares.items, away.items]),
@@ -77,14 +97,10 @@ def shares_in(parts: ModelParts, person: Person, *, codes: Ints) -> Shares | Non
     )
 
 
-def _parts(
-    tower: QueryTower, histories: Histories, *, known_as: int, vectors: Floats, bias: Floats | None
-) -> Shares:
+def _parts(tower: QueryTower, histories: Histories, *, known_as: int, of: Candidates) -> Shares:
     """Returns the shares in the scores, or where the tower is no sum the effects on them."""
-    exact = shares_of(tower, histories, known_as=known_as, vectors=vectors, bias=bias)
-    if exact is not None:
-        return exact
-    return effects_of(tower, histories, known_as=known_as, vectors=vectors, bias=bias)
+    exact = shares_of(tower, histories, known_as=known_as, of=of)
+    return effects_of(tower, histories, known_as=known_as, of=of) if exact is None else exact
 
 
 def _of_history_alone(tower: QueryTower) -> QueryTower:
@@ -98,9 +114,10 @@ def _weight_of_less(tower: QueryTower, person: Person) -> np.float32:
     return np.float32(LESS * tower.trust(n))
 
 
-def _away(tower: QueryTower, less: Codes) -> Floats:
-    """Returns the vector of a history of what someone wants less of, [1, D]."""
-    return _of_history_alone(tower)(np.zeros(1, np.int32), _row_of(less))
+def _away(tower: QueryTower, less: Codes) -> Query:
+    """Returns the query of a history of what someone wants less of."""
+    alone, one, row = _of_history_alone(tower), np.zeros(1, np.int32), _row_of(less)
+    return Query(alone(one, row), alone.terms(one, row))
 
 
 def _row_of(items: Codes) -> Histories:

@@ -13,6 +13,7 @@ hidden layers: there the part of an item is its effect, the score less the score
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from butaca.data.histories import Histories
 from butaca.model.order.moments import ordered
 from butaca.model.query import QueryTower, entries
 from butaca.recommend.answers import Reason, ReasonKind
-from butaca.types import Codes, Floats
+from butaca.types import Codes, Floats, Ints
 
 #: Reasons named with an item.
 REASONS = 3
@@ -54,17 +55,28 @@ class Shares:
         return out
 
 
-def shares_of(
-    tower: QueryTower, histories: Histories, *, known_as: int, vectors: Floats, bias: Floats | None
-) -> Shares | None:
+class Candidates(NamedTuple):
+    """A Candidates holds the items whose scores are explained.
+
+    Attributes:
+        codes: [k].
+        vectors: theirs [k, D].
+        bias: a term of each alone [k], or None.
+    """
+
+    codes: Ints
+    vectors: Floats
+    bias: Floats | None
+
+
+def shares_of(tower: QueryTower, histories: Histories, *, known_as: int, of: Candidates) -> Shares | None:
     """Returns the shares of the one history in the scores of candidates; None if the tower is no sum.
 
     Args:
         tower: without hidden layers.
         histories: of one person.
         known_as: code of the user whose features hold.
-        vectors: of the candidates [k, D].
-        bias: of the candidates alone [k], or None.
+        of: the candidates.
     """
     if tower.layers:
         return None
@@ -72,6 +84,7 @@ def shares_of(
     had = entries(one, histories, with_time=tower.reads_time)
     items = had.items
     d = tower.base.shape[1]
+    vectors, bias = of.vectors, of.bias
     trained, beside = vectors[:, :d], vectors[:, d:]
     base = tower.base[known_as if 0 <= known_as < len(tower.base) - 1 else -1]
     shares = np.zeros((len(items), len(vectors)), dtype=np.float32)
@@ -91,20 +104,19 @@ def shares_of(
     if tower.head is not None and len(items):
         rows = tower.head[items]
         shares += (rows @ beside.T) * np.float32(trust * tower.head_scale / _length(rows.sum(axis=0)))
+    if tower.pairs is not None and len(items):
+        shares += tower.pairs.between(items, of.codes) * np.float32(trust * tower.pairs_scale)
     return Shares(items, shares, rest.astype(np.float32))
 
 
-def effects_of(
-    tower: QueryTower, histories: Histories, *, known_as: int, vectors: Floats, bias: Floats | None
-) -> Shares:
+def effects_of(tower: QueryTower, histories: Histories, *, known_as: int, of: Candidates) -> Shares:
     """Returns what each of the latest items of the one history does to the scores of candidates.
 
     Args:
         tower: of any kind.
         histories: of one person.
         known_as: code of the user whose features hold.
-        vectors: of the candidates [k, D].
-        bias: of the candidates alone [k], or None.
+        of: the candidates.
     """
     one = np.zeros(1, dtype=np.int32)
     had = entries(one, histories)
@@ -123,7 +135,12 @@ def effects_of(
     )
     codes = np.arange(len(keep), dtype=np.int32)
     queries = tower(codes, without, known_as=np.full(len(keep), known_as, dtype=np.int32))
-    scores = queries @ vectors.T + (0.0 if bias is None else bias)
+    scores = queries @ of.vectors.T + (0.0 if of.bias is None else of.bias)
+    if tower.pairs is not None:
+        for row, code in enumerate(codes):
+            had_there = without[int(code)]
+            factor = np.float32(tower.trust(len(had_there)) * tower.pairs_scale)
+            scores[row] += tower.pairs.between(had_there, of.codes).sum(axis=0) * factor
     effects = (scores[-1] - scores[:-1]).astype(np.float32)
     return Shares(had.items[latest], effects, (scores[-1] - effects.sum(axis=0)).astype(np.float32), "effect")
 

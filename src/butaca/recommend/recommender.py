@@ -19,11 +19,12 @@ from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index, TopK
 from butaca.index.kinds import IndexKind, index_of
 from butaca.index.selection import best
+from butaca.model.pairs import PairTerms
 from butaca.model.query import unit
 from butaca.recommend.answers import Item, Reason, Recommendation, Source
 from butaca.recommend.fitted import FittedTowers, parts_of
 from butaca.recommend.folder.bundle import damaged, load_bundle, save_bundle
-from butaca.recommend.ladder import rung, shares_in
+from butaca.recommend.ladder import Query, rung, shares_in
 from butaca.recommend.parts import ModelParts
 from butaca.recommend.person import Given, Person, person_of
 from butaca.recommend.reasons import Shares, largest
@@ -105,7 +106,13 @@ class Recommender(ModelParts):
         """Scores the catalogue for user codes [B] -> [B, N]."""
         users = user_codes(users)
         known = (users >= 0) & (users < len(self.users))
-        return self._index.scores(self.user_vectors[np.where(known, users, len(self.users))])
+        return self._index.scores(
+            self.user_vectors[np.where(known, users, len(self.users))], self._terms(users)
+        )
+
+    def _terms(self, users: Codes) -> PairTerms | None:
+        """Returns what pairs of items add to the scores of users by code, or None."""
+        return None if self.query_tower is None else self.query_tower.terms(users, self.seen)
 
     # Lists.
 
@@ -180,9 +187,11 @@ class Recommender(ModelParts):
         if self.ranker is not None and rank and not freshness:
             from butaca.recommend.ranking import placed, ranked
 
-            of_towers = self.user_vectors[-1:] if query is None else query
+            of_towers = Query(self.user_vectors[-1:]) if query is None else query
             n = max(k, self.ranker.settings.candidates)
-            found = self._index.top_k(of_towers, n, exclude=[excluded], allowed=allowed)
+            found = self._index.top_k(
+                of_towers.vector, n, exclude=[excluded], allowed=allowed, terms=of_towers.terms
+            )
             items = ranked(
                 self.ranker,
                 found,
@@ -203,7 +212,7 @@ class Recommender(ModelParts):
             return self._answer(user, top, 0, source, "popularity", unknown=unknown)
         if variety or freshness:
             top = reordered(
-                self._index.scores(query)[0],
+                self._index.scores(query.vector, query.terms)[0],
                 k,
                 excluded=excluded,
                 allowed=allowed,
@@ -213,7 +222,7 @@ class Recommender(ModelParts):
                 variety=variety,
             )
         else:
-            top = self._index.top_k(query, k, exclude=[excluded], allowed=allowed)
+            top = self._index.top_k(query.vector, k, exclude=[excluded], allowed=allowed, terms=query.terms)
         reasons = self._reasons(person, top.items[0]) if explain else None
         return self._answer(user, top, 0, source, "retrieval", reasons, titles, unknown)
 
@@ -272,7 +281,7 @@ class Recommender(ModelParts):
             exclude = [self.seen.left_out(int(c)) for c in users]
         elif self.seen.negatives is not None:
             exclude = [self.seen.negatives[int(c)] for c in users]
-        return self._index.top_k(self.user_vectors[users], k, exclude=exclude)
+        return self._index.top_k(self.user_vectors[users], k, exclude=exclude, terms=self._terms(users))
 
     def recommend_many(
         self, users: Sequence[Any], k: int = 10, *, exclude_seen: bool | None = None

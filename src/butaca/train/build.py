@@ -27,7 +27,7 @@ from butaca.train.processes import first_says
 from butaca.train.settings import Prior, TwoTowerSettings
 from butaca.train.shares import SharedBatches
 from butaca.train.windows import WindowBatches
-from butaca.types import Codes, Floats
+from butaca.types import AnyArray, Codes, Floats
 
 
 def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
@@ -38,7 +38,7 @@ def spectrum_of(train: Dataset, settings: TwoTowerSettings) -> Spectrum | None:
     if not dim and not spectral.dim:
         return None
 
-    def found() -> list[Floats]:
+    def found() -> list[AnyArray]:
         spectrum = decompose(
             train.user,
             train.item,

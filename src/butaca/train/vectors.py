@@ -17,6 +17,7 @@ from butaca.model.newcomers import fit_newcomers
 from butaca.model.order.attention import Attention, Block
 from butaca.model.order.tables import AttentionTable, TimescalesTable
 from butaca.model.order.timescales import Timescales
+from butaca.model.pairs import PairTerms
 from butaca.model.query import HistoryReader, HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import Spectrum, closed_form
 from butaca.model.towers import unit
@@ -48,6 +49,15 @@ class Vectors:
     bias: Floats | None
     cold: ColdItems | None = None
 
+    def scores(self, queries: Floats, terms: PairTerms | None) -> Floats:
+        """Returns the scores of all items: queries [B, D], and what is added to single ones -> [B, N]."""
+        out: Floats = queries @ self.items.T
+        if self.bias is not None:
+            out += self.bias
+        if terms is not None:
+            terms.add_to(out)
+        return out
+
 
 @dataclass(frozen=True, eq=False)
 class HistoryScorer:
@@ -74,15 +84,20 @@ class HistoryScorer:
         codes = np.append(self.known_as, unknown)
         known_as = codes[np.where((users < 0) | (users >= len(self.seen)), len(self.seen), users)]
         queries = self.vectors.tower(users, self.seen, known_as=known_as.astype(np.int32))
-        scores: Floats = queries @ self.vectors.items.T
-        return scores if self.vectors.bias is None else scores + self.vectors.bias
+        return self.vectors.scores(queries, self.vectors.tower.terms(users, self.seen))
 
 
 @dataclass(frozen=True, eq=False)
 class Products:
-    """A Products scores by the product of the vectors alone, for the training users by code."""
+    """A Products scores by what hangs on a history alone, for the training users by code.
+
+    Attributes:
+        vectors: the model.
+        seen: what the training users had.
+    """
 
     vectors: Vectors
+    seen: Histories
 
     @property
     def n_items(self) -> int:
@@ -94,6 +109,9 @@ class Products:
         last = len(self.vectors.users) - 1
         known = np.where((users < 0) | (users > last), last, users)
         out: Floats = self.vectors.users[known] @ self.vectors.items.T
+        terms = self.vectors.tower.terms(users, self.seen)
+        if terms is not None:
+            terms.add_to(out)
         return out
 
 
@@ -148,21 +166,24 @@ def answering_vectors(
     if spectral is None or not spectral.dim or spectrum is None:
         tower = replace(tower, trusted_from=settings.trusted_from, trust_power=settings.trust_power)
         return Vectors(tower, tower.trusted(users, lengths), items, bias)
-    head, beside = closed_form(spectrum, spectral)
-    alone = QueryTower(np.zeros((1, 0), np.float32), head=head)(everyone, seen)
-    sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS]
+    sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS].astype(np.int32)
     trained = users[sample] @ items.T
-    ratio = spread(trained if bias is None else trained + bias)
-    ratio /= max(spread(alone[sample] @ beside.T), 1e-12)
-    tower = replace(
-        tower,
-        head=head,
-        head_scale=float(spectral.weight * ratio),
-        trusted_from=settings.trusted_from,
-        trust_power=settings.trust_power,
-    )
-    both = np.concatenate([users, alone * np.float32(tower.head_scale)], axis=1)
-    return Vectors(tower, tower.trusted(both, lengths), np.concatenate([items, beside], axis=1), bias)
+    of_trained = spread(trained if bias is None else trained + bias)
+    if spectrum.pairs is not None and spectral.pairs_weight:
+        added = np.zeros_like(trained)
+        rows, at = seen.rows(sample)
+        spectrum.pairs.terms(rows, seen.items[at], np.ones(len(sample), np.float32)).add_to(added)
+        ratio = of_trained / max(spread(added), 1e-12)
+        tower = replace(tower, pairs=spectrum.pairs, pairs_scale=float(spectral.pairs_weight * ratio))
+    if spectral.weight:
+        head, beside = closed_form(spectrum, spectral)
+        alone = QueryTower(np.zeros((1, 0), np.float32), head=head)(everyone, seen)
+        ratio = of_trained / max(spread(alone[sample] @ beside.T), 1e-12)
+        tower = replace(tower, head=head, head_scale=float(spectral.weight * ratio))
+        users = np.concatenate([users, alone * np.float32(tower.head_scale)], axis=1)
+        items = np.concatenate([items, beside], axis=1)
+    tower = replace(tower, trusted_from=settings.trusted_from, trust_power=settings.trust_power)
+    return Vectors(tower, tower.trusted(users, lengths), items, bias)
 
 
 def blended(vectors: Vectors, blend: Blend, *, share: Floats | None) -> Vectors:
@@ -172,6 +193,7 @@ def blended(vectors: Vectors, blend: Blend, *, share: Floats | None) -> Vectors:
         vectors.tower,
         scale=vectors.tower.scale * blend.personal,
         head_scale=vectors.tower.head_scale * blend.personal,
+        pairs_scale=vectors.tower.pairs_scale * blend.personal,
     )
     bias = blend.of_items(vectors.bias, share)
     return replace(vectors, tower=tower, users=vectors.users * personal, bias=bias)

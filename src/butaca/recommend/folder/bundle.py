@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from butaca.rank.ranker import Ranker
 
 FORMAT = "butaca-model"
-VERSION = 1
+
+#: What this butaca writes: 2 where there are pairs of items, which older ones would pass over; else 1.
+VERSION = 2
 MANIFEST = "manifest.json"
 
 #: What a folder's other files hold; their names begin so.
@@ -67,7 +69,7 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
     }
     manifest: dict[str, Any] = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if parts.query_tower is not None and parts.query_tower.pairs is not None else 1,
         "butaca": installed("butaca"),
         "about": dict(parts.about),
         "query_tower": tower_numbers(parts.query_tower),

@@ -15,6 +15,7 @@ from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.model.cold import ColdItems
 from butaca.model.features import Bag, Buckets, Category, Encoder, Feature, Id, Number, Text
+from butaca.model.pairs import ItemPairs
 from butaca.model.query import QueryTower
 from butaca.recommend.folder.readers import reader_arrays, reader_from, reader_numbers
 from butaca.recommend.parts import ModelParts
@@ -61,6 +62,12 @@ def _tower_arrays(tower: QueryTower | None) -> dict[str, np.ndarray]:
     arrays = {"query_base": tower.base, **reader_arrays(tower.history)}
     if tower.head is not None:
         arrays["query_head"] = tower.head
+    if tower.pairs is not None:
+        arrays |= {
+            "pairs_start": tower.pairs.start,
+            "pairs_item": tower.pairs.item,
+            "pairs_weight": tower.pairs.weight,
+        }
     for i, (weight, bias) in enumerate(tower.layers):
         arrays |= {f"query_layer_{i}_weight": weight, f"query_layer_{i}_bias": bias}
     return arrays
@@ -77,6 +84,7 @@ def tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
         "head_scale": tower.head_scale,
         "trusted_from": tower.trusted_from,
         "trust_power": tower.trust_power,
+        "pairs_scale": tower.pairs_scale,
         **reader_numbers(tower.history),
     }
 
@@ -96,7 +104,16 @@ def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarra
         float(numbers["head_scale"]),
         int(numbers.get("trusted_from", 0)),
         float(numbers.get("trust_power", 0.0)),
+        pairs_from(arrays),
+        float(numbers.get("pairs_scale", 0.0)),
     )
+
+
+def pairs_from(arrays: Mapping[str, np.ndarray]) -> ItemPairs | None:
+    """Returns the pairs of items of a folder; None where the model has none."""
+    if "pairs_start" not in arrays:
+        return None
+    return ItemPairs(arrays["pairs_start"], arrays["pairs_item"], arrays["pairs_weight"])
 
 
 def cold_as_json(cold: ColdItems | None) -> dict[str, Any] | None:

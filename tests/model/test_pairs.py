@@ -1,0 +1,104 @@
+"""Pairs of items say what few dimensions leave out, as a sum over the history."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from butaca.data.histories import Histories
+from butaca.errors import SettingError
+from butaca.model.pairs import ItemPairs, PairTerms, largest_pairs
+from butaca.model.query import QueryTower
+from butaca.model.spectral_settings import SpectralSettings
+from tests.support.narrow import some
+
+#: Item 0 speaks for 1 and 2, item 1 for none, item 2 for 0.
+BY_HAND = ItemPairs(
+    np.array([0, 2, 2, 3], np.int32), np.array([1, 2, 0], np.int32), np.array([0.5, 2.0, 1.0], np.float32)
+)
+
+
+def test_terms_by_hand():
+    rows, items = np.array([0, 0, 1, 2]), np.array([0, 2, 1, 0], np.int32)
+    terms = BY_HAND.terms(rows, items, np.array([1.0, 1.0, 10.0], np.float32))
+    scores = np.zeros((3, 3), np.float32)
+    terms.add_to(scores)
+    assert scores.tolist() == [[1.0, 0.5, 2.0], [0.0, 0.0, 0.0], [0.0, 5.0, 20.0]]
+    assert [part.tolist() for part in terms.rows(1, 3)] == [[1, 1], [1, 2], [5.0, 20.0]]
+    assert [part.tolist() for part in terms.of(2)] == [[0, 0], [1, 2], [5.0, 20.0]]
+    assert terms.by_item().item.tolist() == [0, 1, 1, 2, 2]
+
+
+def test_a_term_of_a_score_that_is_named_twice_counts_twice():
+    terms = PairTerms(np.array([0, 0]), np.array([1, 1], np.int32), np.array([1.0, 2.0], np.float32))
+    scores = np.zeros((1, 2), np.float32)
+    terms.add_to(scores)
+    assert scores.tolist() == [[0.0, 3.0]]
+
+
+def test_between_by_hand():
+    had = np.array([0, 1, 2], np.int32)
+    assert BY_HAND.between(had, np.array([2, 0])).tolist() == [[2.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
+    assert BY_HAND.between(had, np.array([], np.int64)).shape == (3, 0)
+
+
+def test_further_items_speak_for_none():
+    longer = BY_HAND.longer(2)
+    assert len(longer) == 5
+    assert longer.terms(np.array([0]), np.array([4], np.int32), np.ones(1, np.float32)).item.tolist() == []
+
+
+def test_the_largest_of_what_is_left_by_hand():
+    """B less T V' is [[., 1, 3], [5, ., -1], [.002, .5, .]] over codes 1, 4 and 7 of nine: a row's diagonal,
+    what is below 0 and what is rounding beside the largest stay out, and of a row the two largest remain."""
+    rest = np.array([[9.0, 1.0, 3.0], [5.0, 9.0, -1.0], [0.002, 0.5, 9.0]], np.float32)
+    table, candidates = np.ones((3, 1), np.float32), np.array([[2.0], [0.0], [1.0]], np.float32)
+    weights = rest + table @ candidates.T
+    found = largest_pairs(weights, table, candidates, kept=np.array([1, 4, 7]), n_items=9, most=2)
+    assert found.start.tolist() == [0, 0, 2, 2, 2, 3, 3, 3, 4, 4]
+    assert found.item.tolist() == [4, 7, 1, 4]
+    np.testing.assert_allclose(found.weight, [1.0, 3.0, 5.0, 0.5], rtol=1e-6)
+    one = largest_pairs(weights, table, candidates, kept=np.array([1, 4, 7]), n_items=9, most=1)
+    assert one.item.tolist() == [7, 1, 4]
+
+
+@given(st.integers(1, 12), st.integers(1, 8), st.integers(0, 2**31))
+def test_rows_are_what_a_dense_matrix_gives(n, most, seed):
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(n, n)).astype(np.float32)
+    nothing = np.zeros((n, 1), np.float32)
+    pairs = largest_pairs(weights, nothing, nothing, kept=np.arange(n), n_items=n, most=most)
+    dense = pairs.between(np.arange(n, dtype=np.int32), np.arange(n))
+    assert (dense[dense > 0] == weights[dense > 0]).all()
+    assert (np.diag(dense) == 0).all()
+    assert ((dense > 0).sum(axis=1) <= most).all()
+    for row in range(n):
+        left = np.delete(weights[row], row)
+        kept = np.sort(dense[row][dense[row] > 0])[::-1]
+        wanted = np.sort(left[left > 1e-3 * np.abs(weights).max()])[::-1][: len(kept)]
+        assert kept.tolist() == wanted.tolist()
+        assert len(kept) == min(most, (left > 1e-3 * np.abs(weights).max()).sum())
+
+
+def test_a_short_history_is_trusted_as_little_by_its_pairs():
+    tower = QueryTower(np.zeros((1, 2), np.float32), pairs=BY_HAND, pairs_scale=3.0)
+    assert tower.reads_history
+    seen = Histories.from_pairs(np.array([0, 1, 1]), np.array([0, 0, 2]), n_users=3)
+    terms = some(tower.terms(np.array([0, 1, 2, 9], np.int32), seen))
+    assert terms.value.tolist() == [1.5, 6.0, 1.5, 6.0, 3.0]
+    assert terms.row.tolist() == [0, 0, 1, 1, 1]  # users 2 and 9 have no history
+    careful = some(replace(tower, trusted_from=4, trust_power=0.5).terms(np.array([0, 1], np.int32), seen))
+    np.testing.assert_allclose(careful.value, np.array([1.5, 6, 1.5, 6, 3]) * np.sqrt([0.25] * 2 + [0.5] * 3))
+    assert replace(tower, pairs=None).terms(np.array([0], np.int32), seen) is None
+
+
+@pytest.mark.parametrize("settings", [{"form": "filter", "dim": 8}, {"form": "ridge", "dim": 0}])
+def test_pairs_are_of_a_regression_that_is_cut(settings):
+    with pytest.raises(SettingError, match="beyond its dimensions"):
+        SpectralSettings(pairs=4, **settings)
+    with pytest.raises(SettingError, match="pairs_weight=-1"):
+        SpectralSettings(pairs_weight=-1)
