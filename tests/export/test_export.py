@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from butaca.errors import SettingError, StoreError, TableError
 from butaca.export.engines import COLLECTION
 from butaca.export.vectors import vectors_of
 from butaca.export.writing import export
+from butaca.model.pairs import ItemPairs
 from butaca.recommend.recommender import Recommender
 from tests.support.commands import butaca
 from tests.support.exports import random_model
@@ -69,6 +71,33 @@ def test_parquet_has_the_same_lists(model: Recommender, tmp_path: Path) -> None:
         15,
     )
     assert facts["last_dimension"] == "the item's own term; 1 in queries"
+
+
+def test_pairs_of_items_are_beside_the_vectors_and_add_up(model: Recommender, tmp_path: Path) -> None:
+    """With them the model's lists come out; without them others do, and the command says so."""
+    start = np.arange(21, dtype=np.int32) * 2
+    item = np.array([sorted({(i + 1) % 20, (i + 7) % 20}) for i in range(20)], np.int32).ravel()
+    weight = np.linspace(1, 4, 40, dtype=np.float32)
+    tower = model.query_tower
+    assert tower is not None
+    paired = ItemPairs(start, item, weight)
+    tower = dataclasses.replace(tower, pairs=paired, pairs_scale=2.0, trusted_from=4, trust_power=0.5)
+    vectors = tower(np.arange(len(model.users) + 1, dtype=np.int32), model.seen)
+    made = dataclasses.replace(model, query_tower=tower, user_vectors=vectors)
+    made.save(tmp_path / "model")
+    assert "40 pairs of items" in butaca("export", "model", "--out", "out", cwd=tmp_path).stdout
+    items, queries = table(tmp_path / "out/items.parquet"), table(tmp_path / "out/queries.parquet")
+    seen, pairs = table(tmp_path / "out/seen.parquet"), table(tmp_path / "out/pairs.parquet")
+    says = json.loads((tmp_path / "out/manifest.json").read_text())["pairs"]
+    scores = np.stack(queries["vector"]) @ np.stack(items["vector"]).T
+    lengths = np.bincount(seen["user_row"], minlength=len(scores))
+    trust = np.minimum(1, lengths / says["trusted_from"]) ** says["trust_power"]
+    for user, had in zip(seen["user_row"], seen["item_row"], strict=True):
+        of = pairs["had_row"] == had
+        scores[user, pairs["item_row"][of]] += pairs["weight"][of] * np.float32(trust[user])
+    best, wanted = items["item_id"][np.argsort(-scores, axis=1)[:, :K]], lists(made, seen=True)
+    assert dict(zip(queries["user_id"].tolist(), best.tolist(), strict=True)) == wanted
+    assert wanted != lists(model, seen=True)
 
 
 def test_without_an_own_term_there_is_no_dimension_for_it(model: Recommender) -> None:

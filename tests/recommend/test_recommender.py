@@ -24,9 +24,11 @@ from butaca.cli.model import folder_facts
 from butaca.data.histories import Histories
 from butaca.data.negatives import Negatives
 from butaca.errors import BundleError, SettingError, UnknownEntityError
+from butaca.model.pairs import ItemPairs
 from butaca.recommend.folder.bundle import MANIFEST, canonical, read_manifest
 from butaca.recommend.recommender import Recommender
 from tests.support.boards import left_out
+from tests.support.exports import random_model
 from tests.support.narrow import one_each, some
 
 ROOT = str(Path(__file__).parents[2])
@@ -466,6 +468,25 @@ def test_a_manifest_that_lacks_a_key_is_read_or_refused_with_the_cure(reader, tm
     assert {"user_features", "cold", "about"} <= loaded
     resealed(folder, whole)
     Recommender.load(folder)
+
+
+def test_only_a_folder_with_pairs_is_of_the_newer_version(tmp_path):
+    """One that a butaca without pairs would answer from, differently and without a word."""
+    model = random_model()
+    tower = some(model.query_tower)
+    pairs = ItemPairs(np.array([0, 1, *[1] * 19], np.int32), np.array([3], np.int32), np.ones(1, np.float32))
+    paired = replace(model, query_tower=replace(tower, pairs=pairs, pairs_scale=2.0))
+    for made, version in ((model, 1), (paired, 2)):
+        made.save(tmp_path / "model")
+        assert json.loads((tmp_path / "model" / MANIFEST).read_text())["manifest"]["version"] == version
+        loaded = Recommender.load(tmp_path / "model")
+        users = np.arange(len(model.users), dtype=np.int32)
+        np.testing.assert_array_equal(loaded.score(users), made.score(users))
+    assert not np.array_equal(paired.score(users), model.score(users))
+    short = replace(tower, pairs=replace(pairs, start=pairs.start[:-1]), pairs_scale=2.0)
+    replace(model, query_tower=short).save(tmp_path / "model")
+    with pytest.raises(BundleError, match="do not fit together"):
+        Recommender.load(tmp_path / "model")
 
 
 def test_a_newer_folder_is_refused(folder):

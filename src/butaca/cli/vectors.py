@@ -50,6 +50,13 @@ def export(
         out.print(
             f"{vectors.left_out:,} users of whom nothing is known have no query: what is popular answers."
         )
+    if vectors.pairs is not None:
+        out.print(
+            f"Of its scores, {len(vectors.pairs.item):,} pairs of items are beside the vectors, in "
+            "pairs.parquet: what searches by vectors alone gives other lists (manifest.json says how they "
+            "add up).",
+            highlight=False,
+        )
     if vectors.second_stage:
         out.print("The second stage is not exported: the lists are those of the towers alone.")
 

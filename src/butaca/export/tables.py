@@ -12,7 +12,7 @@ from butaca.types import Floats, Values
 
 
 def write_tables(vectors: ExportedVectors, folder: Path) -> None:
-    """Writes items.parquet, queries.parquet and seen.parquet; rows count from 0."""
+    """Writes items.parquet, queries.parquet and seen.parquet, and pairs.parquet if any; rows count from 0."""
     n_items, n_users = len(vectors.item_ids), len(vectors.user_ids)
     of_items: dict[str, Values] = {
         "row": np.arange(n_items, dtype=np.int64),
@@ -34,6 +34,16 @@ def write_tables(vectors: ExportedVectors, folder: Path) -> None:
     if vectors.seen_time is not None:
         seen["time"] = vectors.seen_time
     _write(folder / "seen.parquet", seen)
+    if vectors.pairs is not None:
+        had = np.repeat(np.arange(n_items, dtype=np.int64), np.diff(vectors.pairs.start))
+        of_pairs: dict[str, Values] = {
+            "had_row": had,
+            "item_row": vectors.pairs.item.astype(np.int64),
+            "had_id": vectors.item_ids[had],
+            "item_id": vectors.item_ids[vectors.pairs.item],
+            "weight": vectors.pairs.weight,
+        }
+        _write(folder / "pairs.parquet", of_pairs)
 
 
 def _write(path: Path, columns: dict[str, Values], vectors: Floats | None = None) -> None:

@@ -7,11 +7,13 @@ An item's own term is one more dimension, against which every query has 1:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from butaca.catalogue.items import item_titles
+from butaca.model.pairs import ItemPairs
+from butaca.model.query import QueryTower
 from butaca.recommend.parts import ModelParts
 from butaca.types import Codes, Floats, Ints, Times, Values
 
@@ -29,6 +31,9 @@ class ExportedVectors:
         seen_value, seen_time: their ratings and times [m], or None.
         popularity: training interactions of each item [N].
         bias: whether the last dimension is the items' own term.
+        pairs: single pairs of items, which add to a score what vectors can't hold, at the scores' scale;
+            None where the model has none.
+        trusted_from, trust_power: a history of fewer items counts (n / trusted_from) ** trust_power.
         second_stage: whether the model orders what it retrieves by a second stage, which is not exported.
         version: of the model; "" until saved.
     """
@@ -45,6 +50,9 @@ class ExportedVectors:
     seen_time: Times | None
     popularity: Floats
     bias: bool
+    pairs: ItemPairs | None
+    trusted_from: int
+    trust_power: float
     second_stage: bool
     version: str
 
@@ -61,6 +69,8 @@ def vectors_of(parts: ModelParts) -> ExportedVectors:
     rows = np.flatnonzero(known).astype(np.int32)
     seen_user, at = parts.seen.rows(rows)
     items, queries = parts.item_vectors, parts.user_vectors[rows]
+    tower = parts.query_tower or QueryTower(np.zeros((1, 0), np.float32))
+    pairs = tower.pairs
     if parts.item_bias is not None:
         items = np.concatenate([items, parts.item_bias[:, None]], axis=1)
         queries = with_one(queries)
@@ -77,6 +87,9 @@ def vectors_of(parts: ModelParts) -> ExportedVectors:
         seen_time=None if parts.seen.time is None else parts.seen.time[at],
         popularity=parts.popularity,
         bias=parts.item_bias is not None,
+        pairs=None if pairs is None else replace(pairs, weight=pairs.weight * np.float32(tower.pairs_scale)),
+        trusted_from=tower.trusted_from,
+        trust_power=tower.trust_power,
         second_stage=parts.ranker is not None,
         version=parts.version,
     )

@@ -39,7 +39,8 @@ def export(
     Args:
         parts: the model, such as a Recommender.
         folder: a new one, or one of an earlier export, which is replaced.
-        to: which system. Every export has items.parquet, queries.parquet and seen.parquet.
+        to: which system. Every export has items.parquet, queries.parquet and seen.parquet,
+            and pairs.parquet of a model with pairs of items.
         address: of a Qdrant or PostgreSQL server that is filled too.
 
     Raises:
@@ -80,5 +81,14 @@ def facts_of(vectors: ExportedVectors, to: Target) -> dict[str, object]:
         "items": len(vectors.item_ids),
         "queries": len(vectors.user_ids),
         "users_without_query": vectors.left_out,
+        "pairs": None
+        if vectors.pairs is None
+        else {
+            "file": "pairs.parquet",
+            "meaning": "a score adds the weights of what was had for the candidate, times "
+            "min(1, n / trusted_from) ** trust_power of n items had",
+            "trusted_from": vectors.trusted_from,
+            "trust_power": vectors.trust_power,
+        },
         "second_stage": "not exported" if vectors.second_stage else None,
     }

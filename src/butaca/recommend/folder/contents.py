@@ -104,16 +104,25 @@ def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarra
         float(numbers["head_scale"]),
         int(numbers.get("trusted_from", 0)),
         float(numbers.get("trust_power", 0.0)),
-        pairs_from(arrays),
+        pairs_from(arrays, n_items=len(arrays["item_vectors"])),
         float(numbers.get("pairs_scale", 0.0)),
     )
 
 
-def pairs_from(arrays: Mapping[str, np.ndarray]) -> ItemPairs | None:
-    """Returns the pairs of items of a folder; None where the model has none."""
+def pairs_from(arrays: Mapping[str, np.ndarray], *, n_items: int) -> ItemPairs | None:
+    """Returns the pairs of items of a folder; None where the model has none.
+
+    Raises:
+        ValueError: they are not of so many items.
+    """
     if "pairs_start" not in arrays:
         return None
-    return ItemPairs(arrays["pairs_start"], arrays["pairs_item"], arrays["pairs_weight"])
+    start, item, weight = arrays["pairs_start"], arrays["pairs_item"], arrays["pairs_weight"]
+    inside = not len(item) or (item.min() >= 0 and item.max() < n_items)
+    rising = len(start) == n_items + 1 and start[0] == 0 and (np.diff(start) >= 0).all()
+    if not (inside and rising and start[-1] == len(item) == len(weight)):
+        raise ValueError(f"pairs of items that are not of {n_items} items")
+    return ItemPairs(start, item, weight)
 
 
 def cold_as_json(cold: ColdItems | None) -> dict[str, Any] | None:
