@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
+from butaca.model import ridge
+from butaca.model.closeness import SortedInteractions
 from butaca.model.pairs import ItemPairs, PairTerms, largest_pairs
 from butaca.model.query import QueryTower
 from butaca.model.spectral_settings import SpectralSettings
@@ -102,3 +104,56 @@ def test_pairs_are_of_a_regression_that_is_cut(settings):
         SpectralSettings(pairs=4, **settings)
     with pytest.raises(SettingError, match="pairs_weight=-1"):
         SpectralSettings(pairs_weight=-1)
+
+
+def test_items_outside_of_a_regression_are_predicted_and_speak_for_what_occurs_with_them(monkeypatch):
+    """Half of the items are in the inverse. Every pair is what the dense formulas give, or is not kept."""
+    monkeypatch.setattr(ridge, "RIDGE_ITEMS", 6)
+    rng = np.random.default_rng(2)
+    x = (rng.random((40, 12)) < np.linspace(0.6, 0.2, 12)).astype(np.float32)
+    user, item = (part.astype(np.int32) for part in np.nonzero(x))
+    settings = SpectralSettings(
+        span=np.inf, user_power=0.0, item_power=0.2, dim=2, ridge=3.0, leave_out=1.0, history_power=0.3,
+        candidate_power=0.1, form="ridge", pairs=12,
+    )  # fmt: skip
+    had = SortedInteractions.of(user, item, time=None)
+    found = ridge.regression(had, n_items=12, settings=settings)
+    table, candidates, pairs = found.towers(settings)
+    degree = x.sum(axis=0)
+    kept, others = found.kept, np.setdiff1d(np.arange(12), found.kept)
+    assert len(kept) == 6
+    assert (table[others] == 0).all()
+    gram = (x * degree**-0.2).T @ (x * degree**-0.2)
+    inside = gram[np.ix_(kept, kept)]
+    r = 3.0 * np.diag(inside).mean()
+    inverse = np.linalg.inv(inside + r * np.eye(6))
+    wanted = np.zeros((12, 12))
+    b = np.eye(6) - inverse / np.diag(inverse)
+    wanted[np.ix_(kept, kept)] = b
+    wanted[np.ix_(kept, others)] = inverse @ gram[np.ix_(kept, others)]
+    wanted[others] = gram[others] / (np.diag(gram)[others] + r)[:, None] / 2
+    wanted *= (degree**-0.3)[:, None] * degree**0.1
+    wanted -= table @ candidates.T
+    np.fill_diagonal(wanted, 0.0)
+    got = some(pairs).between(np.arange(12, dtype=np.int32), np.arange(12))
+    np.testing.assert_allclose(got[got > 0], wanted[got > 0], rtol=2e-4, atol=1e-6)
+    left = np.where(got > 0, 0.0, wanted)
+    inside_rows = left[kept]
+    assert (inside_rows[:, kept] < 2e-3).all()  # all that is above 0 is kept of those inside
+    assert (left[others] < 2e-3).all()
+    assert ((got[np.ix_(kept, others)] > 0).sum(axis=1) <= 6).all()
+    assert (got[np.ix_(kept, others)] > 0).any()
+
+
+def test_where_looking_outside_is_long_only_the_items_inside_have_pairs(monkeypatch):
+    monkeypatch.setattr(ridge, "RIDGE_ITEMS", 6)
+    rng = np.random.default_rng(3)
+    user, item = (part.astype(np.int32) for part in np.nonzero(rng.random((40, 12)) < 0.4))
+    settings = SpectralSettings(span=np.inf, dim=2, form="ridge", pairs=12)
+    had = SortedInteractions.of(user, item, time=None)
+    for limit in ("OUTSIDE_PAIRS", "OUTSIDE_PRODUCTS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(ridge, limit, 1)
+            found = ridge.regression(had, n_items=12, settings=settings)
+            _, _, pairs = found.towers(settings)
+        assert set(some(pairs).item.tolist()) <= set(found.kept.tolist())

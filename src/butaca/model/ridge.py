@@ -22,7 +22,7 @@ from jax import Array
 
 from butaca.model.closeness import SortedInteractions, whole_kernel
 from butaca.model.inverse import Doubles, inverse_of
-from butaca.model.pairs import ItemPairs, largest_pairs
+from butaca.model.pairs import Beyond, ItemPairs, largest_pairs
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.subspace import orthonormal
 from butaca.types import Floats, Ints
@@ -30,6 +30,10 @@ from butaca.types import Floats, Ints
 #: The inverse takes time with the cube of the items, some 2 s for this many on two cores, and 24 n^2 bytes:
 #: of a larger catalogue, those that most interactions are of.
 RIDGE_ITEMS = 4096
+
+#: Pairs of an item inside and one outside that occur together, and products of pairs within histories, up to
+#: which items outside get pairs too.
+OUTSIDE_PAIRS, OUTSIDE_PRODUCTS = 2_000_000, 1e8
 
 #: Passes of the subspace iteration, and vectors beyond those asked for.
 PASSES, OVERSAMPLE = 3, 16
@@ -46,6 +50,7 @@ class Regression:
         inverse: P [M, M].
         ridge: r.
         histories: X, sparse [U, M].
+        outside: X of all items [U, N], where there are others than the kept and few enough; else None.
     """
 
     kept: Ints
@@ -54,6 +59,7 @@ class Regression:
     inverse: Doubles
     ridge: float
     histories: sp.csr_matrix
+    outside: sp.csr_matrix | None = None
 
     def towers(self, settings: SpectralSettings) -> tuple[Floats, Floats, ItemPairs | None]:
         """Returns the history table and the candidate vectors [N, k], and the pairs that they leave out.
@@ -73,9 +79,38 @@ class Regression:
         pairs = None
         if settings.pairs:
             pairs = largest_pairs(
-                weights, table, candidates, kept=self.kept, n_items=self.n_items, most=settings.pairs
+                weights,
+                table,
+                candidates,
+                kept=self.kept,
+                n_items=self.n_items,
+                most=settings.pairs,
+                beyond=None if self.outside is None else self._beyond(self.outside, settings),
             )
         return out[0], out[1], pairs
+
+    def _beyond(self, everything: sp.csr_matrix, settings: SpectralSettings) -> Beyond | None:
+        """Returns how the items that it is not over occur with the others; None where that is long."""
+        had = np.maximum(np.asarray(everything.sum(axis=0)).ravel(), 1.0).astype(np.float32)
+        scaled = everything @ sp.diags(had ** np.float32(-settings.item_power))
+        others = np.setdiff1d(np.arange(self.n_items), self.kept)
+        theirs = scaled[:, others]
+        inside = (scaled[:, self.kept].T @ theirs).tocsr()
+        if inside.nnz > OUTSIDE_PAIRS:
+            return None
+        as_had = had ** np.float32(-settings.history_power)
+        as_candidate = had ** np.float32(settings.candidate_power)
+        alone = 1.0 / (np.asarray(theirs.power(2).sum(axis=0)).ravel() + self.ridge)
+        rows = (theirs.T @ scaled).tocoo()
+        apart = others[rows.row] != rows.col
+        of = rows.row[apart], rows.col[apart]
+        value = rows.data[apart] * (alone * as_had[others])[of[0]] * as_candidate[of[1]]
+        return Beyond(
+            others,
+            (self.inverse * as_had[self.kept][:, None]).astype(np.float32),
+            (inside @ sp.diags(as_candidate[others])).tocsr().astype(np.float32),
+            sp.csr_matrix((value.astype(np.float32), of), rows.shape),
+        )
 
 
 def regression(
@@ -89,9 +124,10 @@ def regression(
         settings: span, which is infinite where there are no times, powers and ridge.
         kernel: K of all items, where it is at hand.
     """
-    degree = had.degree(n_items)
+    degree, outside = had.degree(n_items), None
     kept = np.sort(np.argsort(-degree, kind="stable")[:RIDGE_ITEMS])
     if len(kept) < n_items:
+        outside = _outside(had, kept, n_items)
         had, degree, kernel = had.of_items(kept, n_items), degree[kept], None
     if kernel is None:
         kernel = whole_kernel(had, n_items=len(kept), span=settings.span, power=settings.user_power)
@@ -99,7 +135,18 @@ def regression(
     inverse, r = inverted(np.asarray(kernel) * scale[:, None] * scale, degree, ridge=settings.ridge)
     ones = np.ones(len(had.item), np.float32)
     histories = sp.csr_matrix((ones, (had.user, had.item)), (len(had.count), len(kept)))
-    return Regression(kept, n_items, degree, inverse, r, histories)
+    return Regression(kept, n_items, degree, inverse, r, histories, outside)
+
+
+def _outside(had: SortedInteractions, kept: Ints, n_items: int) -> sp.csr_matrix | None:
+    """Returns X of all items [U, N], where pairs with an item that is not kept are few enough to look at."""
+    n_users = len(had.count)
+    other = ~np.isin(had.item, kept)
+    of_others = np.bincount(had.user[other], minlength=n_users).astype(np.float64)
+    if float((of_others * had.count).sum()) > OUTSIDE_PRODUCTS:
+        return None
+    ones = np.ones(len(had.item), np.float32)
+    return sp.csr_matrix((ones, (had.user, had.item)), (n_users, n_items))
 
 
 def inverted(gram: Floats, degree: Floats, *, ridge: float) -> tuple[Doubles, float]:
