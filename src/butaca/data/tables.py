@@ -27,6 +27,7 @@ from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers, r
 from butaca.data.columns import REQUIRED, ColumnChoice, Role, choose
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
+from butaca.data.earlier import with_earlier
 from butaca.data.formats import Source, open_table
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.opened import Opened, session
@@ -388,7 +389,10 @@ def _finish(
         dropped = int((~is_kept).sum())
         notes += pairs_repeated(repeats, dropped, duplicates=duplicates, timed=time is not None)
         many = dropped >= AGAIN * len(pair)  # of lines of one time, fewer are had again
-        notes += had_again(pair, time) if many and duplicates == "last" else []
+        said = had_again(pair, time) if many and duplicates == "last" else []
+        if said:
+            whole = _dataset(rows, users, items, user, item, keep, name, [*notes, *said])
+            return with_earlier(whole.take(np.flatnonzero(is_kept)), whole, rows=~is_kept)
     if duplicates != "keep":
         keep = keep[is_kept]
     return _dataset(rows, users, items, user, item, keep, name, notes)
