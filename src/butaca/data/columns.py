@@ -150,6 +150,16 @@ def is_value(field: Field) -> bool:
     return any(plain(field.name) in tier for tier in _NAMES["value"])
 
 
+def is_time(field: Field) -> bool:
+    """Returns whether a column's name is one of those that times go by."""
+    return any(plain(field.name) in tier for tier in _NAMES["time"])
+
+
+def describes_users(field: Field) -> bool:
+    """Returns whether a column's name is one of those that describe people."""
+    return plain(field.name) in _HINTS[1][0]
+
+
 def held_by(cells: Sequence[str]) -> Role | None:
     """Returns what the cells of a column without a name say that they are, by the word they begin with.
 
@@ -201,6 +211,7 @@ def choose(
     preferred: Mapping[Role, str] | None = None,
     has_names: bool = True,
     first: Mapping[str, Role] | None = None,
+    told: Mapping[Role, str] | None = None,
 ) -> ColumnChoice:
     """Finds the columns of a table of interactions.
 
@@ -211,6 +222,7 @@ def choose(
         preferred: names to look for before the usual ones, such as the ids of a model.
         has_names: False where the file has no header line: columns then count by position.
         first: what the first rows of a column say it is, such as an item where all begin with "item".
+        told: the columns that a wide table was made of, by role.
 
     Raises:
         TableError: a column is missing, is used twice, or could be one of several.
@@ -231,6 +243,9 @@ def choose(
         if name or (name == "" and role in REQUIRED):
             take(role, _asked(fields, role, name, label), "as asked")
     _refuse_twice(taken)
+    for role in wanted:
+        if role not in taken and told:
+            take(role, named(left(), told.get(role, "")), "of a wide table")
     for role in wanted:
         if role not in taken and preferred and role in preferred:
             take(role, named(left(), preferred[role]), "by the model's name")
@@ -326,6 +341,17 @@ def _asked(fields: Sequence[Field], role: Role, name: str, label: str) -> Field:
     )
 
 
+def looks_wide(left: Sequence[Field]) -> bool:
+    """Returns whether columns without a role may be items: lists, records, very many, or mostly numbers."""
+    numbers = [f for f in left if f.kind in {"whole", "real"} and plain(f.name) not in {"id", "index"}]
+    return (
+        any(f.kind == "list" for f in left)
+        or (bool(left) and all(f.kind == "other" for f in left))
+        or len(left) > 2 * MOST
+        or (len(numbers) > 1 and 2 * len(numbers) >= len(left))
+    )
+
+
 def _refuse_twice(taken: Mapping[Role, Field]) -> None:
     for role, field in taken.items():
         others = [r for r, f in taken.items() if f == field and r != role]
@@ -354,7 +380,7 @@ def _missing(
     possible = [f for f in left if f.kind in FITS[role]]
     if len(possible) == 1:
         cure = f"If {possible[0].name!r} is it, say so with {flag(role)}{nameless}"
-    if len(fields) > 2 * MOST or any(f.kind == "list" for f in left):
+    if looks_wide(left):
         cure += "; a table of users x items, or of lists of items, is read with wide=True (--wide)"
     return TableError(
         "A table of interactions has a user and an item column",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
 import numpy as np
 
-from butaca.data.columns import Field, Kind
+from butaca.data.columns import Field, Kind, Role
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
 from butaca.data.delimited import (
     Layout,
@@ -61,6 +61,7 @@ def open_table(
     table: str,
     wanted: Sequence[str] = (),
     reading: Reading = AS_IT_IS,
+    asked: Mapping[Role, str | None] | None = None,
 ) -> Opened:
     """Opens a source under the name `table`.
 
@@ -71,9 +72,10 @@ def open_table(
         table: the name of its copy in `con`; its rows come with `Opened.load`.
         wanted: column names that the caller expects, which help to recognise a header.
         reading: what the caller says of how it is written.
+        asked: names of columns that the caller gave, by role.
     """
     opened = _open(con, source, table, wanted, reading)
-    return unpivoted(opened, wanted) if reading.wide and not opened.is_long else opened
+    return unpivoted(opened, asked or {}) if reading.wide and not opened.is_long else opened
 
 
 def _open(

@@ -258,7 +258,7 @@ def _read(
     """Finds the columns, reads them and checks every cell."""
     own = [signal.weight_column, signal.event_column]
     wanted = [name for name in [*asked.values(), *(preferred or {}).values(), *own] if name]
-    opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading)
+    opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading, asked=asked)
     asked = with_label(opened.fields, asked, signal=signal, label=opened.label)
     if as_fitted and (lacking := lacks(opened, signal, asked=asked)):
         opened.notes.append(f"no {lacking} as in the data of the model: every row is a positive")
@@ -270,6 +270,7 @@ def _read(
         preferred=preferred,
         has_names=opened.has_names,
         first=opened.held,
+        told=opened.told,
     )
     more = signal_fields(opened, signal)
     noted = Noted(opened, choice, more, asked, signal)

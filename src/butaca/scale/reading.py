@@ -122,6 +122,7 @@ def read(task: ReadTask) -> Read:
             table="interactions",
             wanted=[n for n in (*task.asked.values(), signal.weight_column, signal.event_column) if n],
             reading=task.reading,
+            asked=task.asked,
         )
         asked = with_label(opened.fields, task.asked, signal=signal, label=opened.label)
         choice = choose(
@@ -131,6 +132,7 @@ def read(task: ReadTask) -> Read:
             preferred=None,
             has_names=opened.has_names,
             first=opened.held,
+            told=opened.told,
         )
         own = signal_fields(opened, signal)
         noted = Noted(opened, choice, own, asked, signal)
