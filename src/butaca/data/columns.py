@@ -18,6 +18,8 @@ from butaca.errors import TableError
 
 Kind: TypeAlias = Literal["text", "whole", "real", "bool", "time", "list", "other"]
 Role: TypeAlias = Literal["user", "item", "value", "time"]
+#: What cells may say that their column is: a role, or kinds of event.
+Held: TypeAlias = Role | Literal["kind"]
 ROLES: tuple[Role, ...] = ("user", "item", "value", "time")
 REQUIRED: tuple[Role, ...] = ("user", "item")
 
@@ -210,7 +212,7 @@ def choose(
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
     has_names: bool = True,
-    first: Mapping[str, Role] | None = None,
+    first: Mapping[str, Held] | None = None,
     told: Mapping[Role, str] | None = None,
 ) -> ColumnChoice:
     """Finds the columns of a table of interactions.
@@ -265,7 +267,7 @@ def choose(
     return ColumnChoice(taken, how)
 
 
-def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[str, Role]) -> ColumnChoice:
+def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[str, Held]) -> ColumnChoice:
     """Takes user, item, value, time, as MovieLens' u.data; a third column that holds times is the time.
 
     Where the first two hold what says that they are an item and a user, they are.
@@ -275,6 +277,9 @@ def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[
     order: list[Role] = ["item", "user", "value", "time"] if is_swapped else ["user", "item", "value", "time"]
     if len(fields) > 2 and fields[2].kind == "time":
         order[2:] = ["time", "value"]
+    if len(fields) > 2 and held.get(fields[2].name) == "kind":  # of an event, which is no value
+        order[2:] = ["time"]
+        fields = [*fields[:2], *fields[3:]]
     pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
     names = dict(zip(ROLES, POSITIONS, strict=True))
     how = {r: f"{f.name} by position, for want of a header line" for r, f in pairs}
@@ -380,7 +385,7 @@ def _missing(
     possible = [f for f in left if f.kind in FITS[role]]
     if len(possible) == 1:
         cure = f"If {possible[0].name!r} is it, say so with {flag(role)}{nameless}"
-    if looks_wide(left):
+    if looks_wide(left) and (has_names or len(left) > 2 * MOST):
         cure += "; a table of users x items, or of lists of items, is read with wide=True (--wide)"
     return TableError(
         "A table of interactions has a user and an item column",

@@ -18,7 +18,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
-from butaca.data.columns import Kind, Role, held_by, is_known, plain
+from butaca.data.columns import Held, Kind, held_by, is_known, plain
+from butaca.data.reactions import are_reactions
 from butaca.errors import TableError
 
 SAMPLE = 1 << 16  # bytes that decide the layout
@@ -52,7 +53,7 @@ class Layout:
     skip: int
     label: str = ""
     has_quotes: bool = True
-    held: tuple[Role | None, ...] = ()
+    held: tuple[Held | None, ...] = ()
 
     @property
     def quote(self) -> str:
@@ -203,8 +204,12 @@ def layout(
     if not has_header and kinds[2:3] == ["whole"] and all(int(c) >= 10**8 for c in columns[2] if c):
         kinds[2] = "time"  # user, item and seconds since 1970: no rating is that large
     skip = len(re.findall(r"\r\n|\r|\n", text[:before]))
-    held = () if has_header else tuple(held_by(column) for column in columns)
+    held = () if has_header else tuple(_held(column) for column in columns)
     return Layout(path, delimiter, names, tuple(kinds), has_header, skip, label, has_quotes, held)
+
+
+def _held(cells: Sequence[str]) -> Held | None:
+    return held_by(cells) or ("kind" if are_reactions(list({c for c in cells if c})) else None)
 
 
 def preamble(text: str) -> tuple[int, str | None]:

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from butaca.data.columns import Field, Role
+from butaca.data.columns import Field, Held, Role
 from butaca.data.delimited import Layout
 from butaca.errors import TableError
 from butaca.types import Ints
@@ -58,7 +58,7 @@ class Opened:
         return self.text is None or self.text.has_header
 
     @property
-    def held(self) -> dict[str, Role]:
+    def held(self) -> dict[str, Held]:
         """Returns what columns without names say that they are, by their cells."""
         held = () if self.text is None else self.text.held
         return {f.name: role for f, role in zip(self.fields, held, strict=False) if role is not None}

@@ -43,7 +43,7 @@ from butaca.data.settled import Told, counting, settle
 from butaca.data.signal import PLAIN, Doubles, Signal
 from butaca.data.times import read_times
 from butaca.data.titles import titled
-from butaca.data.told import amounts, kinds, lacks, signal_fields, with_label
+from butaca.data.told import amounts, kinds, lacks, numbers_or_words, signal_fields, with_label
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written import Reading
 from butaca.errors import TableError
@@ -279,7 +279,10 @@ def _read(
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
     refuse_lists(opened, choice.fields["item"])
-    value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
+    value = None
+    if "value" in choice.fields:
+        with numbers_or_words(opened, choice.fields["value"]):
+            value = numbers(opened, choice.fields["value"])
     times = (
         read_times(opened, choice.fields["time"], time_format=reading.time_format)
         if "time" in choice.fields
