@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from butaca.checks import of_kind, real_number, whole_number
+from butaca.checks import finite_number, of_kind, real_number, whole_number
 from butaca.data.dataset import Dataset
 from butaca.data.earlier import parted
 from butaca.data.histories import as_seconds
@@ -106,7 +106,7 @@ def split_at(data: Dataset, moment: str | float) -> tuple[Dataset, Dataset]:
         SplitError: the data have no times, it is no moment, or one side would be empty.
     """
     time = _times(data, "split_at")
-    cut = moment_of(moment) if isinstance(moment, str) else moment
+    cut = moment_of(moment) if isinstance(moment, str) else finite_number("moment", moment)
     return _by_mask(data, time >= cut, _from(data.negatives, cut), later=_from(data.earlier, cut))
 
 
@@ -121,7 +121,7 @@ def moment_of(text: str) -> float:
         if found is None:
             return float(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise SplitError(
             "A moment is a date or a date and time in ISO, or seconds since 1970",
             repr(text),
