@@ -208,7 +208,8 @@ def check_type(name: str, value: Any, *, hint: Any) -> None:
     elif hint is int:
         whole_number(name, value, least=None)
     elif hint is float:
-        finite_number(name, value)
+        if math.isnan(real_number(name, value)):
+            raise SettingError(f"{name} is a number", f"{name}=nan", "Pass one, or leave it out")
     elif hint is Path:
         path_of(name, value)
     elif isinstance(origin, type) and issubclass(origin, Mapping):

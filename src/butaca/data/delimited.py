@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
+from butaca.data.above import lines_above
 from butaca.data.columns import Held, Kind, held_by, is_known, plain
 from butaca.data.reactions import are_reactions
 from butaca.errors import TableError
@@ -43,6 +44,7 @@ class Layout:
         label: what to call the file in messages.
         has_quotes: whether a cell between double quotes is what stands between them.
         held: without a header, what the first cells of each column say that it is.
+        above: lines of titles among those that are skipped.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class Layout:
     label: str = ""
     has_quotes: bool = True
     held: tuple[Held | None, ...] = ()
+    above: int = 0
 
     @property
     def quote(self) -> str:
@@ -172,6 +175,8 @@ def layout(
     label = label or str(path)
     text, is_whole = sample(path, label=label)
     before, said = preamble(text)
+    above = lines_above(text[before:])
+    before += chars_of(text[before:], above)
     body = text[before:]
     if not body.strip():
         raise TableError(
@@ -205,11 +210,16 @@ def layout(
         kinds[2] = "time"  # user, item and seconds since 1970: no rating is that large
     skip = len(re.findall(r"\r\n|\r|\n", text[:before]))
     held = () if has_header else tuple(_held(column) for column in columns)
-    return Layout(path, delimiter, names, tuple(kinds), has_header, skip, label, has_quotes, held)
+    return Layout(path, delimiter, names, tuple(kinds), has_header, skip, label, has_quotes, held, above)
 
 
 def _held(cells: Sequence[str]) -> Held | None:
     return held_by(cells) or ("kind" if are_reactions(list({c for c in cells if c})) else None)
+
+
+def chars_of(text: str, lines: int) -> int:
+    """Returns how long the first lines of a text are, with their ends."""
+    return sum(map(len, text.splitlines(keepends=True)[:lines]))
 
 
 def preamble(text: str) -> tuple[int, str | None]:

@@ -15,11 +15,13 @@ from typing import Any, TypeAlias
 import duckdb
 import numpy as np
 
+from butaca.data.above import lines_above
 from butaca.data.columns import Field, Kind, Role
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
 from butaca.data.delimited import (
     Layout,
     best_delimiter,
+    chars_of,
     is_comment,
     layout,
     lines_of,
@@ -172,8 +174,12 @@ def _open_file(
         )
         return _described(con, relation, label, name, table)
     if ending in EXCEL_ENDINGS:
-        columns, label = sheet_columns(path, inner, label=label)
-        return _registered(con, columns, table, label=label, name=file.name)
+        columns, label, above = sheet_columns(path, inner, label=label)
+        opened = _registered(con, columns, table, label=label, name=file.name)
+        if above:
+            said = f"{above} row{'s' if above != 1 else ''}"
+            opened.notes.append(f"{label}: {said} above the names passed over")
+        return opened
     if ending in ARROW_ENDINGS:
         return _registered(con, _arrow(path, label), table, label=label, name=file.name)
     escaped = quoted(re.sub(r"([*?\[])", r"[\1]", str(path)))  # a path is not a pattern
@@ -190,9 +196,20 @@ def _open_file(
     text = _text_layout(con, path, label, wanted, reading)
     fields = [Field(n, f"c{i}", k) for i, (n, k) in enumerate(zip(text.names, text.kinds, strict=True))]
     opened = Opened(con, label, file.name, fields, text_relation(text, [f.sql for f in fields]), table, text)
+    if text.above:
+        opened.notes.append(f"{label}: {counted_lines(text.above)} above the names passed over")
     if not text.has_quotes:
         opened.notes.append(f"{label}: lone quotes, so that quotes are read as text")
     return opened
+
+
+def counted_lines(n: int) -> str:
+    """Returns a number of lines in words.
+
+    >>> counted_lines(1), counted_lines(2)
+    ('1 line', '2 lines')
+    """
+    return f"{n} line{'s' if n != 1 else ''}"
 
 
 def _is_archive(label: str) -> bool:
@@ -210,6 +227,7 @@ def _text_layout(
     text, is_whole = sample(path, label=label)
     refuse_no_table(text, label=label)
     before, said = preamble(text)
+    before += chars_of(text[before:], lines_above(text[before:]))
     body = text[before:]
     lines = body.splitlines()
     lines = lines if is_whole or len(lines) < 2 else lines[:-1]
@@ -286,8 +304,12 @@ def _arrow(path: Path, label: str) -> Any:
 
 def _json_relation(con: duckdb.DuckDBPyConnection, escaped: str, label: str) -> str:
     """Keeps text as text: what DuckDB would take for dates, UUIDs or mixed kinds is read as VARCHAR."""
-    with plain_errors(label):
+    try:
         described = con.execute(f"DESCRIBE FROM read_json({escaped}, sample_size = -1)").fetchall()
+    except duckdb.Error as error:
+        if "maximum_object_size" not in str(error):
+            raise unreadable(label, error) from error
+        described = [("json",)]  # one record of all
     if [row[0] for row in described] == ["json"]:  # what DuckDB makes of anything but records
         raise TableError(
             "A JSON table is one record a line, or a list of records",
