@@ -154,6 +154,7 @@ def test_titles_above_in_a_workbook(tmp_path: Path) -> None:
         (["3 de abril de 2012", "14 de janeiro de 2013"], "Portuguese"),
         (["3 aprile 2012", "14 gennaio 2013"], "Italian"),
         (["3 april 2012", "14 januari 2013"], "Dutch"),
+        (["03-abr-12", "14-ene-13"], "Spanish"),
         (["3 Apr 2012", "14 Jan 2013"], "English"),
     ],
 )
@@ -282,3 +283,71 @@ def test_a_large_record_of_json_is_told_of_wide(tmp_path: Path) -> None:
     path.write_text(json.dumps({f"u{u}": {f"item {i:06}": 1 for i in range(1000)} for u in range(1000)}))
     with pytest.raises(TableError, match=r"\(--wide\)"):
         read_table(path)
+
+
+PAIRS = [(f"u{n % 6}", f"i{n % 5}") for n in range(30)]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {
+            "user": {str(n): u for n, (u, _) in enumerate(PAIRS)},
+            "item": {str(n): i for n, (_, i) in enumerate(PAIRS)},
+        },
+        {"user": [u for u, _ in PAIRS], "item": [i for _, i in PAIRS]},
+        {"columns": ["user", "item"], "index": list(range(30)), "data": [list(pair) for pair in PAIRS]},
+        {"data": [{"user": u, "item": i} for u, i in PAIRS]},
+        {"status": "ok", "n": 30, "rows": [{"user": u, "item": i} for u, i in PAIRS]},
+        [{"user": u, "item": i} for u, i in PAIRS],
+    ],
+)  # fmt: skip
+def test_json_by_columns_or_in_a_wrapping(found: object, tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(found))
+    assert shape(path) == (30, 6, 5)
+
+
+@pytest.mark.parametrize("mark", ["\x01", "~", "^"])
+@pytest.mark.parametrize("header", [["user", "item", "rating"], []])
+def test_rarer_separators_are_found(mark: str, header: list[str], tmp_path: Path) -> None:
+    lines = [mark.join(header)] if header else []
+    lines += [mark.join([u, i, "3"]) for u, i in PAIRS]
+    path = tmp_path / "r.txt"
+    path.write_text("\n".join(lines) + "\n")
+    assert shape(path) == (30, 6, 5)
+
+
+def test_one_column_is_told_of_separators(tmp_path: Path) -> None:
+    path = tmp_path / "r.txt"
+    path.write_text("".join(f"{u}:{i}\n" for u, i in PAIRS))
+    with pytest.raises(TableError, match=r"pass it with sep=\.\.\. \(--sep\)"):
+        read_table(path)
+    assert shape(path, sep=":") == (30, 6, 5)
+
+
+def test_markdown_is_called_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "r.md"
+    path.write_text("| user | item |\n|:---|---:|\n" + "".join(f"| {u} | {i} |\n" for u, i in PAIRS))
+    with pytest.raises(TableError, match="Markdown"):
+        read_table(path)
+
+
+def test_a_first_line_like_all_others_names_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("".join(f"{u},{i}\n" for u, i in PAIRS))
+    assert shape(path) == (30, 6, 5)
+    path.write_text("x1,y1\n" + "".join(f"{u},{i}\n" for u, i in PAIRS))  # of their form, and never again
+    assert shape(path, user_column="x1", item_column="y1") == (30, 6, 5)
+    path.write_text("who,what\n" + "".join(f"{u},{i}\n" for u, i in PAIRS))
+    assert shape(path, user_column="who", item_column="what") == (30, 6, 5)
+
+
+@pytest.mark.parametrize(
+    ("user", "item"),
+    [("user_uuid", "product_uuid"), ("CustomerGUID", "sku"), ("email", "StockCode"), ("correo", "libro")],
+)
+def test_names_of_ids_that_people_have(user: str, item: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(f"{user},{item}\n" + "".join(f"{u},{i}\n" for u, i in PAIRS))
+    assert shape(path) == (30, 6, 5)

@@ -40,8 +40,9 @@ def words(text: str) -> frozenset[str]:
 
 
 def _ids(nouns: str) -> frozenset[str]:
-    """Returns each noun as an id: "user" -> userid, iduser."""
-    return frozenset(form for noun in nouns.split() for form in (f"{noun}id", f"id{noun}"))
+    """Returns each noun as an id: "user" -> userid, iduser, useruuid and so on."""
+    marks = ("id", "uuid", "guid", "hash", "identifier")
+    return frozenset(form for noun in nouns.split() for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
 
 
 def _codes(nouns: str) -> frozenset[str]:
@@ -74,7 +75,7 @@ _NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
         words(_USERS) | {"users"},
         _ids(_MORE_USERS) | _codes(f"{_USERS} {_MORE_USERS}"),
         words(_MORE_USERS),
-        words("username nombreusuario"),
+        words("username nombreusuario email useremail emailaddress correo correoelectronico login nickname"),
     ),
     "item": (
         _ids(_ITEMS) | {"iid", "asin", "sku", "isbn"},
@@ -385,6 +386,8 @@ def _missing(
     possible = [f for f in left if f.kind in FITS[role]]
     if len(possible) == 1:
         cure = f"If {possible[0].name!r} is it, say so with {flag(role)}{nameless}"
+    if len(fields) == 1:
+        cure += "; if a mark separates its cells, pass it with sep=... (--sep)"
     if looks_wide(left) and (has_names or len(left) > 2 * MOST):
         cure += "; a table of users x items, or of lists of items, is read with wide=True (--wide)"
     return TableError(

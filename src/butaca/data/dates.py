@@ -65,9 +65,9 @@ def _english() -> list[Way]:
 
 
 def _other_tongues() -> list[Way]:
-    dates = ("%d %b %Y", "%b %d %Y", "%d %b %y", "%Y %b %d")
-    patterns = tuple(date + clock for date in dates for clock in _ZONED)
-    return [Way(language, patterns, language) for language in MONTHS]
+    ways = (("%d %b %Y", "%b %d %Y", "%Y %b %d"), ("%d %b %y", "%b %d %y"))
+    patterns = [tuple(date + clock for date in dates for clock in _ZONED) for dates in ways]
+    return [Way(language, one, language) for language in MONTHS for one in patterns]
 
 
 WAYS = (*_english(), *_numeric())

@@ -24,7 +24,7 @@ from butaca.data.reactions import are_reactions
 from butaca.errors import TableError
 
 SAMPLE = 1 << 16  # bytes that decide the layout
-DELIMITERS = ("::", "\t", ";", ",", "|")  # of two that fit as well, the first
+DELIMITERS = ("::", "\t", ";", ",", "|", "\x01", "~", "^")  # of two that fit as well, the first
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:.*)?")
 _RECBOLE = re.compile(r"[^:]+:(token|float)(_seq)?")  # its names carry a type: "user_id:token"
@@ -152,6 +152,13 @@ def refuse_no_table(text: str, *, label: str) -> None:
     ):
         if head.startswith(begin):
             raise TableError("A text table holds rows of cells", f"{label}, which is {what}", cure)
+    second = head.splitlines()[1:2]
+    if second and re.fullmatch(r"\|?[\s:-]*--[\s:|-]*", second[0]) and "|" in second[0]:
+        raise TableError(
+            "A text table holds rows of cells",
+            f"{label}, which is a table as Markdown writes it",
+            "Save it as CSV, without the line of dashes",
+        )
 
 
 def layout(
@@ -194,7 +201,7 @@ def layout(
         cells[0] = cells[0].lstrip("# ")
     if all(_RECBOLE.fullmatch(c) for c in cells):
         cells = [c.partition(":")[0] for c in cells]
-    has_header = _has_header(cells, wanted)
+    has_header = _has_header(cells, wanted, rows[1:])
     names = tuple((c if has_header else "") or f"column{i}" for i, c in enumerate(cells, start=1))
     repeated = next((n for n in names if names.count(n) > 1), None)
     if repeated is not None:
@@ -267,13 +274,29 @@ def _quotes_are_text(text: str, delimiter: str, is_whole: bool, rows: list[list[
     return len(plain_rows) > len(rows) and all(len(r) == len(plain_rows[0]) for r in plain_rows)
 
 
-def _has_header(cells: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Returns whether a first line names columns: a number or a date in it says that it does not."""
+def _has_header(cells: Sequence[str], wanted: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Returns whether a first line names columns.
+
+    A number or a date in it says that it does not, and so do cells of the form of all below, such as u12 and
+    i7, of which one comes again.
+    """
     if any(is_known(c) or any(plain(c) and plain(c) == plain(w) for w in wanted) for c in cells):
         return True
     if any(_NAMELESS.fullmatch(w) for w in wanted):  # the caller counts columns, which no cell is called
         return False
-    return not any(_NUMBER.fullmatch(c) or _DATE.fullmatch(c) for c in cells)
+    if any(_NUMBER.fullmatch(c) or _DATE.fullmatch(c) for c in cells):
+        return False
+    columns = [[row[at].strip() for row in below if at < len(row)] for at in range(len(cells))]
+    alike = all(
+        any(map(str.isdigit, cell)) and column and {_form(c) for c in column} == {_form(cell)}
+        for cell, column in zip(cells, columns, strict=True)
+    )
+    return not (alike and any(cell in column for cell, column in zip(cells, columns, strict=True)))
+
+
+def _form(cell: str) -> str:
+    """Returns a cell with one 9 for its digits in a row, and one a for its letters."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell))
 
 
 def _kind(cells: Sequence[str]) -> Kind:

@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 
 from butaca.data.above import lines_above
-from butaca.data.columns import Field, Kind, Role
+from butaca.data.columns import Field, Kind, Role, is_known
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
 from butaca.data.delimited import (
     Layout,
@@ -29,6 +29,7 @@ from butaca.data.delimited import (
     refuse_no_table,
     sample,
 )
+from butaca.data.json_shapes import as_columns
 from butaca.data.landed import (
     ARROW_ENDINGS,
     DUCKDB_ENDINGS,
@@ -51,6 +52,7 @@ from butaca.errors import TableError
 Source: TypeAlias = Any  # a path or several, an address, a table or an array that Python holds
 _WHOLE = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")}
 _WHOLE |= {"INTEGER", "UINTEGER"}
+LARGEST_JSON = 1 << 28  # bytes of JSON that Python reads whole, where it is a table otherwise than by records
 _GUESSED = re.compile(
     r"^(JSON|UUID|DATE|TIME|TIMESTAMP[A-Z_ ]*)(?=(\[\])*$)"
 )  # types DuckDB gives to JSON text
@@ -192,7 +194,7 @@ def _open_file(
                 opened = _registered(con, listed, table, label=label, name=file.name)
                 opened.is_long = True
                 return opened
-        return _described(con, _json_relation(con, escaped, label), label, file.name, table)
+        return _open_json(con, file, escaped, table)
     text = _text_layout(con, path, label, wanted, reading)
     fields = [Field(n, f"c{i}", k) for i, (n, k) in enumerate(zip(text.names, text.kinds, strict=True))]
     opened = Opened(con, label, file.name, fields, text_relation(text, [f.sql for f in fields]), table, text)
@@ -200,6 +202,28 @@ def _open_file(
         opened.notes.append(f"{label}: {counted_lines(text.above)} above the names passed over")
     if not text.has_quotes:
         opened.notes.append(f"{label}: lone quotes, so that quotes are read as text")
+    return opened
+
+
+def _open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table: str) -> Opened:
+    """Opens records; where there are none, or their cells are lists and no names are known, what holds some."""
+    refused, opened = None, None
+    try:
+        relation = _json_relation(con, escaped, file.label)
+        opened = _described(con, relation, file.label, file.name, table)
+    except TableError as error:
+        refused = error
+    kinds = set() if opened is None else {f.kind for f in opened.fields}
+    is_odd = opened is None or kinds <= {"list", "other"}
+    if opened is not None and "list" in kinds:
+        is_odd |= not any(is_known(f.name) for f in opened.fields)
+    if is_odd and file.path.stat().st_size <= LARGEST_JSON:
+        columns = as_columns(_whole_text(file.path))
+        if columns is not None:
+            return _registered(con, columns, table, label=file.label, name=file.name)
+    if opened is None:
+        assert refused is not None
+        raise refused
     return opened
 
 
@@ -241,7 +265,7 @@ def _text_layout(
         filled = [line for line in filled if not is_comment(line, filled[0])]
     if delimiter is None and filled:
         best = best_delimiter(body, is_whole=is_whole)
-        other = len(filled[0].split(best)) if best in "\t,;|" or best == "::" else 1
+        other = len(filled[0].split(best))
         if (other == 1 or best == "\t") and is_blank_separated(filled, other=other):
             delimiter = " "
     if delimiter == " ":
