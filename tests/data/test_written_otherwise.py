@@ -116,6 +116,17 @@ def test_names_that_stand_first_are_the_names(tmp_path: Path) -> None:
     assert not [note for note in read_table(path).notes if "passed over" in note]
 
 
+def test_words_in_rows_are_no_names(tmp_path: Path) -> None:
+    """Two cells of a row are words that columns go by, of a table whose own names are none of these."""
+    items = tmp_path / "items.csv"
+    items.write_text("ref,cat,sub\ni0,toy,car\ni1,book,game\ni2,book,video\ni3,x,y\ni4,x,y\n")
+    path = tmp_path / "r.csv"
+    path.write_text(ROWS.replace("item", "ref"))
+    data = read_table(path, item_column="ref", items=items)
+    assert not [note for note in data.notes if "passed over" in note]
+    assert data.items.names("cat", 1) == ["book"]
+
+
 def test_titles_above_in_a_workbook(tmp_path: Path) -> None:
     rows = [["Sales of 2020"], [], *[line.split(",") for line in ROWS.split()]]
     cells = [

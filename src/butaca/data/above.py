@@ -15,16 +15,20 @@ DELIMITERS = ("\t", ";", ",", "|", "::")
 def rows_above(rows: Sequence[Sequence[str]]) -> int:
     """Returns how many rows stand above the names, of which two or more are usual ones; 0 where none is.
 
+    What stands above has fewer filled cells: rows of as many are of the table, whatever their words.
+
     >>> rows_above([["Sales"], [], ["user", "item"], ["ana", "7"]])
     2
     >>> rows_above([["user", "x"], ["user", "item"]])
     0
     """
+    most = 0
     for place, row in enumerate(rows[:FIRST]):
         filled = [cell for cell in row if cell.strip()]
         known = sum(map(is_known, filled))
         if known > 1:
-            return place
+            return place if len(filled) > most else 0
+        most = max(most, len(filled))
         if not place and known and len(filled) > 1:
             return 0
     return 0

@@ -206,7 +206,7 @@ def _open_file(
 
 
 def _open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table: str) -> Opened:
-    """Opens records; where there are none, or their cells are lists and no names are known, what holds some."""
+    """Opens records; where there are none, or lists under names that say nothing, what holds some."""
     refused, opened = None, None
     try:
         relation = _json_relation(con, escaped, file.label)
