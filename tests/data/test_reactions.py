@@ -114,3 +114,36 @@ def test_kinds_are_no_value_where_there_is_no_header(tmp_path: Path) -> None:
     assert any("--event-column column3 --event buy=1 --event pv=0.3" in note for note in data.notes)
     kwargs: dict[str, Any] = {"signal": Signal(event_column="column3", events={"buy": 1.0})}
     assert len(read_table(path, **kwargs)) == 20
+
+
+LOG = {"user": ["a", "a", "b", "b"], "item": [1, 2, 1, 3], "event": ["view", "buy", "view", "buy"]}
+
+
+def test_kinds_without_their_column_are_refused_with_its_name() -> None:
+    with pytest.raises(TableError, match=r"Pass event_column='event' \(--event-column event\)"):
+        read_table(LOG, signal=Signal(events={"View": 0.3}))
+    other = Signal(events={"watch": 1.0})  # as of a store of events, beside a table
+    assert len(read_table(LOG, signal=other)) == 4
+
+
+def test_a_kind_that_no_row_is_of_is_told() -> None:
+    data = read_table(LOG, signal=Signal(event_column="event", events={"view": 0.3, "bought": 1.0}))
+    assert "no row is of the kind bought: 'event' holds buy, view" in data.notes
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("True", "False"), ("yes", "no"), ("Y", "N"), ("sí", "no"), (" true ", "FALSE")]
+)
+def test_words_for_true_and_false_are_values(yes: str, no: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"u{n % 4},i{n % 3},{yes if n % 2 else no}" for n in range(12)]
+    path.write_text("user,item,liked\n" + "\n".join(rows) + "\n")
+    data = read_table(path, value_column="liked", signal=Signal(positive_from=1))
+    assert len(data) == 6
+    assert data.negatives is not None
+    assert len(data.negatives) == 6
+    found = read_table(path, signal=Signal(positive_from=1))
+    assert (len(found), found.value_name) == (6, "liked")
+    path.write_text("user,item,liked\n" + "\n".join([*rows, "u1,i1,perhaps"]) + "\n")
+    with pytest.raises(TableError, match="finite number"):
+        read_table(path, value_column="liked", signal=Signal(positive_from=1))

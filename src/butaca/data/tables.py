@@ -288,10 +288,10 @@ def _read(
         if "time" in choice.fields
         else None
     )
+    kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
     said = noted.columns({"time": times[1]} if times else {})
     low = value is not None and bool(value.min() <= 0)
     notes = [*opened.notes, *said, *dropped, *noted.others(low=low)]
-    kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
     amount = amounts(opened, more["weight"]) if "weight" in more else None
     return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)
 

@@ -74,7 +74,22 @@ def signal_fields(opened: Opened, signal: Signal) -> dict[str, Field]:
                 f"Name one of those with {role}_column= in Python or --{role}-column on the command line",
             )
         out[role] = found
+    if signal.events and signal.event_column is None:
+        _refuse_unnamed(opened, signal)
     return out
+
+
+def _refuse_unnamed(opened: Opened, signal: Signal) -> None:
+    """Raises where kinds are named, but not the column that plainly holds them."""
+    kinds = {kind.strip().casefold() for kind in signal.events}
+    for field in opened.fields:
+        if is_label(field) and kinds & {word.casefold() for word in _first_words(opened, field)}:
+            raise TableError(
+                "Kinds of event are those of a column that is named",
+                f"{', '.join(signal.events)}, and no column of {opened.label}, of which {field.name!r} holds "
+                "such kinds",
+                f"Pass event_column={field.name!r} (--event-column {shlex.quote(field.name)})",
+            )
 
 
 def lacks(opened: Opened, signal: Signal, *, asked: Mapping[Role, str | None]) -> str:
@@ -138,6 +153,10 @@ def kinds(opened: Opened, field: Field, *, signal: Signal) -> Codes:
             f"Say what one of these counts, such as --event {shlex.quote(one + '=1')} (events={{...}} in "
             "Python)",
         )
+    lacking = [kind for place, kind in enumerate(signal.events) if place not in met]
+    if lacking:
+        held = ", ".join(_distinct(opened, field))
+        opened.notes.append(f"no row is of the kind {', '.join(lacking)}: {field.name!r} holds {held}")
     return found
 
 
