@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -71,6 +72,23 @@ def real_number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise SettingError(f"{name} is a number", f"{name}={shown(value)}", "Write it without quotes")
     return float(value)
+
+
+def finite_number(name: str, value: Any) -> float:
+    """Returns a number that was given, which is finite.
+
+    Raises:
+        SettingError: it is none, or not a number (nan), or without end.
+    """
+    try:
+        number = real_number(name, value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise SettingError(
+            f"{name} is a finite number", f"{name}={shown(value)}", "Pass one, or leave it out"
+        )
+    return number
 
 
 def of_kind(name: str, value: Any, *, kind: type[T], cure: str = "") -> T:
@@ -190,7 +208,8 @@ def check_type(name: str, value: Any, *, hint: Any) -> None:
     elif hint is int:
         whole_number(name, value, least=None)
     elif hint is float:
-        real_number(name, value)
+        if math.isnan(real_number(name, value)):
+            raise SettingError(f"{name} is a number", f"{name}=nan", "Pass one, or leave it out")
     elif hint is Path:
         path_of(name, value)
     elif isinstance(origin, type) and issubclass(origin, Mapping):

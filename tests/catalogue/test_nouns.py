@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from butaca.catalogue.nouns import KNOWN, noun, noun_of, plural
+from butaca.catalogue.nouns import KNOWN, noun, noun_of
+from butaca.catalogue.plurals import plural
 from butaca.data.dataset import Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
@@ -32,6 +33,21 @@ def items(key, *columns):
         (("recipe_id",), "recipe"),
         (("venue_id",), "place"),
         (("canción",), "song"),
+        (("livre_id",), "book"),
+        (("Buchnummer",), "book"),
+        (("Artikelnummer",), "article"),
+        (("article_id",), "article"),
+        (("artículo",), "article"),
+        (("app_id",), "app"),
+        (("appid",), "app"),
+        (("id_produit",), "product"),
+        (("idProdotto",), "product"),
+        (("codigo_producto",), "product"),
+        (("Spiel-Nr",), "game"),
+        (("wine_id",), "wine"),
+        (("job_id",), "job"),
+        (("apparel_id",), "item"),
+        (("approved",), "item"),
         (("item_id", "title", "price"), "item"),
         (("id", "bookkeeping"), "item"),
         (("gameplay",), "item"),
@@ -62,6 +78,20 @@ def test_what_the_owner_says_goes_before():
         ("lamp", "lamps", "lamps", False),
         ("lámpara", "lámparas", "lámparas", True),
         ("opción", "opciones", "opciones", True),
+        ("la canción", "songs", "canciones", True),
+        ("el libro", "books", "libros", False),
+        ("The box", "boxes", "boxes", False),
+        ("a person", "people", "personas", True),
+        ("la lámpara:las lámparas", "lámparas", "lámparas", True),
+        ("el agua", "aguas", "aguas", False),
+        ("una sprocket", "sprockets", "sprockets", True),
+        ("cama", "camas", "camas", True),
+        ("copa", "copas", "copas", True),
+        ("mapa", "mapas", "mapas", False),
+        ("avión", "aviones", "aviones", False),
+        ("flor", "flores", "flores", True),
+        ("reloj", "relojes", "relojes", False),
+        ("juego de mesa", "juegos de mesa", "juegos de mesa", False),
         ("cactus:cacti", "cacti", "cacti", False),
         ("board game", "board games", "board games", False),
     ],
@@ -78,8 +108,21 @@ def test_what_is_no_noun_is_refused(text):
 
 
 def test_plurals():
-    words = {"story": "stories", "box": "boxes", "day": "days", "lápiz": "lápices", "canción": "canciones"}
+    words = {"person": "people", "salesperson": "salespeople", "Child": "Children", "human": "humans"}
+    words |= {"woman": "women", "city": "cities", "fish": "fish", "series": "series", "shelf": "shelves"}
+    words |= {"knife": "knives", "wolf": "wolves", "belief": "beliefs", "roof": "roofs", "photo": "photos"}
+    words |= {"tomato": "tomatoes", "bus": "buses", "quiz": "quizzes", "dish": "dishes", "watch": "watches"}
+    words |= {"ciudad": "ciudades", "pantalón": "pantalones", "autobús": "autobuses", "árbol": "árboles"}
+    words |= {"sofá": "sofás", "rubí": "rubíes", "café": "cafés", "imagen": "imágenes", "cómic": "cómics"}
+    words |= {"bottle of wine": "bottles of wine", "regalo para niños": "regalos para niños"}
+    words |= {"story": "stories", "box": "boxes", "day": "days", "lápiz": "lápices", "canción": "canciones"}
     assert {word: plural(word) for word in words} == words
+
+
+def test_a_sound_takes_an():
+    assert [noun(word).en.other for word in ("hour", "unicorn", "umbrella", "euro", "uniform")] == [
+        *(True, False, True, False, False),
+    ]
 
 
 def test_a_vowel_takes_an():

@@ -195,8 +195,8 @@ def test_what_is_no_table_is_called_by_its_name(plays, head, said):
     [
         (("yes", "no"), "--event yes=1 --event no=negative"),
         (("true", "false"), "--event true=1 --event false=negative"),
-        (("view", "dislike", "buy"), "--event buy=1 --event dislike=negative ..."),
-        (("view", "buy"), "--event buy=0.3 --event view=1"),
+        (("view", "dislike", "buy"), "--event buy=1 --event view=0.3 --event dislike=negative"),
+        (("view", "buy"), "--event buy=1 --event view=0.3"),
     ],
 )
 def test_a_notice_never_takes_a_yes_for_a_no(plays, words, flags):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib.util
 import io
 import json
 import re
@@ -134,8 +135,47 @@ def both_parts(folder: Path) -> list[str]:
     return [str(folder / "parts/part-0.csv"), str(file(folder, "other.csv", turned))]
 
 
+class PolarsFrame:
+    """What polars has that reading asks for: names, a schema, a stream with its kind of text; and lazily."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.table.column_names)
+
+    @property
+    def schema(self) -> Any:
+        return type("Schema", (dict,), {"names": lambda self: list(self)})(
+            {field.name: str(field.type) for field in self.table.schema}
+        )
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        views = [
+            column.cast(pa.string_view()) if pa.types.is_string(column.type) else column
+            for column in self.table.columns
+        ]
+        return pa.table(views, names=self.columns).__arrow_c_stream__(requested_schema)
+
+    def lazy(self) -> Any:
+        return type("LazyFrame", (), {"collect_schema": lambda _: self.schema, "collect": lambda _: self})()
+
+
 def polars_frame(folder: Path) -> Any:
-    return pytest.importorskip("polars").DataFrame(COLUMNS)
+    """Returns a frame of polars, or of a stand-in where it is not installed."""
+    if not importlib.util.find_spec("polars"):
+        return PolarsFrame(pa.table(COLUMNS))
+    return importlib.import_module("polars").DataFrame(COLUMNS)
+
+
+def test_the_stand_in_has_what_polars_has() -> None:
+    polars = pytest.importorskip("polars")
+    real, ours = polars.DataFrame(COLUMNS), PolarsFrame(pa.table(COLUMNS))
+    assert real.columns == ours.columns
+    assert callable(real.schema.names)
+    assert pa.table(real).schema == pa.table(ours).schema
+    assert hasattr(real.lazy(), "collect_schema")
 
 
 def arrow_file(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import butaca
 from butaca.cli.app import app
@@ -401,3 +402,25 @@ def test_the_page_lists_every_option() -> None:
     page = " ".join(documented())
     for option in ("--positive-from", "--weight-column", "--event-column", "--event ", "--repeats"):
         assert option in page
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf"), np.float64("nan"), 10**400])
+def test_numbers_of_a_signal_are_finite(bad: Any) -> None:
+    with pytest.raises(SettingError, match=r"positive_from is a finite number\. Received: positive_from="):
+        Signal(positive_from=bad)
+    with pytest.raises(SettingError, match="of 'view' is a finite number"):
+        Signal(event_column="kind", events={"view": bad})
+
+
+@pytest.mark.parametrize("weight", [1e-60, 1e39])
+def test_weights_fit_in_what_holds_them(weight: float) -> None:
+    with pytest.raises(SettingError, match="An event counts a weight above 0"):
+        Signal(event_column="kind", events={"view": weight})
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "-inf", "1e999"])
+def test_words_for_no_number_are_refused_in_commands(word: str) -> None:
+    for said in (["--positive-from", word], ["--event-column", "rating", "--event", f"view={word}"]):
+        run = CliRunner().invoke(app, ["fit", "nothing.csv", "--out", "m", *said])
+        assert run.exit_code != 0
+        assert "finite number" in str(run.exception)

@@ -16,6 +16,7 @@ from butaca.data.histories import as_seconds
 from butaca.data.splits import (
     leave_last_out,
     random_split,
+    split_at,
     stratified_split,
     temporal_split,
     tied_at_the_cut,
@@ -23,7 +24,7 @@ from butaca.data.splits import (
     validation_split,
 )
 from butaca.data.vocabulary import Vocabulary
-from butaca.errors import SplitError
+from butaca.errors import SettingError, SplitError
 from tests.support.narrow import some
 
 Split = Callable[[Dataset], tuple[Dataset, Dataset]]
@@ -392,3 +393,9 @@ def test_splits_by_time_need_times(split: Split) -> None:
 def test_splits_that_cannot_be(split: Callable[[], object], message: str) -> None:
     with pytest.raises(SplitError, match=message):
         split()
+
+
+@pytest.mark.parametrize("moment", [float("nan"), float("inf")])
+def test_a_moment_is_finite(moment):
+    with pytest.raises(SettingError, match="moment is a finite number"):
+        split_at(dataset([0, 1], [0, 1], [1, 2]), moment)

@@ -337,6 +337,16 @@ def test_interactions_are_positive_events_in_the_order_stored(store):
     assert (table.user.dtype, table.time.dtype) == (np.dtype(object), np.dtype(np.int64))
 
 
+def test_a_purchase_is_a_yes_that_a_refit_reads(store):
+    store.add([watch(1, kind="purchase", value=2.0), watch(2, "ana", "Alien", kind="click")])
+    table = events_table(store)
+    assert table.kind.tolist() == ["purchase", "click"]
+    assert table.value[0] == 2.0
+    assert events_table(store, ["purchase"]).item.tolist() == ["Heat"]
+    with pytest.raises(SettingError, match="purchase"):
+        store.add([watch(3, kind="bought")])
+
+
 def test_interactions_come_in_chunks_of_one_state(store):
     store.add([watch(n) for n in range(10)])
     chunks = store.interactions(rows=4)

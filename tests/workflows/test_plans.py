@@ -291,6 +291,10 @@ def test_what_people_buy_again_is_trained_saved_and_served(tmp_path):
     command = ["fit", str(table), "--out", str(tmp_path / "m"), "--epochs", "2", "--time-format", "s"]
     once = CliRunner().invoke(app, command)
     assert "--repeats allow" in " ".join(once.output.split())
+    assert "Both ways: of" in once.output
+    assert "What people had before allowed: " in once.output
+    kept = Recommender.load(tmp_path / "m").about["metrics"]["both_ways"]
+    assert {"the model", "popularity"} <= set(kept["seen allowed"]["rows"])
     again = CliRunner().invoke(app, [*command, "--repeats", "allow"])
     assert again.exit_code == 0, again.output
     assert "popularity, seen kept" in again.output

@@ -47,7 +47,7 @@ export interface EventIn {
     user: string | number;
     item: string | number;
     /** The last two say no: what they name is moved away from. */
-    kind?: "watch" | "rate" | "like" | "save" | "click" | "skip" | "dislike";
+    kind?: "watch" | "rate" | "like" | "save" | "click" | "purchase" | "skip" | "dislike";
     /** A rating or weight. */
     value?: number | null;
     /** Seconds since 1970, or ISO 8601 (UTC unless it says otherwise), at most a day ahead; now if left out. */

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from butaca.baselines.from_history import FromHistory
-from butaca.checks import real_number, whole_number
+from butaca.checks import finite_number, whole_number
 from butaca.errors import SettingError
 from butaca.types import Floats
 
@@ -58,7 +58,7 @@ class IALS(FromHistory):
         if steps is not None:
             whole_number("steps", steps, least=1)
         for name, real in (("alpha", alpha), ("l2", l2), ("nu", nu), ("scale", scale)):
-            real_number(name, real)
+            finite_number(name, real)
         if dim < 1 or epochs < 1 or alpha < 0 or l2 <= 0:
             raise SettingError(
                 "iALS has at least one dimension and epoch, alpha of 0 or more and l2 above 0",

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from butaca.baselines.from_history import FromHistory
-from butaca.checks import real_number, whole_number
+from butaca.checks import finite_number, whole_number
 from butaca.errors import SettingError
 from butaca.types import Floats
 
@@ -33,7 +33,7 @@ class ItemKNN(FromHistory):
     def __init__(self, neighbours: int = 100, shrinkage: float = 0.0) -> None:
         super().__init__()
         whole_number("neighbours", neighbours, least=None)
-        real_number("shrinkage", shrinkage)
+        finite_number("shrinkage", shrinkage)
         if neighbours < 1 or shrinkage < 0:
             raise SettingError(
                 "An item has at least one neighbour, and shrinkage is 0 or more",

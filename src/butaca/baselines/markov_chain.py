@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from butaca.baselines.from_history import FromHistory
-from butaca.checks import of_kind, real_number, whole_number
+from butaca.checks import finite_number, of_kind, whole_number
 from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.errors import SettingError, TableError
@@ -43,7 +43,7 @@ class MarkovChain(FromHistory):
 
     def __init__(self, smoothing: float = 30.0, window: int = 3, *, decay: float = 0.7) -> None:
         super().__init__()
-        real_number("smoothing", smoothing), whole_number("window", window), real_number("decay", decay)
+        finite_number("smoothing", smoothing), whole_number("window", window), finite_number("decay", decay)
         if smoothing <= 0 or window < 1 or not 0 <= decay <= 1:
             raise SettingError(
                 "A chain has smoothing above 0, a window of 1 or more and a decay from 0 to 1",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from butaca.catalogue.plurals import is_feminine, plural, takes_an, without_article
 from butaca.catalogue.titles import folded
 from butaca.checks import shown
 from butaca.data.dataset import Entities
@@ -80,14 +81,38 @@ VERBS: Mapping[str, tuple[tuple[str, str, str], tuple[str, str, str]]] = {
 #: By key: English and Spanish, one and many; whether the Spanish is feminine; what is done with them; and the
 #: names of columns that tell it.
 KNOWN: Mapping[str, tuple[str, str, str, str, bool, str, str]] = {
-    "film": ("film", "films", "película", "películas", True, "see", "movie|film|pelicula|imdb"),
-    "book": ("book", "books", "libro", "libros", False, "read", "book|isbn|libro"),
-    "song": ("song", "songs", "canción", "canciones", True, "hear", "song|cancion"),
+    "film": ("film", "films", "película", "películas", True, "see", "movie|film|filme|pelicula|imdb|cinema"),
+    "book": (
+        "book",
+        "books",
+        "libro",
+        "libros",
+        False,
+        "read",
+        "book|isbn|libro|livre|livro|buch|boek|llibre",
+    ),
+    "song": (
+        "song",
+        "songs",
+        "canción",
+        "canciones",
+        True,
+        "hear",
+        "song|cancion|chanson|lied|canzone|musica|cancao",
+    ),
     "track": ("track", "tracks", "pista", "pistas", True, "hear", "track"),
     "album": ("album", "albums", "álbum", "álbumes", False, "hear", "album"),
-    "artist": ("artist", "artists", "artista", "artistas", False, "hear", "artist|artista"),
+    "artist": (
+        "artist",
+        "artists",
+        "artista",
+        "artistas",
+        False,
+        "hear",
+        "artist|artista|artiste|kunstler|interpret",
+    ),
     "podcast": ("podcast", "podcasts", "pódcast", "pódcast", False, "hear", "podcast"),
-    "game": ("game", "games", "juego", "juegos", False, "play", "game|juego"),
+    "game": ("game", "games", "juego", "juegos", False, "play", "game|juego|jeu|spiel|gioco|jogo"),
     "product": (
         "product",
         "products",
@@ -95,20 +120,66 @@ KNOWN: Mapping[str, tuple[str, str, str, str, bool, str, str]] = {
         "productos",
         False,
         "buy",
-        "product|producto|sku|stockcode",
+        "product|producto|produit|produkt|prodotto|produto|sku|stockcode|asin|ean|gtin|upc",
     ),
-    "recipe": ("recipe", "recipes", "receta", "recetas", True, "have", "recipe|receta"),
-    "place": ("place", "places", "lugar", "lugares", False, "visit", "place|venue|poi"),
-    "restaurant": ("restaurant", "restaurants", "restaurante", "restaurantes", False, "visit", "restaurant"),
+    "recipe": (
+        "recipe",
+        "recipes",
+        "receta",
+        "recetas",
+        True,
+        "have",
+        "recipe|receta|recette|rezept|ricetta|receita",
+    ),
+    "place": ("place", "places", "lugar", "lugares", False, "visit", "place|venue|poi|lugar|lieu|ort|luogo"),
+    "restaurant": (
+        "restaurant",
+        "restaurants",
+        "restaurante",
+        "restaurantes",
+        False,
+        "visit",
+        "restaurant|restaurante|ristorante",
+    ),
     "hotel": ("hotel", "hotels", "hotel", "hoteles", False, "visit", "hotel"),
-    "course": ("course", "courses", "curso", "cursos", False, "have", "course|curso"),
+    "course": ("course", "courses", "curso", "cursos", False, "have", "course|curso|cours|kurs|corso"),
     "video": ("video", "videos", "vídeo", "vídeos", False, "see", "video"),
     "series": ("series", "series", "serie", "series", True, "see", "series|serie"),
     "anime": ("anime", "anime", "anime", "animes", False, "see", "anime"),
-    "story": ("story", "stories", "noticia", "noticias", True, "read", "news|story|noticia"),
-    "article": ("article", "articles", "artículo", "artículos", False, "have", ""),
+    "story": (
+        "story",
+        "stories",
+        "noticia",
+        "noticias",
+        True,
+        "read",
+        "news|story|noticia|nachricht|notizia",
+    ),
+    "app": ("app", "apps", "aplicación", "aplicaciones", True, "have", "app|aplicacion"),
+    "job": ("job", "jobs", "empleo", "empleos", False, "have", "job|empleo|vacancy|stelle"),
+    "episode": ("episode", "episodes", "episodio", "episodios", False, "see", "episode|episodio"),
+    "wine": ("wine", "wines", "vino", "vinos", False, "have", "wine|vino|vin|wein"),
+    "beer": ("beer", "beers", "cerveza", "cervezas", True, "have", "beer|cerveza|biere|bier"),
+    "manga": ("manga", "manga", "manga", "mangas", False, "read", "manga"),
+    "event": ("event", "events", "evento", "eventos", False, "visit", ""),
+    "person": ("person", "people", "persona", "personas", True, "have", ""),
+    "article": (
+        "article",
+        "articles",
+        "artículo",
+        "artículos",
+        False,
+        "have",
+        "article|artikel|articulo|articolo|artigo",
+    ),
     "item": ("item", "items", "artículo", "artículos", False, "have", ""),
 }
+
+
+#: What is written before or after a noun where a column numbers things, in one word: "Artikelnummer".
+_NUMBERED = re.compile(
+    "^(id|codigo|cod)|(nummer|number|numero|num|nr|no|ids|id|code|key|cod|codigo|name|titel|title|titulo|titre)$"
+)
 
 
 def noun(text: str) -> Noun:
@@ -129,35 +200,21 @@ def noun(text: str) -> Noun:
         )
     if any(not re.fullmatch(r"[\w' .-]+", part) for part in parts):
         raise SettingError("A noun is made of letters", shown(text), "Try book, or artículo:artículos")
-    one, many = parts[0], parts[-1] if len(parts) == 2 else ""
+    one, feminine = without_article(parts[0])
+    many = without_article(parts[-1])[0] if len(parts) == 2 else ""
     for key, row in KNOWN.items():
         if folded(one) in {folded(word) for word in row[:4]} and (
             not many or folded(many) in {folded(row[1]), folded(row[3])}
         ):
             return known(key)
     verbs = VERBS["have"]
-    feminine = bool(re.search(r"(a|ión|dad|tad|ez)$", one)) and not re.search(r"(ma|pa)$", one)
+    feminine = is_feminine(one) if feminine is None else feminine
     many = many or plural(one)
     return Noun(
         "",
-        Form(one, many, one[:1].casefold() in "aeiou", *verbs[0]),
+        Form(one, many, takes_an(one), *verbs[0]),
         Form(one, many, feminine, *verbs[1]),
     )
-
-
-def plural(word: str) -> str:
-    """Returns the plural that a word seems to have.
-
-    >>> [plural(word) for word in ("lamp", "box", "story", "toy", "canción", "luz")]
-    ['lamps', 'boxes', 'stories', 'toys', 'canciones', 'luces']
-    """
-    if word.endswith("ión"):
-        return word[:-3] + "iones"
-    if word.endswith("z") and not word.endswith("zz"):
-        return word[:-1] + "ces"
-    if re.search(r"[^aeiou]y$", word):
-        return word[:-1] + "ies"
-    return word + ("es" if re.search(r"(s|x|ch|sh)$", word) else "s")
 
 
 def noun_of(items: Entities, about: Mapping[str, Any] | None = None) -> Noun:
@@ -184,8 +241,9 @@ def _told(columns: Iterable[str]) -> str:
         words = re.split(r"[\W_]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", column))
         first = folded(words[0]) if words else ""
         whole = folded(column).replace(" ", "").replace("_", "")
+        bare = _NUMBERED.sub("", whole)
         for key, row in KNOWN.items():
-            if row[6] and any(re.fullmatch(f"({row[6]})s?", word) for word in (first, whole)):
+            if row[6] and any(re.fullmatch(f"({row[6]})s?", word) for word in (first, whole, bare)):
                 return key
     return "item"
 

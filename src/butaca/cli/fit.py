@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -230,4 +231,6 @@ def _print_fitted(fitted: Fitted, recipe: str, folder: Path) -> None:
         screen.print_judged(out, fitted.judged, name=recipe)
         if fitted.ranking is not None:
             out.print(screen.ranking_table(fitted.ranking))
-    out.print(f"Saved to [bold]{folder}[/]. Next: butaca recommend {folder} --user ID -k 3")
+    at = screen.plain(str(folder))
+    again = screen.plain(shlex.quote(str(folder)))
+    out.print(f"Saved to [bold]{at}[/]. Next: butaca recommend {again} --user ID -k 3")

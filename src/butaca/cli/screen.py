@@ -22,6 +22,7 @@ from rich.table import Table
 from butaca.catalogue.nouns import noun_of
 from butaca.cli.figures import Figures, number
 from butaca.data.dataset import Dataset
+from butaca.evaluate.both_ways import MODEL, SHOWN, BothWays
 from butaca.evaluate.judged import Judged, figures
 from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
 from butaca.evaluate.slices import Slice
@@ -78,6 +79,22 @@ def comparison_table(judged: Judged, name: str) -> Figures:
     table = Figures(title, list(next(iter(by_row.values()))))
     for row, values in by_row.items():
         table.add_row(row, *(_share(v) for v in values.values()))
+    return table
+
+
+def both_ways_table(found: BothWays, name: str) -> Figures:
+    """Draws the model and the baselines with what people had before left out, and with it allowed."""
+    share = f"{found.n_again:,} ({found.n_again / found.n_test:.0%})"
+    title = f"Both ways: of {found.n_test:,} test pairs {share} are of what the user had before"
+    columns = [f"{label}, {way}" for *_, label in SHOWN for way in ("left out", "allowed")]
+    table = Figures(title, columns)
+    for row in found.left_out:
+        cells = [
+            _share(ways[row].metric(metric, k))
+            for metric, k, _ in SHOWN
+            for ways in (found.left_out, found.allowed)
+        ]
+        table.add_row(name if row == MODEL else row, *cells)
     return table
 
 
@@ -227,11 +244,15 @@ def print_judged(
     if details:
         out.print(slice_table(judged.slices, _seen(judged)))
         out.print(beyond_table(judged))
+    if judged.both_ways is not None:
+        out.print(both_ways_table(judged.both_ways, name))
     for baseline, reason in judged.left_out.items():
         out.print(f"Not compared with {baseline}: {reason}.", style="dim", highlight=False)
     if judged.first is not None:
         out.print(judged.first.sentence_of("first stage alone"), highlight=False, markup=False)
     out.print(judged.verdict.sentence, style="bold", highlight=False, markup=False)
+    for sentence in () if judged.both_ways is None else judged.both_ways.sentences:
+        out.print(sentence, highlight=False, markup=False)
     if judged.verdict.word("popularity") in {"ties", "loses"}:
         Console(stderr=True).print(
             "A model that does not beat popularity should not be served as it is.", style="yellow"

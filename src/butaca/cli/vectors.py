@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -127,4 +128,5 @@ def import_vectors(
         out.print(note, highlight=False, markup=False)
     if imported.judged is not None:
         screen.print_judged(out, imported.judged, name="imported")
-    out.print(f"Saved to [bold]{plain(str(out_folder))}[/]. Next: butaca serve {plain(str(out_folder))}")
+    again = plain(shlex.quote(str(out_folder)))
+    out.print(f"Saved to [bold]{plain(str(out_folder))}[/]. Next: butaca serve {again}")

@@ -34,7 +34,7 @@ Answer = TypeVar("Answer")
 AnyId: TypeAlias = str | int
 
 #: What people do.
-Kind: TypeAlias = Literal["watch", "rate", "like", "save", "click", "skip", "dislike"]
+Kind: TypeAlias = Literal["watch", "rate", "like", "save", "click", "purchase", "skip", "dislike"]
 
 #: Events that a service takes at once.
 BATCH = 1_000

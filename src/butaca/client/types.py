@@ -80,7 +80,7 @@ EventIn = TypedDict(
         "user": str | int,
         "item": str | int,
         # The last two say no: what they name is moved away from.
-        "kind": NotRequired[Literal["watch", "rate", "like", "save", "click", "skip", "dislike"]],
+        "kind": NotRequired[Literal["watch", "rate", "like", "save", "click", "purchase", "skip", "dislike"]],
         # A rating or weight.
         "value": NotRequired[float | None],
         # Seconds since 1970, or ISO 8601 (UTC unless it says otherwise), at most a day ahead; now if left

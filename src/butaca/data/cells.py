@@ -21,6 +21,7 @@ NOTHING = (
     *("NULL", "null", "Null", r"\N", "nan", "NaN", "NAN", "None", "NONE", "none", "NA", "N/A", "n/a", "#N/A"),
     *("<NA>", "NaT", "undefined"),
 )  # words that programs write where there is no id
+_TRUE, _FALSE = "'true', 'yes', 'y', 't', 'si', 'sí'", "'false', 'no', 'n', 'f'"  # where all cells are
 LOOKED_AT = 100  # cells by which it is told whether to look at all of a column
 EXACT = 2**53  # beyond it a real number no longer holds every whole one
 
@@ -182,7 +183,8 @@ def numbers(
         refuse_empty(opened, field, rule=rule, cure=cure)
         as_number = numeric(opened, cell) if is_text else as_number
         refuse(opened, field, bad=_not_finite(as_number), rule=rule, what="{value}", cure=cure)
-        opened.notes.append(f"the numbers of {field.name!r} are read with a decimal comma")
+        how = "words for true and false as 1 and 0" if "THEN 1.0" in as_number else "a decimal comma"
+        opened.notes.append(f"the numbers of {field.name!r} are read with {how}")
     out: Floats = np.asarray(column(opened, as_number), dtype=np.float32)
     return out
 
@@ -199,6 +201,8 @@ def number(cell: str) -> str:
 def numeric(opened: Opened, cell: str) -> str:
     """Returns the SQL of a column of text as real numbers: with a decimal comma where it is written so.
 
+    Words for true and false alone are 1 and 0.
+
     A decimal comma makes numbers of more cells than a decimal point does, and in some other than three digits
     follow it: "4,5", "1.234,50"; "1,234" alone may be a thousand.
     """
@@ -207,6 +211,14 @@ def numeric(opened: Opened, cell: str) -> str:
     )
     if points == filled:
         return number(cell)
+    word = f"lower(trim({cell}))"
+    if (
+        not points
+        and opened.one(
+            f"FROM {opened.table} SELECT bool_and({word} IN ({_TRUE}, {_FALSE})) WHERE {cell} <> ''"
+        )[0]
+    ):
+        return f"CASE WHEN {word} IN ({_TRUE}) THEN 1.0 WHEN {word} IN ({_FALSE}) THEN 0.0 END"
     commas = (
         f"CASE WHEN regexp_full_match({cell}, '[+-]?([0-9]+|[0-9]{{1,3}}([.][0-9]{{3}})+)(,[0-9]+)?') "
         f"THEN TRY_CAST(replace(replace({cell}, '.', ''), ',', '.') AS DOUBLE) END"

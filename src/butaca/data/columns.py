@@ -18,6 +18,8 @@ from butaca.errors import TableError
 
 Kind: TypeAlias = Literal["text", "whole", "real", "bool", "time", "list", "other"]
 Role: TypeAlias = Literal["user", "item", "value", "time"]
+#: What cells may say that their column is: a role, or kinds of event.
+Held: TypeAlias = Role | Literal["kind"]
 ROLES: tuple[Role, ...] = ("user", "item", "value", "time")
 REQUIRED: tuple[Role, ...] = ("user", "item")
 
@@ -38,8 +40,9 @@ def words(text: str) -> frozenset[str]:
 
 
 def _ids(nouns: str) -> frozenset[str]:
-    """Returns each noun as an id: "user" -> userid, iduser."""
-    return frozenset(form for noun in nouns.split() for form in (f"{noun}id", f"id{noun}"))
+    """Returns each noun as an id: "user" -> userid, iduser, useruuid and so on."""
+    marks = ("id", "uuid", "guid", "hash", "identifier")
+    return frozenset(form for noun in nouns.split() for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
 
 
 def _codes(nouns: str) -> frozenset[str]:
@@ -72,7 +75,7 @@ _NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
         words(_USERS) | {"users"},
         _ids(_MORE_USERS) | _codes(f"{_USERS} {_MORE_USERS}"),
         words(_MORE_USERS),
-        words("username nombreusuario"),
+        words("username nombreusuario email useremail emailaddress correo correoelectronico login nickname"),
     ),
     "item": (
         _ids(_ITEMS) | {"iid", "asin", "sku", "isbn"},
@@ -150,6 +153,16 @@ def is_value(field: Field) -> bool:
     return any(plain(field.name) in tier for tier in _NAMES["value"])
 
 
+def is_time(field: Field) -> bool:
+    """Returns whether a column's name is one of those that times go by."""
+    return any(plain(field.name) in tier for tier in _NAMES["time"])
+
+
+def describes_users(field: Field) -> bool:
+    """Returns whether a column's name is one of those that describe people."""
+    return plain(field.name) in _HINTS[1][0]
+
+
 def held_by(cells: Sequence[str]) -> Role | None:
     """Returns what the cells of a column without a name say that they are, by the word they begin with.
 
@@ -200,7 +213,8 @@ def choose(
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
     has_names: bool = True,
-    first: Mapping[str, Role] | None = None,
+    first: Mapping[str, Held] | None = None,
+    told: Mapping[Role, str] | None = None,
 ) -> ColumnChoice:
     """Finds the columns of a table of interactions.
 
@@ -211,6 +225,7 @@ def choose(
         preferred: names to look for before the usual ones, such as the ids of a model.
         has_names: False where the file has no header line: columns then count by position.
         first: what the first rows of a column say it is, such as an item where all begin with "item".
+        told: the columns that a wide table was made of, by role.
 
     Raises:
         TableError: a column is missing, is used twice, or could be one of several.
@@ -232,6 +247,9 @@ def choose(
             take(role, _asked(fields, role, name, label), "as asked")
     _refuse_twice(taken)
     for role in wanted:
+        if role not in taken and told:
+            take(role, named(left(), told.get(role, "")), "of a wide table")
+    for role in wanted:
         if role not in taken and preferred and role in preferred:
             take(role, named(left(), preferred[role]), "by the model's name")
     if not has_names and not taken and 2 <= len(fields) <= 4:
@@ -250,7 +268,7 @@ def choose(
     return ColumnChoice(taken, how)
 
 
-def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[str, Role]) -> ColumnChoice:
+def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[str, Held]) -> ColumnChoice:
     """Takes user, item, value, time, as MovieLens' u.data; a third column that holds times is the time.
 
     Where the first two hold what says that they are an item and a user, they are.
@@ -260,6 +278,9 @@ def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[
     order: list[Role] = ["item", "user", "value", "time"] if is_swapped else ["user", "item", "value", "time"]
     if len(fields) > 2 and fields[2].kind == "time":
         order[2:] = ["time", "value"]
+    if len(fields) > 2 and held.get(fields[2].name) == "kind":  # of an event, which is no value
+        order[2:] = ["time"]
+        fields = [*fields[:2], *fields[3:]]
     pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
     names = dict(zip(ROLES, POSITIONS, strict=True))
     how = {r: f"{f.name} by position, for want of a header line" for r, f in pairs}
@@ -326,6 +347,17 @@ def _asked(fields: Sequence[Field], role: Role, name: str, label: str) -> Field:
     )
 
 
+def looks_wide(left: Sequence[Field]) -> bool:
+    """Returns whether columns without a role may be items: lists, records, very many, or mostly numbers."""
+    numbers = [f for f in left if f.kind in {"whole", "real"} and plain(f.name) not in {"id", "index"}]
+    return (
+        any(f.kind == "list" for f in left)
+        or (bool(left) and all(f.kind == "other" for f in left))
+        or len(left) > 2 * MOST
+        or (len(numbers) > 1 and 2 * len(numbers) >= len(left))
+    )
+
+
 def _refuse_twice(taken: Mapping[Role, Field]) -> None:
     for role, field in taken.items():
         others = [r for r, f in taken.items() if f == field and r != role]
@@ -354,7 +386,9 @@ def _missing(
     possible = [f for f in left if f.kind in FITS[role]]
     if len(possible) == 1:
         cure = f"If {possible[0].name!r} is it, say so with {flag(role)}{nameless}"
-    if len(fields) > 2 * MOST or any(f.kind == "list" for f in left):
+    if len(fields) == 1:
+        cure += "; if a mark separates its cells, pass it with sep=... (--sep)"
+    if looks_wide(left) and (has_names or len(left) > 2 * MOST):
         cure += "; a table of users x items, or of lists of items, is read with wide=True (--wide)"
     return TableError(
         "A table of interactions has a user and an item column",

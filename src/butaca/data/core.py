@@ -51,7 +51,8 @@ def cored(data: Dataset, *, min_user: int = 0, min_item: int = 0) -> Dataset:
     left = data.take(np.flatnonzero(keep))
     own_users, of_user = _without(data.users, users)
     own_items, of_item = _without(data.items, items)
-    aside = None if data.negatives is None else data.negatives.recoded(of_user, of_item)
+    negatives = None if data.negatives is None else data.negatives.recoded(of_user, of_item)
+    earlier = None if data.earlier is None else data.earlier.recoded(of_user, of_item)
     note = (
         f"with {asked}: {len(left):,} of {len(data):,} interactions, {len(own_users):,} of "
         f"{len(data.users):,} users and {len(own_items):,} of {len(data.items):,} items are left"
@@ -63,7 +64,8 @@ def cored(data: Dataset, *, min_user: int = 0, min_item: int = 0) -> Dataset:
         user=of_user[left.user],
         item=of_item[left.item],
         notes=(*data.notes, note),
-        negatives=aside,
+        negatives=negatives,
+        earlier=earlier,
     )
 
 

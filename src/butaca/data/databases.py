@@ -16,7 +16,7 @@ import numpy as np
 
 from butaca.data.opened import quoted, unreadable
 from butaca.errors import TableError
-from butaca.extras import needed
+from butaca.extras import EXTRAS, needed
 from butaca.types import Values
 
 ROWS = 100_000  # rows fetched at a time
@@ -120,16 +120,49 @@ def address_columns(address: str, *, query: str | None) -> tuple[dict[str, Value
                     return _columns(names, rows, label=label), label, name
             finally:
                 engine.dispose()
-        except sa.exc.NoSuchModuleError as error:
-            raise TableError(
-                "A database is one whose driver is installed", label, "Install its dialect for SQLAlchemy"
-            ) from error
+        except (sa.exc.NoSuchModuleError, ImportError) as error:
+            missing = (getattr(error, "name", None) or "").partition(".")[0]
+            if any(missing in modules for modules in EXTRAS.values()):
+                raise
+            raise _no_driver(label, url.drivername, missing) from error
         except sa.exc.SQLAlchemyError as error:
             raise TableError(
                 "A database can be reached and read",
                 f"{label}: {_said(error)}",
                 "Check the address and the query",
             ) from error
+
+
+#: What to install for databases that have their drivers elsewhere, and how an address names it.
+_DRIVERS = {
+    "mysql": ("pymysql", "mysql+pymysql"),
+    "mariadb": ("pymysql", "mariadb+pymysql"),
+    "mssql": ("pyodbc", "mssql+pyodbc"),
+    "oracle": ("oracledb", "oracle+oracledb"),
+    "postgresql": ("psycopg", "postgresql"),
+    "snowflake": ("snowflake-sqlalchemy", "snowflake"),
+    "bigquery": ("sqlalchemy-bigquery", "bigquery"),
+    "redshift": ("sqlalchemy-redshift", "redshift"),
+    "clickhouse": ("clickhouse-sqlalchemy", "clickhouse"),
+    "trino": ("trino", "trino"),
+}
+
+
+def _no_driver(label: str, name: str, missing: str) -> TableError:
+    """Returns the error of a database whose driver is not installed.
+
+    Args:
+        label: the address, without its password.
+        name: of dialect and driver, such as "mysql+pymysql".
+        missing: the library that was looked for; "" where there is no such dialect.
+    """
+    package, scheme = _DRIVERS.get(name.partition("+")[0], ("its dialect for SQLAlchemy", name))
+    without = f", and a Python without {missing}" if missing else ""
+    return TableError(
+        "A database is one whose driver for SQLAlchemy is installed",
+        f"{label}{without}",
+        f"Install {package}, and write the address as {scheme}://...; or export the table as CSV or Parquet",
+    )
 
 
 def _said(error: Exception) -> str:

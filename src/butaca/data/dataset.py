@@ -15,7 +15,7 @@ import numpy as np
 
 from butaca.checks import of_kind, shown, whole_number
 from butaca.data.bags import Bags, Column, take_column
-from butaca.data.negatives import Negatives
+from butaca.data.negatives import Aside, Negatives
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, TableError
 from butaca.types import Codes, Floats, Ints, Times, Values
@@ -108,6 +108,8 @@ class Dataset:
         weight: float32 [n], how much each interaction counts, above 0; None: all the same (`data/signal.py`).
         negatives: pairs that the users said no to, kept aside; None: nothing is known of such.
         again: whether what someone has had may be what they have next: each time counts, and lists keep it.
+        earlier: rows of pairs that came again later, of which the latest alone is an interaction, where these
+            are many: they say what lists would gain that keep what was had. None: nothing is known of such.
     """
 
     users: Entities
@@ -123,6 +125,7 @@ class Dataset:
     weight: Floats | None = None
     negatives: Negatives | None = None
     again: bool = False
+    earlier: Aside | None = None
 
     def __post_init__(self) -> None:
         n = len(self.user)
@@ -246,7 +249,8 @@ class Dataset:
         item, negatives = new_code[self.item], self.negatives
         if negatives is not None:
             negatives = replace(negatives, item=new_code[negatives.item]).without(self.user, item)
-        return replace(self, items=items, item=item, negatives=negatives)
+        earlier = None if self.earlier is None else replace(self.earlier, item=new_code[self.earlier.item])
+        return replace(self, items=items, item=item, negatives=negatives, earlier=earlier)
 
     def recoded(self, users: Entities, items: Entities) -> Dataset:
         """Returns the same interactions in the codes of other entities (a model's own), by raw id.
@@ -272,14 +276,15 @@ class Dataset:
                     f"{raw.ids.values[own[row]]!r} in row {row} and {len(unknown) - 1} more rows",
                     "Leave those rows out, or fit again on data that includes them",
                 )
-        negatives = source.negatives
-        if negatives is not None:
-            known = (
-                np.where(codes == entities.ids.unknown, -1, codes)
-                for codes, entities in ((user_codes, users), (item_codes, items))
-            )
-            negatives = negatives.recoded(*known)
-        return replace(source, users=users, items=items, user=user, item=item, negatives=negatives)
+        known_users, known_items = (
+            np.where(codes == entities.ids.unknown, -1, codes)
+            for codes, entities in ((user_codes, users), (item_codes, items))
+        )
+        negatives, earlier = source.negatives, source.earlier
+        negatives = None if negatives is None else negatives.recoded(known_users, known_items)
+        earlier = None if earlier is None else earlier.recoded(known_users, known_items)
+        moved = replace(source, users=users, items=items, user=user, item=item)
+        return replace(moved, negatives=negatives, earlier=earlier)
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of ids, features and interactions: equal for equal data, on any machine.

@@ -10,6 +10,7 @@ from functools import partial
 
 from butaca.data.cells import refuse
 from butaca.data.columns import Field
+from butaca.data.months import MONTHS, in_english
 from butaca.data.opened import Opened, quoted
 from butaca.errors import TableError
 
@@ -22,13 +23,18 @@ ORDERS = ("day-first", "month-first", "year-first")
 
 @dataclass(frozen=True)
 class Way:
-    """A Way is how dates may be written: a name for people, and the patterns of strptime that read it."""
+    """A Way is how dates may be written: a name for people, and the patterns of strptime that read it.
+
+    With a `language`, the patterns are of cells in which its months have become English ones.
+    """
 
     name: str
     patterns: tuple[str, ...]
+    language: str | None = None
 
     def sql(self, cell: str) -> str:
         """Returns the SQL of a cell in microseconds since 1970 UTC, NULL where it is not written so."""
+        cell = cell if self.language is None else in_english(cell, self.language)
         listed = ", ".join(map(quoted, self.patterns))
         micros = f"epoch_us(try_strptime({cell}, [{listed}]))"
         return f"CASE WHEN {micros} >= {YEAR_1000} THEN {micros} END"
@@ -58,7 +64,16 @@ def _english() -> list[Way]:
     return [Way("English", tuple(f"%a %b %d {clock}" for clock in clocks)), *ways]
 
 
+def _other_tongues() -> list[Way]:
+    ways = (("%d %b %Y", "%b %d %Y", "%Y %b %d"), ("%d %b %y", "%b %d %y"))
+    patterns = [tuple(date + clock for date in dates for clock in _ZONED) for dates in ways]
+    return [Way(language, one, language) for language in MONTHS for one in patterns]
+
+
 WAYS = (*_english(), *_numeric())
+
+#: Ways that are tried where none of those reads every cell.
+FURTHER = tuple(_other_tongues())
 
 
 def read_dates(
@@ -79,7 +94,12 @@ def read_dates(
     """
     ways = [way for way in WAYS if order is None or way.name == order]
     sample = f"(FROM {opened.table} SELECT {field.sql} LIMIT {SAMPLE})"
-    fits = opened.one(f"FROM {sample} SELECT {', '.join(f'count({w.sql(field.sql)})' for w in ways)}")
+    n, *fits = opened.one(
+        f"FROM {sample} SELECT count(*), {', '.join(f'count({w.sql(field.sql)})' for w in ways)}"
+    )
+    if max(fits) < n and order is None:
+        further = ", ".join(f"count({w.sql(field.sql)})" for w in FURTHER)
+        ways, fits = [*ways, *FURTHER], [*fits, *opened.one(f"FROM {sample} SELECT {further}")]
     if not max(fits):
         return None
     likely = [way for way, n in zip(ways, fits, strict=True) if n and n >= max(fits) / 2]

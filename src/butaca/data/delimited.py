@@ -18,11 +18,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
-from butaca.data.columns import Kind, Role, held_by, is_known, plain
+from butaca.data.above import lines_above
+from butaca.data.columns import Held, Kind, held_by, is_known, plain
+from butaca.data.reactions import are_reactions
 from butaca.errors import TableError
 
 SAMPLE = 1 << 16  # bytes that decide the layout
-DELIMITERS = ("::", "\t", ";", ",", "|")  # of two that fit as well, the first
+DELIMITERS = ("::", "\t", ";", ",", "|", "\x01", "~", "^")  # of two that fit as well, the first
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:.*)?")
 _RECBOLE = re.compile(r"[^:]+:(token|float)(_seq)?")  # its names carry a type: "user_id:token"
@@ -42,6 +44,7 @@ class Layout:
         label: what to call the file in messages.
         has_quotes: whether a cell between double quotes is what stands between them.
         held: without a header, what the first cells of each column say that it is.
+        above: lines of titles among those that are skipped.
     """
 
     path: Path
@@ -52,7 +55,8 @@ class Layout:
     skip: int
     label: str = ""
     has_quotes: bool = True
-    held: tuple[Role | None, ...] = ()
+    held: tuple[Held | None, ...] = ()
+    above: int = 0
 
     @property
     def quote(self) -> str:
@@ -148,6 +152,13 @@ def refuse_no_table(text: str, *, label: str) -> None:
     ):
         if head.startswith(begin):
             raise TableError("A text table holds rows of cells", f"{label}, which is {what}", cure)
+    second = head.splitlines()[1:2]
+    if second and re.fullmatch(r"\|?[\s:-]*--[\s:|-]*", second[0]) and "|" in second[0]:
+        raise TableError(
+            "A text table holds rows of cells",
+            f"{label}, which is a table as Markdown writes it",
+            "Save it as CSV, without the line of dashes",
+        )
 
 
 def layout(
@@ -171,6 +182,8 @@ def layout(
     label = label or str(path)
     text, is_whole = sample(path, label=label)
     before, said = preamble(text)
+    above = lines_above(text[before:])
+    before += chars_of(text[before:], above)
     body = text[before:]
     if not body.strip():
         raise TableError(
@@ -188,7 +201,7 @@ def layout(
         cells[0] = cells[0].lstrip("# ")
     if all(_RECBOLE.fullmatch(c) for c in cells):
         cells = [c.partition(":")[0] for c in cells]
-    has_header = _has_header(cells, wanted)
+    has_header = _has_header(cells, wanted, rows[1:])
     names = tuple((c if has_header else "") or f"column{i}" for i, c in enumerate(cells, start=1))
     repeated = next((n for n in names if names.count(n) > 1), None)
     if repeated is not None:
@@ -203,8 +216,17 @@ def layout(
     if not has_header and kinds[2:3] == ["whole"] and all(int(c) >= 10**8 for c in columns[2] if c):
         kinds[2] = "time"  # user, item and seconds since 1970: no rating is that large
     skip = len(re.findall(r"\r\n|\r|\n", text[:before]))
-    held = () if has_header else tuple(held_by(column) for column in columns)
-    return Layout(path, delimiter, names, tuple(kinds), has_header, skip, label, has_quotes, held)
+    held = () if has_header else tuple(_held(column) for column in columns)
+    return Layout(path, delimiter, names, tuple(kinds), has_header, skip, label, has_quotes, held, above)
+
+
+def _held(cells: Sequence[str]) -> Held | None:
+    return held_by(cells) or ("kind" if are_reactions(list({c for c in cells if c})) else None)
+
+
+def chars_of(text: str, lines: int) -> int:
+    """Returns how long the first lines of a text are, with their ends."""
+    return sum(map(len, text.splitlines(keepends=True)[:lines]))
 
 
 def preamble(text: str) -> tuple[int, str | None]:
@@ -252,13 +274,29 @@ def _quotes_are_text(text: str, delimiter: str, is_whole: bool, rows: list[list[
     return len(plain_rows) > len(rows) and all(len(r) == len(plain_rows[0]) for r in plain_rows)
 
 
-def _has_header(cells: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Returns whether a first line names columns: a number or a date in it says that it does not."""
+def _has_header(cells: Sequence[str], wanted: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Returns whether a first line names columns.
+
+    A number or a date in it says that it does not, and so do cells of the form of all below, such as u12 and
+    i7, of which one comes again.
+    """
     if any(is_known(c) or any(plain(c) and plain(c) == plain(w) for w in wanted) for c in cells):
         return True
     if any(_NAMELESS.fullmatch(w) for w in wanted):  # the caller counts columns, which no cell is called
         return False
-    return not any(_NUMBER.fullmatch(c) or _DATE.fullmatch(c) for c in cells)
+    if any(_NUMBER.fullmatch(c) or _DATE.fullmatch(c) for c in cells):
+        return False
+    columns = [[row[at].strip() for row in below if at < len(row)] for at in range(len(cells))]
+    alike = all(
+        any(map(str.isdigit, cell)) and column and {_form(c) for c in column} == {_form(cell)}
+        for cell, column in zip(cells, columns, strict=True)
+    )
+    return not (alike and any(cell in column for cell, column in zip(cells, columns, strict=True)))
+
+
+def _form(cell: str) -> str:
+    """Returns a cell with one 9 for its digits in a row, and one a for its letters."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell))
 
 
 def _kind(cells: Sequence[str]) -> Kind:

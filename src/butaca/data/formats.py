@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
 import numpy as np
 
-from butaca.data.columns import Field, Kind
+from butaca.data.above import lines_above
+from butaca.data.columns import Field, Kind, Role, is_known
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
 from butaca.data.delimited import (
     Layout,
     best_delimiter,
+    chars_of,
     is_comment,
     layout,
     lines_of,
@@ -27,6 +29,7 @@ from butaca.data.delimited import (
     refuse_no_table,
     sample,
 )
+from butaca.data.json_shapes import as_columns
 from butaca.data.landed import (
     ARROW_ENDINGS,
     DUCKDB_ENDINGS,
@@ -49,6 +52,7 @@ from butaca.errors import TableError
 Source: TypeAlias = Any  # a path or several, an address, a table or an array that Python holds
 _WHOLE = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")}
 _WHOLE |= {"INTEGER", "UINTEGER"}
+LARGEST_JSON = 1 << 28  # bytes of JSON that Python reads whole, where it is a table otherwise than by records
 _GUESSED = re.compile(
     r"^(JSON|UUID|DATE|TIME|TIMESTAMP[A-Z_ ]*)(?=(\[\])*$)"
 )  # types DuckDB gives to JSON text
@@ -61,6 +65,7 @@ def open_table(
     table: str,
     wanted: Sequence[str] = (),
     reading: Reading = AS_IT_IS,
+    asked: Mapping[Role, str | None] | None = None,
 ) -> Opened:
     """Opens a source under the name `table`.
 
@@ -71,9 +76,10 @@ def open_table(
         table: the name of its copy in `con`; its rows come with `Opened.load`.
         wanted: column names that the caller expects, which help to recognise a header.
         reading: what the caller says of how it is written.
+        asked: names of columns that the caller gave, by role.
     """
     opened = _open(con, source, table, wanted, reading)
-    return unpivoted(opened, wanted) if reading.wide and not opened.is_long else opened
+    return unpivoted(opened, asked or {}) if reading.wide and not opened.is_long else opened
 
 
 def _open(
@@ -170,8 +176,12 @@ def _open_file(
         )
         return _described(con, relation, label, name, table)
     if ending in EXCEL_ENDINGS:
-        columns, label = sheet_columns(path, inner, label=label)
-        return _registered(con, columns, table, label=label, name=file.name)
+        columns, label, above = sheet_columns(path, inner, label=label)
+        opened = _registered(con, columns, table, label=label, name=file.name)
+        if above:
+            said = f"{above} row{'s' if above != 1 else ''}"
+            opened.notes.append(f"{label}: {said} above the names passed over")
+        return opened
     if ending in ARROW_ENDINGS:
         return _registered(con, _arrow(path, label), table, label=label, name=file.name)
     escaped = quoted(re.sub(r"([*?\[])", r"[\1]", str(path)))  # a path is not a pattern
@@ -184,13 +194,46 @@ def _open_file(
                 opened = _registered(con, listed, table, label=label, name=file.name)
                 opened.is_long = True
                 return opened
-        return _described(con, _json_relation(con, escaped, label), label, file.name, table)
+        return _open_json(con, file, escaped, table)
     text = _text_layout(con, path, label, wanted, reading)
     fields = [Field(n, f"c{i}", k) for i, (n, k) in enumerate(zip(text.names, text.kinds, strict=True))]
     opened = Opened(con, label, file.name, fields, text_relation(text, [f.sql for f in fields]), table, text)
+    if text.above:
+        opened.notes.append(f"{label}: {counted_lines(text.above)} above the names passed over")
     if not text.has_quotes:
         opened.notes.append(f"{label}: lone quotes, so that quotes are read as text")
     return opened
+
+
+def _open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table: str) -> Opened:
+    """Opens records; where there are none, or lists under names that say nothing, what holds some."""
+    refused, opened = None, None
+    try:
+        relation = _json_relation(con, escaped, file.label)
+        opened = _described(con, relation, file.label, file.name, table)
+    except TableError as error:
+        refused = error
+    kinds = set() if opened is None else {f.kind for f in opened.fields}
+    is_odd = opened is None or kinds <= {"list", "other"}
+    if opened is not None and "list" in kinds:
+        is_odd |= not any(is_known(f.name) for f in opened.fields)
+    if is_odd and file.path.stat().st_size <= LARGEST_JSON:
+        columns = as_columns(_whole_text(file.path))
+        if columns is not None:
+            return _registered(con, columns, table, label=file.label, name=file.name)
+    if opened is None:
+        assert refused is not None
+        raise refused
+    return opened
+
+
+def counted_lines(n: int) -> str:
+    """Returns a number of lines in words.
+
+    >>> counted_lines(1), counted_lines(2)
+    ('1 line', '2 lines')
+    """
+    return f"{n} line{'s' if n != 1 else ''}"
 
 
 def _is_archive(label: str) -> bool:
@@ -208,6 +251,7 @@ def _text_layout(
     text, is_whole = sample(path, label=label)
     refuse_no_table(text, label=label)
     before, said = preamble(text)
+    before += chars_of(text[before:], lines_above(text[before:]))
     body = text[before:]
     lines = body.splitlines()
     lines = lines if is_whole or len(lines) < 2 else lines[:-1]
@@ -221,7 +265,7 @@ def _text_layout(
         filled = [line for line in filled if not is_comment(line, filled[0])]
     if delimiter is None and filled:
         best = best_delimiter(body, is_whole=is_whole)
-        other = len(filled[0].split(best)) if best in "\t,;|" or best == "::" else 1
+        other = len(filled[0].split(best))
         if (other == 1 or best == "\t") and is_blank_separated(filled, other=other):
             delimiter = " "
     if delimiter == " ":
@@ -284,8 +328,12 @@ def _arrow(path: Path, label: str) -> Any:
 
 def _json_relation(con: duckdb.DuckDBPyConnection, escaped: str, label: str) -> str:
     """Keeps text as text: what DuckDB would take for dates, UUIDs or mixed kinds is read as VARCHAR."""
-    with plain_errors(label):
+    try:
         described = con.execute(f"DESCRIBE FROM read_json({escaped}, sample_size = -1)").fetchall()
+    except duckdb.Error as error:
+        if "maximum_object_size" not in str(error):
+            raise unreadable(label, error) from error
+        described = [("json",)]  # one record of all
     if [row[0] for row in described] == ["json"]:  # what DuckDB makes of anything but records
         raise TableError(
             "A JSON table is one record a line, or a list of records",

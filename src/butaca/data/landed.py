@@ -24,6 +24,7 @@ from typing import IO, cast
 import duckdb
 
 from butaca.data.opened import quoted, unreadable
+from butaca.data.other_kinds import refuse_office, refuse_other_kind
 from butaca.errors import TableError
 
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -33,7 +34,7 @@ SQLITE_ENDINGS = (".sqlite", ".sqlite3", ".db3")
 EXCEL_ENDINGS = (".xlsx", ".xlsm")
 ARROW_ENDINGS = (".feather", ".arrow", ".ipc")
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".tab", ".data")
-PACKED_ENDINGS = (".gz", ".bz2", ".zst", ".zip")
+PACKED_ENDINGS = (".gz", ".bz2", ".zst", ".zip", ".xz")
 TABLE_ENDINGS = (
     *(*JSON_ENDINGS, *PARQUET_ENDINGS, *DUCKDB_ENDINGS, *SQLITE_ENDINGS),
     *(*EXCEL_ENDINGS, *ARROW_ENDINGS, *TEXT_ENDINGS),
@@ -46,6 +47,7 @@ _MAGIC = (
     (0, b"ARROW1", ".feather"),
     (0, b"FEA1", ".feather"),
 )
+ZEROS = 0.3  # share of zeros in every second byte that tells UTF-16 without a mark
 _REMOTE = ("s3", "https", "http", "gs", "gcs", "r2", "az", "azure", "hf")
 
 
@@ -126,15 +128,20 @@ def ending_of(path: Path) -> str:
 
 def _parts(folder: Path) -> list[Path]:
     """Returns the tables in a folder and below, without what is hidden or a note of who wrote them."""
-    found = sorted(
+    files = sorted(
         p
         for p in folder.rglob("*")
-        if p.is_file()
-        and not any(part.startswith((".", "_")) for part in p.relative_to(folder).parts)
-        and any(
+        if p.is_file() and not any(part.startswith((".", "_")) for part in p.relative_to(folder).parts)
+    )
+    found = [
+        p
+        for p in files
+        if any(
             p.name.lower().removesuffix(packed).endswith(TABLE_ENDINGS) for packed in ("", *PACKED_ENDINGS)
         )
-    )
+    ]
+    if not found:  # part-00000, as Spark and Hadoop write them
+        found = [p for p in files if p.stat().st_size and _is_part(p.name)]
     if not found:
         raise TableError(
             "A folder of tables holds some",
@@ -152,6 +159,12 @@ def _parts(folder: Path) -> list[Path]:
     return found
 
 
+def _is_part(name: str) -> bool:
+    """Returns whether a file without an ending, but for what packed it, is one of several by its digits."""
+    stem = next((name.removesuffix(packed) for packed in PACKED_ENDINGS if name.endswith(packed)), name)
+    return "." not in stem and any(c.isdigit() for c in stem)
+
+
 def _land_file(
     con: duckdb.DuckDBPyConnection, path: Path, *, label: str, inner: str = "", name: str = ""
 ) -> list[Landed]:
@@ -162,15 +175,20 @@ def _land_file(
     try:
         with path.open("rb") as raw:
             head = raw.read(4)
+        if ending_of(path) not in {ending for *_, ending in _MAGIC}:
+            refuse_other_kind(path, label=label)
         if head == b"PK\x03\x04":
             return _land_zip(con, path, label=label, inner=inner, name=name)
         if head.startswith(b"BZh"):
             with bz2.open(path, "rb") as packed:
                 path = _copied(con, packed, path.stem)
+        elif head == b"\xfd7zX":
+            path = _from_xz(con, path, label=label)
         elif head == b"\x28\xb5\x2f\xfd":
             path = _from_zstd(con, path, label=label)
-        if _is_utf16(path):
-            path = _from_utf16(con, path)
+        encoding = _encoding(path)
+        if encoding is not None:
+            path = _as_utf8(con, path, encoding)
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, UnicodeError) as error:
         raise TableError(
             "A table is a file that can be read",
@@ -187,6 +205,7 @@ def _land_zip(
     with zipfile.ZipFile(path) as archive:
         if "xl/workbook.xml" in archive.namelist():
             return [Landed(path, label, ".xlsx", name)]
+        refuse_office(archive, label=label)
         members = [
             m
             for m in sorted(archive.namelist())
@@ -248,25 +267,56 @@ def open_plain(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb") if is_packed else path.open("rb"))
 
 
-def _is_utf16(path: Path) -> bool:
-    with path.open("rb") as raw:
-        head = raw.read(2)
-    if head == b"\x1f\x8b":
-        try:
-            with gzip.open(path, "rb") as packed:
-                head = packed.read(2)
-        except (EOFError, OSError, zlib.error):  # the reader says what is wrong with it
-            return False
-    return head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+def _encoding(path: Path) -> str | None:
+    """Returns in which encoding of several bytes a letter a text is written; None where it is in none.
+
+    Without a mark, many of every second byte are zero, those of Latin letters, digits and separators, and no
+    other is.
+    """
+    if ending_of(path) in {ending for *_, ending in _MAGIC}:
+        return None
+    try:
+        with open_plain(path) as raw:
+            head = raw.read(1024)
+    except (EOFError, OSError, zlib.error):  # the reader says what is wrong with it
+        return None
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    half = len(head) // 2
+    zeros = [head[at : 2 * half : 2].count(0) for at in (0, 1)]
+    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if half > 1 and zeros[first] > ZEROS * half and not zeros[1 - first]:
+            return encoding
+    return None
 
 
-def _from_utf16(con: duckdb.DuckDBPyConnection, path: Path) -> Path:
+def _as_utf8(con: duckdb.DuckDBPyConnection, path: Path, encoding: str) -> Path:
     target = temporary(con, path.name.removesuffix(".gz"))
     with open_plain(path) as source, target.open("w", encoding="utf-8", newline="") as file:
-        reader = codecs.getreader("utf-16")(source)
+        reader = codecs.getreader(encoding)(source)
         while block := reader.read(1 << 20):
             file.write(block)
     return target
+
+
+def _from_xz(con: duckdb.DuckDBPyConnection, path: Path, *, label: str) -> Path:
+    try:
+        import lzma
+    except ModuleNotFoundError as error:
+        raise TableError(
+            "A file that xz packed is read where Python has lzma", label, "Unpack it: xz -d"
+        ) from error
+    try:
+        with lzma.open(path, "rb") as packed:
+            found = _copied(con, packed, path.stem)
+    except lzma.LZMAError as error:
+        raise TableError(
+            "A table is a file that can be read", f"{label}: {error}", "Fetch it again if it is damaged"
+        ) from error
+    refuse_other_kind(found, label=label)
+    return found
 
 
 def _standard_input(con: duckdb.DuckDBPyConnection) -> Path:

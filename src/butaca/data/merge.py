@@ -127,9 +127,11 @@ def without_users(data: Dataset, gone: Bools) -> Dataset:
     code = np.full(len(gone), -1, dtype=np.int32)
     code[stays] = np.arange(len(stays))
     left = data.take(np.flatnonzero(code[data.user] >= 0))
+    every = np.arange(len(data.items), dtype=np.int32)
     if left.negatives is not None:
-        every = np.arange(len(data.items), dtype=np.int32)
         left = replace(left, negatives=left.negatives.recoded(code, every))
+    if left.earlier is not None:
+        left = replace(left, earlier=left.earlier.recoded(code, every))
     columns = {name: take_column(column, stays) for name, column in data.users.columns.items()}
     ids = Vocabulary(data.users.ids.values[stays])
     users = Entities(data.users.key, ids, columns, data.users.labels)

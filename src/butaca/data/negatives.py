@@ -1,8 +1,12 @@
-"""This module holds the pairs of user and item that someone said no to, beside a data set, never in it."""
+"""This module holds pairs of user and item that stand beside a data set, never in it.
+
+That is what someone said no to, and the earlier rows of what someone had again.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -11,12 +15,12 @@ from butaca.types import Bools, Codes, Ints, Times
 
 
 @dataclass(frozen=True, eq=False)
-class Negatives:
-    """Holds pairs that a table tells as disliked, by the codes of the data set that they stand beside.
+class Aside:
+    """An Aside holds pairs by the codes of the data set that they stand beside.
 
     Attributes:
-        user, item: int32 [m], each pair once.
-        timestamp: [m], when each was last said, in seconds since 1970 UTC; or None.
+        user, item: int32 [m].
+        timestamp: [m], in seconds since 1970 UTC; or None.
     """
 
     user: Codes
@@ -27,7 +31,7 @@ class Negatives:
         for column in (self.item, self.timestamp):
             if column is not None and len(column) != len(self.user):
                 raise TableError(
-                    "Every column of the negatives has the same length",
+                    "Every column of what stands beside a data set has the same length",
                     f"{len(self.user)} users and {len(column)} rows",
                     "Rebuild the columns from the same rows",
                 )
@@ -38,12 +42,12 @@ class Negatives:
     def __len__(self) -> int:
         return len(self.user)
 
-    def take(self, rows: Ints | Bools) -> Negatives:
+    def take(self, rows: Ints | Bools) -> Self:
         """Returns the pairs at the given rows, or where a mask holds."""
         time = None if self.timestamp is None else self.timestamp[rows]
-        return Negatives(self.user[rows], self.item[rows], time)
+        return replace(self, user=self.user[rows], item=self.item[rows], timestamp=time)
 
-    def recoded(self, users: Codes, items: Codes) -> Negatives:
+    def recoded(self, users: Codes, items: Codes) -> Self:
         """Returns the pairs in other codes; those of which one is gone leave.
 
         Args:
@@ -52,6 +56,11 @@ class Negatives:
         """
         moved = replace(self, user=users[self.user], item=items[self.item])
         return moved.take((moved.user >= 0) & (moved.item >= 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Negatives(Aside):
+    """Holds pairs that a table tells as disliked, each once, with the time when it was last said."""
 
     def without(self, user: Codes, item: Codes) -> Negatives:
         """Returns the pairs that are not among others: what someone has had they did not say no to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from butaca.data.cells import counted, is_nothing
 from butaca.data.columns import ROLES, ColumnChoice, Field, Role, listed, uses
@@ -42,10 +43,10 @@ class Noted:
         used = {field.sql for field in self.used}
         return [field for field in self.opened.fields if field.sql not in used]
 
-    @property
+    @cached_property
     def looked(self) -> Sequence[Field]:
         """Returns those of the ignored whose cells are looked at, since they may tell yes from no."""
-        return [] if self.signal.says else looked_at(self.ignored)
+        return [] if self.signal.says else looked_at(self.opened, self.ignored)
 
     def columns(self, said: Mapping[Role, str]) -> list[str]:
         """Says which column has which role, and of some what their cells are.

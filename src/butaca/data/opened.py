@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from butaca.data.columns import Field, Role
+from butaca.data.columns import Field, Held, Role
 from butaca.data.delimited import Layout
 from butaca.errors import TableError
 from butaca.types import Ints
@@ -33,6 +33,9 @@ class Opened:
         notes: what opening and loading decided.
         is_long: whether a wide table has been made one of a row for each interaction.
         kept: where rows were left out, the place of each row that is left.
+        origin: of a wide table, itself, and the table of the rows that were made of it, which holds in
+            `row_` the row that each came from and in `c1` its column.
+        told: of a wide table, its columns by role.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -46,6 +49,8 @@ class Opened:
     notes: list[str] = field(default_factory=list)
     kept: Ints | None = None
     is_long: bool = False
+    origin: tuple[Opened, str] | None = None
+    told: dict[Role, str] = field(default_factory=dict)
 
     @property
     def has_names(self) -> bool:
@@ -53,7 +58,7 @@ class Opened:
         return self.text is None or self.text.has_header
 
     @property
-    def held(self) -> dict[str, Role]:
+    def held(self) -> dict[str, Held]:
         """Returns what columns without names say that they are, by their cells."""
         held = () if self.text is None else self.text.held
         return {f.name: role for f, role in zip(self.fields, held, strict=False) if role is not None}
@@ -107,6 +112,10 @@ class Opened:
         """Says where a person finds row `row` (from 0): a text file's line, header = 1; else its number."""
         if self.kept is not None:
             row = int(self.kept[row])
+        if self.origin is not None:
+            source, table = self.origin
+            from_row, name = self.one(f"FROM {table} SELECT row_, c1 LIMIT 1 OFFSET {row}")
+            return f"{source.where(from_row)} (the cell of {name!r})"
         for part in self.parts:
             n: int = self.one(f"{part.relation} SELECT count(*)")[0]
             if row < n:

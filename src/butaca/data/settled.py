@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from butaca.data.again import different_times
+from butaca.data.again import different_times, of_again
 from butaca.data.came import Came
 from butaca.data.dataset import Dataset
+from butaca.data.earlier import with_earlier
 from butaca.data.negatives import Negatives
 from butaca.data.signal import Doubles, Signal
 from butaca.errors import SettingError, TableError
@@ -47,12 +48,14 @@ class Settled:
         each: weight of each, float32 [m].
         negative: rows that say no, the latest of each pair; None where the signal knows no such.
         came: what was decided, counted.
+        earlier: further positives of pairs of which the latest is among `rows`.
     """
 
     rows: Ints
     each: Floats
     negative: Ints | None
     came: Came
+    earlier: Ints
 
     @property
     def weight(self) -> Floats | None:
@@ -123,7 +126,10 @@ def counting(data: Dataset, told: Told, *, signal: Signal, found: Settled) -> Da
         negatives = Negatives(told.user[found.negative], told.item[found.negative], time)
     notes = (*data.notes, *found.came.notes(signal))
     positives = data.take(found.rows)
-    return replace(positives, weight=found.weight, negatives=negatives, notes=notes, again=signal.again)
+    counted = replace(positives, weight=found.weight, negatives=negatives, notes=notes, again=signal.again)
+    if signal.again or not of_again(found.came.times, found.came.pairs):
+        return counted
+    return with_earlier(counted, data, rows=found.earlier)
 
 
 def settle(told: Told, signal: Signal, *, n_items: int, weights: Doubles | None = None) -> Settled:
@@ -205,7 +211,7 @@ def settle(told: Told, signal: Signal, *, n_items: int, weights: Doubles | None 
         different_times(of[stays], None if told.time is None else told.time[rows[stays]]),
         len(np.unique(of[stays])),
     )
-    return Settled(positives[in_order], found, no, came)
+    return Settled(positives[in_order], found, no, came, np.setdiff1d(rows[stays], positives))
 
 
 def _ranks(time: Times) -> Ints:

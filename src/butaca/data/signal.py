@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.checks import real_number, shown
+from butaca.checks import finite_number, shown
 from butaca.errors import SettingError
 
 Repeats: TypeAlias = Literal["last", "sum", "mean", "count", "allow"]
@@ -28,6 +28,9 @@ NEGATIVE: Literal["negative"] = "negative"
 
 #: Of the curve "log": the best of 1/4 and 1 on validation slices (docs/decisions/023-signal.md).
 SLOPE = 0.25
+
+#: The largest weight of a kind.
+FINITE = 1e30
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -60,7 +63,7 @@ class Signal:
     def __post_init__(self) -> None:
         """Checks what is said, each thing alone and beside the others."""
         if self.positive_from is not None:
-            object.__setattr__(self, "positive_from", real_number("positive_from", self.positive_from))
+            object.__setattr__(self, "positive_from", finite_number("positive_from", self.positive_from))
         for name in ("weight_column", "event_column"):
             column = getattr(self, name)
             if column is not None and not (isinstance(column, str) and column):
@@ -176,10 +179,10 @@ def _checked(events: Any) -> dict[str, float | Literal["negative"]]:
         if weight == NEGATIVE:
             out[kind] = NEGATIVE
             continue
-        number = real_number(f"The weight of {kind!r}", weight)
-        if not (0 < number < np.inf):
+        number = finite_number(f"The weight of {kind!r}", weight)
+        if not 0 < np.float32(min(number, FINITE)) < np.inf or number > FINITE:  # weights are float32
             raise SettingError(
-                'An event counts a weight above 0, or "negative"',
+                f'An event counts a weight above 0 and up to {FINITE:.0e}, or "negative"',
                 f"{kind}={shown(weight)}",
                 f"Leave {kind!r} out if it counts nothing, or say {kind}=negative",
             )

@@ -16,9 +16,11 @@ from typing import Literal
 
 import numpy as np
 
-from butaca.checks import of_kind, real_number, whole_number
+from butaca.checks import finite_number, of_kind, real_number, whole_number
 from butaca.data.dataset import Dataset
+from butaca.data.earlier import parted
 from butaca.data.histories import as_seconds
+from butaca.data.negatives import Aside
 from butaca.errors import SplitError
 from butaca.types import Bools, Ints, Times, Values
 
@@ -39,7 +41,7 @@ def random_split(data: Dataset, test_share: float = 0.2, *, seed: int = 42) -> t
     _check(data, test_share, seed)
     order = np.random.default_rng(seed).permutation(len(data))
     n_train = len(data) - round(len(data) * test_share)
-    return _both(data, order[:n_train], order[n_train:])
+    return _both(data, order[:n_train], order[n_train:], later=_drawn(data, test_share, seed=seed))
 
 
 def stratified_split(
@@ -90,7 +92,7 @@ def temporal_split(data: Dataset, test_share: float = 0.2) -> tuple[Dataset, Dat
         )
     before = np.cumsum(counts)[:-1]  # interactions earlier than moments[1:], never none, never all
     cut = moments[1:][np.argmin(np.abs(before - (1 - test_share) * len(data)))]
-    return _by_mask(data, time >= cut, _negatives_from(data, cut))
+    return _by_mask(data, time >= cut, _from(data.negatives, cut), later=_from(data.earlier, cut))
 
 
 def split_at(data: Dataset, moment: str | float) -> tuple[Dataset, Dataset]:
@@ -104,8 +106,8 @@ def split_at(data: Dataset, moment: str | float) -> tuple[Dataset, Dataset]:
         SplitError: the data have no times, it is no moment, or one side would be empty.
     """
     time = _times(data, "split_at")
-    cut = moment_of(moment) if isinstance(moment, str) else moment
-    return _by_mask(data, time >= cut, _negatives_from(data, cut))
+    cut = moment_of(moment) if isinstance(moment, str) else finite_number("moment", moment)
+    return _by_mask(data, time >= cut, _from(data.negatives, cut), later=_from(data.earlier, cut))
 
 
 def moment_of(text: str) -> float:
@@ -119,7 +121,7 @@ def moment_of(text: str) -> float:
         if found is None:
             return float(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise SplitError(
             "A moment is a date or a date and time in ISO, or seconds since 1970",
             repr(text),
@@ -255,36 +257,58 @@ def _draws(data: Dataset, rows: Ints, seed: int) -> Values:
     return np.fromiter(numbers, dtype=np.uint64, count=len(rows))
 
 
-def _by_mask(data: Dataset, is_test: Bools, aside: Bools | None = None) -> tuple[Dataset, Dataset]:
-    return _both(data, np.flatnonzero(~is_test), np.flatnonzero(is_test), aside=aside)
+def _by_mask(
+    data: Dataset, is_test: Bools, aside: Bools | None = None, *, later: Bools | None = None
+) -> tuple[Dataset, Dataset]:
+    return _both(data, np.flatnonzero(~is_test), np.flatnonzero(is_test), aside=aside, later=later)
 
 
 def _by_last(data: Dataset, is_test: Bools) -> tuple[Dataset, Dataset]:
     """Returns both sides; what a user said no to from the first test time on is not known in training."""
-    if data.negatives is None or data.timestamp is None:
+    if data.timestamp is None:
         return _by_mask(data, is_test)
     first = np.full(len(data.users), np.inf)
     np.minimum.at(first, data.user[is_test], data.timestamp[is_test].astype(np.float64))
-    return _by_mask(data, is_test, _negatives_from(data, first[data.negatives.user]))
+    aside, later = (
+        None if pairs is None else _from(pairs, first[pairs.user]) for pairs in (data.negatives, data.earlier)
+    )
+    return _by_mask(data, is_test, aside, later=later)
 
 
-def _negatives_from(data: Dataset, cut: float | Values) -> Bools | None:
-    """Returns which negatives come from a moment on, [m]; None where there are none, or no times."""
-    if data.negatives is None or data.negatives.timestamp is None:
+def _from(pairs: Aside | None, cut: float | Values) -> Bools | None:
+    """Returns which pairs aside come from a moment on, [m]; None where there are none, or no times."""
+    if pairs is None or pairs.timestamp is None:
         return None
-    later: Bools = data.negatives.timestamp >= cut
+    later: Bools = pairs.timestamp >= cut
     return later
 
 
-def _both(data: Dataset, train: Ints, test: Ints, *, aside: Bools | None = None) -> tuple[Dataset, Dataset]:
-    """Returns both sides; `aside` says which negatives [m] go with the test side, else none."""
+def _drawn(data: Dataset, test_share: float, *, seed: int) -> Bools | None:
+    """Returns which earlier rows a random split holds out, [m]; None where there are none."""
+    if data.earlier is None:
+        return None
+    return np.random.default_rng([seed, 6]).random(len(data.earlier)) < test_share
+
+
+def _both(
+    data: Dataset, train: Ints, test: Ints, *, aside: Bools | None = None, later: Bools | None = None
+) -> tuple[Dataset, Dataset]:
+    """Returns both sides.
+
+    Args:
+        data: that is split.
+        train: rows.
+        test: rows.
+        aside: which negatives [m] go with the test side; None: none.
+        later: which earlier rows of repeats do; None: neither side has any.
+    """
     if not len(train) or not len(test):
         raise SplitError(
             "Both sides of a split hold at least one interaction",
             f"{len(train)} for training and {len(test)} for testing out of {len(data)}",
             "Give more data, or another share",
         )
-    sides = data.take(train), data.take(test)
+    sides = parted((data.take(train), data.take(test)), later)
     if data.negatives is None:
         return sides
     if aside is None:

@@ -27,6 +27,7 @@ from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers, r
 from butaca.data.columns import REQUIRED, ColumnChoice, Role, choose
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
+from butaca.data.earlier import with_earlier
 from butaca.data.formats import Source, open_table
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.opened import Opened, session
@@ -42,7 +43,7 @@ from butaca.data.settled import Told, counting, settle
 from butaca.data.signal import PLAIN, Doubles, Signal
 from butaca.data.times import read_times
 from butaca.data.titles import titled
-from butaca.data.told import amounts, kinds, lacks, signal_fields, with_label
+from butaca.data.told import amounts, kinds, lacks, numbers_or_words, signal_fields, with_label
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written import Reading
 from butaca.errors import TableError
@@ -257,7 +258,7 @@ def _read(
     """Finds the columns, reads them and checks every cell."""
     own = [signal.weight_column, signal.event_column]
     wanted = [name for name in [*asked.values(), *(preferred or {}).values(), *own] if name]
-    opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading)
+    opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading, asked=asked)
     asked = with_label(opened.fields, asked, signal=signal, label=opened.label)
     if as_fitted and (lacking := lacks(opened, signal, asked=asked)):
         opened.notes.append(f"no {lacking} as in the data of the model: every row is a positive")
@@ -269,6 +270,7 @@ def _read(
         preferred=preferred,
         has_names=opened.has_names,
         first=opened.held,
+        told=opened.told,
     )
     more = signal_fields(opened, signal)
     noted = Noted(opened, choice, more, asked, signal)
@@ -277,16 +279,19 @@ def _read(
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
     refuse_lists(opened, choice.fields["item"])
-    value = numbers(opened, choice.fields["value"]) if "value" in choice.fields else None
+    value = None
+    if "value" in choice.fields:
+        with numbers_or_words(opened, choice.fields["value"]):
+            value = numbers(opened, choice.fields["value"])
     times = (
         read_times(opened, choice.fields["time"], time_format=reading.time_format)
         if "time" in choice.fields
         else None
     )
+    kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
     said = noted.columns({"time": times[1]} if times else {})
     low = value is not None and bool(value.min() <= 0)
     notes = [*opened.notes, *said, *dropped, *noted.others(low=low)]
-    kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
     amount = amounts(opened, more["weight"]) if "weight" in more else None
     return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)
 
@@ -388,7 +393,10 @@ def _finish(
         dropped = int((~is_kept).sum())
         notes += pairs_repeated(repeats, dropped, duplicates=duplicates, timed=time is not None)
         many = dropped >= AGAIN * len(pair)  # of lines of one time, fewer are had again
-        notes += had_again(pair, time) if many and duplicates == "last" else []
+        said = had_again(pair, time) if many and duplicates == "last" else []
+        if said:
+            whole = _dataset(rows, users, items, user, item, keep, name, [*notes, *said])
+            return with_earlier(whole.take(np.flatnonzero(is_kept)), whole, rows=~is_kept)
     if duplicates != "keep":
         keep = keep[is_kept]
     return _dataset(rows, users, items, user, item, keep, name, notes)

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
+import duckdb
 import numpy as np
 
 from butaca.data.cells import LARGEST, column, is_text_field, number, numbers
 from butaca.data.columns import Field, Role, by_name, is_value, listed, named, plain, words
 from butaca.data.opened import Opened, quoted
+from butaca.data.reactions import are_reactions, are_votes, weights_for
+from butaca.data.reactions import is_label as is_label_name
 from butaca.data.settled import as_amounts
 from butaca.data.signal import NEGATIVE, Doubles, Signal
 from butaca.errors import TableError
 from butaca.types import Codes
 
-#: Columns that often tell whether an interaction says yes or no, or of which kind it is.
-LABELS = words(
-    "label labels clicked click target event events eventtype eventname action actiontype behavior behaviour"
-) | words(
-    "behaviortype interactiontype feedback liked islike isliked isclick purchased converted response "
-    "etiqueta evento accion clic comprado megusta"
-)
 #: Values that count things, so that one below 0 takes something back.
 AMOUNTS = words("quantity qty count units plays playcount cantidad unidades menge quantite")
-
-#: Words that say no.
-NO = words(
-    "no n false f negative neg dislike disliked unlike down thumbsdown bad hate hated skip skipped"
-) | words(
-    "remove removed return returned refund report hide hidden unfollow nogusta nomegusta falso malo devuelto"
-)
 
 #: Kinds of event that a notice names, at most.
 MOST_KINDS = 12
 
+#: Rows and columns by which it is told whether to look at all of a column whose name says nothing.
+FIRST_ROWS, FIRST_COLUMNS = 2000, 40
+
+#: Kinds that the line of a notice names, at most.
+MOST_FLAGS = 5
+
 
 def is_label(field: Field) -> bool:
     """Returns whether a column's name says that it tells yes from no, or the kind of event."""
-    return plain(field.name) in LABELS and field.kind in {"text", "whole", "real", "bool"}
+    return is_label_name(field.name) and field.kind in {"text", "whole", "real", "bool"}
 
 
 def with_label(
@@ -77,7 +74,22 @@ def signal_fields(opened: Opened, signal: Signal) -> dict[str, Field]:
                 f"Name one of those with {role}_column= in Python or --{role}-column on the command line",
             )
         out[role] = found
+    if signal.events and signal.event_column is None:
+        _refuse_unnamed(opened, signal)
     return out
+
+
+def _refuse_unnamed(opened: Opened, signal: Signal) -> None:
+    """Raises where kinds are named, but not the column that plainly holds them."""
+    kinds = {kind.strip().casefold() for kind in signal.events}
+    for field in opened.fields:
+        if is_label(field) and kinds & {word.casefold() for word in _first_words(opened, field)}:
+            raise TableError(
+                "Kinds of event are those of a column that is named",
+                f"{', '.join(signal.events)}, and no column of {opened.label}, of which {field.name!r} holds "
+                "such kinds",
+                f"Pass event_column={field.name!r} (--event-column {shlex.quote(field.name)})",
+            )
 
 
 def lacks(opened: Opened, signal: Signal, *, asked: Mapping[Role, str | None]) -> str:
@@ -134,12 +146,17 @@ def kinds(opened: Opened, field: Field, *, signal: Signal) -> Codes:
     met = set(np.unique(found).tolist())
     if not any(place in met for place, weight in enumerate(signal.events.values()) if weight != NEGATIVE):
         there = _distinct(opened, field)
+        one = there[0] if there else "view"
         raise TableError(
             "At least one interaction is of a kind that is a positive",
             f"column {field.name!r} of {opened.label}, which holds {', '.join(there)}",
-            "Say what one of these counts, such as --event "
-            f"{there[0] if there else 'view'}=1 (events={{...}} in Python)",
+            f"Say what one of these counts, such as --event {shlex.quote(one + '=1')} (events={{...}} in "
+            "Python)",
         )
+    lacking = [kind for place, kind in enumerate(signal.events) if place not in met]
+    if lacking:
+        held = ", ".join(_distinct(opened, field))
+        opened.notes.append(f"no row is of the kind {', '.join(lacking)}: {field.name!r} holds {held}")
     return found
 
 
@@ -156,9 +173,29 @@ def hints(opened: Opened, ignored: Sequence[Field], *, value: Field | None) -> l
     return [note for note in found if note]
 
 
-def looked_at(ignored: Sequence[Field]) -> list[Field]:
-    """Returns those of the columns that are not read whose names say that they may tell yes from no."""
-    return [f for f in ignored if is_label(f) or (is_value(f) and f.kind in {"text", "whole", "real"})]
+def looked_at(opened: Opened, ignored: Sequence[Field]) -> list[Field]:
+    """Returns those of the columns that are not read whose names or first cells tell yes from no."""
+    cells = [f for f in ignored if f.kind in {"text", "whole", "real"}]
+    by_their_names = {f.sql for f in ignored if is_label(f)} | {f.sql for f in cells if is_value(f)}
+    others = [f for f in cells if f.sql not in by_their_names][:FIRST_COLUMNS]
+    by_their_cells = {f.sql for f in others if _plainly(_first_words(opened, f))} if others else set()
+    return [f for f in ignored if f.sql in by_their_names | by_their_cells]
+
+
+def _plainly(found: Sequence[str]) -> bool:
+    return are_votes(found) or are_reactions(found)
+
+
+def _first_words(opened: Opened, field: Field) -> list[str]:
+    """Returns the different words of a column's first cells; none where they are too many to be kinds."""
+    first = f"({opened.relation} SELECT trim({field.sql}::VARCHAR) AS w LIMIT {FIRST_ROWS})"
+    try:
+        rows = opened.con.execute(
+            f"FROM {first} SELECT DISTINCT w WHERE w <> '' LIMIT {MOST_KINDS + 1}"
+        ).fetchall()
+    except duckdb.Error:  # reading says what is wrong
+        return []
+    return [str(word) for (word,) in rows] if len(rows) <= MOST_KINDS else []
 
 
 def _as_number(opened: Opened, field: Field) -> str:
@@ -176,7 +213,7 @@ def _of_value(opened: Opened, field: Field, *, pass_value: bool = False) -> str:
         return ""
     many = f"{below + zero:,} of {n:,} values of {field.name!r} are 0 or below"
     asked = f"value_column={field.name!r}, " if pass_value else ""
-    flag = f"--value-column {field.name} " if pass_value else ""
+    flag = f"--value-column {shlex.quote(field.name)} " if pass_value else ""
     if whole and low >= -1 and high <= 1:
         many = f"{below + zero:,} of {n:,} values of {field.name!r} are {'-1' if low < 0 else '0'}"
         many += " or 0" if low < 0 and zero else ""
@@ -184,7 +221,8 @@ def _of_value(opened: Opened, field: Field, *, pass_value: bool = False) -> str:
     if plain(field.name) in AMOUNTS:
         what = "takes something back" if below else "counts nothing"
         return (
-            f"{many}: if such a row {what}, pass weight_column={field.name!r} (--weight-column {field.name}) "
+            f"{many}: if such a row {what}, pass weight_column={field.name!r} "
+            f"(--weight-column {shlex.quote(field.name)}) "
             "and the others count by their amounts"
         )
     return (
@@ -202,19 +240,51 @@ def _of_label(opened: Opened, field: Field) -> str:
         return ""
     if filled == numeric_:
         return _of_value(opened, field, pass_value=True)
-    if not is_label(field):
-        return ""
     there = _distinct(opened, field)
-    if not 2 <= len(there) <= MOST_KINDS:
+    if not 2 <= len(there) <= MOST_KINDS or not (is_label(field) or are_reactions(there)):
         return ""
-    no = [word for word in there if plain(word) in NO]
-    yes = [word for word in there if word not in no]
-    said = [f"{yes[0]}=1", f"{no[0]}=negative"] if no and yes else [f"{there[0]}=0.3", f"{there[1]}=1"]
-    flags = " ".join(f"--event {one}" for one in said) + (" ..." if len(there) > len(said) else "")
     return (
         f"column {field.name!r} holds {', '.join(there)}, which all count the same: to say what each counts, "
-        f"pass event_column={field.name!r} and events=, such as --event-column {field.name} {flags}"
+        f"pass event_column={field.name!r} and events=, such as {event_flags(field.name, there)}"
     )
+
+
+@contextmanager
+def numbers_or_words(opened: Opened, field: Field) -> Iterator[None]:
+    """Says of a column of values that holds kinds of event in words how these are read, where it is refused.
+
+    Args:
+        opened: the loaded table.
+        field: the column.
+    """
+    try:
+        yield
+    except TableError as error:
+        there = _distinct(opened, field) if is_text_field(opened, field) else []
+        if not (1 < len(there) <= MOST_KINDS and are_reactions(there)):
+            raise
+        raise TableError(
+            "A value is a number, and kinds of event say with weights what they count",
+            f"column {field.name!r} of {opened.label}, which holds {', '.join(there)}",
+            f"Pass value_column='', event_column={field.name!r} and events= (--value-column '' "
+            f"{event_flags(field.name, there)})",
+        ) from error
+
+
+def event_flags(column: str, there: Sequence[str]) -> str:
+    """Returns how a command line says what kinds of event count, as a shell takes it.
+
+    >>> event_flags("kind", ["view", "add to cart", "it's"])
+    "--event-column kind --event view=0.3 --event 'add to cart=1' ..."
+
+    Args:
+        column: its name.
+        there: the kinds, of which those are named that something is known of.
+    """
+    weights = list(weights_for(there).items())[:MOST_FLAGS]
+    flags = [f"--event {shlex.quote(f'{kind}={weight}')}" for kind, weight in weights]
+    rest = ["..."] if len(there) > len(flags) else []
+    return " ".join([f"--event-column {shlex.quote(column)}", *flags, *rest])
 
 
 def _distinct(opened: Opened, field: Field) -> list[str]:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
+from butaca.data.above import FIRST, rows_above
 from butaca.errors import TableError
 from butaca.types import Values
 
@@ -20,8 +21,10 @@ _CELL = re.compile(r"([A-Z]+)\d+")
 _EPOCH = {False: dt.datetime(1899, 12, 30), True: dt.datetime(1904, 1, 1)}
 
 
-def sheet_columns(path: Path, inner: str, *, label: str) -> tuple[dict[str, Values], str]:
+def sheet_columns(path: Path, inner: str, *, label: str) -> tuple[dict[str, Values], str, int]:
     """Returns the columns of a sheet by the names in its first row that is not blank, and its label.
+
+    The last is how many rows of titles stand above the names.
 
     A column is numbers where all of its filled cells are, else text; an empty cell is None.
 
@@ -52,15 +55,20 @@ def sheet_columns(path: Path, inner: str, *, label: str) -> tuple[dict[str, Valu
     label = f"{label}::{name}" if inner else label
     if len(rows) < 2:
         raise TableError("A table has at least one row", f"{label}, which has none", "Add its rows")
-    header, *data = rows
+    above = rows_above([["" if cell is None else str(cell) for cell in row] for row in rows[:FIRST]])
+    header, *data = rows[above:]
     width = max(map(len, rows))
     names = [
         str(header[i]).strip() if i < len(header) and header[i] is not None else "" for i in range(width)
     ]
-    return {
-        name or f"column{i + 1}": _column([row[i] if i < len(row) else None for row in data])
-        for i, name in enumerate(names)
-    }, label
+    return (
+        {
+            name or f"column{i + 1}": _column([row[i] if i < len(row) else None for row in data])
+            for i, name in enumerate(names)
+        },
+        label,
+        above,
+    )
 
 
 def _sheets(archive: zipfile.ZipFile) -> tuple[dict[str, str], bool]:

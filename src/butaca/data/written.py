@@ -38,9 +38,22 @@ class Reading:
     @property
     def delimiter(self) -> str | None:
         """Returns the separator as it stands in the file; " " for any run of blanks and tabs."""
-        words = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " ", "comma": ",", "semicolon": ";"}
-        found = words.get(self.sep or "", self.sep)
+        said = self.sep or ""
+        word = said.strip().strip("<>'\"").strip("\\").lower() if len(said) > 1 else said
+        found = _WORDS.get(word, said) if len(said) > 1 else said
         return found if found and (len(found) == 1 or found == "::") and found not in '"\r\n' else None
 
+
+_WORDS = {
+    **dict.fromkeys(("tab", "t", "tabs", "tabulator", "tsv"), "\t"),
+    **dict.fromkeys(("blank", "space", "blanks", "spaces", "s", "s+", "whitespace"), " "),
+    "comma": ",",
+    "semicolon": ";",
+    "pipe": "|",
+    "bar": "|",
+    "colons": "::",
+    "tilde": "~",
+    "colon": ":",
+}
 
 AS_IT_IS = Reading()

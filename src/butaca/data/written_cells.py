@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from butaca.data.cells import NOTHING
-from butaca.data.dates import SAMPLE, WAYS, Way
+from butaca.data.dates import FURTHER, SAMPLE, WAYS, Way
 from butaca.data.opened import Opened, quoted
 
 #: Share of the filled cells that a column is read by.
@@ -88,6 +88,9 @@ def dates(opened: Opened, cell: str) -> Written | None:
         return None
     fits = opened.one(f"FROM {sample} SELECT {', '.join(f'count({way.sql(cell)})' for way in WAYS)}")
     likely = [way for way, k in zip(WAYS, fits, strict=True) if k == n]
+    if not likely:
+        fits = opened.one(f"FROM {sample} SELECT {', '.join(f'count({way.sql(cell)})' for way in FURTHER)}")
+        likely = [way for way, k in zip(FURTHER, fits, strict=True) if k == n]
     if not likely:
         return None
     n, *found = opened.one(

@@ -71,17 +71,29 @@ def repeats_of_training(user: Codes, item: Codes, *, seen: Histories) -> Notice 
         item: item codes of the test pairs, [P].
         seen: training histories.
     """
-    users, row = np.unique(user, return_inverse=True)
-    width = int(max(item.max(initial=0), seen.items.max(initial=0))) + 1
-    seen_row, seen_item = seen.pairs(users)
-    again = int(np.isin(row * width + item, seen_row * width + seen_item).sum())
+    again = n_repeats(user, item, seen=seen)
     if again <= REPEATS * len(user):
         return None
     return Notice(
         "With seen items left out, what a user had before can't be offered again",
-        f"{again:,} of {len(user):,} test pairs that training holds too",
-        "Read the row with seen items kept, or keep the first time of every pair only",
+        f"{again:,} of {len(user):,} test pairs that are of what the user had before",
+        "Read the figures of both ways; where people have things again, a model fitted with --repeats allow "
+        '(Signal(repeats="allow")) learns that and offers it',
     )
+
+
+def n_repeats(user: Codes, item: Codes, *, seen: Histories) -> int:
+    """Returns how many test pairs are of what the user had before.
+
+    Args:
+        user: user codes of the test pairs, [P].
+        item: item codes of the test pairs, [P].
+        seen: what users had before.
+    """
+    users, row = np.unique(user, return_inverse=True)
+    width = int(max(item.max(initial=0), seen.items.max(initial=0))) + 1
+    seen_row, seen_item = seen.pairs(users)
+    return int(np.isin(row * width + item, seen_row * width + seen_item).sum())
 
 
 def duplicate_candidates(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from butaca.evaluate.beyond import Beyond
+from butaca.evaluate.both_ways import BothWays
 from butaca.evaluate.honesty import Notice
 from butaca.evaluate.protocol import NOTEBOOK_K, Evaluation
 from butaca.evaluate.slices import Slice
@@ -44,6 +45,7 @@ class Judged:
         left_out: baselines that the data does not allow, and why.
         first: the verdict on the first stage alone, of a model with two.
         again: whether what users had may come again: then all but "seen left out" is with seen items kept.
+        both_ways: where many test pairs are of what users had before, all with that left out and allowed.
     """
 
     rows: Mapping[str, Evaluation]
@@ -55,6 +57,7 @@ class Judged:
     left_out: Mapping[str, str] = field(default_factory=dict)
     first: Verdict | None = None
     again: bool = False
+    both_ways: BothWays | None = None
 
     @property
     def ours(self) -> Evaluation:
@@ -103,6 +106,7 @@ class Judged:
             "verdict": _verdict_json(self.verdict),
             **({} if self.first is None else {"first_stage_verdict": _verdict_json(self.first)}),
             **({"again": True} if self.again else {}),
+            **({} if self.both_ways is None else {"both_ways": self.both_ways.as_json()}),
             "warnings": [notice.as_json() for notice in self.warnings],
             "slices": [asdict(s) | {"metrics": finite(s.metrics)} for s in self.slices],
             "beyond_accuracy": {name: finite(asdict(row)) for name, row in self.beyond.items()},

@@ -11,7 +11,7 @@ from typing import Any
 from butaca.errors import SettingError
 
 #: Kinds of event that say yes: a refit learns from them, and an experiment counts them.
-POSITIVE_KINDS = ("watch", "rate", "like", "save", "click")
+POSITIVE_KINDS = ("watch", "rate", "like", "save", "click", "purchase")
 #: Kinds that say no: kept and shown, never learned from as if the person had wanted the item.
 NEGATIVE_KINDS = ("skip", "dislike")
 KINDS = POSITIVE_KINDS + NEGATIVE_KINDS

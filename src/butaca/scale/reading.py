@@ -26,7 +26,7 @@ from butaca.data.odd_times import odd_times
 from butaca.data.opened import Opened, quoted, session
 from butaca.data.signal import PLAIN, Signal
 from butaca.data.times import how_written
-from butaca.data.told import kind_sql, signal_fields, with_label
+from butaca.data.told import kind_sql, numbers_or_words, signal_fields, with_label
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.scale.remarks import Remarks
 
@@ -122,6 +122,7 @@ def read(task: ReadTask) -> Read:
             table="interactions",
             wanted=[n for n in (*task.asked.values(), signal.weight_column, signal.event_column) if n],
             reading=task.reading,
+            asked=task.asked,
         )
         asked = with_label(opened.fields, task.asked, signal=signal, label=opened.label)
         choice = choose(
@@ -131,6 +132,7 @@ def read(task: ReadTask) -> Read:
             preferred=None,
             has_names=opened.has_names,
             first=opened.held,
+            told=opened.told,
         )
         own = signal_fields(opened, signal)
         noted = Noted(opened, choice, own, asked, signal)
@@ -145,7 +147,8 @@ def read(task: ReadTask) -> Read:
         refuse_lists(opened, choice.fields["item"])
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
         if "value" in choice.fields:
-            selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
+            with numbers_or_words(opened, choice.fields["value"]):
+                selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
         if "event" in own:
             selected.append(f"({kind_sql(own['event'], signal)})::INTEGER AS k")
         if "weight" in own:

@@ -142,7 +142,7 @@ class EventIn(Strict):
     id: TextId = Field(description="Made by the client; the same again changes nothing, so retry freely.")
     user: Id
     item: Id
-    kind: Literal["watch", "rate", "like", "save", "click", "skip", "dislike"] = Field(
+    kind: Literal["watch", "rate", "like", "save", "click", "purchase", "skip", "dislike"] = Field(
         "watch", description="The last two say no: what they name is moved away from."
     )
     value: Finite | None = Field(None, description="A rating or weight.")

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from butaca.checks import check_type, of_kind, path_of, real_number, whole_number
+from butaca.checks import check_type, finite_number, of_kind, path_of, whole_number
 from butaca.errors import SettingError
 
 Logs = Mapping[str, Any]
@@ -187,7 +187,7 @@ class EarlyStopping(Callback):
     ) -> None:
         of_kind("monitor", monitor, kind=str, cure='Name one of the epoch\'s logs, such as "loss"')
         whole_number("patience", patience, least=0)
-        real_number("min_delta", min_delta)
+        finite_number("min_delta", min_delta)
         check_type("mode", mode, hint=Literal["auto", "min", "max"])
         self.monitor, self.patience, self.min_delta = monitor, patience, abs(min_delta)
         lower = "loss" in monitor if mode == "auto" else mode == "min"

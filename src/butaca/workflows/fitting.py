@@ -12,6 +12,7 @@ import numpy as np
 
 from butaca.baselines.popularity import Popularity
 from butaca.data.dataset import Dataset
+from butaca.data.earlier import with_all
 from butaca.data.signal import Curve, Signal
 from butaca.data.splits import COMES_NEXT, stratified_split, tied_at_the_cut
 from butaca.errors import SettingError
@@ -19,7 +20,7 @@ from butaca.evaluate.judged import Judged, nullable
 from butaca.recommend.recommender import Recommender
 from butaca.workflows.about import describe, protocol
 from butaca.workflows.choosing import Choosing, chosen_for
-from butaca.workflows.judging import joined, judge, judge_stages, judged_on
+from butaca.workflows.judging import Repeating, joined, judge, judge_stages, judged_on
 from butaca.workflows.loading import Sides, Split, ToldBy, split_by
 
 if TYPE_CHECKING:  # these load JAX, or a database
@@ -105,7 +106,10 @@ def fit(
     recipe, model, recommender, choice = done.recipe, done.model, done.recommender, done.choice
     held, signal = done.held, done.signal or signal
     train, test, given = held.train, held.test, held.given
-    judged = None if test is None else judge(recommender, train=train, test=test, split=told, given=given)
+    judged = None
+    if test is not None:
+        repeats = repeating(model, train, test=test)
+        judged = judge(recommender, train=train, test=test, split=told, given=given, repeats=repeats)
     ranking = None
     if rank:
         recommender = replace(
@@ -198,6 +202,16 @@ def train_held(
     if given is not None:  # what most people chose in training
         recommender = replace(recommender, popularity=Popularity().fit(train).counts)
     return Trained(recommender, model, history, recipe, choice, said, held, signal)
+
+
+def repeating(model: TwoTower, train: Dataset, *, test: Dataset) -> Repeating | None:
+    """Returns what judges both ways; None where the data keep no earlier rows beside the latest of a pair."""
+    if train.earlier is None or not len(train.earlier):
+        return None
+    asked = np.zeros(len(test.users), dtype=bool)
+    asked[test.user] = True  # of many users a draw is judged
+    before = with_all(train)
+    return Repeating(Recommender.build(model, before), before, with_all(test, users=asked))
 
 
 def unread_columns(recipe: Recipe, data: Dataset, *, rank: bool) -> list[str]:

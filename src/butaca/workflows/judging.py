@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from butaca.data.negatives import Negatives, together
 from butaca.data.splits import COMES_NEXT
 from butaca.errors import SettingError
 from butaca.evaluate.beyond import beyond_accuracy, user_columns
+from butaca.evaluate.both_ways import MODEL, both_ways
 from butaca.evaluate.collapse import collapse
 from butaca.evaluate.honesty import (
     Notice,
@@ -83,6 +84,7 @@ def judge(
     loss_batch: int = 4096,
     split: str = "given",
     given: Dataset | None = None,
+    repeats: Repeating | None = None,
 ) -> Judged:
     """Judges the model beside the baselines, all on the same pairs.
 
@@ -94,10 +96,27 @@ def judge(
         split: name of the split, which chooses the baselines, the verdict's question and what is warned of.
         given: further interactions that all scorers answer from (`answering`) and none is fitted on,
             such as histories of people that training never saw; seen too.
+        repeats: what people had again, of data of which training and `test` hold the latest of each pair.
     """
+    panel = fit_panel(train, split)
     return _judge(
-        scorer, train, test, fit_panel(train, split), loss_batch=loss_batch, split=split, given=given
+        scorer, train, test, panel, loss_batch=loss_batch, split=split, given=given, repeats=repeats
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Repeating:
+    """A Repeating is what judges both ways where the data hold the latest of each pair alone.
+
+    Attributes:
+        scorer: the model, answering from `before`.
+        before: all that users had before the test pairs.
+        test: pairs, those of what users had before among them.
+    """
+
+    scorer: Scorer
+    before: Dataset
+    test: Dataset
 
 
 def judge_saved(recommender: Recommender, test: Dataset | None = None) -> Judged:
@@ -136,6 +155,7 @@ def _judge(
     loss_batch: int,
     split: str,
     given: Dataset | None = None,
+    repeats: Repeating | None = None,
 ) -> Judged:
     seen = Histories.of(train if given is None else joined(train, given))
     scorers = panel.scorers
@@ -159,9 +179,24 @@ def _judge(
         limited=panel.limited,
         left_out=panel.left_out,
     )
+    both = None
+    if repeats is not None:
+        before = Histories.of(repeats.before)
+        wide = {name: answering(baseline, before) for name, baseline in scorers.items()}
+        both = both_ways(
+            {MODEL: repeats.scorer, **wide}, repeats.test, seen=before, comes_next=split in COMES_NEXT
+        )
+        told = repeats_of_training(repeats.test.user, repeats.test.item, seen=before)
+    else:
+        known = {"seen left out": {MODEL: left_out}, "seen allowed": {MODEL: kept}}
+        known["seen allowed" if again else "seen left out"] |= baselines
+        both = both_ways(
+            {MODEL: scorer, **scorers}, test, seen=seen, known=known, comes_next=split in COMES_NEXT
+        )
+        told = None if again else repeats_of_training(test.user, test.item, seen=seen)
     notices = (
         users_without_history(test.user, seen),
-        None if again else repeats_of_training(test.user, test.item, seen=seen),
+        told,
         duplicate_candidates(item_titles(train.items), seen, vectors=vectors_of(scorer)),
         cut_above_catalogue((*NOTEBOOK_K, *(k for _, k, _ in MEASURES)), ours.n_items),
         _collapse(ours, baselines, found=found, seen=seen),
@@ -175,6 +210,7 @@ def _judge(
         beyond,
         panel.left_out,
         again=again,
+        both_ways=both,
     )
 
 
