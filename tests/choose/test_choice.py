@@ -269,13 +269,13 @@ def test_a_search_shares_an_inverse_and_finds_what_a_fit_will(wide_board: Datase
 def test_pairs_are_chosen_where_items_go_two_by_two():
     """Each item has a twin that its users have too, and nothing else tells items apart.
 
-    Forty pairs of twins are forty dimensions: what a few of them leave out, single pairs say.
+    Four hundred pairs of twins are as many dimensions: what a few leave out, single pairs say.
     """
     rng = np.random.default_rng(4)
-    pairs = np.array([rng.choice(400, 6, replace=False) for _ in range(900)])
+    pairs = np.array([rng.choice(400, 3, replace=False) for _ in range(2000)])
     item = np.concatenate([2 * pairs, 2 * pairs + 1], axis=1).ravel().astype(np.int32)
-    user = np.repeat(np.arange(900, dtype=np.int32), 12)
-    users = Entities("user_id", Vocabulary(np.arange(900)))
+    user = np.repeat(np.arange(2000, dtype=np.int32), 6)
+    users = Entities("user_id", Vocabulary(np.arange(2000)))
     items = Entities("item_id", Vocabulary(np.arange(800)))
     data = Dataset(users, items, user, item)
     chosen = choose(replace(DEFAULT, steps=8), data, search=Search(only=BAGS[:1]))
