@@ -27,7 +27,7 @@ PERSONAL: Sequence[float] = (1.0, 0.7, 1.4)
 #: A weight and the values that are tried of it.
 Axis: TypeAlias = tuple[str, Sequence[float]]
 
-#: Pairs take part where the slice is better by as much: what they gain by chance is less, and where they help it
+#: Pairs take part where the slice is better by as much: by chance they gain less, and where they help it
 #: is two to eight parts in a hundred.
 WORTH = 1.005
 
