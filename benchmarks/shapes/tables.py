@@ -53,7 +53,10 @@ class TableRun:
 
 
 def tables(folder: Path, grown: Path | None = None) -> list[SplitTable]:
-    """Returns MovieLens 100K, the tables that the folder holds, and the grown one, each by its splits."""
+    """Returns MovieLens 100K, the tables that the folder holds, and the grown one, each by its splits.
+
+    Further tables, as CSV in the same folder, are split at random (benchmarks/shapes/unseen.py makes some).
+    """
     files = {
         "ml-100k": "ml-100k",
         "tweets": str(folder / "movietweetings-ratings.parquet"),
@@ -65,6 +68,7 @@ def tables(folder: Path, grown: Path | None = None) -> list[SplitTable]:
         for name, file in there.items()
         for split in SPLITS
     ]
+    out += [SplitTable(file.stem, str(file), "random") for file in sorted(folder.glob("*.csv"))]
     return [*out, SplitTable("grown", str(grown), "random")] if grown is not None else out
 
 
