@@ -56,11 +56,11 @@ $(VENV)/.browser: | $(BIN)/python
 			chromium fonts-dejavu-core >/dev/null && touch $@; \
 	else echo "The page's tests need chromium (Debian: apt install chromium)" >&2; exit 1; fi
 
-# Three at a time: services and clusters that are started and killed wait for part of their time. Modules are
+# Four at a time: services and clusters that are started and killed wait for part of their time. Modules are
 # compiled once, also where the environment asks Python to write no bytecode: a process in five is a command.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev $(VENV)/.browser
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone and not guides" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone and not guides" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m alone $(shell grep -rl --include='test_*.py' 'pytest.mark.alone' tests) $(PYTEST_ARGS)
 
 # The files that start no process and fit little; what it leaves out (serve, cli, report, scale), `make test` runs.

@@ -13,8 +13,9 @@ from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.model import ridge
 from butaca.model.closeness import SortedInteractions
-from butaca.model.pairs import ItemPairs, PairTerms, largest_pairs
+from butaca.model.pairs import ItemPairs, PairTerms
 from butaca.model.query import QueryTower
+from butaca.model.remainder import largest_pairs
 from butaca.model.spectral_settings import SpectralSettings
 from tests.support.narrow import some
 
@@ -26,7 +27,7 @@ BY_HAND = ItemPairs(
 
 def test_terms_by_hand():
     rows, items = np.array([0, 0, 1, 2]), np.array([0, 2, 1, 0], np.int32)
-    terms = BY_HAND.terms(rows, items, np.array([1.0, 1.0, 10.0], np.float32))
+    terms = BY_HAND.terms(rows, items, factor=np.array([1.0, 1.0, 10.0], np.float32))
     scores = np.zeros((3, 3), np.float32)
     terms.add_to(scores)
     assert scores.tolist() == [[1.0, 0.5, 2.0], [0.0, 0.0, 0.0], [0.0, 5.0, 20.0]]
@@ -51,7 +52,10 @@ def test_between_by_hand():
 def test_further_items_speak_for_none():
     longer = BY_HAND.longer(2)
     assert len(longer) == 5
-    assert longer.terms(np.array([0]), np.array([4], np.int32), np.ones(1, np.float32)).item.tolist() == []
+    assert (
+        longer.terms(np.array([0]), np.array([4], np.int32), factor=np.ones(1, np.float32)).item.tolist()
+        == []
+    )
 
 
 def test_the_largest_of_what_is_left_by_hand():
@@ -60,11 +64,15 @@ def test_the_largest_of_what_is_left_by_hand():
     rest = np.array([[9.0, 1.0, 3.0], [5.0, 9.0, -1.0], [0.002, 0.5, 9.0]], np.float32)
     table, candidates = np.ones((3, 1), np.float32), np.array([[2.0], [0.0], [1.0]], np.float32)
     weights = rest + table @ candidates.T
-    found = largest_pairs(weights, table, candidates, kept=np.array([1, 4, 7]), n_items=9, most=2)
+    found = largest_pairs(
+        weights, table=table, candidates=candidates, kept=np.array([1, 4, 7]), n_items=9, most=2
+    )
     assert found.start.tolist() == [0, 0, 2, 2, 2, 3, 3, 3, 4, 4]
     assert found.item.tolist() == [4, 7, 1, 4]
     np.testing.assert_allclose(found.weight, [1.0, 3.0, 5.0, 0.5], rtol=1e-6)
-    one = largest_pairs(weights, table, candidates, kept=np.array([1, 4, 7]), n_items=9, most=1)
+    one = largest_pairs(
+        weights, table=table, candidates=candidates, kept=np.array([1, 4, 7]), n_items=9, most=1
+    )
     assert one.item.tolist() == [7, 1, 4]
 
 
@@ -73,7 +81,7 @@ def test_rows_are_what_a_dense_matrix_gives(n, most, seed):
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=(n, n)).astype(np.float32)
     nothing = np.zeros((n, 1), np.float32)
-    pairs = largest_pairs(weights, nothing, nothing, kept=np.arange(n), n_items=n, most=most)
+    pairs = largest_pairs(weights, table=nothing, candidates=nothing, kept=np.arange(n), n_items=n, most=most)
     dense = pairs.between(np.arange(n, dtype=np.int32), np.arange(n))
     assert (dense[dense > 0] == weights[dense > 0]).all()
     assert (np.diag(dense) == 0).all()

@@ -234,7 +234,7 @@ def test_a_short_history_is_trusted_less(name, spectral):
 
 def test_trust_is_checked():
     for wrong in ({"trusted_from": -1}, {"trust_power": -0.5}, {"trust_power": float("nan")}):
-        with pytest.raises(SettingError, match="trusted_from is 0 or more"):
+        with pytest.raises(SettingError, match=r"trusted_from is 0 or more|trust_power is a number"):
             TwoTowerSettings(**wrong)
 
 
@@ -546,13 +546,13 @@ def test_lazily_built_vectors_are_the_same_from_every_thread():
 
 @pytest.mark.parametrize("dropout", [1.0, 1.5, -0.1, float("nan"), float("inf")])
 def test_dropout_is_checked(dropout):
-    with pytest.raises(FeatureError, match=r"Try 0\.5"):
+    with pytest.raises((FeatureError, SettingError), match=r"Try 0\.5|dropout is a number"):
         History(dropout=dropout)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_temperature_is_checked(temperature):
-    with pytest.raises(SettingError, match="A temperature is above 0"):
+    with pytest.raises(SettingError, match=r"A temperature is above 0|temperature is a number"):
         TwoTower([History()], temperature=temperature)
 
 
@@ -610,7 +610,7 @@ def test_batches_hold_whole_users_and_their_histories():
         ({"prior": "bogus"}, "prior is one of none, popularity, recent"),
         ({"start": "bogus"}, "start is one of"),
         ({"temperature": float("inf")}, "above 0 and finite"),
-        ({"prior_power": float("nan")}, "prior_power is finite"),
+        ({"prior_power": float("nan")}, "prior_power is a number"),
         ({"seed": -1}, "seed is 0 or more"),
         ({"query": (History(), History("item_id"))}, "reads one history"),
     ],

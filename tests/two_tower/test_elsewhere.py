@@ -20,6 +20,8 @@ from butaca.tune import measure
 from tests.support.boards import checkerboard
 from tests.support.ordered import rounds
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 WAYS = {"pickle": lambda x: pickle.loads(pickle.dumps(x)), "deepcopy": copy.deepcopy, "copy": copy.copy}
 
 

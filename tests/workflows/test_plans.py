@@ -25,6 +25,9 @@ from butaca.workflows.recipe_choice import RecipeChoice
 from butaca.workflows.serve_plan import ServePlan
 
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
+
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Writes a table of 30 users who had items of one parity."""

@@ -153,6 +153,8 @@ class Vocabulary:
         if self.is_text:
             whole = isinstance(value, float | np.floating) and float(value).is_integer()
             text = str(int(value) if whole else value)
+            if text in self._index:
+                return text
             whole_text = WHOLE.fullmatch(text)
             return whole_text[1] if whole_text else text  # 14.0 and "14.0" are the id "14"
         if isinstance(value, str):

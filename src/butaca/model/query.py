@@ -230,7 +230,7 @@ class QueryTower:
         had = entries(users, histories, with_time=False)
         factor = np.full((len(users), 1), self.pairs_scale, dtype=np.float32)
         factor = self.trusted(factor, np.bincount(had.rows, minlength=len(users)))[:, 0]
-        return self.pairs.terms(had.rows, had.items, factor)
+        return self.pairs.terms(had.rows, had.items, factor=factor)
 
     def __call__(self, users: Codes, histories: Histories, *, known_as: Codes | None = None) -> Floats:
         """Returns query vectors: codes [B] and the histories they point into -> float32 [B, D].

@@ -22,7 +22,8 @@ from jax import Array
 
 from butaca.model.closeness import SortedInteractions, whole_kernel
 from butaca.model.inverse import Doubles, inverse_of
-from butaca.model.pairs import Beyond, ItemPairs, largest_pairs
+from butaca.model.pairs import ItemPairs
+from butaca.model.remainder import OutsideItems, largest_pairs
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.subspace import orthonormal
 from butaca.types import Floats, Ints
@@ -80,16 +81,16 @@ class Regression:
         if settings.pairs:
             pairs = largest_pairs(
                 weights,
-                table,
-                candidates,
+                table=table,
+                candidates=candidates,
                 kept=self.kept,
                 n_items=self.n_items,
                 most=settings.pairs,
-                beyond=None if self.outside is None else self._beyond(self.outside, settings),
+                outside=None if self.outside is None else self._items_outside(self.outside, settings),
             )
         return out[0], out[1], pairs
 
-    def _beyond(self, everything: sp.csr_matrix, settings: SpectralSettings) -> Beyond | None:
+    def _items_outside(self, everything: sp.csr_matrix, settings: SpectralSettings) -> OutsideItems | None:
         """Returns how the items that it is not over occur with the others; None where that is long."""
         had = np.maximum(np.asarray(everything.sum(axis=0)).ravel(), 1.0).astype(np.float32)
         scaled = everything @ sp.diags(had ** np.float32(-settings.item_power))
@@ -105,7 +106,7 @@ class Regression:
         apart = others[rows.row] != rows.col
         of = rows.row[apart], rows.col[apart]
         value = rows.data[apart] * (alone * as_had[others])[of[0]] * as_candidate[of[1]]
-        return Beyond(
+        return OutsideItems(
             others,
             (self.inverse * as_had[self.kept][:, None]).astype(np.float32),
             (inside @ sp.diags(as_candidate[others])).tocsr().astype(np.float32),

@@ -172,7 +172,7 @@ def answering_vectors(
     if spectrum.pairs is not None and spectral.pairs_weight:
         added = np.zeros_like(trained)
         rows, at = seen.rows(sample)
-        spectrum.pairs.terms(rows, seen.items[at], np.ones(len(sample), np.float32)).add_to(added)
+        spectrum.pairs.terms(rows, seen.items[at], factor=np.ones(len(sample), np.float32)).add_to(added)
         ratio = of_trained / max(spread(added), 1e-12)
         tower = replace(tower, pairs=spectrum.pairs, pairs_scale=float(spectral.pairs_weight * ratio))
     if spectral.weight:
