@@ -24,7 +24,6 @@ from butaca.workflows.plans import Cluster, FitPlan, Keeping, TunePlan
 from butaca.workflows.recipe_choice import RecipeChoice
 from butaca.workflows.serve_plan import ServePlan
 
-
 pytestmark = pytest.mark.usefixtures("compiled_quickly")
 
 
