@@ -864,6 +864,12 @@ class TestTextFiles:
         text = 'user,title\n1,"Good; the, Bad"\n2,"Heat; x"\n'
         assert rows(read_table(write(text))) == [("1", "Good; the, Bad"), ("2", "Heat; x")]
 
+    @pytest.mark.parametrize("end", ["\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\x0b", "\x0c"])
+    def test_what_only_unicode_calls_the_end_of_a_line_is_none(self, tmp_path: Path, end: str) -> None:
+        """What follows it within a cell would look like a comment, and the file be written anew."""
+        path = written(tmp_path, "r.csv", f'user,item\n0,"0\r"\n1,"1{end}%"\n')
+        assert rows(read_table(path)) == [("0", "0\r"), ("1", f"1{end}%")]
+
     @settings(deadline=None, max_examples=40)
     @given(
         st.lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 from butaca.data.columns import is_known
@@ -40,7 +41,7 @@ def lines_above(text: str) -> int:
     >>> lines_above("Sales,,\n\nuser,item,rating\nana,7,5\n")
     2
     """
-    lines = text.splitlines()[:FIRST]
+    lines = [line.rstrip("\r\n") for line in lines_in(text)[:FIRST]]
     if not lines or sum(map(is_known, _cells(lines[0]))) > 1:
         return 0
     return max(rows_above([_split(line, mark) for line in lines]) for mark in DELIMITERS)
@@ -52,3 +53,12 @@ def _split(line: str, mark: str) -> list[str]:
 
 def _cells(line: str) -> list[str]:
     return [cell for mark in DELIMITERS for cell in _split(line, mark) if mark in line]
+
+
+def lines_in(text: str) -> list[str]:
+    r"""Returns the lines of a text with their ends: \n, \r or both, and nothing else that Unicode calls an end.
+
+    >>> lines_in("a\r\nb\x1ec\u2028d\re")
+    ['a\r\n', 'b\x1ec\u2028d\r', 'e']
+    """
+    return list(io.StringIO(text, newline=""))

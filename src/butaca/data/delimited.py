@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
-from butaca.data.above import lines_above
+from butaca.data.above import lines_above, lines_in
 from butaca.data.columns import Held, Kind, held_by, is_known, plain
 from butaca.data.reactions import are_reactions
 from butaca.errors import TableError
@@ -152,8 +152,8 @@ def refuse_no_table(text: str, *, label: str) -> None:
     ):
         if head.startswith(begin):
             raise TableError("A text table holds rows of cells", f"{label}, which is {what}", cure)
-    second = head.splitlines()[1:2]
-    if second and re.fullmatch(r"\|?[\s:-]*--[\s:|-]*", second[0]) and "|" in second[0]:
+    second = lines_in(head)[1:2]
+    if second and re.fullmatch(r"\|?[\s:-]*--[\s:|-]*", second[0].rstrip("\r\n")) and "|" in second[0]:
         raise TableError(
             "A text table holds rows of cells",
             f"{label}, which is a table as Markdown writes it",
@@ -226,7 +226,7 @@ def _held(cells: Sequence[str]) -> Held | None:
 
 def chars_of(text: str, lines: int) -> int:
     """Returns how long the first lines of a text are, with their ends."""
-    return sum(map(len, text.splitlines(keepends=True)[:lines]))
+    return sum(map(len, lines_in(text)[:lines]))
 
 
 def preamble(text: str) -> tuple[int, str | None]:
@@ -238,7 +238,7 @@ def preamble(text: str) -> tuple[int, str | None]:
     ((6, ';'), (11, None))
     """
     at, said = 0, None
-    lines = text.splitlines(keepends=True)
+    lines = lines_in(text)
     first = next((line for line in lines if line.strip() and line[0] not in COMMENTS), "")
     for line in lines:
         declared = _SEP.fullmatch(line.strip().strip('"'))

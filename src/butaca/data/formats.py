@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import duckdb
 import numpy as np
 
-from butaca.data.above import lines_above
+from butaca.data.above import lines_above, lines_in
 from butaca.data.columns import Field, Kind, Role, is_known
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
 from butaca.data.delimited import (
@@ -253,7 +253,7 @@ def _text_layout(
     before, said = preamble(text)
     before += chars_of(text[before:], lines_above(text[before:]))
     body = text[before:]
-    lines = body.splitlines()
+    lines = [line.rstrip("\r\n") for line in lines_in(body)]
     lines = lines if is_whole or len(lines) < 2 else lines[:-1]
     delimiter = reading.delimiter or said
     if delimiter is None and is_netflix(lines):
