@@ -70,8 +70,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 settings.register_profile(
-    "butaca", deadline=None
-)  # two files run at the same time: a slow example says nothing
+    "butaca", deadline=None, max_examples=50
+)  # files run at the same time: a slow example says nothing; each run draws other examples
 settings.load_profile("butaca")
 
 

@@ -56,7 +56,7 @@ def _cells(line: str) -> list[str]:
 
 
 def lines_in(text: str) -> list[str]:
-    r"""Returns the lines of a text with their ends: \n, \r or both, and nothing else that Unicode calls an end.
+    r"""Returns the lines of a text with their ends: \n, \r or both, and no other that Unicode calls one.
 
     >>> lines_in("a\r\nb\x1ec\u2028d\re")
     ['a\r\n', 'b\x1ec\u2028d\r', 'e']
