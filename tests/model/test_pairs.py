@@ -153,13 +153,27 @@ def test_items_outside_of_a_regression_are_predicted_and_speak_for_what_occurs_w
     assert (got[np.ix_(kept, others)] > 0).any()
 
 
+@pytest.mark.parametrize(("span", "weighed"), [(5.0, False), (np.inf, True)])
+def test_beside_closeness_in_time_or_weights_items_outside_have_no_pairs(monkeypatch, span, weighed):
+    """Plain counts would be louder than what is inside."""
+    monkeypatch.setattr(ridge, "RIDGE_ITEMS", 6)
+    rng = np.random.default_rng(3)
+    user, item = (part.astype(np.int32) for part in np.nonzero(rng.random((40, 12)) < 0.4))
+    settings = SpectralSettings(span=span, dim=2, form="ridge", pairs=12)
+    weight = rng.random(len(user)).astype(np.float32) if weighed else None
+    had = SortedInteractions.of(user, item, time=np.arange(len(user)), weight=weight)
+    found = ridge.regression(had, n_items=12, settings=settings)
+    assert found.outside is None
+    assert set(some(found.towers(settings)[2]).item.tolist()) <= set(found.kept.tolist())
+
+
 def test_where_looking_outside_is_long_only_the_items_inside_have_pairs(monkeypatch):
     monkeypatch.setattr(ridge, "RIDGE_ITEMS", 6)
     rng = np.random.default_rng(3)
     user, item = (part.astype(np.int32) for part in np.nonzero(rng.random((40, 12)) < 0.4))
     settings = SpectralSettings(span=np.inf, dim=2, form="ridge", pairs=12)
     had = SortedInteractions.of(user, item, time=None)
-    for limit in ("OUTSIDE_PAIRS", "OUTSIDE_PRODUCTS"):
+    for limit in ("OUTSIDE_PAIRS", "OUTSIDE_PRODUCTS", "OUTSIDE_WEIGHTS"):
         with monkeypatch.context() as patch:
             patch.setattr(ridge, limit, 1)
             found = ridge.regression(had, n_items=12, settings=settings)

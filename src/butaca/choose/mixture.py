@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from butaca.choose.closed_forms import FormScores
+from butaca.choose.closed_forms import WORTH, FormScores
 from butaca.choose.slices import ValidationSlice
 from butaca.train.vectors import spread
 from butaca.two_tower import TwoTower
@@ -26,10 +26,6 @@ PERSONAL: Sequence[float] = (1.0, 0.7, 1.4)
 
 #: A weight and the values that are tried of it.
 Axis: TypeAlias = tuple[str, Sequence[float]]
-
-#: Pairs take part where the slice is better by as much: by chance they gain less, and where they help it
-#: is two to eight parts in a hundred.
-WORTH = 1.005
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
 from butaca.model.pairs import ItemPairs
 from butaca.types import Floats, Ints
+
+#: Codes of what was had, of the candidates that it speaks for, and how much [p].
+FoundPairs: TypeAlias = tuple[Ints, Ints, Floats]
 
 #: Rows of the dense weights that are looked through at once, and parts of the largest weight below which what
 #: is left of one is rounding.
@@ -27,7 +32,7 @@ def largest_pairs(
     kept: Ints,
     n_items: int,
     most: int,
-    outside: OutsideItems | None = None,
+    outside: Sequence[FoundPairs] = (),
 ) -> ItemPairs:
     """Returns the largest weights of each row of B - T V' above 0, and above rounding; none for itself.
 
@@ -38,19 +43,20 @@ def largest_pairs(
         kept: the codes of these M among all, ascending.
         n_items: N.
         most: of each row.
-        outside: what is known of the other items.
+        outside: pairs of the other items.
     """
     m = len(weights)
     least = LEAST * float(np.abs(weights).max(initial=0.0))
-    found: list[tuple[Ints, Ints, Floats]] = []
+    found: list[FoundPairs] = []
     for at in range(0, m, ROWS):
         rest = weights[at : at + ROWS] - table[at : at + ROWS] @ candidates.T
         own = np.arange(len(rest))
         rest[own, own + at] = 0.0
         row, column, value = _top(rest, most, least)
         found.append((kept[row + at], kept[column], value))
-    if outside is not None:
-        found += outside.found(kept, most=most, least=least)
+    for had, of, value in outside:
+        loud = value > least
+        found.append((had[loud], of[loud], value[loud]))
     row, column, value = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((column, row))
     start = np.append(0, np.cumsum(np.bincount(row, minlength=n_items))).astype(np.int32)
@@ -77,21 +83,21 @@ class OutsideItems:
     inside: sp.csr_matrix
     rows: sp.csr_matrix
 
-    def found(self, kept: Ints, *, most: int, least: float) -> list[tuple[Ints, Ints, Floats]]:
-        """Returns pairs as (item had, candidate, weight), half as many candidates from those inside."""
+    def found(self, kept: Ints, *, most: int) -> list[FoundPairs]:
+        """Returns the largest above 0, half as many candidates from those inside as of each one outside."""
         out = []
         step = max(BLOCK // max(len(self.others), 1), 1)
         turned = self.inside.T.tocsr()
         for at in range(0, len(kept), step):
             # (C' P_rows')', since a sparse matrix stands on the left
             block = np.ascontiguousarray((turned @ self.inverse[at : at + step].T).T)
-            row, column, value = _top(block, max(most // 2, 1), least)
+            row, column, value = _top(block, max(most // 2, 1), 0.0)
             out.append((kept[row + at], self.others[column], value))
         lengths = np.diff(self.rows.indptr)
         row = np.repeat(np.arange(len(self.others)), lengths)
         order = np.lexsort((-self.rows.data, row))
         place = np.arange(len(row)) - np.repeat(self.rows.indptr[:-1], lengths)
-        best = order[(place < most) & (self.rows.data[order] * ALONE > least)]
+        best = order[(place < most) & (self.rows.data[order] > 0)]
         value = (self.rows.data[best] * np.float32(ALONE)).astype(np.float32)
         out.append((self.others[row[best]], self.rows.indices[best].astype(np.int64), value))
         return out

@@ -14,7 +14,9 @@ Online Retail, .167 against .144 (docs/decisions/020-choice.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,7 +25,7 @@ from jax import Array
 from butaca.model.closeness import SortedInteractions, whole_kernel
 from butaca.model.inverse import Doubles, inverse_of
 from butaca.model.pairs import ItemPairs
-from butaca.model.remainder import OutsideItems, largest_pairs
+from butaca.model.remainder import FoundPairs, OutsideItems, largest_pairs
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.subspace import orthonormal
 from butaca.types import Floats, Ints
@@ -33,8 +35,8 @@ from butaca.types import Floats, Ints
 RIDGE_ITEMS = 4096
 
 #: Pairs of an item inside and one outside that occur together, and products of pairs within histories, up to
-#: which items outside get pairs too.
-OUTSIDE_PAIRS, OUTSIDE_PRODUCTS = 2_000_000, 1e8
+#: which items outside get pairs too; dense weights of items inside for those outside likewise.
+OUTSIDE_PAIRS, OUTSIDE_PRODUCTS, OUTSIDE_WEIGHTS = 2_000_000, 1e7, 3e8
 
 #: Passes of the subspace iteration, and vectors beyond those asked for.
 PASSES, OVERSAMPLE = 3, 16
@@ -61,11 +63,12 @@ class Regression:
     ridge: float
     histories: sp.csr_matrix
     outside: sp.csr_matrix | None = None
+    _outside_pairs: dict[tuple[float, float, float, int], Sequence[FoundPairs]] = field(default_factory=dict)
 
     def towers(self, settings: SpectralSettings) -> tuple[Floats, Floats, ItemPairs | None]:
         """Returns the history table and the candidate vectors [N, k], and the pairs that they leave out.
 
-        Items that it is not over have zeros, and no pairs.
+        Items that it is not over have zeros, and pairs only where `outside` is at hand.
 
         Args:
             settings: leave_out, powers of degrees, dim and pairs; the others are those of the inverse.
@@ -86,9 +89,19 @@ class Regression:
                 kept=self.kept,
                 n_items=self.n_items,
                 most=settings.pairs,
-                outside=None if self.outside is None else self._items_outside(self.outside, settings),
+                outside=self._pairs_outside(settings),
             )
         return out[0], out[1], pairs
+
+    def _pairs_outside(self, settings: SpectralSettings) -> Sequence[FoundPairs]:
+        """Returns the pairs of items that it is not over, found once for all settings of dim."""
+        if self.outside is None:
+            return ()
+        key = settings.item_power, settings.history_power, settings.candidate_power, settings.pairs
+        if key not in self._outside_pairs:
+            items = self._items_outside(self.outside, settings)
+            self._outside_pairs[key] = () if items is None else items.found(self.kept, most=settings.pairs)
+        return self._outside_pairs[key]
 
     def _items_outside(self, everything: sp.csr_matrix, settings: SpectralSettings) -> OutsideItems | None:
         """Returns how the items that it is not over occur with the others; None where that is long."""
@@ -128,7 +141,7 @@ def regression(
     degree, outside = had.degree(n_items), None
     kept = np.sort(np.argsort(-degree, kind="stable")[:RIDGE_ITEMS])
     if len(kept) < n_items:
-        outside = _outside(had, kept, n_items)
+        outside = _outside(had, kept, n_items) if math.isinf(settings.span) and had.own is None else None
         had, degree, kernel = had.of_items(kept, n_items), degree[kept], None
     if kernel is None:
         kernel = whole_kernel(had, n_items=len(kept), span=settings.span, power=settings.user_power)
@@ -140,11 +153,16 @@ def regression(
 
 
 def _outside(had: SortedInteractions, kept: Ints, n_items: int) -> sp.csr_matrix | None:
-    """Returns X of all items [U, N], where pairs with an item that is not kept are few enough to look at."""
+    """Returns X of all items [U, N], where pairs with an item that is not kept are few enough to look at.
+
+    Closeness in time and weights are of what is inside alone: beside them plain counts would be too loud, so
+    that it is asked for only where histories are taken whole and count the same.
+    """
     n_users = len(had.count)
     other = ~np.isin(had.item, kept)
     of_others = np.bincount(had.user[other], minlength=n_users).astype(np.float64)
-    if float((of_others * had.count).sum()) > OUTSIDE_PRODUCTS:
+    dense = float(len(kept)) * (n_items - len(kept))
+    if float((of_others * had.count).sum()) > OUTSIDE_PRODUCTS or dense > OUTSIDE_WEIGHTS:
         return None
     ones = np.ones(len(had.item), np.float32)
     return sp.csr_matrix((ones, (had.user, had.item)), (n_users, n_items))

@@ -120,7 +120,8 @@ def pairs_from(arrays: Mapping[str, np.ndarray], *, n_items: int) -> ItemPairs |
     start, item, weight = arrays["pairs_start"], arrays["pairs_item"], arrays["pairs_weight"]
     inside = not len(item) or (item.min() >= 0 and item.max() < n_items)
     rising = len(start) == n_items + 1 and start[0] == 0 and (np.diff(start) >= 0).all()
-    if not (inside and rising and start[-1] == len(item) == len(weight)):
+    numbers = np.isfinite(weight).all() and weight.dtype == np.float32 and item.dtype == np.int32
+    if not (inside and rising and numbers and start[-1] == len(item) == len(weight)):
         raise ValueError(f"pairs of items that are not of {n_items} items")
     return ItemPairs(start, item, weight)
 
