@@ -73,7 +73,7 @@ AXES: Mapping[Form, Sequence[Axis]] = {
 #: spread.
 KEPT = 16
 
-#: Pairs take part where the slice is better by as much: by chance they gain less, and where they help they gain
+#: Pairs take part where the slice is better by as much: by chance they gain less, and where they help it is
 #: two to eight parts in a hundred.
 WORTH = 1.005
 PAIRS: Sequence[float] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
