@@ -179,21 +179,15 @@ def _judge(
         limited=panel.limited,
         left_out=panel.left_out,
     )
-    both = None
+    known = {"seen left out": {MODEL: left_out}, "seen allowed": {MODEL: kept}}
+    known["seen allowed" if again else "seen left out"] |= baselines
+    rows, pairs, had = {MODEL: scorer, **scorers}, test, seen
     if repeats is not None:
-        before = Histories.of(repeats.before)
-        wide = {name: answering(baseline, before) for name, baseline in scorers.items()}
-        both = both_ways(
-            {MODEL: repeats.scorer, **wide}, repeats.test, seen=before, comes_next=split in COMES_NEXT
-        )
-        told = repeats_of_training(repeats.test.user, repeats.test.item, seen=before)
-    else:
-        known = {"seen left out": {MODEL: left_out}, "seen allowed": {MODEL: kept}}
-        known["seen allowed" if again else "seen left out"] |= baselines
-        both = both_ways(
-            {MODEL: scorer, **scorers}, test, seen=seen, known=known, comes_next=split in COMES_NEXT
-        )
-        told = None if again else repeats_of_training(test.user, test.item, seen=seen)
+        known, pairs, had = {}, repeats.test, Histories.of(repeats.before)
+        rows = {name: answering(baseline, had) for name, baseline in scorers.items()}
+        rows = {MODEL: repeats.scorer, **rows}
+    both = both_ways(rows, pairs, seen=had, known=known, comes_next=split in COMES_NEXT)
+    told = None if both is None or again else repeats_of_training(pairs.user, pairs.item, seen=had)
     notices = (
         users_without_history(test.user, seen),
         told,
