@@ -74,7 +74,7 @@ def test_what_is_added_to_single_scores_is_found_and_counts(both):
     np.testing.assert_allclose(index.scores(queries[:2], terms), exact.scores(queries[:2], terms), rtol=1e-4)
     allowed = np.zeros(len(exact), dtype=bool)
     allowed[worst[0]] = True  # few: the answer is exact
-    few = index.top_k(queries[:1], 20, exclude=left_out[:1], allowed=allowed, terms=terms.of(0))
+    few = index.top_k(queries[:1], 20, exclude=left_out[:1], allowed=allowed, terms=terms.rows(0, 1))
     assert few.items[0, :3].tolist() == [worst[0, 1], worst[0, 2], -1]
     assert not few.approximate
 

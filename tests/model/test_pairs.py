@@ -32,7 +32,7 @@ def test_terms_by_hand():
     terms.add_to(scores)
     assert scores.tolist() == [[1.0, 0.5, 2.0], [0.0, 0.0, 0.0], [0.0, 5.0, 20.0]]
     assert [part.tolist() for part in terms.rows(1, 3)] == [[1, 1], [1, 2], [5.0, 20.0]]
-    assert [part.tolist() for part in terms.of(2)] == [[0, 0], [1, 2], [5.0, 20.0]]
+    assert [part.tolist() for part in terms.rows(2, 3)] == [[0, 0], [1, 2], [5.0, 20.0]]
     assert terms.by_item().item.tolist() == [0, 1, 1, 2, 2]
 
 

@@ -69,13 +69,14 @@ AXES: Mapping[Form, Sequence[Axis]] = {
     ),
 }
 
-#: Pairs of items that are kept of each item beyond a cut regression, and how much they count, in parts of its
-#: spread.
+#: Pairs of items that are kept of each item beyond a cut regression.
 KEPT = 16
 
 #: Pairs take part where the slice is better by as much: by chance they gain less, and where they help it is
 #: two to eight parts in a hundred.
 WORTH = 1.005
+
+#: How much pairs count beside a closed form alone, in parts of its spread.
 PAIRS: Sequence[float] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 #: Eigenvectors that are found at once, for filters of any width that is tried.

@@ -220,9 +220,7 @@ def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
         "vectors": {
             "dimensions": int(recommender.item_vectors.shape[1]),
             "item term": recommender.item_bias is not None,
-            "pairs of items": 0
-            if recommender.query_tower is None or recommender.query_tower.pairs is None
-            else len(recommender.query_tower.pairs.item),
+            "pairs of items": 0 if recommender.pairs is None else len(recommender.pairs.item),
         },
         "reads histories": recommender.query_tower is not None,
         "reads user features": list(recommender.user_features),

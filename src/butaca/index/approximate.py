@@ -19,7 +19,7 @@ from butaca.index.codes import Codebook
 from butaca.index.interface import TopK, check
 from butaca.index.scan import PART, Scan
 from butaca.index.selection import best
-from butaca.model.pairs import PairTerms
+from butaca.model.pairs import PairTerms, places_in
 from butaca.types import Bools, Codes, Floats, Ints
 
 #: Candidates for each item of a list, and the least of them.
@@ -118,7 +118,7 @@ class ApproximateIndex:
         approximate = False
         for row, query in enumerate(queries):
             out = None if exclude is None or not len(exclude[row]) else exclude[row]
-            own = None if terms is None else terms.of(row)
+            own = None if terms is None else terms.rows(row, row + 1)
             codes = None if near is None else self._among(near[row], out, allowed)
             if codes is None or len(codes) < needed:
                 codes = self._all(out, allowed)
@@ -168,11 +168,9 @@ class ApproximateIndex:
 
 
 def _add(terms: PairTerms, codes: Ints | None, scores: Floats) -> None:
-    """Adds the terms of one query to the scores of some items, ascending [C], or of all, in place."""
+    """Adds the terms of one query to the scores of some items [C], or of all, in place."""
     if codes is None:
         terms.add_to(scores[None])
         return
-    at = np.searchsorted(codes, terms.item)
-    there = at < len(codes)
-    there[there] = codes[at[there]] == terms.item[there]
-    np.add.at(scores, at[there], terms.value[there])
+    at, there = places_in(codes, terms.item)
+    np.add.at(scores, at, terms.value[there])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,22 +107,20 @@ class ExactIndex:
         step = ROWS if tiled else max(CHUNK // max(len(self), 1), 1)
         for at in range(0, len(queries), step):
             rows = slice(at, at + step)
-            of = None if exclude is None else exclude[rows]
-            added = None if terms is None else terms.rows(at, at + step)
-            search = self._tiled if tiled else self._whole
-            items[rows], scores[rows] = search(queries[rows], k, of, barred, added)
+            asked = _Asked(
+                queries[rows],
+                k,
+                None if exclude is None else exclude[rows],
+                barred,
+                None if terms is None else terms.rows(at, at + step),
+            )
+            items[rows], scores[rows] = (self._tiled if tiled else self._whole)(asked)
         items[scores == -np.inf] = -1
         return TopK(items, scores)
 
-    def _whole(
-        self,
-        queries: Floats,
-        k: int,
-        exclude: Sequence[Codes | Ints] | None,
-        barred: Barred | None,
-        terms: PairTerms | None,
-    ) -> tuple[Ints, Floats]:
+    def _whole(self, asked: _Asked) -> tuple[Ints, Floats]:
         """Finds all scores of some queries, then the best of them: items [B, k], scores [B, k]."""
+        queries, k, exclude, barred, terms = asked
         block = queries @ self._columns
         self._finish(block, 0, barred)
         if terms is not None:
@@ -132,19 +131,13 @@ class ExactIndex:
                 block[rows, np.concatenate(exclude)] = -np.inf
         return best_rows(block, k)
 
-    def _tiled(
-        self,
-        queries: Floats,
-        k: int,
-        exclude: Sequence[Codes | Ints] | None,
-        barred: Barred | None,
-        terms: PairTerms | None,
-    ) -> tuple[Ints, Floats]:
+    def _tiled(self, asked: _Asked) -> tuple[Ints, Floats]:
         """Finds what `_whole` does, some items at a time: their scores are in the cache when compared.
 
         Of a later tile only what beats the k-th best so far is kept: an equal score has the higher code.
         That bound is taken anew each time as many tiles again have been seen.
         """
+        queries, k, exclude, barred, terms = asked
         n_rows, n = len(queries), len(self)
         tiles = -(-n // max(min(CHUNK // n_rows, WIDTH), 1))
         width = -(-max(-(-n // tiles), k) // EVEN) * EVEN
@@ -218,6 +211,16 @@ class Barred:
         bits = scores.view(np.int32)
         bits &= self.keep
         bits |= self.put
+
+
+class _Asked(NamedTuple):
+    """An _Asked is what `ExactIndex.top_k` takes, of queries that are answered at once."""
+
+    queries: Floats
+    k: int
+    exclude: Sequence[Codes | Ints] | None
+    barred: Barred | None
+    terms: PairTerms | None
 
 
 def _pairs(exclude: Sequence[Codes | Ints] | None) -> tuple[Ints, Ints]:

@@ -8,8 +8,8 @@ B - T V' in each row are kept,
     score(c) += scale * trust(n) * sum over items i of the history  R[i, c],   R = the top of B - T V',
 
 a sum over the history like the rest of a score, so that an item's share stays exact. (Sparse weights between
-items are SLIM's, Ning and Karypis 2011; beside a low rank they are those of HOSLIM, Christakopoulou and
-Karypis 2014.)
+items are SLIM's, Ning and Karypis 2011; LorSLIM, Cheng, Yin and Yu 2014, asks one matrix to be sparse and of
+low rank. Here each is a part of its own, and neither is trained.)
 """
 
 from __future__ import annotations
@@ -38,11 +38,6 @@ class PairTerms(NamedTuple):
     def add_to(self, scores: Floats) -> None:
         """Adds the terms to the scores of the whole catalogue [B, N], in place."""
         np.add.at(scores, (self.row, self.item), self.value)
-
-    def of(self, row: int) -> PairTerms:
-        """Returns the terms of one query, as those of row 0."""
-        a, b = np.searchsorted(self.row, (row, row + 1))
-        return PairTerms(self.row[a:b] - row, self.item[a:b], self.value[a:b])
 
     def less(self, others: PairTerms | None, weight: float) -> PairTerms:
         """Returns these terms of one query less others, so weighed."""
@@ -91,27 +86,48 @@ class ItemPairs:
             items: code of each [m].
             factor: of each row [B].
         """
-        first = self.start[items].astype(np.int64)
-        many = self.start[items + 1] - first
-        before = np.cumsum(many) - many
-        at = np.arange(int(many.sum())) - np.repeat(before - first, many)
-        row = np.repeat(np.asarray(rows, dtype=np.int64), many)
+        entry, at = self._of(items)
+        row = np.asarray(rows, dtype=np.int64)[entry]
         return PairTerms(row, self.item[at], self.weight[at] * factor[row])
 
     def between(self, items: Codes, candidates: Ints) -> Floats:
-        """Returns the weights of items had [m] for candidates [k], float32 [m, k]."""
+        """Returns the weights of items had [m] for candidates, each named once [k], float32 [m, k]."""
         out = np.zeros((len(items), len(candidates)), dtype=np.float32)
-        order = np.argsort(candidates, kind="stable")
-        ascending = np.asarray(candidates)[order]
-        for row, item in enumerate(items):
-            a, b = self.start[item], self.start[item + 1]
-            at = np.searchsorted(ascending, self.item[a:b])
-            there = at < len(ascending)
-            there[there] = ascending[at[there]] == self.item[a:b][there]
-            out[row, order[at[there]]] = self.weight[a:b][there]
+        entry, at = self._of(items)
+        column, there = places_in(candidates, self.item[at])
+        out[entry[there], column] = self.weight[at[there]]
         return out
+
+    def _of(self, items: Codes) -> tuple[Ints, Ints]:
+        """Returns the place among the items and the place in `item` of each of their candidates."""
+        first = self.start[items].astype(np.int64)
+        many = self.start[items + 1] - first
+        before = np.cumsum(many) - many
+        entry = np.repeat(np.arange(len(items)), many)
+        return entry, np.arange(len(entry)) - np.repeat(before - first, many)
 
     def longer(self, n: int) -> ItemPairs:
         """Returns the same with n further items, which speak for none."""
         more = np.full(n, self.start[-1], dtype=np.int32)
         return ItemPairs(np.concatenate([self.start, more]), self.item, self.weight)
+
+
+def places_in(codes: Ints | Codes, wanted: Ints | Codes) -> tuple[Ints, Ints]:
+    """Returns where wanted codes are among others, each of which stands there once.
+
+    >>> [part.tolist() for part in places_in(np.array([5, 2, 9]), np.array([2, 7, 9, 2]))]
+    [[1, 2, 1], [0, 2, 3]]
+
+    Args:
+        codes: to look in [k].
+        wanted: [t].
+
+    Returns:
+        The places in `codes` of those that are there, and which of `wanted` these are.
+    """
+    order = np.argsort(codes, kind="stable")
+    ascending = np.asarray(codes)[order]
+    at = np.searchsorted(ascending, wanted)
+    there = np.flatnonzero(at < len(ascending))
+    there = there[ascending[at[there]] == wanted[there]]
+    return order[at[there]], there

@@ -12,6 +12,7 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.errors import DivergenceError
 from butaca.model.cold import ColdItems
+from butaca.model.pairs import ItemPairs
 from butaca.model.query import QueryTower
 from butaca.types import Codes, Floats
 
@@ -56,6 +57,11 @@ class ModelParts:
     version: str = ""
     test_weight: Floats | None = None
     again: bool = False
+
+    @property
+    def pairs(self) -> ItemPairs | None:
+        """Returns the single pairs of items that add to its scores; None where it has none."""
+        return None if self.query_tower is None else self.query_tower.pairs
 
     @property
     def held_out(self) -> Dataset | None:

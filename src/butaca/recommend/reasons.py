@@ -137,10 +137,8 @@ def effects_of(tower: QueryTower, histories: Histories, *, known_as: int, of: Ca
     queries = tower(codes, without, known_as=np.full(len(keep), known_as, dtype=np.int32))
     scores = queries @ of.vectors.T + (0.0 if of.bias is None else of.bias)
     if tower.pairs is not None:
-        for row, code in enumerate(codes):
-            had_there = without[int(code)]
-            factor = np.float32(tower.trust(len(had_there)) * tower.pairs_scale)
-            scores[row] += tower.pairs.between(had_there, of.codes).sum(axis=0) * factor
+        each = keep.astype(np.float32) @ tower.pairs.between(had.items, of.codes)
+        scores += tower.trusted(each * np.float32(tower.pairs_scale), keep.sum(axis=1))
     effects = (scores[-1] - scores[:-1]).astype(np.float32)
     return Shares(had.items[latest], effects, (scores[-1] - effects.sum(axis=0)).astype(np.float32), "effect")
 

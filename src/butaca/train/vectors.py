@@ -108,11 +108,8 @@ class Products:
         """Scores the catalogue: user codes [B] -> [B, N]."""
         last = len(self.vectors.users) - 1
         known = np.where((users < 0) | (users > last), last, users)
-        out: Floats = self.vectors.users[known] @ self.vectors.items.T
-        terms = self.vectors.tower.terms(users, self.seen)
-        if terms is not None:
-            terms.add_to(out)
-        return out
+        alone = replace(self.vectors, bias=None)
+        return alone.scores(alone.users[known], alone.tower.terms(users, self.seen))
 
 
 def learned_features(features: Features, seen: Histories, *, key: str) -> Features:

@@ -69,7 +69,7 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
     }
     manifest: dict[str, Any] = {
         "format": FORMAT,
-        "version": VERSION if parts.query_tower is not None and parts.query_tower.pairs is not None else 1,
+        "version": 1 if parts.pairs is None else VERSION,
         "butaca": installed("butaca"),
         "about": dict(parts.about),
         "query_tower": tower_numbers(parts.query_tower),
