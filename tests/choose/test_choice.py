@@ -140,7 +140,7 @@ def test_a_mixture_by_hand(wide_board: Dataset):
     mixed = scores.mixed(Mixture(weight=0.5, trusted_from=16, personal=2.0))
     # trust (4 / 16) ** .5 = .5 times 2 leaves the parts as they are
     np.testing.assert_allclose(mixed, [[1.5, 1.0]])
-    paired = replace(scores, pairs=np.array([[0.0, 4.0]], np.float32))
+    paired = replace(scores, pairs={0.0: np.array([[0.0, 4.0]], np.float32)})
     np.testing.assert_allclose(paired.mixed(Mixture(weight=0.5, pairs=0.25)), [[1.5, 2.0]])
     np.testing.assert_allclose(paired.mixed(Mixture(weight=0.5)), [[1.5, 1.0]])
     part = ValidationSlice.of(wide_board, "random")
