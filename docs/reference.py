@@ -164,6 +164,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
 def settings() -> str:
     """Returns the page of every setting, from the records that hold them."""
     from butaca.model.features import History
+    from butaca.model.followers import FollowerSettings
     from butaca.model.spectral_settings import SpectralSettings
     from butaca.rank.settings import RankSettings
     from butaca.recipes import Recipe
@@ -189,6 +190,7 @@ def settings() -> str:
         TwoTowerSettings,
         History,
         SpectralSettings,
+        FollowerSettings,
         RankSettings,
     ):
         lines += [f"## {record.__name__}", "", cell_text(_summary(record)), "", f"`{record.__module__}`", ""]

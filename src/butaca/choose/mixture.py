@@ -20,7 +20,7 @@ from butaca.two_tower import TwoTower
 from butaca.types import Floats
 
 WEIGHTS: Sequence[float] = (0.3, 0.0, 0.15, 0.6, 1.2, 2.5, 5.0)
-PAIRS: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+PAIRS: Sequence[float] = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 TRUSTED: Sequence[int] = (0, 3, 10)
 PERSONAL: Sequence[float] = (1.0, 0.7, 1.4)
 

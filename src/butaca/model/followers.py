@@ -53,7 +53,7 @@ class FollowerSettings:
         most: candidates that are kept of each item.
     """
 
-    weight: float = 0.1
+    weight: float = 0.05
     half_life: float = 3.0
     most: int = 16
 
@@ -163,9 +163,8 @@ def _counted(entries: _InOrder, n_items: int, most: float = math.inf) -> _Moment
         return sparse.csr_array((value[which], entries.item[which], start), shape=shape)
 
     follows = of(part * entries.worth, inside)
-    onward = sparse.csr_array(
-        sparse.diags_array(entries.goes_on[:-1].astype(np.float64), offsets=1, shape=(len(size),) * 2)
-    )
+    at = np.flatnonzero(entries.goes_on)
+    onward = sparse.csr_array((np.ones(len(at)), (at, at + 1)), shape=(len(size), len(size)))
     after = sparse.csr_array(shape, dtype=np.float64)
     for _ in range(WINDOW):
         after = onward @ (follows + DECAY * after)

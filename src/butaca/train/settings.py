@@ -60,8 +60,8 @@ class TwoTowerSettings:
             n items, is multiplied by (n / trusted_from) ** trust_power once trained, so that the prior, what
             most people have, weighs more; 0 trusts every history.
         trust_power: that power.
-        followers: once trained, how much what followed upon what counts (model/followers.py): pairs of items in
-            the place of those of `spectral`; None, or data without times: nothing.
+        followers: once trained, how much what followed upon what counts (model/followers.py): pairs of items,
+            in the place of those of `spectral`; None, or data without times: nothing.
         blend: once trained, how much of a score is personal, and how much what is popular just now
             (train/blend.py); None leaves it as training gives it.
         cold_features: columns of the items' table that stand in for interactions where an item has none:
