@@ -171,6 +171,8 @@ def settings() -> str:
     from butaca.referee.plan import RefereePlan
     from butaca.serve.settings import ServeSettings
     from butaca.train.settings import TwoTowerSettings
+    from butaca.workflows.add_items_plan import AddItemsPlan
+    from butaca.workflows.evaluate_plan import EvaluatePlan
     from butaca.workflows.plans import FitPlan, TunePlan
     from butaca.workflows.serve_plan import ServePlan
 
@@ -183,6 +185,8 @@ def settings() -> str:
     for record in (
         FitPlan,
         TunePlan,
+        EvaluatePlan,
+        AddItemsPlan,
         ServePlan,
         RefereePlan,
         ServeSettings,

@@ -20,13 +20,13 @@ import pytest
 
 import butaca
 from butaca.catalogue.titles import Titles
-from butaca.cli.model import folder_facts
 from butaca.data.histories import Histories
 from butaca.data.negatives import Negatives
 from butaca.errors import BundleError, SettingError, UnknownEntityError
 from butaca.model.pairs import ItemPairs
 from butaca.recommend.folder.bundle import MANIFEST, canonical, read_manifest
 from butaca.recommend.recommender import Recommender
+from butaca.workflows.inspecting import folder_facts
 from tests.support.boards import left_out
 from tests.support.exports import random_model
 from tests.support.narrow import one_each, some
@@ -538,6 +538,7 @@ import numpy as np
 from dataclasses import replace
 from butaca.recommend.folder import bundle
 from butaca.recommend.recommender import Recommender
+from butaca.workflows.inspecting import folder_facts
 
 old = Recommender.load({folder!r})
 new = replace(old, item_vectors=old.item_vectors + 1)
