@@ -260,10 +260,7 @@ def test_a_search_shares_an_inverse_and_finds_what_a_fit_will(wide_board: Datase
     table, candidates = closed_form(spectrum, found.settings)
     alone = QueryTower(np.zeros((1, 0), np.float32), head=table)(part.users, part.seen) @ candidates.T
     np.testing.assert_array_equal(alone, scores.tower)
-    added = np.zeros_like(alone)
-    rows, at = part.seen.rows(part.users)
-    terms = some(spectrum.pairs).terms(rows, part.seen.items[at], factor=np.ones(len(part.users), np.float32))
-    terms.add_to(added)
+    added = some(spectrum.pairs).scores(part.users, part.seen)
     np.testing.assert_array_equal(added, some(scores.pairs))
 
 

@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
+from butaca.model import entries as reading
 from butaca.model import followers as counting
+from butaca.model.entries import Entries
 from butaca.model.followers import FollowerSettings, followers
-from butaca.model.pairs import ItemPairs
+from butaca.model.order.moments import ordered
+from butaca.model.order.timescales import Timescales
+from butaca.model.pairs import HEARD, ItemPairs
 from butaca.model.query import QueryTower
 from tests.support.narrow import some
 
@@ -128,12 +132,54 @@ def test_without_times_nothing_follows():
 def test_what_was_had_last_is_heard_most_and_a_moment_in_equal_parts():
     pairs = ItemPairs(np.zeros(10, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32), 1.0)
     rows, items = np.array([0, 0, 0, 0, 1]), np.arange(5, dtype=np.int32)
-    heard = pairs.heard(rows, items, time=np.array([20, 10, 20, 30, 4]))
+    heard = pairs.heard(Entries(rows, items, None, np.array([20, 10, 20, 30, 4])))
     np.testing.assert_allclose(heard, [0.375, 0.125, 0.375, 1.0, 1.0])
-    np.testing.assert_allclose(pairs.heard(rows, items, time=None), [0.46875] * 4 + [1.0])
-    assert replace(pairs, half_life=math.inf).heard(rows, items, time=None).tolist() == [1.0] * 5
+    np.testing.assert_allclose(pairs.heard(Entries(rows, items)), [0.46875] * 4 + [1.0])
+    assert replace(pairs, half_life=math.inf).heard(Entries(rows, items)).tolist() == [1.0] * 5
     assert pairs.reads_order
     assert QueryTower(np.zeros((1, 0), np.float32), pairs=pairs).reads_time
+
+
+@given(st.floats(0.05, 40.0), st.integers(0, 60), st.integers(1, 30))
+def test_a_moment_is_heard_as_the_mean_over_its_places(half_life, place, size):
+    """A history whose latest `place` items came after a moment of `size`."""
+    nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    pairs = ItemPairs(np.zeros(99, np.int32), *nothing, half_life)
+    time = np.append(np.zeros(size, np.int64), np.arange(1, place + 1))
+    items = np.arange(len(time), dtype=np.int32)
+    heard = pairs.heard(Entries(np.zeros(len(time), np.int64), items, None, time))
+    places = np.arange(place, place + size)
+    each = np.where(places < math.ceil(HEARD * half_life), 0.5 ** (places / half_life), 0.0)
+    np.testing.assert_allclose(heard[:size], each.mean(), rtol=1e-5, atol=1e-37)
+
+
+@pytest.mark.parametrize("half_life", [5e-324, 1e-9, 1e12, 1e308])
+def test_a_half_life_may_be_as_long_or_short_as_any(half_life):
+    """In no more memory. Where it is long all of a history count alike, where short the last alone."""
+    pairs = ItemPairs(
+        np.array([0, 1, 1, 1], np.int32), np.array([2], np.int32), np.ones(1, np.float32), half_life
+    )
+    had = Entries(np.zeros(3, np.int64), np.arange(3, dtype=np.int32), None, np.array([1, 2, 3]))
+    long = half_life > 1
+    np.testing.assert_allclose(pairs.heard(had), [1.0, 1.0, 1.0] if long else [0.0, 0.0, 1.0], rtol=1e-6)
+    assert pairs.terms(had, factor=np.ones(1, np.float32)).value.tolist() == ([1.0] if long else [])
+
+
+def test_a_history_is_put_in_order_once_for_vectors_and_terms(monkeypatch):
+    seen = had([(0, i, i) for i in range(9)], 1)
+    pairs = followers(seen, n_items=9, settings=ALL)
+    table = np.ones((9, 1), np.float32)
+    reader = Timescales(table, np.ones(1, np.float32), np.zeros(0, np.float32), np.ones((1, 1), np.float32))
+    tower = QueryTower(np.zeros((1, 1), np.float32), reader, pairs=pairs, pairs_scale=2.0)
+    one = np.zeros(1, np.int32)
+    want = tower(one, seen), some(tower.terms(one, seen))
+    sorts: list[int] = []
+    monkeypatch.setattr(reading, "ordered", lambda *of, time: sorts.append(1) or ordered(*of, time=time))
+    vectors, terms = tower.with_terms(one, seen)
+    assert len(sorts) == 1
+    np.testing.assert_array_equal(vectors, want[0])
+    for part, its in zip(some(terms), want[1], strict=True):
+        np.testing.assert_array_equal(part, its)
 
 
 def test_terms_are_what_a_dense_matrix_gives_and_end_where_nothing_is_heard():
@@ -147,7 +193,7 @@ def test_terms_are_what_a_dense_matrix_gives_and_end_where_nothing_is_heard():
     terms = some(tower.terms(users, seen))
     terms.add_to(scores)
     rows, at = seen.rows(users)
-    heard = pairs.heard(rows, seen.items[at], time=some(seen.time)[at])
+    heard = pairs.heard(Entries(rows, seen.items[at], None, some(seen.time)[at]))
     assert (heard == 0).any()
     want = np.zeros((3, n))
     np.add.at(want, rows, 2.0 * heard[:, None] * dense(pairs, n)[seen.items[at]])

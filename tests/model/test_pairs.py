@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
-from butaca.model import ridge
+from butaca.model import remainder, ridge
 from butaca.model.closeness import SortedInteractions
+from butaca.model.entries import Entries
 from butaca.model.pairs import ItemPairs, PairTerms
 from butaca.model.query import QueryTower
 from butaca.model.remainder import largest_pairs
@@ -27,7 +29,7 @@ BY_HAND = ItemPairs(
 
 def test_terms_by_hand():
     rows, items = np.array([0, 0, 1, 2]), np.array([0, 2, 1, 0], np.int32)
-    terms = BY_HAND.terms(rows, items, factor=np.array([1.0, 1.0, 10.0], np.float32))
+    terms = BY_HAND.terms(Entries(rows, items), factor=np.array([1.0, 1.0, 10.0], np.float32))
     scores = np.zeros((3, 3), np.float32)
     terms.add_to(scores)
     assert scores.tolist() == [[1.0, 0.5, 2.0], [0.0, 0.0, 0.0], [0.0, 5.0, 20.0]]
@@ -53,7 +55,9 @@ def test_further_items_speak_for_none():
     longer = BY_HAND.longer(2)
     assert len(longer) == 5
     assert (
-        longer.terms(np.array([0]), np.array([4], np.int32), factor=np.ones(1, np.float32)).item.tolist()
+        longer.terms(
+            Entries(np.array([0]), np.array([4], np.int32)), factor=np.ones(1, np.float32)
+        ).item.tolist()
         == []
     )
 
@@ -92,6 +96,26 @@ def test_rows_are_what_a_dense_matrix_gives(n, most, seed):
         wanted = np.sort(left[left > 1e-3 * np.abs(weights).max()])[::-1][: len(kept)]
         assert kept.tolist() == wanted.tolist()
         assert len(kept) == min(most, (left > 1e-3 * np.abs(weights).max()).sum())
+
+
+@given(st.integers(0, 2**31), st.integers(1, 5))
+def test_the_largest_of_a_row_are_found_alike_in_short_rows_and_in_long_ones(seed, most):
+    """Of equal ones those of the lowest columns, in whatever order a sparse row holds them."""
+    rng = np.random.default_rng(seed)
+    dense = rng.integers(-1, 4, (6, 9)).astype(np.float64)
+    values = sparse.csr_array(dense[:, ::-1])
+    values = sparse.csr_array((values.data, 8 - values.indices, values.indptr), shape=(6, 9))  # descending
+    want = [
+        (row, column, dense[row, column])
+        for row in range(6)
+        for column in np.argsort(-dense[row], kind="stable")[:most].tolist()
+        if dense[row, column] > 0
+    ]
+    for long in (0, 99):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(remainder, "LONG", long)
+            found = remainder.largest_of_rows(values.copy(), most)
+        assert list(zip(*(part.tolist() for part in found), strict=True)) == want
 
 
 def test_a_short_history_is_trusted_as_little_by_its_pairs():

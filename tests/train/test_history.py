@@ -18,8 +18,9 @@ from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError
+from butaca.model.entries import Entries
 from butaca.model.features import History
-from butaca.model.query import Entries, HistoryWeights, QueryTower, RatingBins, ages, weighted_sum
+from butaca.model.query import HistoryWeights, QueryTower, RatingBins, ages, weighted_sum
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.towers import HistoryTable, unit
 from butaca.train import step

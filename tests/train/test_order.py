@@ -15,8 +15,8 @@ from butaca.data.histories import Histories
 from butaca.data.splits import leave_last_out
 from butaca.errors import FeatureError, SettingError
 from butaca.evaluate.protocol import evaluate_scorer
+from butaca.model.entries import Entries
 from butaca.model.features import History
-from butaca.model.query import Entries
 from butaca.model.towers import unit
 from butaca.train.batch import Windows
 from butaca.train.step import read_windows

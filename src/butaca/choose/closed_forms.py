@@ -20,7 +20,7 @@ from butaca.model.query import QueryTower
 from butaca.model.ridge import Regression, regression
 from butaca.model.spectral import Spectrum, closed_form, decompose
 from butaca.model.spectral_settings import Form, SpectralSettings
-from butaca.train.vectors import spread
+from butaca.train.vectors import brought, spread
 from butaca.types import Floats
 
 #: A setting and the values that are tried of it.
@@ -157,7 +157,7 @@ def _with_pairs(part: ValidationSlice, scores: FormScores, value: float) -> floa
     """Returns the value of a form with its pairs at their best weight, of which 0 has the value given."""
     if scores.pairs is None:
         return value
-    ratio = spread(scores.tower) / max(spread(scores.pairs), 1e-12)
+    ratio = brought(scores.pairs, to=spread(scores.tower))
     tried = (scores.tower + np.float32(weight * ratio) * scores.pairs for weight in PAIRS if weight)
     best = max(part.value(part.rows(both)) for both in tried)
     return best if best > value * WORTH else value
@@ -199,14 +199,9 @@ class _Towers:
             table, candidates, pairs = of.towers(settings)
         else:
             table, candidates = closed_form(of, settings)
-        tower = QueryTower(np.zeros((1, 0), np.float32), head=table, pairs=pairs, pairs_scale=1.0)
+        tower = QueryTower(np.zeros((1, 0), np.float32), head=table)
         out: Floats = tower(users, seen) @ candidates.T
-        terms = tower.terms(users, seen)
-        if terms is None:
-            return FormScores(out)
-        added = np.zeros_like(out)
-        terms.add_to(added)
-        return FormScores(out, added)
+        return FormScores(out, None if pairs is None else pairs.scores(users, seen))
 
     def _decomposed(self, settings: SpectralSettings) -> Spectrum | Regression:
         """Returns eigenvectors for any filter, or the inverse, found anew where what they hang on changed."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from butaca.choose.closed_forms import WORTH, FormScores
 from butaca.choose.slices import ValidationSlice
-from butaca.train.vectors import spread
+from butaca.train.vectors import brought, spread
 from butaca.two_tower import TwoTower
 from butaca.types import Floats
 
@@ -89,18 +89,18 @@ class Scores:
         of_items = np.zeros(n_items, dtype=np.float32) if term is None else term
         its = spread(trained + of_items)
 
-        def brought(scores: Floats) -> Floats:
-            return scores * np.float32(its / max(spread(scores), 1e-12))
+        def alike(scores: Floats) -> Floats:
+            return scores * np.float32(brought(scores, to=its))
 
         of_pairs = {} if closed.pairs is None else {0.0: closed.pairs}
         of_pairs |= followed or {}
         return cls(
             trained,
-            brought(closed.tower),
+            alike(closed.tower),
             of_items,
             part.lengths.astype(np.float32),
             model.settings.trust_power,
-            {half_life: brought(pairs) for half_life, pairs in of_pairs.items()},
+            {half_life: alike(pairs) for half_life, pairs in of_pairs.items()},
         )
 
     def mixed(self, mixture: Mixture) -> Floats:

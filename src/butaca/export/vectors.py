@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from butaca.catalogue.items import item_titles
+from butaca.model.entries import Entries
 from butaca.model.pairs import ItemPairs
 from butaca.model.query import QueryTower
 from butaca.recommend.parts import ModelParts
@@ -74,7 +75,7 @@ def vectors_of(parts: ModelParts) -> ExportedVectors:
     tower = parts.query_tower or QueryTower(np.zeros((1, 0), np.float32))
     pairs, heard, time = tower.pairs, None, None if parts.seen.time is None else parts.seen.time[at]
     if pairs is not None and pairs.reads_order:
-        heard = pairs.heard(seen_user, parts.seen.items[at], time=time)
+        heard = pairs.heard(Entries(seen_user, parts.seen.items[at], None, time))
     if parts.item_bias is not None:
         items = np.concatenate([items, parts.item_bias[:, None]], axis=1)
         queries = with_one(queries)

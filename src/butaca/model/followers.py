@@ -40,7 +40,7 @@ TOGETHER = 2.0
 SMOOTHING, POWER = 30.0, 0.2
 
 #: Interactions that are looked at, of a part of the users beyond, products of pairs in all, and at once.
-MOST_ENTRIES, MOST_PRODUCTS, BLOCK = 20_000_000, 1e9, 2e7
+MOST_ENTRIES, MOST_PRODUCTS, BLOCK = 20_000_000, 1e9, 2e6
 
 
 @dataclass(frozen=True)

@@ -15,33 +15,18 @@ share of a score is exact.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from butaca.data.histories import Histories
+from butaca.model.entries import Entries, entries
 from butaca.model.order.moments import DAY
 from butaca.model.pairs import ItemPairs, PairTerms
 from butaca.types import Codes, Floats, Ints, Times
 
 #: Histories that are summed one by one.
 FEW = 8
-
-
-class Entries(NamedTuple):
-    """Holds the history rows of some users, m of them.
-
-    Attributes:
-        rows: row into the users, ascending [m].
-        items: [m].
-        value: their ratings or weights [m], or None.
-        time: in seconds since 1970 UTC [m], or None, also where it isn't read.
-    """
-
-    rows: Ints
-    items: Codes
-    value: Floats | None = None
-    time: Times | None = None
 
 
 class HistoryReader(Protocol):
@@ -227,10 +212,7 @@ class QueryTower:
         """
         if self.pairs is None:
             return None
-        had = entries(users, histories, with_time=self.pairs.reads_order)
-        factor = np.full((len(users), 1), self.pairs_scale, dtype=np.float32)
-        factor = self.trusted(factor, np.bincount(had.rows, minlength=len(users)))[:, 0]
-        return self.pairs.terms(had.rows, had.items, factor=factor, time=had.time)
+        return self._terms(entries(users, histories, with_time=self.pairs.reads_order), len(users))
 
     def __call__(self, users: Codes, histories: Histories, *, known_as: Codes | None = None) -> Floats:
         """Returns query vectors: codes [B] and the histories they point into -> float32 [B, D].
@@ -242,12 +224,23 @@ class QueryTower:
             histories: what was had.
             known_as: codes whose other features hold, where `histories` are not the training users'.
         """
-        of = users if known_as is None else known_as
-        x: Floats = self.base[np.where((of >= 0) & (of < len(self.base) - 1), of, len(self.base) - 1)]
         had = entries(users, histories, with_time=self.reads_time)
+        return self._vectors(had, users if known_as is None else known_as)
+
+    def with_terms(
+        self, users: Codes, histories: Histories, *, known_as: Codes | None = None
+    ) -> tuple[Floats, PairTerms | None]:
+        """Returns what `__call__` and `terms` do, of histories that are put in order once."""
+        had = entries(users, histories, with_time=self.reads_time)
+        vectors = self._vectors(had, users if known_as is None else known_as)
+        return vectors, self._terms(had, len(users))
+
+    def _vectors(self, had: Entries, of: Codes) -> Floats:
+        """Returns the query vectors of histories, with the other features of these codes [B, D]."""
         rows = had.rows
+        x: Floats = self.base[np.where((of >= 0) & (of < len(self.base) - 1), of, len(self.base) - 1)]
         if self.history is not None:
-            x = np.asarray(x + self.history.pooled(had, len(users)), dtype=np.float32)
+            x = np.asarray(x + self.history.pooled(had, len(of)), dtype=np.float32)
         for i, (matrix, bias) in enumerate(self.layers):
             x = (x if i == 0 else np.maximum(x, 0.0)) @ matrix + bias
         if self.unit:
@@ -255,18 +248,18 @@ class QueryTower:
         x = x * np.float32(self.scale)
         if self.head is not None:
             ones = np.ones(len(rows), dtype=np.float32)
-            head = unit(weighted_sum(self.head, rows, items=had.items, weight=ones, n_rows=len(users)))
+            head = unit(weighted_sum(self.head, rows, items=had.items, weight=ones, n_rows=len(of)))
             x = np.concatenate([x, head * np.float32(self.head_scale)], axis=1)
-        x = self.trusted(x, np.bincount(rows, minlength=len(users)))
+        x = self.trusted(x, np.bincount(rows, minlength=len(of)))
         return np.ascontiguousarray(x, dtype=np.float32)
 
-
-def entries(users: Codes, histories: Histories, *, with_time: bool = True) -> Entries:
-    """Returns users' history rows, with their times where those are read."""
-    rows, at = histories.rows(users)
-    value = None if histories.value is None else histories.value[at]
-    time = None if histories.time is None or not with_time else histories.time[at]
-    return Entries(rows, histories.items[at], value, time)
+    def _terms(self, had: Entries, n_rows: int) -> PairTerms | None:
+        """Returns what pairs of items add to the scores of n_rows histories."""
+        if self.pairs is None:
+            return None
+        factor = np.full((n_rows, 1), self.pairs_scale, dtype=np.float32)
+        factor = self.trusted(factor, np.bincount(had.rows, minlength=n_rows))[:, 0]
+        return self.pairs.terms(had, factor=factor)
 
 
 def ages(rows: Ints, time: Times, *, n_rows: int) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from butaca.index.selection import best
 from butaca.model.pairs import FoundPairs, ItemPairs
 from butaca.types import Floats, Ints
 
@@ -18,6 +19,9 @@ ROWS, LEAST = 512, 1e-3
 #: Dense weights of items outside of a regression that are made at once, and how much those count that come
 #: of what occurs with them alone.
 BLOCK, ALONE = 1 << 24, 0.5
+
+#: Entries of a sparse row above which its largest are found before all rows are sorted.
+LONG = 256
 
 
 def largest_pairs(
@@ -94,16 +98,26 @@ class OutsideItems:
 def largest_of_rows(values: sp.csr_array, most: int) -> FoundPairs:
     """Returns rows, columns and values of the largest of each row that are above 0, `most` at most.
 
+    Of equal ones those of the lowest columns.
+
     >>> values = sp.csr_array(np.array([[3.0, 0.0, 1.0, 2.0], [0.0, -1.0, 0.0, 0.0]]))
     >>> [part.tolist() for part in largest_of_rows(values, 2)]
     [[0, 0], [0, 3], [3.0, 2.0]]
     """
-    lengths = np.diff(values.indptr)
-    row = np.repeat(np.arange(len(lengths)), lengths)
-    order = np.lexsort((-values.data, row))
-    place = np.arange(len(row)) - np.repeat(values.indptr[:-1], lengths)
-    best = order[(place < most) & (values.data[order] > 0)]
-    return row[best], values.indices[best].astype(np.int64), values.data[best].astype(np.float32)
+    values.sort_indices()
+    start, value = values.indptr, values.data
+    kept = value > 0
+    for row in np.flatnonzero(np.diff(start) > LONG):
+        of = slice(start[row], start[row + 1])
+        top, of_top = best(value[of], most)
+        kept[of] = False
+        kept[of.start + top[of_top > 0]] = True
+    at = np.flatnonzero(kept)
+    row = np.searchsorted(start, at, "right") - 1
+    order = np.lexsort((-value[at], row))
+    place = np.arange(len(at)) - np.searchsorted(row, row)
+    at, row = (part[order[place < most]] for part in (at, row))
+    return row, values.indices[at].astype(np.int64), value[at].astype(np.float32)
 
 
 def _top(values: Floats, most: int, least: float) -> tuple[Ints, Ints, Floats]:

@@ -49,8 +49,8 @@ def rung(parts: ModelParts, person: Person, *, given: bool) -> tuple[Source, Que
                 "features",
             )
         one = np.zeros(1, dtype=np.int32)
-        query = tower(one, person.histories, known_as=np.array([person.code], dtype=np.int32))
-        terms = tower.terms(one, person.histories)
+        code = np.array([person.code], dtype=np.int32)
+        query, terms = tower.with_terms(one, person.histories, known_as=code)
         source: Source = "history" if given else "user"
     else:
         query = parts.user_vectors[person.code : person.code + 1]
@@ -117,7 +117,7 @@ def _weight_of_less(tower: QueryTower, person: Person) -> np.float32:
 def _away(tower: QueryTower, less: Codes) -> Query:
     """Returns the query of a history of what someone wants less of."""
     alone, one, row = _of_history_alone(tower), np.zeros(1, np.int32), _row_of(less)
-    return Query(alone(one, row), alone.terms(one, row))
+    return Query(*alone.with_terms(one, row))
 
 
 def _row_of(items: Codes) -> Histories:

@@ -19,8 +19,8 @@ import numpy as np
 
 from butaca.catalogue.items import Catalogue
 from butaca.data.histories import Histories
-from butaca.model.order.moments import ordered
-from butaca.model.query import QueryTower, entries
+from butaca.model.entries import Entries, entries
+from butaca.model.query import QueryTower
 from butaca.recommend.answers import Reason, ReasonKind
 from butaca.types import Codes, Floats, Ints
 
@@ -105,7 +105,7 @@ def shares_of(tower: QueryTower, histories: Histories, *, known_as: int, of: Can
         rows = tower.head[items]
         shares += (rows @ beside.T) * np.float32(trust * tower.head_scale / _length(rows.sum(axis=0)))
     if tower.pairs is not None and len(items):
-        heard = tower.pairs.heard(had.rows, items, time=had.time) * np.float32(trust * tower.pairs_scale)
+        heard = tower.pairs.heard(had) * np.float32(trust * tower.pairs_scale)
         shares += tower.pairs.between(items, of.codes) * heard[:, None]
     return Shares(items, shares, rest.astype(np.float32))
 
@@ -122,7 +122,7 @@ def effects_of(tower: QueryTower, histories: Histories, *, known_as: int, of: Ca
     one = np.zeros(1, dtype=np.int32)
     had = entries(one, histories)
     n = len(had.items)
-    order = ordered(had.rows, had.items, time=had.time)
+    order = had.order
     latest = np.sort(order.at[order.place < EFFECTS])  # whole moments: no id decides
     keep = np.ones((len(latest) + 1, n), dtype=bool)
     keep[np.arange(len(latest)), latest] = False
@@ -140,7 +140,7 @@ def effects_of(tower: QueryTower, histories: Histories, *, known_as: int, of: Ca
     if tower.pairs is not None:
         heard = np.zeros(keep.shape, dtype=np.float32)
         row = np.nonzero(keep)[0]
-        heard[row, at] = tower.pairs.heard(row, without.items, time=without.time)
+        heard[row, at] = tower.pairs.heard(Entries(row, without.items, None, without.time))
         each = heard @ tower.pairs.between(had.items, of.codes)
         scores += tower.trusted(each * np.float32(tower.pairs_scale), keep.sum(axis=1))
     effects = (scores[-1] - scores[:-1]).astype(np.float32)

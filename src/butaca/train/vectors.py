@@ -29,6 +29,9 @@ from butaca.types import Codes, Floats, Ints
 #: Users whose scores set the closed-form tower's scale.
 SPREAD_USERS = 1000
 
+#: A spread of scores up to which they tell nothing apart.
+LEAST = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
@@ -83,8 +86,8 @@ class HistoryScorer:
         unknown = len(self.vectors.users) - 1
         codes = np.append(self.known_as, unknown)
         known_as = codes[np.where((users < 0) | (users >= len(self.seen)), len(self.seen), users)]
-        queries = self.vectors.tower(users, self.seen, known_as=known_as.astype(np.int32))
-        return self.vectors.scores(queries, self.vectors.tower.terms(users, self.seen))
+        tower = self.vectors.tower
+        return self.vectors.scores(*tower.with_terms(users, self.seen, known_as=known_as.astype(np.int32)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,18 +170,15 @@ def answering_vectors(
         sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS].astype(np.int32)
         trained = users[sample] @ items.T
         of_trained = spread(trained if bias is None else trained + bias)
-    if weight:
-        terms = QueryTower(np.zeros((1, 0), np.float32), pairs=pairs, pairs_scale=1.0).terms(sample, seen)
-        added = np.zeros_like(trained)
-        if terms is not None:
-            terms.add_to(added)
-        ratio = of_trained / max(spread(added), 1e-12)
-        tower = replace(tower, pairs=pairs, pairs_scale=float(weight * ratio))
+    if pairs is not None and weight:
+        scale = weight * brought(pairs.scores(sample, seen), to=of_trained)
+        if scale:
+            tower = replace(tower, pairs=pairs, pairs_scale=scale)
     if spectrum is not None and spectral is not None and spectral.dim and spectral.weight:
         head, beside = closed_form(spectrum, spectral)
         alone = QueryTower(np.zeros((1, 0), np.float32), head=head)(everyone, seen)
-        ratio = of_trained / max(spread(alone[sample] @ beside.T), 1e-12)
-        tower = replace(tower, head=head, head_scale=float(spectral.weight * ratio))
+        ratio = brought(alone[sample] @ beside.T, to=of_trained)
+        tower = replace(tower, head=head, head_scale=spectral.weight * ratio)
         users = np.concatenate([users, alone * np.float32(tower.head_scale)], axis=1)
         items = np.concatenate([items, beside], axis=1)
     tower = replace(tower, trusted_from=settings.trusted_from, trust_power=settings.trust_power)
@@ -311,6 +311,16 @@ def _put(table: Floats, at: Ints | Codes, rows: Floats) -> Floats:
 def spread(scores: Floats) -> float:
     """Returns the mean over users of the standard deviation of their scores [R, N]."""
     return float(scores.std(axis=1).mean()) if len(scores) else 0.0
+
+
+def brought(scores: Floats, *, to: float) -> float:
+    """Returns what scores are multiplied by to have this spread; 0 where those of each user are all alike.
+
+    >>> [brought(np.array([scores], np.float32), to=3.0) for scores in ([0, 2, 0, 2], [0, 0, 0, 0])]
+    [3.0, 0.0]
+    """
+    own = spread(scores)
+    return to / own if own > LEAST else 0.0
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from butaca.model.entries import Entries
 from butaca.model.order.moments import ordered, shared_places, up_to
 from butaca.model.order.timescales import Timescales
-from butaca.model.query import Entries
 
 RNG = np.random.default_rng(4)
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from butaca.model.order.moments import InOrder, ordered
-from butaca.model.query import Entries
+from butaca.model.entries import Entries
+from butaca.model.order.moments import InOrder
 from butaca.types import AnyArray, Floats, Ints
 
 #: Units in which the time between two places is told, in days: a minute and a day.
@@ -152,7 +152,7 @@ class Attention:
         out = np.zeros((n_rows, self.table.shape[1]), dtype=np.float32)
         if not len(entries.items):
             return out
-        order = ordered(entries.rows, entries.items, time=entries.time)
+        order = entries.order
         # The latest moments that fit into the window whole, and the latest whatever its size.
         read = np.flatnonzero((order.place + order.size <= self.window) | (order.place == 0))
         order = order.some(read)

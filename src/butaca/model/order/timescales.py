@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.model.order.moments import InOrder, ordered, shared_places, up_to
-from butaca.model.query import Entries
+from butaca.model.entries import Entries
+from butaca.model.order.moments import InOrder, shared_places, up_to
 from butaca.types import Floats
 
 #: Entries whose parts are held at once when many histories are summed.
@@ -67,7 +67,7 @@ class Timescales:
 
     def parts(self, entries: Entries) -> Floats:
         """Returns each entry's part of its row's vector, float32 [m, d]."""
-        order = _in_order(entries)
+        order = entries.order
         parts = np.empty((len(entries.items), self.table.shape[1]), dtype=np.float32)
         parts[order.at] = self.kernel(order) * self.table[order.items]
         return parts
@@ -77,7 +77,7 @@ class Timescales:
         out = np.zeros((n_rows, self.table.shape[1]), dtype=np.float32)
         if not len(entries.items):
             return out
-        order = _in_order(entries)
+        order = entries.order
         if n_rows == 1:
             out[0] = (self.kernel(order) * self.table[order.items]).sum(axis=0)
             return out
@@ -93,7 +93,3 @@ class Timescales:
             )
             at = until
         return out
-
-
-def _in_order(entries: Entries) -> InOrder:
-    return ordered(entries.rows, entries.items, time=entries.time)
