@@ -96,7 +96,16 @@ def test_pairs_of_items_are_beside_the_vectors_and_add_up(
     scores = np.stack(queries["vector"]) @ np.stack(items["vector"]).T
     lengths = np.bincount(seen["user_row"], minlength=len(scores))
     trust = np.minimum(1, lengths / says["trusted_from"]) ** says["trust_power"]
-    assert ("heard" in seen) == math.isfinite(half_life)
+    assert ("heard" in seen) == ("heard" in says) == math.isfinite(half_life)
+    if "heard" in seen:  # told in words too, for histories that are not there
+        one = seen["user_row"] == 3
+        time = seen["time"][one]
+        after, size = (np.sum(time > t) for t in time), (np.sum(time == t) for t in time)
+        of_places = [
+            np.mean([2 ** (-p / says["half_life"]) * (p < says["places"]) for p in range(a, a + n)])
+            for a, n in zip(after, size, strict=True)
+        ]
+        np.testing.assert_allclose(seen["heard"][one], of_places, rtol=1e-5)
     heard = seen.get("heard", np.ones(len(seen["user_row"]), np.float32))
     for user, had, counts in zip(seen["user_row"], seen["item_row"], heard, strict=True):
         of = pairs["had_row"] == had

@@ -492,6 +492,28 @@ def test_only_a_folder_with_pairs_is_of_the_newer_version(tmp_path):
         Recommender.load(tmp_path / "model")
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *(("pairs_half_life", wrong) for wrong in (-1.0, 0, "nan", "three", None, [3])),
+        *((name, wrong) for name in ("pairs_scale", "scale", "head_scale") for wrong in ("nan", "inf", 1e60)),
+        ("pairs_scale", None),
+    ],
+)
+def test_a_folder_whose_scores_would_be_no_numbers_is_refused(tmp_path, name, wrong):
+    model = random_model()
+    pairs = ItemPairs(
+        np.array([0, 1, *[1] * 19], np.int32), np.array([3], np.int32), np.ones(1, np.float32), 1.5
+    )
+    tower = replace(some(model.query_tower), pairs=pairs, pairs_scale=2.0)
+    folder = replace(model, query_tower=tower).save(tmp_path / "m")
+    manifest = read_manifest(folder)
+    manifest["query_tower"][name] = wrong
+    resealed(folder, manifest)
+    with pytest.raises(BundleError, match="do not fit together"):
+        Recommender.load(folder)
+
+
 def test_a_newer_folder_is_refused(folder):
     sealed = json.loads((folder / MANIFEST).read_text())
     sealed["manifest"]["version"] = 99

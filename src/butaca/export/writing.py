@@ -15,6 +15,7 @@ from butaca.export.pgvector import send_pgvector, write_pgvector
 from butaca.export.tables import write_tables
 from butaca.export.tower import write_onnx
 from butaca.export.vectors import ExportedVectors, vectors_of
+from butaca.model.pairs import ItemPairs
 from butaca.recommend.parts import ModelParts
 
 #: What a folder of an export says that it holds.
@@ -81,16 +82,27 @@ def facts_of(vectors: ExportedVectors, to: Target) -> dict[str, object]:
         "items": len(vectors.item_ids),
         "queries": len(vectors.user_ids),
         "users_without_query": vectors.left_out,
-        "pairs": None
-        if vectors.pairs is None
-        else {
-            "file": "pairs.parquet",
-            "meaning": "a score adds the weights of what was had for the candidate"
-            + ("" if vectors.seen_heard is None else ", each times its column heard in seen.parquet")
-            + ", times min(1, n / trusted_from) ** trust_power of n items had",
-            "half_life": None if vectors.seen_heard is None else vectors.pairs.half_life,
-            "trusted_from": vectors.trusted_from,
-            "trust_power": vectors.trust_power,
-        },
+        "pairs": None if vectors.pairs is None else _facts_of_pairs(vectors, vectors.pairs),
         "second_stage": "not exported" if vectors.second_stage else None,
     }
+
+
+def _facts_of_pairs(vectors: ExportedVectors, pairs: ItemPairs) -> dict[str, object]:
+    """Returns how pairs of items add to a score; where they read the order of a history, that of any too."""
+    trusted = "times min(1, n / trusted_from) ** trust_power of n items had"
+    facts: dict[str, object] = {
+        "file": "pairs.parquet",
+        "meaning": f"a score adds the weights of what was had for the candidate, {trusted}",
+        "trusted_from": vectors.trusted_from,
+        "trust_power": vectors.trust_power,
+    }
+    if pairs.reads_order:
+        facts |= {
+            "meaning": "a score adds the weights of what was had for the candidate, each times its column "
+            f"heard in seen.parquet, {trusted}",
+            "heard": "2 ** (-place / half_life), place 0 the latest of a history, nothing from places on; "
+            "items of one time have the mean over the places that they share",
+            "half_life": pairs.half_life,
+            "places": pairs.places,
+        }
+    return facts

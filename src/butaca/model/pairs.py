@@ -32,6 +32,9 @@ from butaca.types import Codes, Floats, Ints
 #: logarithms, beyond which there is nothing to tell apart.
 HEARD, STEEPEST = 16, 700.0
 
+#: As many as a float tells one from the next.
+MOST_PLACES = 1 << 53
+
 #: Codes of what was had, of the candidates that it speaks for, and how much [p].
 FoundPairs: TypeAlias = tuple[Ints, Ints, Floats]
 
@@ -125,7 +128,7 @@ class ItemPairs:
         """Returns what histories add to scores, each times its own factor [B]."""
         if self.reads_order:
             order = had.order
-            near = np.flatnonzero(order.place < self._reach)
+            near = np.flatnonzero(order.place < self.places)
             rows, items = order.rows[near], order.items[near]
             loud = factor[rows] * self._at(order.place[near], order.size[near])
         else:
@@ -141,18 +144,18 @@ class ItemPairs:
         return out
 
     @property
-    def _reach(self) -> float:
-        """Returns the places that count."""
-        return float(np.ceil(HEARD * self.half_life))
+    def places(self) -> int:
+        """Returns how many places of a history count, the latest, where the order does."""
+        return math.ceil(min(HEARD * self.half_life, MOST_PLACES))
 
     def _at(self, place: Ints, size: Ints) -> Floats:
         """Returns how much items at these places of these moments count.
 
-        It is the mean of 2 ** (-place / half_life) over the places of a moment, those beyond the reach for
+        It is the mean of 2 ** (-place / half_life) over the places of a moment, those beyond `places` for
         nothing: the sum of a geometric series, so that a half-life may be as long as any.
         """
         fall = min(math.log(2.0) / self.half_life, STEEPEST)
-        first, last = np.minimum(place, self._reach), np.minimum(place + size, self._reach)
+        first, last = np.minimum(place, self.places), np.minimum(place + size, self.places)
         total = np.exp(-fall * first) * np.expm1(fall * (first - last)) / math.expm1(-fall)
         return (total / size).astype(np.float32)
 

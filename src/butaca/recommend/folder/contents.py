@@ -20,6 +20,9 @@ from butaca.model.query import QueryTower
 from butaca.recommend.folder.readers import reader_arrays, reader_from, reader_numbers
 from butaca.recommend.parts import ModelParts
 
+#: What a float32 holds at most.
+LARGEST = float(np.finfo(np.float32).max)
+
 #: Features that a folder may name.
 FEATURES: Mapping[str, type[Feature]] = {
     kind.__name__: kind for kind in (Bag, Buckets, Category, Id, Number, Text)
@@ -100,18 +103,30 @@ def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarra
         reader_from(numbers, arrays),
         tuple((arrays[f"query_layer_{i}_weight"], arrays[f"query_layer_{i}_bias"]) for i in layers),
         bool(numbers["unit"]),
-        float(numbers["scale"]),
+        _finite(numbers, "scale"),
         arrays.get("query_head"),
-        float(numbers["head_scale"]),
+        _finite(numbers, "head_scale"),
         int(numbers.get("trusted_from", 0)),
-        float(numbers.get("trust_power", 0.0)),
+        _finite(numbers, "trust_power", 0.0),
         pairs_from(
             arrays,
             n_items=len(arrays["item_vectors"]),
             half_life=float(numbers.get("pairs_half_life", math.inf)),
         ),
-        float(numbers.get("pairs_scale", 0.0)),
+        _finite(numbers, "pairs_scale", 0.0),
     )
+
+
+def _finite(numbers: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    """Returns a number of a tower, which scores of 32 bits may be multiplied by.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = float(numbers[name] if default is None else numbers.get(name, default))
+    if not abs(found) <= LARGEST:
+        raise ValueError(f"a query tower whose {name} is {found}")
+    return found
 
 
 def pairs_from(
