@@ -23,6 +23,9 @@ BLOCK, ALONE = 1 << 24, 0.5
 #: Entries of a sparse row above which its largest are found before all rows are sorted.
 LONG = 256
 
+#: Parts by which values differ that are not the same sum in another order.
+EQUAL = 1e-6
+
 
 def largest_pairs(
     weights: Floats,
@@ -98,25 +101,28 @@ class OutsideItems:
 def largest_of_rows(values: sp.csr_array, most: int) -> FoundPairs:
     """Returns rows, columns and values of the largest of each row that are above 0, `most` at most.
 
-    Of equal ones those of the lowest columns.
+    Where some are equal to the largest that is left out they are left out too: no column's number decides.
 
-    >>> values = sp.csr_array(np.array([[3.0, 0.0, 1.0, 2.0], [0.0, -1.0, 0.0, 0.0]]))
+    >>> values = sp.csr_array(np.array([[3.0, 0.0, 1.0, 2.0], [0.0, -1.0, 0.0, 0.0], [5.0, 4.0, 4.0, 0.0]]))
     >>> [part.tolist() for part in largest_of_rows(values, 2)]
-    [[0, 0], [0, 3], [3.0, 2.0]]
+    [[0, 0, 2], [0, 3, 0], [3.0, 2.0, 5.0]]
     """
-    values.sort_indices()
     start, value = values.indptr, values.data
     kept = value > 0
     for row in np.flatnonzero(np.diff(start) > LONG):
         of = slice(start[row], start[row + 1])
-        top, of_top = best(value[of], most)
+        top, of_top = best(value[of], most + 1)
         kept[of] = False
         kept[of.start + top[of_top > 0]] = True
     at = np.flatnonzero(kept)
     row = np.searchsorted(start, at, "right") - 1
     order = np.lexsort((-value[at], row))
-    place = np.arange(len(at)) - np.searchsorted(row, row)
-    at, row = (part[order[place < most]] for part in (at, row))
+    at, row = at[order], row[order]
+    first = np.searchsorted(row, row)
+    out = np.minimum(first + most, len(row) - 1)  # the largest that is left out, where one is
+    bound = np.where((first + most < len(row)) & (row[out] == row), value[at[out]], 0.0)
+    inside = (np.arange(len(row)) - first < most) & (value[at] > bound * (1.0 + EQUAL))
+    at, row = at[inside], row[inside]
     return row, values.indices[at].astype(np.int64), value[at].astype(np.float32)
 
 
