@@ -176,9 +176,14 @@ def test_a_history_is_put_in_order_once_for_vectors_and_terms(monkeypatch):
     one = np.zeros(1, np.int32)
     want = tower(one, seen), some(tower.terms(one, seen))
     sorts: list[int] = []
-    monkeypatch.setattr(reading, "ordered", lambda *of, time: sorts.append(1) or ordered(*of, time=time))
+
+    def counted(rows, items, *, time):
+        sorts.append(len(rows))
+        return ordered(rows, items, time=time)
+
+    monkeypatch.setattr(reading, "ordered", counted)
     vectors, terms = tower.with_terms(one, seen)
-    assert len(sorts) == 1
+    assert sorts == [9]
     np.testing.assert_array_equal(vectors, want[0])
     for part, its in zip(some(terms), want[1], strict=True):
         np.testing.assert_array_equal(part, its)

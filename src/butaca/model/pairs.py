@@ -76,6 +76,8 @@ class PairTerms(NamedTuple):
 
     def rows(self, at: int, to: int) -> PairTerms:
         """Returns the terms of the queries from `at` to `to`, as those of rows from 0."""
+        if at == 0 and (not len(self.row) or self.row[-1] < to):
+            return self
         a, b = np.searchsorted(self.row, (at, to))
         return PairTerms(self.row[a:b] - at, self.item[a:b], self.value[a:b])
 
@@ -157,7 +159,8 @@ class ItemPairs:
         fall = min(math.log(2.0) / self.half_life, STEEPEST)
         first, last = np.minimum(place, self.places), np.minimum(place + size, self.places)
         total = np.exp(-fall * first) * np.expm1(fall * (first - last)) / math.expm1(-fall)
-        return (total / size).astype(np.float32)
+        out: Floats = (total / size).astype(np.float32)
+        return out
 
     def between(self, items: Codes, candidates: Ints) -> Floats:
         """Returns the weights of items had [m] for candidates, each named once [k], float32 [m, k]."""

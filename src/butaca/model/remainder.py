@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from butaca.index.selection import best
 from butaca.model.pairs import FoundPairs, ItemPairs
 from butaca.types import Floats, Ints
 
@@ -20,7 +19,7 @@ ROWS, LEAST = 512, 1e-3
 #: of what occurs with them alone.
 BLOCK, ALONE = 1 << 24, 0.5
 
-#: Entries of a sparse row above which its largest are found before all rows are sorted.
+#: Entries of a sparse row above which its largest are found by themselves, the others by one sort.
 LONG = 256
 
 #: Parts by which values differ that are not the same sum in another order.
@@ -109,13 +108,11 @@ def largest_of_rows(values: sp.csr_array, most: int) -> FoundPairs:
     """
     start, value = values.indptr, values.data
     kept = value > 0
-    for row in np.flatnonzero(np.diff(start) > LONG):
-        of = slice(start[row], start[row + 1])
-        top, of_top = best(value[of], most + 1)
-        kept[of] = False
-        kept[of.start + top[of_top > 0]] = True
+    for long in np.flatnonzero(np.diff(start) > max(LONG, most)):
+        of = slice(start[long], start[long + 1])
+        kept[of] &= value[of] > np.partition(value[of], -most - 1)[-most - 1] * (1.0 + EQUAL)
     at = np.flatnonzero(kept)
-    row = np.searchsorted(start, at, "right") - 1
+    row: Ints = np.searchsorted(start, at, "right") - 1
     order = np.lexsort((-value[at], row))
     at, row = at[order], row[order]
     first = np.searchsorted(row, row)
