@@ -282,7 +282,7 @@ class TwoTower:
         learned = _Learned(run.towers, run.features, train.item)
         share = None if settings.blend is None else settings.blend.share_in(train)
         fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins, share)
-        if settings.followers is not None and seen.time is not None:
+        if settings.followers is not None:
             fitted.followed = followers(seen, n_items=len(items), settings=settings.followers)
         fitted.again = train.again
         self._fitted = fitted

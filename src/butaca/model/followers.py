@@ -8,8 +8,8 @@ moment, and C_ij the part of j in the moments that came after those of i,
 
 of which the largest of each item i are kept. This is a Markov chain of the kind that FPMC factorises (Rendle
 et al. 2010), over the next few moments instead of one. Moments of m and m' items count 1 / (m m') for each
-pair, and a pair within one moment TOGETHER / m either way round, as in the mean over random orders: neither
-ids nor rows decide anything.
+pair, and a pair within one moment TOGETHER / m either way round, as in the mean over random orders, times
+what weight the interaction has that followed: neither ids nor rows decide anything.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def followers(seen: Histories, *, n_items: int, settings: FollowerSettings) -> I
     while moments.products.sum() > MOST_PRODUCTS:
         moments = _counted(entries, n_items, most=moments.largest // 2)
     power = np.maximum(np.bincount(seen.items, minlength=n_items), 1) ** -POWER
-    upon = np.append(0, np.cumsum(moments.parts_of @ moments.products))  # [N + 1], in parts of the products
+    upon = np.append(0, np.cumsum(moments.parts_of @ moments.products))  # up to each item's row [N + 1]
     at = 0
     while at < n_items:
         until = max(int(np.searchsorted(upon, upon[at] + BLOCK, "right")) - 1, at + 1)
@@ -122,7 +122,7 @@ class _Moments:
     Attributes:
         parts_of: part of each item in each moment, sparse [N, M].
         after: what follows upon a moment, and what is in it, sparse [M, N].
-        products: of pairs, in each moment, for each of its items [M].
+        products: of pairs that each moment takes, all of its items with all of `after` [M].
         largest: entries of the largest moment that takes part.
     """
 

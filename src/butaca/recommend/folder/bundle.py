@@ -27,6 +27,7 @@ from safetensors.numpy import save as to_bytes
 from butaca.data.histories import Histories
 from butaca.errors import BundleError
 from butaca.files import replace_file
+from butaca.model.pairs import ItemPairs
 from butaca.recommend.folder.contents import (
     as_arrays,
     cold_as_json,
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
 
 FORMAT = "butaca-model"
 
-#: What this butaca reads, and writes where pairs of items read the order of a history; 2 where they do not,
-#: which older ones would pass over; 1 without pairs.
+#: The newest that this butaca reads.
 VERSION = 3
 MANIFEST = "manifest.json"
 
@@ -70,7 +70,7 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
     }
     manifest: dict[str, Any] = {
         "format": FORMAT,
-        "version": 1 if parts.pairs is None else VERSION if parts.pairs.reads_order else 2,
+        "version": _version_for(parts.pairs),
         "butaca": installed("butaca"),
         "about": dict(parts.about),
         "query_tower": tower_numbers(parts.query_tower),
@@ -107,6 +107,13 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
             "A model folder can be written", f"{folder}: {error}", "Check its permissions and free space"
         ) from error
     return folder
+
+
+def _version_for(pairs: ItemPairs | None) -> int:
+    """Returns the oldest version that answers alike: older ones pass over pairs, or over their order."""
+    if pairs is None:
+        return 1
+    return 3 if pairs.reads_order else 2
 
 
 def check_free(folder: Path) -> None:

@@ -88,7 +88,11 @@ def tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
         "trusted_from": tower.trusted_from,
         "trust_power": tower.trust_power,
         "pairs_scale": tower.pairs_scale,
-        **({"pairs_half_life": tower.pairs.half_life} if tower.pairs and tower.pairs.reads_order else {}),
+        **(
+            {"pairs_half_life": tower.pairs.half_life}
+            if tower.pairs is not None and tower.pairs.reads_order
+            else {}
+        ),
         **reader_numbers(tower.history),
     }
 
