@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from butaca.data.columns import words
+from butaca.data.names import words
 
 #: Plurals that no rule gives.
 _ODD = {

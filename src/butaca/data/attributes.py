@@ -29,8 +29,9 @@ import numpy as np
 
 from butaca.data.bags import Bags, Column
 from butaca.data.cells import LARGEST, Ids, counted, ids, is_nothing, is_text_field, number, numeric, refuse
-from butaca.data.columns import Field, Role, by_name, listed, named
+from butaca.data.columns import Field, by_name, listed, named
 from butaca.data.dataset import Entities
+from butaca.data.names import Role
 from butaca.data.noted import words_for_nothing
 from butaca.data.odd_times import in_two_units
 from butaca.data.opened import Opened

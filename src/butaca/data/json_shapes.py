@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from butaca.data.columns import is_known
+from butaca.data.names import is_known
 
 
 def as_columns(text: str) -> Mapping[str, Sequence[Any]] | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import codecs
 import glob
-import gzip
 import os
 import shutil
 import sys
@@ -19,10 +18,11 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import duckdb
 
+from butaca.data.lines import open_bytes
 from butaca.data.opened import quoted, unreadable
 from butaca.data.other_kinds import refuse_office, refuse_other_kind
 from butaca.errors import TableError
@@ -260,13 +260,6 @@ def _from_zstd(con: duckdb.DuckDBPyConnection, path: Path, *, label: str) -> Pat
     return target
 
 
-def open_plain(path: Path) -> IO[bytes]:
-    """Opens a file, unpacked if it is gzip."""
-    with path.open("rb") as raw:
-        is_packed = raw.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path, "rb") if is_packed else path.open("rb"))
-
-
 def _encoding(path: Path) -> str | None:
     """Returns in which encoding of several bytes a letter a text is written; None where it is in none.
 
@@ -276,7 +269,7 @@ def _encoding(path: Path) -> str | None:
     if ending_of(path) in {ending for *_, ending in _MAGIC}:
         return None
     try:
-        with open_plain(path) as raw:
+        with open_bytes(path) as raw:
             head = raw.read(1024)
     except (EOFError, OSError, zlib.error):  # the reader says what is wrong with it
         return None
@@ -294,7 +287,7 @@ def _encoding(path: Path) -> str | None:
 
 def _as_utf8(con: duckdb.DuckDBPyConnection, path: Path, encoding: str) -> Path:
     target = temporary(con, path.name.removesuffix(".gz"))
-    with open_plain(path) as source, target.open("w", encoding="utf-8", newline="") as file:
+    with open_bytes(path) as source, target.open("w", encoding="utf-8", newline="") as file:
         reader = codecs.getreader(encoding)(source)
         while block := reader.read(1 << 20):
             file.write(block)

@@ -12,8 +12,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from butaca.data.columns import Field, Held, Role
-from butaca.data.delimited import Layout
+from butaca.data.columns import Field
+from butaca.data.layout import Layout
+from butaca.data.names import Held, Role
 from butaca.errors import TableError
 from butaca.types import Ints
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from butaca.data.columns import plain, words
+from butaca.data.names import plain, words
 
 #: Columns that often tell whether an interaction says yes or no, or of which kind it is.
 LABELS = words(

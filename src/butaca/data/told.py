@@ -10,7 +10,8 @@ import duckdb
 import numpy as np
 
 from butaca.data.cells import LARGEST, column, is_text_field, number, numbers
-from butaca.data.columns import Field, Role, by_name, is_value, listed, named, plain, words
+from butaca.data.columns import Field, by_name, is_value, listed, named
+from butaca.data.names import Role, plain, words
 from butaca.data.opened import Opened, quoted
 from butaca.data.reactions import are_reactions, are_votes, weights_for
 from butaca.data.reactions import is_label as is_label_name

@@ -10,9 +10,9 @@ import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys, with_positions
 from butaca.data.bags import Bags
-from butaca.data.columns import Role
 from butaca.data.dataset import Entities
 from butaca.data.formats import open_table
+from butaca.data.names import Role
 from butaca.data.opened import quoted
 from butaca.data.titles import titled
 from butaca.errors import TableError

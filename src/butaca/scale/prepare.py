@@ -27,8 +27,8 @@ import numpy as np
 
 from butaca.data.again import AGAIN, of_again
 from butaca.data.came import all_came
-from butaca.data.columns import Role
 from butaca.data.folders import sha256, writing
+from butaca.data.names import Role
 from butaca.data.opened import quoted, session
 from butaca.data.repeats import pairs_repeated
 from butaca.errors import SplitError, TableError

@@ -19,8 +19,9 @@ from pathlib import Path
 import duckdb
 
 from butaca.data.cells import LARGEST, NOTHING, ids, is_nothing, numeric, refuse, refuse_lists
-from butaca.data.columns import REQUIRED, Field, Role, choose
+from butaca.data.columns import Field, choose
 from butaca.data.formats import open_table
+from butaca.data.names import REQUIRED, Role
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.odd_times import odd_times
 from butaca.data.opened import Opened, quoted, session
