@@ -495,9 +495,7 @@ class TestValues:
         assert data.value is not None
         assert data.value.tolist() == expected
 
-    @pytest.mark.parametrize(
-        "wrong", ["nan", "inf", "-inf", "1e39", "four", "4 stars", '"1,234"', "1_0", "0x4"]
-    )
+    @pytest.mark.parametrize("wrong", ["nan", "inf", "-inf", "1e39", "four", "4 starfish", "1_0", "0x4"])
     def test_what_is_no_finite_number(self, wrong: str, write: Callable[..., Path]) -> None:
         path = write(f"user,item,rating\n1,2,3\n2,3,{wrong}\n3,4,{wrong}\n")
         with refuses(

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 
 from butaca.data.again import AGAIN, had_again
-from butaca.data.cells import Ids, ids, is_nothing, numbers, refuse_lists
+from butaca.data.cells import Ids, ids, is_nothing, refuse_lists
 from butaca.data.columns import ColumnChoice, choose
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.earlier import with_earlier
@@ -27,6 +27,7 @@ from butaca.data.settled import Told, counting, settle
 from butaca.data.signal import PLAIN, Doubles, Signal
 from butaca.data.times import read_times
 from butaca.data.told import amounts, kinds, lacks, numbers_or_words, signal_fields, with_label
+from butaca.data.values import numbers
 from butaca.data.written import Reading
 from butaca.types import Codes, Floats, Ints, Times
 

@@ -17,21 +17,35 @@ REQUIRED: tuple[Role, ...] = ("user", "item")
 POSITIONS = ("user_id", "item_id", "value", "timestamp")  # what columns found by position are called
 
 
+def plain(name: str) -> str:
+    """Returns a name without case, accents, blanks and punctuation.
+
+    >>> plain("User_ID"), plain("Título")
+    ('userid', 'titulo')
+    """
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    return re.sub(r"[\W_]", "", "".join(c for c in letters if not unicodedata.combining(c)))
+
+
 def words(text: str) -> frozenset[str]:
-    """Returns the words of a text."""
-    return frozenset(text.split())
+    """Returns the words of a text, as `plain` has them; signs as they are.
+
+    >>> sorted(words("ítem 👍"))
+    ['item', '👍']
+    """
+    return frozenset(plain(word) or word for word in text.split())
 
 
 def _ids(nouns: str) -> frozenset[str]:
     """Returns each noun as an id: "user" -> userid, iduser, useruuid and so on."""
     marks = ("id", "uuid", "guid", "hash", "identifier")
-    return frozenset(form for noun in nouns.split() for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
+    return frozenset(form for noun in words(nouns) for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
 
 
 def _codes(nouns: str) -> frozenset[str]:
     """Returns each noun as a shop numbers it: "stock" -> stockcode, codestock, stockno and so on."""
     marks = ("code", "no", "nr", "nummer", "number", "key", "num", "cod", "codigo")
-    return frozenset(form for noun in nouns.split() for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
+    return frozenset(form for noun in words(nouns) for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
 
 
 _USERS = (
@@ -85,16 +99,6 @@ NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
         ),
     ),
 }
-
-
-def plain(name: str) -> str:
-    """Returns a name without case, accents, blanks and punctuation.
-
-    >>> plain("User_ID"), plain("Título")
-    ('userid', 'titulo')
-    """
-    letters = unicodedata.normalize("NFKD", name).casefold()
-    return re.sub(r"[\W_]", "", "".join(c for c in letters if not unicodedata.combining(c)))
 
 
 def is_known(name: str) -> bool:

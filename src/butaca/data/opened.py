@@ -37,6 +37,7 @@ class Opened:
         origin: of a wide table, itself, and the table of the rows that were made of it, which holds in
             `row_` the row that each came from and in `c1` its column.
         told: of a wide table, its columns by role.
+        read_as: by the SQL of a column of numbers that is written otherwise, the SQL of its numbers.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -52,6 +53,7 @@ class Opened:
     is_long: bool = False
     origin: tuple[Opened, str] | None = None
     told: dict[Role, str] = field(default_factory=dict)
+    read_as: dict[str, str] = field(default_factory=dict)
 
     @property
     def has_names(self) -> bool:

@@ -9,19 +9,23 @@ from contextlib import contextmanager
 import duckdb
 import numpy as np
 
-from butaca.data.cells import LARGEST, column, is_text_field, number, numbers
+from butaca.data.cells import LARGEST, column, is_text_field, number
 from butaca.data.columns import Field, by_name, is_value, listed, named
 from butaca.data.names import Role, plain, words
 from butaca.data.opened import Opened, quoted
-from butaca.data.reactions import are_reactions, are_votes, weights_for
+from butaca.data.reactions import are_other_words, are_reactions, are_votes, weights_for
 from butaca.data.reactions import is_label as is_label_name
 from butaca.data.settled import as_amounts
 from butaca.data.signal import NEGATIVE, Doubles, Signal
+from butaca.data.values import numbers
 from butaca.errors import TableError
 from butaca.types import Codes
 
 #: Values that count things, so that one below 0 takes something back.
 AMOUNTS = words("quantity qty count units plays playcount cantidad unidades menge quantite")
+
+AMOUNT_RULE = "Every interaction has an amount, a finite number"
+AMOUNT_CURE = "Correct it, or leave out weight_column (--weight-column)"
 
 #: Kinds of event that a notice names, at most.
 MOST_KINDS = 12
@@ -121,8 +125,8 @@ def amounts(opened: Opened, field: Field) -> Doubles:
         numbers(
             opened,
             field,
-            rule="Every interaction has an amount, a finite number",
-            cure="Correct it, or leave out weight_column (--weight-column)",
+            rule=AMOUNT_RULE,
+            cure=AMOUNT_CURE,
         )
     )
     assert found is not None
@@ -200,6 +204,8 @@ def _first_words(opened: Opened, field: Field) -> list[str]:
 
 
 def _as_number(opened: Opened, field: Field) -> str:
+    if field.sql in opened.read_as:
+        return opened.read_as[field.sql]
     return number(field.sql) if is_text_field(opened, field) else f"{field.sql}::DOUBLE"
 
 
@@ -215,7 +221,8 @@ def _of_value(opened: Opened, field: Field, *, pass_value: bool = False) -> str:
     many = f"{below + zero:,} of {n:,} values of {field.name!r} are 0 or below"
     asked = f"value_column={field.name!r}, " if pass_value else ""
     flag = f"--value-column {shlex.quote(field.name)} " if pass_value else ""
-    if whole and low >= -1 and high <= 1:
+    takes_back = below and plain(field.name) in AMOUNTS
+    if whole and low >= -1 and high <= 1 and not takes_back:
         many = f"{below + zero:,} of {n:,} values of {field.name!r} are {'-1' if low < 0 else '0'}"
         many += " or 0" if low < 0 and zero else ""
         return f"{many}: if they say no, pass {asked}positive_from=1 ({flag}--positive-from 1)"
@@ -262,7 +269,7 @@ def numbers_or_words(opened: Opened, field: Field) -> Iterator[None]:
         yield
     except TableError as error:
         there = _distinct(opened, field) if is_text_field(opened, field) else []
-        if not (1 < len(there) <= MOST_KINDS and are_reactions(there)):
+        if not 1 < len(there) <= MOST_KINDS or not (are_reactions(there) or are_other_words(there)):
             raise
         raise TableError(
             "A value is a number, and kinds of event say with weights what they count",

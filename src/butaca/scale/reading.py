@@ -18,16 +18,17 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import LARGEST, NOTHING, ids, is_nothing, numeric, refuse, refuse_lists
-from butaca.data.columns import Field, choose
+from butaca.data.cells import NOTHING, ids, is_nothing, refuse_lists
+from butaca.data.columns import choose
 from butaca.data.formats import open_table
 from butaca.data.names import REQUIRED, Role
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.odd_times import odd_times
-from butaca.data.opened import Opened, quoted, session
+from butaca.data.opened import quoted, session
 from butaca.data.signal import PLAIN, Signal
 from butaca.data.times import how_written
-from butaca.data.told import kind_sql, numbers_or_words, signal_fields, with_label
+from butaca.data.told import AMOUNT_CURE, AMOUNT_RULE, kind_sql, numbers_or_words, signal_fields, with_label
+from butaca.data.values import numbers_sql
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.scale.remarks import Remarks
 
@@ -149,11 +150,13 @@ def read(task: ReadTask) -> Read:
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
         if "value" in choice.fields:
             with numbers_or_words(opened, choice.fields["value"]):
-                selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
+                selected.append(f"({numbers_sql(opened, choice.fields['value'])})::FLOAT AS v")
         if "event" in own:
             selected.append(f"({kind_sql(own['event'], signal)})::INTEGER AS k")
         if "weight" in own:
-            selected.append(f"({_value(opened, own['weight'])})::DOUBLE AS a")
+            selected.append(
+                f"({numbers_sql(opened, own['weight'], rule=AMOUNT_RULE, cure=AMOUNT_CURE)})::DOUBLE AS a"
+            )
         times, earliest, latest = "", 0, 0
         said: dict[Role, str] = {}
         odd: list[str] = []
@@ -208,18 +211,3 @@ def _holds_nothing(con: duckdb.DuckDBPyConnection, ids_: Path) -> bool:
     words = ", ".join(map(quoted, NOTHING))
     found = con.execute(f"FROM read_parquet({quoted(str(ids_))}) SELECT count(*) WHERE trim(v) IN ({words})")
     return bool(found.fetchall()[0][0])
-
-
-def _value(opened: Opened, field: Field) -> str:
-    """Returns the SQL of a value; refuses what is no finite number."""
-    is_text = opened.text is not None or field.kind == "text"
-    sql = numeric(opened, field.sql) if is_text else f"{field.sql}::DOUBLE"
-    refuse(
-        opened,
-        field,
-        bad=f"(abs({sql}) <= {LARGEST!r}) IS NOT TRUE",
-        rule="Every interaction has a value, a finite number",
-        what="{value}",
-        cure="Correct it, remove the row, or prepare without values: value_column='' or --value-column ''",
-    )
-    return sql
