@@ -11,7 +11,19 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from butaca.data.names import NAMES, POSITIONS, REQUIRED, ROLES, Held, Kind, Role, plain, words
+from butaca.data.names import (
+    IF_NUMBERS,
+    NAMES,
+    POSITIONS,
+    REQUIRED,
+    ROLES,
+    Held,
+    Kind,
+    Role,
+    goes_by,
+    plain,
+    words,
+)
 from butaca.errors import TableError
 
 # What a column must hold to be considered for a role. Text may hold numbers or times: cells decide.
@@ -55,17 +67,17 @@ class ColumnChoice:
 
 def is_value(field: Field) -> bool:
     """Returns whether a column's name is one of those that ratings and amounts go by."""
-    return any(plain(field.name) in tier for tier in NAMES["value"])
+    return any(goes_by(field.name, tier) for tier in NAMES["value"])
 
 
 def is_time(field: Field) -> bool:
     """Returns whether a column's name is one of those that times go by."""
-    return any(plain(field.name) in tier for tier in NAMES["time"])
+    return any(goes_by(field.name, tier) for tier in NAMES["time"])
 
 
 def describes_users(field: Field) -> bool:
     """Returns whether a column's name is one of those that describe people."""
-    return plain(field.name) in _HINTS[1][0]
+    return goes_by(field.name, _HINTS[1][0])
 
 
 def named(fields: Sequence[Field], name: str) -> Field | None:
@@ -83,12 +95,15 @@ def by_name(fields: Sequence[Field], role: Role, *, label: str, describes: bool 
     """
     *ids, names = NAMES[role]
     for tier in (*ids, frozenset({"id"} if describes else ()), names):
-        found = [f for f in fields if plain(f.name) in tier and f.kind in FITS[role]]
+        found = [f for f in fields if goes_by(f.name, tier) and f.kind in FITS[role]]
         if len(found) > 1:
             raise _ambiguous(role, found, label)
         if found:
             return found[0]
-    usual = [f for f in fields if any(plain(f.name) in tier for tier in NAMES[role])]
+    if role == "value":
+        found = [f for f in fields if goes_by(f.name, IF_NUMBERS) and f.kind in {"whole", "real"}]
+        return found[0] if len(found) == 1 else None
+    usual = [f for f in fields if any(goes_by(f.name, tier) for tier in NAMES[role])]
     return usual[0] if role in REQUIRED and len(usual) == 1 else None  # `ids` says what is wrong with it
 
 
@@ -209,13 +224,13 @@ def uses(ignored: Sequence[Field], may_be: Sequence[Role]) -> list[str]:
     """Returns a note for each way in which columns that are not read could be: these roles, and features."""
     out = []
     for names, use in _HINTS:
-        found = [f for f in ignored if plain(f.name) in names]
+        found = [f for f in ignored if goes_by(f.name, names)]
         if found:
             out.append(f"ignored columns that may {use}: {listed(found)}")
     for role in may_be:
-        may = [f for f in ignored if f.kind == "time" or any(plain(f.name) in t for t in NAMES["time"])]
+        may = [f for f in ignored if f.kind == "time" or is_time(f)]
         if role == "value":
-            may = [f for f in ignored if any(plain(f.name) in tier for tier in NAMES["value"])]
+            may = [f for f in ignored if is_value(f)]
         if may:
             out.append(f"ignored columns that may be the {role}: {listed(may)}; say so with {flag(role)}")
     return out

@@ -19,7 +19,7 @@ from butaca.errors import TableError
 
 DELIMITERS = ("::", "\t", ";", ",", "|", "\x01", "~", "^")  # of two that fit as well, the first
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:.*)?")
+_DATE = re.compile(r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}([/.])\d{1,2}\2\d{4})([ T]\d{1,2}:.*)?")
 _RECBOLE = re.compile(r"[^:]+:(token|float)(_seq)?")  # its names carry a type: "user_id:token"
 _SEP = re.compile(r"sep=(\\t|.)", re.IGNORECASE)
 COMMENTS = ("#", "%")  # what a line of a comment begins with

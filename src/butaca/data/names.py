@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["text", "whole", "real", "bool", "time", "list", "other"]
@@ -38,13 +39,13 @@ def words(text: str) -> frozenset[str]:
 
 def _ids(nouns: str) -> frozenset[str]:
     """Returns each noun as an id: "user" -> userid, iduser, useruuid and so on."""
-    marks = ("id", "uuid", "guid", "hash", "identifier")
+    marks = ("id", "uuid", "guid", "hash", "identifier", "identifiant", "identificador", "identificativo")
     return frozenset(form for noun in words(nouns) for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
 
 
 def _codes(nouns: str) -> frozenset[str]:
     """Returns each noun as a shop numbers it: "stock" -> stockcode, codestock, stockno and so on."""
-    marks = ("code", "no", "nr", "nummer", "number", "key", "num", "cod", "codigo")
+    marks = words("code no nr nummer number key num cod codigo codice kod numero reference ref referencia")
     return frozenset(form for noun in words(nouns) for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
 
 
@@ -59,12 +60,17 @@ _ITEMS = (
 # What fewer tables are about, and other tongues: looked for where nothing above is there.
 _MORE_USERS = (
     "utilisateur utente usager nutzer benutzer kunde acheteur gebruiker klant socio miembro lector jugador "
-    "alumno student player patient learner employee household guest borrower 用户 ユーザー пользователь"
+    "alumno student player patient learner employee household guest borrower kunden usuari comprador "
+    "visiteur klient użytkownik användare kund kullanıcı müşteri uživatel zákazník felhasználó bruker "
+    "bruger käyttäjä utilizator χρήστης пользователь покупатель клиент المستخدم العميل 用户 会员 顾客 客户 ユーザー 顧客 "
+    "会員 사용자 고객 회원 steam fullvisitor"
 )
 _MORE_ITEMS = (
     "recipe venue stock place poi restaurant post podcast episode course job ad anime manga beer wine hotel "
     "listing question exercise joke merchant program app paper offer article produit livre artikel produkt "
-    "buch prodotto articolo libro filme livro produto receta lugar oferta curso noticia 商品 作品 товар"
+    "buch prodotto articolo libro filme livro produto receta lugar oferta curso noticia llibre pel·lícula "
+    "produktu towar książka kniha vara vare ürün termék tuote produs προϊόν товар продукт фильм книга المنتج "
+    "الفيلم الكتاب 商品 产品 物品 电影 图书 作品 アイテム 映画 本 상품 제품 영화 도서"
 )
 NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
     "user": (
@@ -72,20 +78,34 @@ NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
         words(_USERS) | {"users"},
         _ids(_MORE_USERS) | _codes(f"{_USERS} {_MORE_USERS}"),
         words(_MORE_USERS),
-        words("username nombreusuario email useremail emailaddress correo correoelectronico login nickname"),
+        words("username nombreusuario email useremail emailaddress correo correoelectronico login nickname")
+        | words("customeremail clientemail buyeremail billingemail contactemail"),
     ),
     "item": (
         _ids(_ITEMS) | {"iid", "asin", "sku", "isbn"},
         words(_ITEMS) | {"items", "parentasin"},
-        _ids(_MORE_ITEMS) | _codes(f"{_ITEMS} {_MORE_ITEMS}") | {"ean", "upc", "gtin", "isbn13", "barcode"},
+        _ids(_MORE_ITEMS)
+        | _codes(f"{_ITEMS} {_MORE_ITEMS}")
+        | words("ean upc gtin isbn13 barcode")
+        | words("productsku itemsku variantsku lineitemsku lineitemname articlesku"),
         words(_MORE_ITEMS),
-        words("title titulo movietitle filmtitle booktitle itemtitle itemname productname producttitle"),
+        words("title titulo movietitle filmtitle booktitle itemtitle itemname productname producttitle")
+        | words("artname artistname trackname songname nombreproducto nomproduit produktname nomeprodotto"),
     ),
     "value": (
         words("rating ratings userrating score stars overall")
         | words("valoracion puntuacion calificacion nota estrellas"),
         words("value weight count plays playcount quantity preference valor peso cantidad"),
-        words("bookrating movierating itemrating reviewrating ratingvalue ratingscore bewertung voto"),
+        words("bookrating movierating itemrating reviewrating ratingvalue ratingscore bewertung voto")
+        | words("beoordeling valutazione avaliacao puntuacio ocena betyg puan arvosana hodnocení értékelés")
+        | words(
+            "βαθμολογία оценка рейтинг التقييم 评分 得分 評価 평점 별점 lineitemquantity anzahl menge "
+            "quantité quantità"
+        )
+        | words(
+            "quantidade quantitat ilość antal adet määrä количество الكمية 数量 수량 listens listencount "
+            "listeningcount"
+        ),
     ),
     "time": (
         words("timestamp timestamps ts unixtime unixreviewtime datetime eventtime createdat ratedat")
@@ -94,16 +114,43 @@ NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
         words(
             "invoicedate orderdate purchasedate orderedat purchasedat playedat clickedat viewedat listenedat"
         )
+        | words("checkintime utctime timeutc datetimeutc eventtimestamp reviewtimestamp submitted datum zeit")
         | words(
-            "checkintime utctime timeutc datetimeutc eventtimestamp reviewtimestamp submitted datum zeit"
-        ),
+            "dateadded visitstarttime zeitstempel horodatage dataora datahora dateachat datacompra kaufdatum"
+        )
+        | words(
+            "bestelldatum fechacompra fechapedido datazakupu dato tarih zaman dátum päivämäärä ημερομηνία "
+            "дата время"
+        )
+        | words("التاريخ الوقت 时间 日期 日時 日付 時間 시간 날짜 일시"),
     ),
 }
 
 
+#: Names of values where a column of them holds numbers; else they are as likely remarks.
+IF_NUMBERS = words("note hits")
+_LINKS = words("de del des do da du di d l la le el der the of al")
+
+
+@lru_cache(maxsize=1 << 14)
+def forms(name: str) -> frozenset[str]:
+    """Returns what a name is compared by: as `plain` has it, and likewise without the words that link others.
+
+    >>> sorted(forms("ID do Produto")), sorted(forms("Date d'achat"))
+    (['iddoproduto', 'idproduto'], ['dateachat', 'datedachat'])
+    """
+    bare = "".join(word for part in re.split(r"[\W_]+", name) if (word := plain(part)) not in _LINKS)
+    return frozenset({plain(name), bare or plain(name)})
+
+
+def goes_by(name: str, tier: frozenset[str]) -> bool:
+    """Returns whether a name is one of those of a tier."""
+    return not forms(name).isdisjoint(tier)
+
+
 def is_known(name: str) -> bool:
     """Returns whether a name is one that some role goes by: a line that holds one is a header."""
-    return any(plain(name) in tier for tiers in NAMES.values() for tier in tiers)
+    return any(goes_by(name, tier) for tiers in NAMES.values() for tier in tiers)
 
 
 def held_by(cells: Sequence[str]) -> Role | None:
