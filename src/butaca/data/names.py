@@ -62,8 +62,8 @@ _MORE_USERS = (
     "utilisateur utente usager nutzer benutzer kunde acheteur gebruiker klant socio miembro lector jugador "
     "alumno student player patient learner employee household guest borrower kunden usuari comprador "
     "visiteur klient użytkownik användare kund kullanıcı müşteri uživatel zákazník felhasználó bruker "
-    "bruger käyttäjä utilizator χρήστης пользователь покупатель клиент المستخدم العميل 用户 会员 顾客 客户 ユーザー 顧客 "
-    "会員 사용자 고객 회원 steam fullvisitor"
+    "bruger käyttäjä utilizator χρήστης пользователь покупатель клиент المستخدم العميل 用户 会员 顾客 客户 "
+    "ユーザー 顧客 会員 사용자 고객 회원 steam fullvisitor"
 )
 _MORE_ITEMS = (
     "recipe venue stock place poi restaurant post podcast episode course job ad anime manga beer wine hotel "
