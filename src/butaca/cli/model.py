@@ -258,6 +258,7 @@ def add_items(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Folder for the new model; else it replaces MODEL.")
     ] = None,
+    encoding: options.Encoding = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Let items that nobody has had yet into a model, by what is known of them. Nothing is trained."""
@@ -269,7 +270,8 @@ def add_items(
     if out_folder is not None:
         check_free(out_folder)
     recommender = Recommender.load(model)
-    table = read_entities(source, "item", key=recommender.items.key, is_text=recommender.items.ids.is_text)
+    ids = recommender.items.ids
+    table = read_entities(source, "item", key=recommender.items.key, is_text=ids.is_text, encoding=encoding)
     if not len(table):
         raise SettingError("A table of new items has at least one row", f"{source}, which has none")
     longer, became = with_items(recommender, table)

@@ -37,6 +37,12 @@ Sep = Annotated[
     str | None,
     typer.Option(help="What separates the cells of a text file; tab; or blank: any run of blanks."),
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="How letters are written in text that is not UTF-8: cp1252, cp1251, gbk, ...", metavar="NAME"
+    ),
+]
 Query = Annotated[str | None, typer.Option(help="SQL that gives the table, of a database.", metavar="SQL")]
 Wide = Annotated[bool, typer.Option("--wide", help="The table is users x items, or holds lists of items.")]
 DropNulls = Annotated[

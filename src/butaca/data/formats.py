@@ -19,19 +19,17 @@ from butaca.data.columns import Field
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
 from butaca.data.delimited import best_delimiter, chars_of, is_comment, layout, preamble, refuse_no_table
 from butaca.data.described import described, registered
-from butaca.data.joined import joined
-from butaca.data.json_files import open_json, whole_text
-from butaca.data.landed import (
+from butaca.data.endings import (
     ARROW_ENDINGS,
     DUCKDB_ENDINGS,
     EXCEL_ENDINGS,
     JSON_ENDINGS,
     PARQUET_ENDINGS,
     SQLITE_ENDINGS,
-    Landed,
-    is_remote,
-    land,
 )
+from butaca.data.joined import joined
+from butaca.data.json_files import open_json, whole_text
+from butaca.data.landed import Landed, is_remote, land
 from butaca.data.layout import Layout
 from butaca.data.lines import lines_of, sample
 from butaca.data.names import Role
@@ -101,7 +99,7 @@ def _open_path(
     file, _, inner = source.partition("::")
     if "::" in source and Path(source).expanduser().exists():
         file, inner = source, ""
-    found = land(con, file, inner=inner)
+    found = land(con, file, inner=inner, encoding=reading.encoding)
     if reading.query is not None and (len(found) > 1 or not _is_database(found[0])):
         raise TableError(
             "A query is asked of a database",
@@ -112,9 +110,12 @@ def _open_path(
         _open_file(con, one, inner, table if len(found) == 1 else f"{table}_{i}", wanted, reading)
         for i, one in enumerate(found)
     ]
+    said = [note for one in found for note in one.notes]
     if len(parts) == 1:
+        parts[0].notes = [*said, *parts[0].notes]
         return parts[0]
     whole = joined(parts, table, label=source)
+    whole.notes += said
     if Path(source).expanduser().is_dir():
         whole.name = Path(source).expanduser().resolve().name
     return whole

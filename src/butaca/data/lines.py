@@ -14,6 +14,9 @@ from typing import IO, cast
 
 from butaca.errors import TableError
 
+#: Encodings in which tables are written that are not UTF-8, the most usual first.
+ENCODINGS = ("cp1252", "cp1251", "mac_roman", "shift_jis", "gbk")
+MOST_BYTES = 40  # of a cell that a message shows
 SAMPLE = 1 << 16  # bytes that decide the layout
 
 
@@ -84,6 +87,26 @@ def _binary_kind(head: bytes) -> tuple[str, str] | None:
     return None
 
 
+def readings(line: bytes, at: int) -> dict[str, str]:
+    r"""Returns how the usual encodings read the cell that holds a byte, without those that read it alike.
+
+    >>> readings(b"ana,A\xf1o,5\n", 5)
+    {'cp1252': 'Año', 'cp1251': 'Aсo', 'mac_roman': 'AÒo'}
+    """
+    begin = max(line.rfind(mark, 0, at) for mark in b',;\t|"') + 1
+    ends = [end for mark in b',;\t|"\r\n' if (end := line.find(mark, at)) >= 0]
+    cell = line[begin : min(ends, default=len(line))][:MOST_BYTES]
+    out: dict[str, str] = {}
+    for encoding in ENCODINGS:
+        try:
+            text = cell.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if text not in out.values() and text.isprintable():
+            out[encoding] = text
+    return out
+
+
 def bad_bytes(path: Path, label: str) -> TableError | None:
     """Returns the error of the first line that is not UTF-8; None where all are."""
     number = 0
@@ -93,10 +116,14 @@ def bad_bytes(path: Path, label: str) -> TableError | None:
                 number += 1
                 line.decode("utf-8")
         except UnicodeDecodeError as error:
+            read = readings(error.object, error.start)
+            said = [f"{text!r} in {encoding}" for encoding, text in read.items()]
+            likely = next(iter(read), ENCODINGS[0])
             return TableError(
                 "A text table is written in UTF-8",
-                f"the bytes {error.object[error.start : error.end]!r} in line {number} of {label}",
-                "Convert it, for example with iconv -f latin1 -t utf-8",
+                f"the bytes {error.object[error.start : error.end]!r} in line {number} of {label}"
+                + (f", of a cell that is {', '.join(said)}" if said else ""),
+                f"Say in which it is: encoding= (on the command line: --encoding), such as {likely}",
             )
         except (EOFError, OSError, zlib.error) as error:
             return TableError("A table is a file that can be read", f"{label}: {error}", "Fetch it again")

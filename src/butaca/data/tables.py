@@ -35,7 +35,7 @@ from butaca.data.repeats import (
 from butaca.data.signal import PLAIN, Signal
 from butaca.data.titles import titled
 from butaca.data.vocabulary import Vocabulary
-from butaca.data.written import Reading
+from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import TableError
 from butaca.types import Codes
 
@@ -52,6 +52,7 @@ def read_table(
     time_format: str | None = None,
     title_column: str | None = None,
     sep: str | None = None,
+    encoding: str | None = None,
     query: str | None = None,
     wide: bool = False,
     drop_nulls: bool = False,
@@ -79,6 +80,7 @@ def read_table(
             "month-first", "year-first").
         title_column: the column of `items` that holds what people call them, if its name does not say so.
         sep: what separates the cells of text files, one character or "::"; "blank" is any run of blanks.
+        encoding: of text files that are not UTF-8, such as "cp1252"; of those of `items` and `users` too.
         query: SQL that gives the interactions, of a database.
         wide: whether the table is users x items, or holds lists of items.
         drop_nulls: leave out rows without a user or an item, also where a word such as NULL says so, those
@@ -101,13 +103,13 @@ def read_table(
     check_duplicates(duplicates)
     check_put_together(duplicates, signal)
     asked = asked_of(user_column, item_column, value_column, time_column)
-    reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
+    reading = Reading(
+        sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding
+    )
     with session() as con:
         rows = read_rows(con, source, asked, reading=reading, signal=signal)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
-        sides = {
-            role: _side(con, rows, role, table, title_column, drop_nulls) for role, table in tables.items()
-        }
+        sides = {role: _side(con, rows, role, table, title_column, reading) for role, table in tables.items()}
         for role, (found, _) in sides.items():
             if found.ids.is_text and any(word in found.ids for word in NOTHING):
                 rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role=role))
@@ -134,6 +136,7 @@ def read_test(
     time_column: str | None = None,
     time_format: str | None = None,
     sep: str | None = None,
+    encoding: str | None = None,
     query: str | None = None,
     wide: bool = False,
     drop_nulls: bool = False,
@@ -157,6 +160,7 @@ def read_test(
         time_column: as in `read_table`.
         time_format: as in `read_table`.
         sep: as in `read_table`.
+        encoding: as in `read_table`.
         query: as in `read_table`.
         wide: as in `read_table`.
         drop_nulls: as in `read_table`.
@@ -172,7 +176,9 @@ def read_test(
     check_duplicates(duplicates)
     check_put_together(duplicates, signal)
     asked = asked_of(user_column, item_column, value_column, time_column)
-    reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
+    reading = Reading(
+        sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding
+    )
     with session() as con:
         preferred: dict[Role, str] = {"user": users.key, "item": items.key}
         rows = read_rows(con, source, asked, preferred, reading=reading, signal=signal, as_fitted=as_fitted)
@@ -192,7 +198,9 @@ def read_test(
     return finish(rows, users, items, user, item, name, duplicates, keep)
 
 
-def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Entities:
+def read_entities(
+    source: Source, role: Role, *, key: str, is_text: bool, encoding: str | None = None
+) -> Entities:
     """Reads a table of users or items alone, one row per id, as `read_table` does beside interactions.
 
     Args:
@@ -200,12 +208,13 @@ def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Ent
         role: "user" or "item".
         key: the name of the id column that is looked for first.
         is_text: whether ids are text; else whole numbers.
+        encoding: as in `read_table`.
 
     Raises:
         TableError: the table breaks a rule; the message names row, column and cure.
     """
     with session() as con:
-        table = with_positions(open_table(con, source, table=f"{role}_table", wanted=[key]), role, key=key)
+        table = opened_side(con, source, role, key=key, encoding=encoding)
         field = load_keys(table, role, name=key, is_text=is_text)
         coded = f"{role}_ids"
         vocabulary = distinct(con, coded, parts=[f"FROM {table.table} SELECT {field[1].sql} AS v"])
@@ -215,13 +224,35 @@ def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Ent
     return found
 
 
+def opened_side(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    role: Role,
+    *,
+    key: str,
+    encoding: str | None = None,
+) -> Opened:
+    """Opens a table of users or items.
+
+    Args:
+        con: where.
+        source: the table.
+        role: of which.
+        key: the name of its id.
+        encoding: as in `read_table`.
+    """
+    reading = Reading(encoding=encoding)
+    opened = open_table(con, source, table=f"{role}_table", wanted=[key], reading=reading)
+    return with_positions(opened, role, key=key)
+
+
 def _side(
     con: duckdb.DuckDBPyConnection,
     rows: Rows,
     role: Role,
     source: Source | None,
     title_column: str | None = None,
-    drop_nulls: bool = False,
+    reading: Reading = AS_IT_IS,
 ) -> tuple[Entities, Codes]:
     """Returns the users or the items, with their table if there is one, and the codes of the rows."""
     found = rows.user if role == "user" else rows.item
@@ -230,8 +261,8 @@ def _side(
     if source is None:
         vocabulary = distinct(con, coded, parts=parts)
         return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
-    table = with_positions(open_table(con, source, table=f"{role}_table", wanted=[key]), role, key=key)
-    key_field = load_keys(table, role, name=key, is_text=found.is_text, drop_nulls=drop_nulls)
+    table = opened_side(con, source, role, key=key, encoding=reading.encoding)
+    key_field = load_keys(table, role, name=key, is_text=found.is_text, drop_nulls=reading.drop_nulls)
     vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
     codes = _codes(con, rows.opened, found.sql, coded)
     known = len(np.unique(codes))

@@ -133,7 +133,7 @@ def _write(
             out=out,
             table=table,
             title=settings.title,
-            drop_nulls=settings.reading.drop_nulls,
+            reading=settings.reading,
             budget=budget,
         )
     sizes = {side: _length(work / f"{side}.parquet") for side in ("users", "items")}
