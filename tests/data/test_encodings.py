@@ -120,6 +120,7 @@ ROWS = "user,item,rating\n" + "".join(f"u{n % 3},i{n % 4},{n % 5}\n" for n in ra
         ("r.csv", gzip.compress(ROWS.encode())),
         ("r.csv.gz", gzip.compress(gzip.compress(ROWS.encode()))),
     ],
+    ids=range(10),
 )
 def test_files_are_what_they_begin_as(name: str, raw: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(raw)
