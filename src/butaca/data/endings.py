@@ -53,7 +53,8 @@ def ending_of(path: Path) -> str:
     if named in TEXT_ENDINGS:
         return ".json" if re.match(rb"\[?\s*\{\s*\"[^\"{}]*\"\s*:", text) else named
     first = text.partition(b"\n")[0]
-    is_table = text[:1] not in (b"{", b"[", b'"') and any(mark in first for mark in b",;\t|")
+    is_text = text[:1] not in (b"{", b"[", b'"') and b"\0" not in text
+    is_table = is_text and any(mark in first for mark in b",;\t|")
     return ".csv" if is_table else named
 
 
