@@ -24,8 +24,8 @@ TimeColumn = Annotated[str | None, typer.Option(help="Column of the time; an emp
 TimeFormat = Annotated[
     str | None,
     typer.Option(
-        help="How times are written, if its cells do not tell: '%d/%m/%Y %H:%M', s, ms, us, ns, day-first, "
-        "month-first or year-first.",
+        help="How times are written, if its cells do not tell: '%d/%m/%Y %H:%M', s, ms, us, ns, excel, "
+        "day-first, month-first or year-first.",
         metavar="PATTERN",
     ),
 ]

@@ -76,7 +76,7 @@ def read_table(
         value_column: the column of ratings or weights; an empty name means: none.
         time_column: the column of times; an empty name means: none.
         time_format: how times are written, where their cells do not tell: a pattern of strptime such as
-            "%d/%m/%Y %H:%M", a unit ("s", "ms", "us", "ns") or an order of dates ("day-first",
+            "%d/%m/%Y %H:%M", a unit ("s", "ms", "us", "ns", "excel") or an order of dates ("day-first",
             "month-first", "year-first").
         title_column: the column of `items` that holds what people call them, if its name does not say so.
         sep: what separates the cells of text files, one character or "::"; "blank" is any run of blanks.

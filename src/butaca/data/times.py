@@ -28,6 +28,8 @@ CURE = (
 # The largest time tells the unit: seconds reach 1e11 in the year 5138, milliseconds in 1973.
 UNITS = ((1e11, 1, "seconds"), (1e14, 10**3, "milliseconds"), (1e17, 10**6, "microseconds"))
 NANOSECONDS = (10**9, "nanoseconds")
+EXCEL, EXCEL_1970 = "excel", 25_569  # days since 1899-12-30, and the one on which 1970 began
+DAYS_NOW = (20_000, 80_000)  # Excel's days of 1954 to 2119
 WORDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?|[A-Za-z]+(/\w+)?)$"
 # Digits that are a date: their number, the least and the largest, how strptime reads them, how people do.
@@ -118,8 +120,8 @@ def how_written(opened: Opened, field: Field, *, time_format: str | None = None)
     Args:
         opened: the loaded table.
         field: the column.
-        time_format: a pattern of strptime ("%d/%m/%Y %H:%M"), a unit ("s", "ms", "us", "ns") or an order
-            ("day-first", "month-first", "year-first"); None lets the cells tell.
+        time_format: a pattern of strptime ("%d/%m/%Y %H:%M"), a unit ("s", "ms", "us", "ns", "excel") or an
+            order ("day-first", "month-first", "year-first"); None lets the cells tell.
 
     Raises:
         TableError: an empty cell, one that is no time, times in two units, or dates that can be read in two
@@ -128,7 +130,7 @@ def how_written(opened: Opened, field: Field, *, time_format: str | None = None)
     """
     cell, is_text = field.sql, is_text_field(opened, field)
     as_number = number(cell) if is_text else cell
-    if (is_text or field.kind != "time") and time_format in {None, *WORDS}:
+    if (is_text or field.kind != "time") and time_format in {None, EXCEL, *WORDS}:
         span = _Span(
             *opened.one(
                 f"FROM {opened.table} SELECT count(*), count({as_number}), min({as_number}), "
@@ -140,9 +142,9 @@ def how_written(opened: Opened, field: Field, *, time_format: str | None = None)
     refuse_empty(opened, field, rule=RULE, cure=CURE)
     if not is_text and field.kind == "time":
         return _of_type(opened, field)
-    if time_format and time_format not in {*WORDS, *ORDERS}:
+    if time_format and time_format not in {EXCEL, *WORDS, *ORDERS}:
         return _by_pattern(opened, field, time_format)
-    if is_text and time_format not in WORDS:
+    if is_text and time_format not in {EXCEL, *WORDS}:
         (n_numbers,) = opened.one(f"FROM {opened.table} SELECT count({as_number})")
         found = _of_text(opened, field, n_numbers, time_format)
         if found is not None:
@@ -181,7 +183,7 @@ def _by_pattern(opened: Opened, field: Field, pattern: str) -> Moments:
         raise SettingError(
             "A time format is a pattern of strptime, a unit or an order of dates",
             repr(pattern),
-            f"Pass one such as '%d/%m/%Y %H:%M', or one of {', '.join([*WORDS, *ORDERS])} "
+            f"Pass one such as '%d/%m/%Y %H:%M', or one of {', '.join([*WORDS, EXCEL, *ORDERS])} "
             "(time_format=, on the command line: --time-format)",
         )
     refuse(
@@ -236,18 +238,23 @@ def _of_numbers(opened: Opened, field: Field, as_number: str, span: _Span, unit:
             micros = f"epoch_us(try_strptime({cell}::VARCHAR, '{pattern}'))"
             if opened.one(f"FROM {opened.table} SELECT bool_and({micros} IS NOT NULL)")[0]:
                 return Moments(micros, 10**6, f"{said}, taken as UTC")
+    if unit == EXCEL:
+        return Moments(
+            f"round(({as_number} - {EXCEL_1970}) * 86400)::BIGINT", 1, "Excel's days, taken as UTC"
+        )
     scale, name = next(((scale, name) for limit, scale, name in UNITS if largest < limit), NANOSECONDS)
     if unit is not None:
         scale, name = WORDS[unit], NAMES[WORDS[unit]]
     else:
         _refuse_mixed(opened, field, as_number, scale)
+    said = f"{name} since 1970"
+    if unit is None and DAYS_NOW[0] <= span.least and span.most <= DAYS_NOW[1]:
+        said += f", unless they are Excel's days: time_format={EXCEL!r} or --time-format {EXCEL}"
     if not span.fractions:
         whole = f"TRY_CAST({cell} AS BIGINT)" if is_text and largest < 2**63 else f"{as_number}::BIGINT"
-        return Moments(whole, scale, f"{name} since 1970")
+        return Moments(whole, scale, said)
     finer = max(scale, 10**6)
-    return Moments(
-        f"floor(({as_number})::DOUBLE * {finer // scale} + 1e-3)::BIGINT", finer, f"{name} since 1970"
-    )
+    return Moments(f"floor(({as_number})::DOUBLE * {finer // scale} + 1e-3)::BIGINT", finer, said)
 
 
 def _refuse_mixed(opened: Opened, field: Field, as_number: str, scale: int) -> None:
