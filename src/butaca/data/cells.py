@@ -104,7 +104,8 @@ def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
         raise TableError(
             "Ids are text or whole numbers",
             f"column {field.name!r} of {opened.label}, which holds {_KINDS[field.kind]}",
-            "Convert it to text, or name another column",
+            "Convert it to text, or name another column"
+            + ("; lists of items are read with wide=True (--wide)" if field.kind == "list" else ""),
         )
     cell = field.sql
     is_text = field.kind == "text" or opened.text is not None

@@ -116,6 +116,7 @@ def choose(
     has_names: bool = True,
     first: Mapping[str, Held] | None = None,
     told: Mapping[Role, str] | None = None,
+    is_text: bool = True,
 ) -> ColumnChoice:
     """Finds the columns of a table of interactions.
 
@@ -127,6 +128,7 @@ def choose(
         has_names: False where the file has no header line: columns then count by position.
         first: what the first rows of a column say it is, such as an item where all begin with "item".
         told: the columns that a wide table was made of, by role.
+        is_text: whether it is a text file, whose cells something separates.
 
     Raises:
         TableError: a column is missing, is used twice, or could be one of several.
@@ -165,7 +167,7 @@ def choose(
         take("time", times[0] if times else None, "by type: the only one that holds times")
     for role in REQUIRED:
         if role not in taken:
-            raise _missing(fields, role, label, has_names, left())
+            raise _missing(fields, role, label, has_names, left(), is_text=is_text)
     return ColumnChoice(taken, how)
 
 
@@ -280,14 +282,20 @@ def _ambiguous(role: Role, found: Sequence[Field], label: str) -> TableError:
 
 
 def _missing(
-    fields: Sequence[Field], role: Role, label: str, has_names: bool, left: Sequence[Field]
+    fields: Sequence[Field],
+    role: Role,
+    label: str,
+    has_names: bool,
+    left: Sequence[Field],
+    *,
+    is_text: bool,
 ) -> TableError:
     nameless = "" if has_names else ", or give the file a first line that names its columns"
     cure = f"Name it with {flag(role)}{nameless}"
     possible = [f for f in left if f.kind in FITS[role]]
     if len(possible) == 1:
         cure = f"If {possible[0].name!r} is it, say so with {flag(role)}{nameless}"
-    if len(fields) == 1:
+    if len(fields) == 1 and is_text:
         cure += "; if a mark separates its cells, pass it with sep=... (--sep)"
     if looks_wide(left) and (has_names or len(left) > 2 * MOST):
         cure += "; a table of users x items, or of lists of items, is read with wide=True (--wide)"

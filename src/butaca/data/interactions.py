@@ -81,6 +81,7 @@ def read_rows(
         has_names=opened.has_names,
         first=opened.held,
         told=opened.told,
+        is_text=opened.text is not None,
     )
     more = signal_fields(opened, signal)
     noted = Noted(opened, choice, more, asked, signal)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from butaca.data.columns import MOST
 from butaca.data.described import described, registered
 from butaca.data.json_shapes import as_columns
 from butaca.data.landed import (
@@ -14,6 +15,7 @@ from butaca.data.landed import (
 )
 from butaca.data.lines import lines_of
 from butaca.data.names import is_known
+from butaca.data.nested import flattened
 from butaca.data.opened import Opened, quoted, unreadable
 from butaca.errors import TableError
 
@@ -26,7 +28,7 @@ _GUESSED = re.compile(
 
 def open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table: str) -> Opened:
     """Opens records; where there are none, or lists under names that say nothing, what holds some."""
-    refused, opened = None, None
+    refused, opened, relation = None, None, ""
     try:
         relation = _json_relation(con, escaped, file.label)
         opened = described(con, relation, file.label, file.name, table)
@@ -34,7 +36,7 @@ def open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table:
         refused = error
     kinds = set() if opened is None else {f.kind for f in opened.fields}
     is_odd = opened is None or kinds <= {"list", "other"}
-    if opened is not None and "list" in kinds:
+    if opened is not None and kinds & {"list", "other"}:
         is_odd |= not any(is_known(f.name) for f in opened.fields)
     if is_odd and file.path.stat().st_size <= LARGEST_JSON:
         columns = as_columns(whole_text(file.path))
@@ -43,7 +45,13 @@ def open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table:
     if opened is None:
         assert refused is not None
         raise refused
-    return opened
+    flat = flattened(con, relation, label=file.label) if "other" in kinds else None
+    if flat is None:
+        return opened
+    out = described(con, flat[0], file.label, file.name, table, flat[1])
+    inner = [f.name for f in out.fields if all(f.name != g.name for g in opened.fields)]
+    out.notes.append(f"{file.label}: records within records are columns: {', '.join(inner[:MOST])}")
+    return out
 
 
 def whole_text(path: Path) -> str:

@@ -135,6 +135,7 @@ def read(task: ReadTask) -> Read:
             has_names=opened.has_names,
             first=opened.held,
             told=opened.told,
+            is_text=opened.text is not None,
         )
         own = signal_fields(opened, signal)
         noted = Noted(opened, choice, own, asked, signal)
