@@ -22,7 +22,6 @@ from butaca.data.names import (
     Role,
     goes_by,
     plain,
-    words,
 )
 from butaca.errors import TableError
 
@@ -73,11 +72,6 @@ def is_value(field: Field) -> bool:
 def is_time(field: Field) -> bool:
     """Returns whether a column's name is one of those that times go by."""
     return any(goes_by(field.name, tier) for tier in NAMES["time"])
-
-
-def describes_users(field: Field) -> bool:
-    """Returns whether a column's name is one of those that describe people."""
-    return goes_by(field.name, _HINTS[1][0])
 
 
 def named(fields: Sequence[Field], name: str) -> Field | None:
@@ -203,39 +197,6 @@ def listed(fields: Sequence[Field]) -> str:
     more = f" and {len(fields) - MOST:,} more" if len(fields) > MOST + 1 else ""
     shown = fields[:MOST] if more else fields
     return ", ".join(repr(f.name) for f in shown) + more or "none"
-
-
-_HINTS: tuple[tuple[frozenset[str], str], ...] = (
-    (
-        words("price precio genre genres genero category categoria brand marca description descripcion year")
-        | words(
-            "colour author autor publisher title titulo name nombre unitprice productname itemname tags size"
-        ),
-        "describe items: a table of them, one row each, is given with items= (--items)",
-    ),
-    (
-        words(
-            "age edad gender sex sexo country pais city ciudad zip zipcode occupation state region postcode"
-        ),
-        "describe users: a table of them, one row each, is given with users= (--users)",
-    ),
-)
-
-
-def uses(ignored: Sequence[Field], may_be: Sequence[Role]) -> list[str]:
-    """Returns a note for each way in which columns that are not read could be: these roles, and features."""
-    out = []
-    for names, use in _HINTS:
-        found = [f for f in ignored if goes_by(f.name, names)]
-        if found:
-            out.append(f"ignored columns that may {use}: {listed(found)}")
-    for role in may_be:
-        may = [f for f in ignored if f.kind == "time" or is_time(f)]
-        if role == "value":
-            may = [f for f in ignored if is_value(f)]
-        if may:
-            out.append(f"ignored columns that may be the {role}: {listed(may)}; say so with {flag(role)}")
-    return out
 
 
 def _asked(fields: Sequence[Field], role: Role, name: str, label: str) -> Field:

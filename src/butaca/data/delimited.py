@@ -26,29 +26,6 @@ COMMENTS = ("#", "%")  # what a line of a comment begins with
 _NAMELESS = re.compile(r"column\d+")
 
 
-def refuse_no_table(text: str, *, label: str) -> None:
-    """Raises where a text file plainly is something else: a web page, a pointer to a file, a matrix."""
-    head = text[:200].lstrip().lower()
-    for begin, what, cure in (
-        (("<!doctype", "<html", "<?xml"), "a page of the web or XML", "Download the table itself"),
-        (("version https://git-lfs",), "a pointer of Git LFS", "Fetch the file itself: git lfs pull"),
-        (
-            ("%%matrixmarket",),
-            "a matrix as MatrixMarket writes it",
-            "Read it by scipy.io.mmread, and pass what that returns",
-        ),
-    ):
-        if head.startswith(begin):
-            raise TableError("A text table holds rows of cells", f"{label}, which is {what}", cure)
-    second = lines_in(head)[1:2]
-    if second and re.fullmatch(r"\|?[\s:-]*--[\s:|-]*", second[0].rstrip("\r\n")) and "|" in second[0]:
-        raise TableError(
-            "A text table holds rows of cells",
-            f"{label}, which is a table as Markdown writes it",
-            "Save it as CSV, without the line of dashes",
-        )
-
-
 def layout(
     path: Path,
     wanted: Sequence[str] = (),

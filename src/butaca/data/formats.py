@@ -17,7 +17,7 @@ import duckdb
 from butaca.data.above import lines_above, lines_in
 from butaca.data.columns import Field
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
-from butaca.data.delimited import best_delimiter, chars_of, is_comment, layout, preamble, refuse_no_table
+from butaca.data.delimited import best_delimiter, chars_of, is_comment, layout, preamble
 from butaca.data.described import described, registered
 from butaca.data.endings import (
     ARROW_ENDINGS,
@@ -34,6 +34,7 @@ from butaca.data.layout import Layout
 from butaca.data.lines import lines_of, sample
 from butaca.data.names import Role
 from butaca.data.opened import Opened, quoted, text_relation, unreadable
+from butaca.data.other_kinds import refuse_no_table
 from butaca.data.rewritten import by_tabs, from_netflix, is_blank_separated, is_netflix, without_comments
 from butaca.data.wide import json_columns, unpivoted
 from butaca.data.workbook import sheet_columns

@@ -14,6 +14,7 @@ from butaca.data.columns import ColumnChoice, choose
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.earlier import with_earlier
 from butaca.data.formats import Source, open_table
+from butaca.data.kinds import kinds, numbers_or_words
 from butaca.data.names import REQUIRED, Role
 from butaca.data.noted import Noted, rows_dropped
 from butaca.data.opened import Opened
@@ -25,8 +26,9 @@ from butaca.data.repeats import (
 )
 from butaca.data.settled import Told, counting, settle
 from butaca.data.signal import PLAIN, Doubles, Signal
+from butaca.data.strays import drop_repeated_names, last_row_sums
 from butaca.data.times import read_times
-from butaca.data.told import amounts, kinds, lacks, numbers_or_words, signal_fields, with_label
+from butaca.data.told import amounts, lacks, signal_fields, with_label
 from butaca.data.values import numbers
 from butaca.data.written import Reading
 from butaca.types import Codes, Floats, Ints, Times
@@ -86,6 +88,7 @@ def read_rows(
     more = signal_fields(opened, signal)
     noted = Noted(opened, choice, more, asked, signal)
     opened.load([*noted.used, *noted.looked])
+    again = drop_repeated_names(opened, choice.fields)
     dropped = [n for role in REQUIRED for n in _dropped(opened, choice, role)] if reading.drop_nulls else []
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
@@ -102,8 +105,9 @@ def read_rows(
     kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
     said = noted.columns({"time": times[1]} if times else {})
     low = value is not None and bool(value.min() <= 0)
-    notes = [*opened.notes, *said, *dropped, *noted.others(low=low)]
     amount = amounts(opened, more["weight"]) if "weight" in more else None
+    sums = last_row_sums(opened, choice.fields)
+    notes = [*opened.notes, *said, *again, *dropped, *noted.others(low=low), *sums]
     return Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)
 
 

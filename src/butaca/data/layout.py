@@ -12,6 +12,8 @@ from butaca.data.lines import bad_bytes, is_gzip_file, open_bytes, records_of
 from butaca.data.names import Held, Kind
 from butaca.errors import TableError
 
+ROW_NAMES = "; if the first line has no name for the first column, as R writes it, add one"
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -81,12 +83,13 @@ class Layout:
     def _bad_record(self) -> TableError | None:
         last = 0
         try:
-            for last, cells in self.records(strict=True):
+            for n, (last, cells) in enumerate(self.records(strict=True)):
                 if len(cells) != len(self.names):
                     return TableError(
                         "Every line of a text table has the same number of cells",
                         f"{len(cells)} cells for {len(self.names)} columns in line {last} of {self.label}",
-                        f"Correct that line; a cell that holds {self.delimiter!r} goes between double quotes",
+                        f"Correct that line; a cell that holds {self.delimiter!r} goes between double quotes"
+                        + (ROW_NAMES if len(cells) == len(self.names) + 1 and n == 1 else ""),
                     )
         except csv.Error as error:
             if "field limit" in str(error):

@@ -96,7 +96,8 @@ class Opened:
             self.con.execute(
                 f"CREATE OR REPLACE TEMP TABLE {self.table} AS FROM {self.table} WHERE ({bad}) IS NOT TRUE"
             )
-        self.kept = np.asarray(rows, dtype=np.int64)
+        rows = np.asarray(rows, dtype=np.int64)
+        self.kept = rows if self.kept is None else self.kept[rows]
         if not len(rows):
             raise TableError(
                 "A table has at least one row with a user and an item",

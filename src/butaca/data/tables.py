@@ -18,24 +18,25 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
-from butaca.data.attributes import distinct, entities, load_keys, with_positions
+from butaca.data.attributes import distinct, entities, load_keys
 from butaca.data.cells import NOTHING, counted
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.formats import Source, open_table
+from butaca.data.formats import Source
 from butaca.data.interactions import Rows, asked_of, finish, read_rows
 from butaca.data.names import Role
 from butaca.data.noted import words_for_nothing
-from butaca.data.opened import Opened, session
+from butaca.data.opened import session
 from butaca.data.repeats import (
     Duplicates,
     check_duplicates,
     check_put_together,
 )
+from butaca.data.sides import codes_of, opened_side, side_of
 from butaca.data.signal import PLAIN, Signal
-from butaca.data.titles import titled
+from butaca.data.strays import odd_ids
 from butaca.data.vocabulary import Vocabulary
-from butaca.data.written import AS_IT_IS, Reading
+from butaca.data.written import Reading
 from butaca.errors import TableError
 from butaca.types import Codes
 
@@ -109,10 +110,14 @@ def read_table(
     with session() as con:
         rows = read_rows(con, source, asked, reading=reading, signal=signal)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
-        sides = {role: _side(con, rows, role, table, title_column, reading) for role, table in tables.items()}
+        sides = {
+            role: side_of(con, rows, role, table, title_column, reading) for role, table in tables.items()
+        }
         for role, (found, _) in sides.items():
-            if found.ids.is_text and any(word in found.ids for word in NOTHING):
-                rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role=role))
+            if found.ids.is_text:
+                if any(word in found.ids for word in NOTHING):
+                    rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role=role))
+                rows.notes.extend(odd_ids(con, f"FROM {role}_ids", role=role))
     (user_entities, user), (item_entities, item) = sides["user"], sides["item"]
     for key, codes in ((user_entities.key, user), (item_entities.key, item)):
         if codes.min() == codes.max():
@@ -224,74 +229,11 @@ def read_entities(
     return found
 
 
-def opened_side(
-    con: duckdb.DuckDBPyConnection,
-    source: Source,
-    role: Role,
-    *,
-    key: str,
-    encoding: str | None = None,
-) -> Opened:
-    """Opens a table of users or items.
-
-    Args:
-        con: where.
-        source: the table.
-        role: of which.
-        key: the name of its id.
-        encoding: as in `read_table`.
-    """
-    reading = Reading(encoding=encoding)
-    opened = open_table(con, source, table=f"{role}_table", wanted=[key], reading=reading)
-    return with_positions(opened, role, key=key)
-
-
-def _side(
-    con: duckdb.DuckDBPyConnection,
-    rows: Rows,
-    role: Role,
-    source: Source | None,
-    title_column: str | None = None,
-    reading: Reading = AS_IT_IS,
-) -> tuple[Entities, Codes]:
-    """Returns the users or the items, with their table if there is one, and the codes of the rows."""
-    found = rows.user if role == "user" else rows.item
-    key, coded = rows.choice.fields[role].name, f"{role}_ids"
-    parts = [f"FROM {rows.opened.table} SELECT {found.sql} AS v"]
-    if source is None:
-        vocabulary = distinct(con, coded, parts=parts)
-        return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
-    table = opened_side(con, source, role, key=key, encoding=reading.encoding)
-    key_field = load_keys(table, role, name=key, is_text=found.is_text, drop_nulls=reading.drop_nulls)
-    vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
-    codes = _codes(con, rows.opened, found.sql, coded)
-    known = len(np.unique(codes))
-    entity, notes = entities(
-        table, role, name=key, vocabulary=(coded, vocabulary), key=key_field, known=known
-    )
-    rows.notes.extend([*table.notes, *notes])
-    if role == "item":
-        entity, said = titled(entity, title_column)
-        rows.notes.extend(said)
-    return entity, codes
-
-
 def _known(con: duckdb.DuckDBPyConnection, rows: Rows, role: str, vocabulary: Vocabulary) -> Codes:
     """Returns codes in a model's vocabulary, -1 for what it does not hold."""
     found, coded = (rows.user if role == "user" else rows.item), f"{role}_ids"
     con.register(coded, {"v": vocabulary.values, "code": np.arange(len(vocabulary), dtype=np.int32)})
-    return _codes(con, rows.opened, found.as_text(vocabulary.is_text), coded)
-
-
-def _codes(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str) -> Codes:
-    """Returns the code of every loaded row, int32 [n], -1 where the id has none."""
-    rows = f"(FROM {opened.table} SELECT rowid AS row, {sql} AS id)"
-    with opened.errors():
-        found = con.execute(
-            f"FROM {rows} LEFT JOIN {coded} ON id = v SELECT coalesce(code, -1)::INTEGER AS code ORDER BY row"
-        ).fetchnumpy()["code"]
-    codes: Codes = np.asarray(found, dtype=np.int32)
-    return codes
+    return codes_of(con, rows.opened, found.as_text(vocabulary.is_text), coded)
 
 
 def _left_out(rows: Rows, role: str, codes: Codes) -> str:

@@ -13,7 +13,7 @@ from butaca.data.bags import Bags
 from butaca.data.dataset import Entities
 from butaca.data.names import Role
 from butaca.data.opened import quoted
-from butaca.data.tables import opened_side
+from butaca.data.sides import opened_side
 from butaca.data.titles import titled
 from butaca.data.written import Reading
 from butaca.errors import TableError

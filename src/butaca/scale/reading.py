@@ -21,13 +21,15 @@ import duckdb
 from butaca.data.cells import NOTHING, ids, is_nothing, refuse_lists
 from butaca.data.columns import choose
 from butaca.data.formats import open_table
+from butaca.data.kinds import kind_sql, kinds_there, numbers_or_words
 from butaca.data.names import REQUIRED, Role
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.odd_times import odd_times
 from butaca.data.opened import quoted, session
 from butaca.data.signal import PLAIN, Signal
+from butaca.data.strays import drop_repeated_names, last_row_sums, odd_ids
 from butaca.data.times import how_written
-from butaca.data.told import AMOUNT_CURE, AMOUNT_RULE, kind_sql, numbers_or_words, signal_fields, with_label
+from butaca.data.told import AMOUNT_CURE, AMOUNT_RULE, signal_fields, with_label
 from butaca.data.values import numbers_sql
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.scale.remarks import Remarks
@@ -140,6 +142,8 @@ def read(task: ReadTask) -> Read:
         own = signal_fields(opened, signal)
         noted = Noted(opened, choice, own, asked, signal)
         rows = opened.load([*noted.used, *noted.looked])
+        before = drop_repeated_names(opened, choice.fields)
+        rows = opened.one(f"FROM {opened.table} SELECT count(*)")[0] if before else rows
         dropped: list[str] = []
         for role in REQUIRED if task.reading.drop_nulls else ():
             n = opened.drop(is_nothing(opened, choice.fields[role]))
@@ -181,14 +185,20 @@ def read(task: ReadTask) -> Read:
                 target = quoted(str(folder / f"{side}.parquet"))
                 distinct = f"FROM {opened.table} SELECT DISTINCT {sql} AS v"
                 con.execute(f"COPY ({distinct}) TO {target} (FORMAT parquet)")
-        words = [
-            word
-            for place, found in zip(REQUIRED, (user, item), strict=True)
-            if found.is_text and _holds_nothing(con, folder / f"{place}s.parquet")
-            for word in words_for_nothing(opened, choice.fields[place], role=place)
-        ]
-        more = (*dropped, *noted.others())
-        remarks = Remarks(tuple(opened.notes), tuple(noted.columns(said)), tuple(odd), more, tuple(words))
+        words: list[str] = []
+        for place, found in zip(REQUIRED, (user, item), strict=True):
+            if found.is_text:
+                if _holds_nothing(con, folder / f"{place}s.parquet"):
+                    words += words_for_nothing(opened, choice.fields[place], role=place)
+                once = f"FROM read_parquet({quoted(str(folder / f'{place}s.parquet'))})"
+                words += odd_ids(con, once, role=place)
+        sums = last_row_sums(opened, choice.fields)
+        more = (*before, *dropped, *noted.others(), *sums)
+        event = own.get("event")
+        there = None if event is None else kinds_there(opened, event, signal=signal)
+        remarks = Remarks(
+            tuple(opened.notes), tuple(noted.columns(said)), tuple(odd), more, tuple(words), there
+        )
     parts = {
         int(part.name.removeprefix("p=")): tuple(sorted(part.iterdir()))
         for part in (folder / "rows").iterdir()
