@@ -664,6 +664,10 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file(tmp_path, "january.csv", head + lines[0])
     file(tmp_path, "february.csv", head + "".join(lines[1:]))
     file(tmp_path, "unicode.csv", CSV.encode("utf-16"))
+    rows = [head.strip() + ",país", *(line.strip() + ",España" for line in lines)]
+    file(tmp_path, "latin.csv", "\n".join(rows).encode("cp1252"))
+    nested = ({"user": {"id": r["userId"]}, "movie": {"id": r["movieId"]}} for r in RECORDS)
+    file(tmp_path, "nested.jsonl", "\n".join(map(json.dumps, nested)))
     file(tmp_path, "blanks.txt", CSV.replace(",", " "))
     file(tmp_path, "tilde.txt", CSV.replace(",", "~"))
     file(tmp_path, "excel.csv", "sep=;\n" + CSV.replace(",", ";"))

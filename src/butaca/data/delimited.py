@@ -57,10 +57,10 @@ def layout(
             "Name another file",
         )
     delimiter = delimiter or said or best_delimiter(body, is_whole=is_whole)
-    rows = first_records(body, delimiter, is_whole)
+    rows = first_records(body, delimiter, is_whole=is_whole)
     has_quotes = not (delimiter == "\t" and _quotes_are_text(body, delimiter, is_whole, rows))
     if not has_quotes:
-        rows = first_records(body, delimiter, is_whole, has_quotes=False)
+        rows = first_records(body, delimiter, is_whole=is_whole, has_quotes=False)
     cells = [c.strip() for c in rows[0]]
     if cells[0].startswith("#") and any(is_known(c.lstrip("# ")) for c in cells):
         cells[0] = cells[0].lstrip("# ")
@@ -135,7 +135,7 @@ def _quotes_are_text(text: str, delimiter: str, is_whole: bool, rows: list[list[
     """Returns whether lone quotes swallow lines: without quotes there are more, and all of one length."""
     if '"' not in text:
         return False
-    plain_rows = first_records(text, delimiter, is_whole, has_quotes=False)
+    plain_rows = first_records(text, delimiter, is_whole=is_whole, has_quotes=False)
     return len(plain_rows) > len(rows) and all(len(r) == len(plain_rows[0]) for r in plain_rows)
 
 
@@ -179,7 +179,7 @@ def best_delimiter(text: str, *, is_whole: bool) -> str:
     """Returns the delimiter that gives most lines as many cells as the first, of those that split it."""
 
     def fit(delimiter: str) -> float:
-        rows = first_records(text, delimiter, is_whole)
+        rows = first_records(text, delimiter, is_whole=is_whole)
         width = len(rows[0])
         return sum(len(r) == width for r in rows) / len(rows) if width > 1 else 0.0
 

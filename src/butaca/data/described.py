@@ -20,7 +20,7 @@ _WHOLE |= {"INTEGER", "UINTEGER"}
 
 
 def registered(
-    con: duckdb.DuckDBPyConnection, source: Any, table: str, *, label: str, name: str, wide: bool = False
+    con: duckdb.DuckDBPyConnection, source: Any, *, table: str, label: str, name: str, wide: bool = False
 ) -> Opened:
     """Opens what Python holds."""
     given = source
@@ -35,7 +35,7 @@ def registered(
         con.register(view, source)
     except (duckdb.Error, TypeError, ValueError, NotImplementedError, ImportError) as error:
         raise unreadable(label, error) from error
-    opened = described(con, f"FROM {view}", label, name, table, names or None)
+    opened = described(con, f"FROM {view}", label=label, name=name, table=table, names=names or None)
     opened.is_long = is_array
     return opened
 
@@ -43,6 +43,7 @@ def registered(
 def described(
     con: duckdb.DuckDBPyConnection,
     relation: str,
+    *,
     label: str,
     name: str,
     table: str,

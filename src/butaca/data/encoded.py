@@ -54,7 +54,7 @@ def is_utf8(path: Path) -> bool:
     return True
 
 
-def as_utf8(con: duckdb.DuckDBPyConnection, path: Path, encoding: str, *, label: str) -> Path:
+def as_utf8(con: duckdb.DuckDBPyConnection, path: Path, *, encoding: str, label: str) -> Path:
     """Writes a text anew in UTF-8.
 
     Raises:

@@ -79,7 +79,7 @@ def _open(
         ]
         flat = [p for part in parts for p in part.parts or (part,)]
         return joined(flat, table, label=f"{len(flat)} files, the first {flat[0].label}")
-    return registered(con, source, table, label="the table passed", name="data", wide=reading.wide)
+    return registered(con, source, table=table, label="the table passed", name="data", wide=reading.wide)
 
 
 def _open_path(
@@ -90,7 +90,7 @@ def _open_path(
             source = source.partition(":///")[2]
         else:
             columns, label, name = address_columns(source, query=reading.query)
-            return registered(con, columns, table, label=label, name=name)
+            return registered(con, columns, table=table, label=label, name=name)
     elif "://" in source and not is_remote(source):
         raise TableError(
             "A table is a file, or an address that butaca or DuckDB reads",
@@ -137,32 +137,32 @@ def _open_file(
     path, label, ending = file.path, file.label, file.ending
     if ending in SQLITE_ENDINGS:
         columns, label, name = sqlite_columns(path, inner, label=label, query=reading.query)
-        return registered(con, columns, table, label=label, name=name)
+        return registered(con, columns, table=table, label=label, name=name)
     if ending in DUCKDB_ENDINGS or (inner and not _is_archive(label) and ending not in EXCEL_ENDINGS):
         relation, label, name = duckdb_relation(
             con, path, inner=inner, label=label, table=table, query=reading.query
         )
-        return described(con, relation, label, name, table)
+        return described(con, relation, label=label, name=name, table=table)
     if ending in EXCEL_ENDINGS:
         columns, label, above = sheet_columns(path, inner, label=label)
-        opened = registered(con, columns, table, label=label, name=file.name)
+        opened = registered(con, columns, table=table, label=label, name=file.name)
         if above:
             said = f"{above} row{'s' if above != 1 else ''}"
             opened.notes.append(f"{label}: {said} above the names passed over")
         return opened
     if ending in ARROW_ENDINGS:
-        return registered(con, _arrow(path, label), table, label=label, name=file.name)
+        return registered(con, _arrow(path, label), table=table, label=label, name=file.name)
     escaped = quoted(re.sub(r"([*?\[])", r"[\1]", str(path)))  # a path is not a pattern
     if ending in PARQUET_ENDINGS:
-        return described(con, f"FROM read_parquet({escaped})", label, file.name, table)
+        return described(con, f"FROM read_parquet({escaped})", label=label, name=file.name, table=table)
     if ending in JSON_ENDINGS:
         if reading.wide:
             listed = json_columns(whole_text(path), label=label)
             if listed is not None:
-                opened = registered(con, listed, table, label=label, name=file.name)
+                opened = registered(con, listed, table=table, label=label, name=file.name)
                 opened.is_long = True
                 return opened
-        return open_json(con, file, escaped, table)
+        return open_json(con, file, escaped=escaped, table=table)
     text = _text_layout(con, path, label, wanted, reading)
     fields = [Field(n, f"c{i}", k) for i, (n, k) in enumerate(zip(text.names, text.kinds, strict=True))]
     opened = Opened(con, label, file.name, fields, text_relation(text, [f.sql for f in fields]), table, text)

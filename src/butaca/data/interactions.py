@@ -35,7 +35,7 @@ from butaca.types import Codes, Floats, Ints, Times
 
 
 @dataclass(frozen=True)
-class Rows:
+class ReadRows:
     """Holds interactions as read: where they came from, and every column but the codes."""
 
     opened: Opened
@@ -51,7 +51,7 @@ class Rows:
 
 
 def asked_of(
-    user: str | None, item: str | None, value: str | None, time: str | None
+    user: str | None, item: str | None, *, value: str | None, time: str | None
 ) -> dict[Role, str | None]:
     """Returns the names of columns that the caller gave, by role."""
     return {"user": user, "item": item, "value": value, "time": time}
@@ -60,13 +60,13 @@ def asked_of(
 def read_rows(
     con: duckdb.DuckDBPyConnection,
     source: Source,
+    *,
     asked: Mapping[Role, str | None],
     preferred: Mapping[Role, str] | None = None,
-    *,
     reading: Reading,
     signal: Signal,
     as_fitted: bool = False,
-) -> Rows:
+) -> ReadRows:
     """Finds the columns, reads them and checks every cell."""
     own = [signal.weight_column, signal.event_column]
     wanted = [name for name in [*asked.values(), *(preferred or {}).values(), *own] if name]
@@ -108,7 +108,9 @@ def read_rows(
     amount = amounts(opened, more["weight"]) if "weight" in more else None
     sums = last_row_sums(opened, choice.fields)
     notes = [*opened.notes, *said, *again, *dropped, *noted.others(low=low), *sums]
-    return Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)
+    return ReadRows(
+        opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount
+    )
 
 
 def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> list[str]:
@@ -117,8 +119,9 @@ def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> list[str]:
 
 
 def finish(
-    rows: Rows,
+    rows: ReadRows,
     users: Entities,
+    *,
     items: Entities,
     user: Codes,
     item: Codes,
@@ -156,7 +159,7 @@ def finish(
 
 
 def _dataset(
-    rows: Rows,
+    rows: ReadRows,
     users: Entities,
     items: Entities,
     user: Codes,

@@ -26,12 +26,12 @@ _GUESSED = re.compile(
 )  # types DuckDB gives to JSON text
 
 
-def open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table: str) -> Opened:
+def open_json(con: duckdb.DuckDBPyConnection, file: Landed, *, escaped: str, table: str) -> Opened:
     """Opens records; where there are none, or lists under names that say nothing, what holds some."""
     refused, opened, relation = None, None, ""
     try:
         relation = _json_relation(con, escaped, file.label)
-        opened = described(con, relation, file.label, file.name, table)
+        opened = described(con, relation, label=file.label, name=file.name, table=table)
     except TableError as error:
         refused = error
     kinds = set() if opened is None else {f.kind for f in opened.fields}
@@ -41,14 +41,14 @@ def open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table:
     if is_odd and file.path.stat().st_size <= LARGEST_JSON:
         columns = as_columns(whole_text(file.path))
         if columns is not None:
-            return registered(con, columns, table, label=file.label, name=file.name)
+            return registered(con, columns, table=table, label=file.label, name=file.name)
     if opened is None:
         assert refused is not None
         raise refused
     flat = flattened(con, relation, label=file.label) if "other" in kinds else None
     if flat is None:
         return opened
-    out = described(con, flat[0], file.label, file.name, table, flat[1])
+    out = described(con, flat[0], label=file.label, name=file.name, table=table, names=flat[1])
     inner = [f.name for f in out.fields if all(f.name != g.name for g in opened.fields)]
     out.notes.append(f"{file.label}: records within records are columns: {', '.join(inner[:MOST])}")
     return out

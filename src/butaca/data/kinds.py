@@ -48,12 +48,12 @@ def kinds(opened: Opened, field: Field, *, signal: Signal) -> Codes:
             f"Say what one of these counts, such as --event {shlex.quote(one + '=1')} (events={{...}} in "
             "Python)",
         )
-    opened.notes += lacking_kinds(signal, met, field.name, lambda: words_of(opened, field))
+    opened.notes += lacking_kinds(signal, met, name=field.name, held=lambda: words_of(opened, field))
     return found
 
 
 def lacking_kinds(
-    signal: Signal, met: Collection[int], name: str, held: Callable[[], Sequence[str]]
+    signal: Signal, met: Collection[int], *, name: str, held: Callable[[], Sequence[str]]
 ) -> list[str]:
     """Returns a note on the kinds that no row is of.
 

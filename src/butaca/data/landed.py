@@ -182,18 +182,18 @@ def _land_file(
             return _land_zip(con, path, label=label, inner=inner, name=name, encoding=encoding)
         if head.startswith(b"BZh"):
             with bz2.open(path, "rb") as packed:
-                path = copied(con, packed, path.stem)
+                path = copied(con, packed, name=path.stem)
         elif head == b"\xfd7zX":
             path = from_xz(con, path, label=label)
         elif head == b"\x28\xb5\x2f\xfd":
             path = from_zstd(con, path, label=label)
         elif is_gzip_file(path) and first_bytes(path).startswith(_PACKED):
             with open_bytes(path) as unpacked:
-                path = copied(con, unpacked, path.name.removesuffix(".gz"))
+                path = copied(con, unpacked, name=path.name.removesuffix(".gz"))
             return _land_file(con, path, label=label, inner=inner, name=name, encoding=encoding)
         found = encoding_of(path, asked=encoding)
         if found is not None:
-            path = as_utf8(con, path, found, label=label)
+            path = as_utf8(con, path, encoding=found, label=label)
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, UnicodeError) as error:
         raise TableError(
             "A table is a file that can be read",
@@ -234,7 +234,7 @@ def _land_zip(
         out: list[Landed] = []
         for member in chosen:
             with archive.open(member) as packed:
-                copy = copied(con, packed, member.rpartition("/")[2])
+                copy = copied(con, packed, name=member.rpartition("/")[2])
             short = copy.name.split(".")[0] if len(chosen) == 1 else name
             out += _land_file(con, copy, label=f"{label}::{member}", name=short, encoding=encoding)
         return out

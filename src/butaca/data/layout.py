@@ -63,7 +63,7 @@ class Layout:
             text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
             for _ in range(self.skip):
                 text.readline()
-            for line, cells in records_of(text, self.delimiter, strict, has_quotes=bool(self.quote)):
+            for line, cells in records_of(text, self.delimiter, strict=strict, has_quotes=bool(self.quote)):
                 yield line + self.skip, cells
 
     def line(self, row: int) -> int | None:

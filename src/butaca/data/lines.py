@@ -20,7 +20,7 @@ MOST_BYTES = 40  # of a cell that a message shows
 SAMPLE = 1 << 16  # bytes that decide the layout
 
 
-def first_records(text: str, delimiter: str, is_whole: bool, *, has_quotes: bool = True) -> list[list[str]]:
+def first_records(text: str, delimiter: str, *, is_whole: bool, has_quotes: bool = True) -> list[list[str]]:
     """Returns the records of the first lines of a file, without the last where it may be cut."""
     lines = io.StringIO(text, newline="")
     rows = [cells for _, cells in records_of(lines, delimiter, strict=False, has_quotes=has_quotes)]
@@ -28,7 +28,7 @@ def first_records(text: str, delimiter: str, is_whole: bool, *, has_quotes: bool
 
 
 def records_of(
-    lines: IO[str], delimiter: str, strict: bool, *, has_quotes: bool = True
+    lines: IO[str], delimiter: str, *, strict: bool, has_quotes: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
     """Yields every record of some lines, with the number of its first line."""
     if len(delimiter) > 1:
@@ -91,7 +91,7 @@ def readings(line: bytes, at: int) -> dict[str, str]:
     r"""Returns how the usual encodings read the cell that holds a byte, without those that read it alike.
 
     >>> readings(b"ana,A\xf1o,5\n", 5)
-    {'cp1252': 'Año', 'cp1251': 'Aсo', 'mac_roman': 'AÒo'}
+    {'cp1252': 'Año', 'cp1251': 'Aсo', 'mac_roman': 'AÒo', 'gbk': 'A駉'}
     """
     begin = max(line.rfind(mark, 0, at) for mark in b',;\t|"') + 1
     ends = [end for mark in b',;\t|"\r\n' if (end := line.find(mark, at)) >= 0]

@@ -8,7 +8,7 @@ import numpy as np
 from butaca.data.attributes import distinct, entities, load_keys, with_positions
 from butaca.data.dataset import Entities
 from butaca.data.formats import Source, open_table
-from butaca.data.interactions import Rows
+from butaca.data.interactions import ReadRows
 from butaca.data.names import Role
 from butaca.data.opened import Opened
 from butaca.data.titles import titled
@@ -19,8 +19,8 @@ from butaca.types import Codes
 def opened_side(
     con: duckdb.DuckDBPyConnection,
     source: Source,
-    role: Role,
     *,
+    role: Role,
     key: str,
     encoding: str | None = None,
 ) -> Opened:
@@ -40,7 +40,8 @@ def opened_side(
 
 def side_of(
     con: duckdb.DuckDBPyConnection,
-    rows: Rows,
+    rows: ReadRows,
+    *,
     role: Role,
     source: Source | None,
     title_column: str | None = None,
@@ -52,11 +53,11 @@ def side_of(
     parts = [f"FROM {rows.opened.table} SELECT {found.sql} AS v"]
     if source is None:
         vocabulary = distinct(con, coded, parts=parts)
-        return Entities(key, vocabulary), codes_of(con, rows.opened, found.sql, coded)
-    table = opened_side(con, source, role, key=key, encoding=reading.encoding)
+        return Entities(key, vocabulary), codes_of(con, rows.opened, sql=found.sql, coded=coded)
+    table = opened_side(con, source, role=role, key=key, encoding=reading.encoding)
     key_field = load_keys(table, role, name=key, is_text=found.is_text, drop_nulls=reading.drop_nulls)
     vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
-    codes = codes_of(con, rows.opened, found.sql, coded)
+    codes = codes_of(con, rows.opened, sql=found.sql, coded=coded)
     known = len(np.unique(codes))
     entity, notes = entities(
         table, role, name=key, vocabulary=(coded, vocabulary), key=key_field, known=known
@@ -68,7 +69,7 @@ def side_of(
     return entity, codes
 
 
-def codes_of(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str) -> Codes:
+def codes_of(con: duckdb.DuckDBPyConnection, opened: Opened, *, sql: str, coded: str) -> Codes:
     """Returns the code of every loaded row, int32 [n], -1 where the id has none."""
     rows = f"(FROM {opened.table} SELECT rowid AS row, {sql} AS id)"
     with opened.errors():

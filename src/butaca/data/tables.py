@@ -23,7 +23,7 @@ from butaca.data.cells import NOTHING, counted
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.formats import Source
-from butaca.data.interactions import Rows, asked_of, finish, read_rows
+from butaca.data.interactions import ReadRows, asked_of, finish, read_rows
 from butaca.data.names import Role
 from butaca.data.noted import words_for_nothing
 from butaca.data.opened import session
@@ -103,15 +103,16 @@ def read_table(
     """
     check_duplicates(duplicates)
     check_put_together(duplicates, signal)
-    asked = asked_of(user_column, item_column, value_column, time_column)
+    asked = asked_of(user_column, item_column, value=value_column, time=time_column)
     reading = Reading(
         sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding
     )
     with session() as con:
-        rows = read_rows(con, source, asked, reading=reading, signal=signal)
+        rows = read_rows(con, source, asked=asked, reading=reading, signal=signal)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
         sides = {
-            role: side_of(con, rows, role, table, title_column, reading) for role, table in tables.items()
+            role: side_of(con, rows, role=role, source=table, title_column=title_column, reading=reading)
+            for role, table in tables.items()
         }
         for role, (found, _) in sides.items():
             if found.ids.is_text:
@@ -126,7 +127,9 @@ def read_table(
                 f"{rows.opened.label}, whose column {key!r} holds one value only",
                 "Give more interactions, or check that it is the right column",
             )
-    data = finish(rows, user_entities, item_entities, user, item, name, duplicates)
+    data = finish(
+        rows, user_entities, items=item_entities, user=user, item=item, name=name, duplicates=duplicates
+    )
     return cored(data, min_user=min_user, min_item=min_item)
 
 
@@ -180,13 +183,15 @@ def read_test(
     """
     check_duplicates(duplicates)
     check_put_together(duplicates, signal)
-    asked = asked_of(user_column, item_column, value_column, time_column)
+    asked = asked_of(user_column, item_column, value=value_column, time=time_column)
     reading = Reading(
         sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding
     )
     with session() as con:
         preferred: dict[Role, str] = {"user": users.key, "item": items.key}
-        rows = read_rows(con, source, asked, preferred, reading=reading, signal=signal, as_fitted=as_fitted)
+        rows = read_rows(
+            con, source, asked=asked, preferred=preferred, reading=reading, signal=signal, as_fitted=as_fitted
+        )
         user, item = (
             _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
         )
@@ -200,7 +205,7 @@ def read_test(
             f"Check its columns {users.key!r} and {items.key!r}, or fit on data that includes them",
         )
     rows.notes.extend(notes)
-    return finish(rows, users, items, user, item, name, duplicates, keep)
+    return finish(rows, users, items=items, user=user, item=item, name=name, duplicates=duplicates, keep=keep)
 
 
 def read_entities(
@@ -219,7 +224,7 @@ def read_entities(
         TableError: the table breaks a rule; the message names row, column and cure.
     """
     with session() as con:
-        table = opened_side(con, source, role, key=key, encoding=encoding)
+        table = opened_side(con, source, role=role, key=key, encoding=encoding)
         field = load_keys(table, role, name=key, is_text=is_text)
         coded = f"{role}_ids"
         vocabulary = distinct(con, coded, parts=[f"FROM {table.table} SELECT {field[1].sql} AS v"])
@@ -229,14 +234,14 @@ def read_entities(
     return found
 
 
-def _known(con: duckdb.DuckDBPyConnection, rows: Rows, role: str, vocabulary: Vocabulary) -> Codes:
+def _known(con: duckdb.DuckDBPyConnection, rows: ReadRows, role: str, vocabulary: Vocabulary) -> Codes:
     """Returns codes in a model's vocabulary, -1 for what it does not hold."""
     found, coded = (rows.user if role == "user" else rows.item), f"{role}_ids"
     con.register(coded, {"v": vocabulary.values, "code": np.arange(len(vocabulary), dtype=np.int32)})
-    return codes_of(con, rows.opened, found.as_text(vocabulary.is_text), coded)
+    return codes_of(con, rows.opened, sql=found.as_text(vocabulary.is_text), coded=coded)
 
 
-def _left_out(rows: Rows, role: str, codes: Codes) -> str:
+def _left_out(rows: ReadRows, role: str, codes: Codes) -> str:
     """Returns a note on the rows whose user or item has no code; empty if all have one."""
     missing = np.flatnonzero(codes < 0)
     if not len(missing):

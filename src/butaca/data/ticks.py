@@ -70,7 +70,7 @@ class Span:
     fractions: int
 
 
-def of_numbers(opened: Opened, field: Field, as_number: str, span: Span, unit: str | None) -> Moments:
+def of_numbers(opened: Opened, field: Field, *, as_number: str, span: Span, unit: str | None) -> Moments:
     """Returns how a column of numbers is read.
 
     Args:

@@ -92,7 +92,7 @@ def how_written(opened: Opened, field: Field, *, time_format: str | None = None)
             )
         )
         if span.numbers == span.rows and span.least > -9e18 and span.most < 9e18:
-            return of_numbers(opened, field, as_number, span, time_format)
+            return of_numbers(opened, field, as_number=as_number, span=span, unit=time_format)
     refuse_empty(opened, field, rule=RULE, cure=CURE)
     if not is_text and field.kind == "time":
         return _of_type(opened, field)

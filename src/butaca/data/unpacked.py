@@ -24,7 +24,7 @@ def temporary(con: duckdb.DuckDBPyConnection, name: str) -> Path:
     return Path(folder) / name
 
 
-def copied(con: duckdb.DuckDBPyConnection, source: IO[bytes], name: str) -> Path:
+def copied(con: duckdb.DuckDBPyConnection, source: IO[bytes], *, name: str) -> Path:
     """Copies what was unpacked into a file of the session's own."""
     target = temporary(con, name or "table")
     with target.open("wb") as file:
@@ -58,7 +58,7 @@ def from_xz(con: duckdb.DuckDBPyConnection, path: Path, *, label: str) -> Path:
         ) from error
     try:
         with lzma.open(path, "rb") as packed:
-            found = copied(con, packed, path.stem)
+            found = copied(con, packed, name=path.stem)
     except lzma.LZMAError as error:
         raise TableError(
             "A table is a file that can be read", f"{label}: {error}", "Fetch it again if it is damaged"

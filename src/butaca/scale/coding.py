@@ -76,7 +76,7 @@ def write_ids(
             _copy(con, "FROM codes ORDER BY code", coded)
             _copy(con, f"FROM codes SELECT v AS {_name(key)} ORDER BY code", features)
             return []
-        opened = opened_side(con, table, role, key=key, encoding=reading.encoding)
+        opened = opened_side(con, table, role=role, key=key, encoding=reading.encoding)
         field = load_keys(opened, role, name=key, is_text=is_text, drop_nulls=reading.drop_nulls)
         parts = ["FROM met", f"FROM {opened.table} SELECT {field[1].sql} AS v"]
         coding = ("codes", distinct(con, "codes", parts=parts))

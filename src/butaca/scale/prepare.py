@@ -217,7 +217,7 @@ def _notes(
         held = list(dict.fromkeys(word for _, words in there for word in words))
         name = settings.signal.event_column or ""
         at = len(reads[0].remarks.how) if len(reads) == 1 else 0
-        notes[at:at] = lacking_kinds(settings.signal, met, name, lambda: held[:MOST_KINDS])
+        notes[at:at] = lacking_kinds(settings.signal, met, name=name, held=lambda: held[:MOST_KINDS])
     came = all_came(f.came for f in found)
     if settings.signal.says:
         return [*notes, *came.notes(settings.signal)]
