@@ -31,7 +31,9 @@ def drop_repeated_names(opened: Opened, fields: Mapping[Role, Field]) -> list[st
     """
     if opened.text is None or not opened.text.has_header or len(fields) < len(REQUIRED):
         return []
-    same = " AND ".join(f"ltrim({f.sql}, '\ufeff') = {quoted(f.name)}" for f in fields.values())
+    same = " AND ".join(
+        f"{f.sql} IN ({quoted(f.name)}, {quoted(chr(0xFEFF) + f.name)})" for f in fields.values()
+    )
     n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {same}")
     if not n:
         return []
@@ -49,11 +51,10 @@ def last_row_sums(opened: Opened, fields: Mapping[Role, Field]) -> list[str]:
         opened: the loaded table.
         fields: its columns by role.
     """
-    last = f"FROM {opened.table} SELECT {{}}::VARCHAR ORDER BY rowid DESC LIMIT 1"
+    (row,) = opened.one(f"FROM {opened.table} SELECT max(rowid)")
     for role in REQUIRED:
-        (cell,) = opened.one(last.format(fields[role].sql))
+        (cell,) = opened.one(f"FROM {opened.table} SELECT {fields[role].sql}::VARCHAR WHERE rowid = {row}")
         if plain(cell or "") in TOTALS:
-            (row,) = opened.one(f"FROM {opened.table} SELECT max(rowid)")
             return [
                 f"{role}: {cell!r} in the last row, {opened.where(row)}; leave it out if it sums the others"
             ]
