@@ -150,7 +150,7 @@ def choose(
         if role not in taken and preferred and role in preferred:
             take(role, named(left(), preferred[role]), "by the model's name")
     if not has_names and not taken and 2 <= len(fields) <= 4:
-        return _by_position(fields, wanted, first or {})
+        return _by_position(fields, wanted, held=first or {}, label=label)
     for role in wanted:
         if role not in taken:
             take(role, by_name(left(), role, label=label), "by name")
@@ -165,23 +165,42 @@ def choose(
     return ColumnChoice(taken, how)
 
 
-def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[str, Held]) -> ColumnChoice:
-    """Takes user, item, value, time, as MovieLens' u.data; a third column that holds times is the time.
+def _by_position(
+    fields: Sequence[Field], wanted: Sequence[Role], *, held: Mapping[str, Held], label: str
+) -> ColumnChoice:
+    """Takes user, item, value, time, as MovieLens' u.data; the only column that holds times is the time.
 
-    Where the first two hold what says that they are an item and a user, they are.
+    Where the first two of the others hold what says that they are an item and a user, they are.
+
+    Raises:
+        TableError: a user or an item would be numbers with fractions, as in a matrix of ratings.
     """
-    one, two = held.get(fields[0].name), held.get(fields[1].name)
+    moments = [f for f in fields if f.kind == "time"]
+    others = [f for f in fields if f not in moments] if len(moments) == 1 else list(fields)
+    if len(others) < len(REQUIRED):
+        raise _missing(fields, "item", label, False, others, is_text=True)
+    kinds = [f for f in others[2:] if held.get(f.name) == "kind"]  # of an event, which is no value
+    others = [f for f in others if f not in kinds]
+    first, second = others[:2]
+    for field in (first, second):
+        if held.get(field.name) == "value":
+            raise TableError(
+                "Without a line of names the user and the item come first, text or whole numbers",
+                f"{label}, whose {field.name} holds numbers with fractions",
+                "Give the file a first line that names its columns; a table of users x items is read with "
+                "wide=True (--wide)",
+            )
+    one, two = held.get(first.name), held.get(second.name)
     is_swapped = (one == "item" and two != "item") or (two == "user" and one != "user")
-    order: list[Role] = ["item", "user", "value", "time"] if is_swapped else ["user", "item", "value", "time"]
-    if len(fields) > 2 and fields[2].kind == "time":
-        order[2:] = ["time", "value"]
-    if len(fields) > 2 and held.get(fields[2].name) == "kind":  # of an event, which is no value
-        order[2:] = ["time"]
-        fields = [*fields[:2], *fields[3:]]
-    pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
+    order: list[Role] = ["item", "user", "value"] if is_swapped else ["user", "item", "value"]
+    if len(moments) != 1:
+        order[2:] = ["time"] if kinds else ["value", "time"]
+    pairs = [(r, f) for r, f in zip(order, others, strict=False) if r in wanted]
+    if len(moments) == 1 and "time" in wanted:
+        pairs.append(("time", moments[0]))
     names = dict(zip(ROLES, POSITIONS, strict=True))
     how = {r: f"{f.name} by position, for want of a header line" for r, f in pairs}
-    how["user"] += "; if it is the item, pass user_column='column2' and item_column='column1'"
+    how["user"] += f"; if it is the item, pass user_column={second.name!r} and item_column={first.name!r}"
     if is_swapped:
         how |= {r: f"{f.name} by what its cells say, for want of a header line" for r, f in pairs[:2]}
     return ColumnChoice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)

@@ -78,7 +78,12 @@ def layout(
     data = rows[1:] if has_header else rows
     columns = [[r[i].strip() for r in data if i < len(r)] for i in range(len(names))]
     kinds = [_kind(column) for column in columns]
-    if not has_header and kinds[2:3] == ["whole"] and all(int(c) >= 10**8 for c in columns[2] if c):
+    if (
+        not has_header
+        and "time" not in kinds
+        and kinds[2:3] == ["whole"]
+        and all(int(c) >= 10**8 for c in columns[2] if c)
+    ):
         kinds[2] = "time"  # user, item and seconds since 1970: no rating is that large
     skip = len(re.findall(r"\r\n|\r|\n", text[:before]))
     held = () if has_header else tuple(_held(column) for column in columns)
@@ -86,6 +91,8 @@ def layout(
 
 
 def _held(cells: Sequence[str]) -> Held | None:
+    if all(_NUMBER.fullmatch(c) for c in cells if c) and any(float(c) % 1 for c in cells if c):
+        return "value"
     return held_by(cells) or ("kind" if are_reactions(list({c for c in cells if c})) else None)
 
 

@@ -45,7 +45,10 @@ def _ids(nouns: str) -> frozenset[str]:
 
 def _codes(nouns: str) -> frozenset[str]:
     """Returns each noun as a shop numbers it: "stock" -> stockcode, codestock, stockno and so on."""
-    marks = words("code no nr nummer number key num cod codigo codice kod numero reference ref referencia")
+    marks = words(
+        "code no nr nummer number key num cod codigo codice kod numero reference ref referencia 编号 "
+        "名 名称 番号"
+    )
     return frozenset(form for noun in words(nouns) for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
 
 
@@ -122,7 +125,7 @@ NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
             "bestelldatum fechacompra fechapedido datazakupu dato tarih zaman dátum päivämäärä ημερομηνία "
             "дата время"
         )
-        | words("التاريخ الوقت 时间 日期 日時 日付 時間 시간 날짜 일시"),
+        | words("التاريخ الوقت 时间 日期 评论时间 购买时间 下单时间 日時 日付 時間 시간 날짜 일시"),
     ),
 }
 

@@ -10,12 +10,14 @@ from butaca.data.cells import counted
 from butaca.data.columns import Field
 from butaca.data.names import REQUIRED, Role, plain, words
 from butaca.data.opened import Opened, plain_errors, quoted
+from butaca.data.written_lists import split_lists
 
 #: What the last row of a sheet says where it sums those above.
 TOTALS = words(
     "total totals grandtotal subtotal sum totales totalgeneral suma gesamt gesamtsumme summe totale somma "
     "totaux totalgénéral итого razem toplam 合计 总计 合計"
 )
+LOOKED_AT = 2000  # ids by which it is told whether they are lists
 #: Ids as spreadsheets write long numbers, of which they keep a few digits.
 _SHORTENED = "[0-9]([.,][0-9]+)?E[+][0-9]{2,}"
 #: Marks that nobody sees, at the ends of an id: of width zero, of direction, of order of bytes.
@@ -87,4 +89,22 @@ def odd_ids(con: duckdb.DuckDBPyConnection, relation: str, *, role: Role) -> lis
             f"{role}: {counted(n_unseen, 'id')} with a mark that nobody sees, such as {one_unseen!r}: "
             "with it and without it they are two"
         )
+    if role == "item" and (listed := _lists(con, relation)):
+        notes.append(
+            f"item: ids such as {listed!r} look like lists of items: wide=True or --wide reads "
+            "a row for each of a list"
+        )
     return notes
+
+
+def _lists(con: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """Returns an id that seems to be a list of others, as most are; "" where they are none."""
+    with plain_errors("the ids"):
+        rows = con.execute(f"{relation} SELECT v LIMIT {LOOKED_AT}").fetchall()
+    marked = [v for (v,) in rows if any(mark in v for mark in ",;|")]
+    if (
+        2 * len(marked) < len(rows)
+        or split_lists([v.replace("|", ";") for (v,) in rows], piped=False) is None
+    ):
+        return ""
+    return str(marked[0]) if marked else ""
