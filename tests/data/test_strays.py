@@ -156,3 +156,32 @@ def test_names_of_rows_that_r_writes_are_spoken_of(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="line 14 of") as raised:
         read_table(path)
     assert "as R writes" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (r'"The \"X\""', 'The "X"'),
+        (r'"a, \"b\", c"', 'a, "b", c'),
+        ('"two\nlines \\"x\\""', 'two\nlines "x"'),
+        (r'"\"all\""', '"all"'),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_quotes_after_backslashes(cell: str, expected: str, late: bool, tmp_path: Path) -> None:
+    before = [f"u{n},i{n % 9},3" for n in range(9000 if late else 3)]
+    path = written(tmp_path, [*before, f"ana,{cell},4", f"eva,{cell},5"])
+    data = read_table(path)
+    assert expected in data.items.ids.values.tolist()
+    assert len(data) == len(before) + 2
+    assert any("each after a backslash" in note for note in data.notes)
+    rows = [*before, f"ana,{cell},4", "eva,p,bad?"]
+    with pytest.raises(
+        TableError, match=rf"'bad\?' in column 'rating', line {len(before) + 3 + cell.count(chr(10))}"
+    ):
+        read_table(written(tmp_path, rows))
+
+
+def test_a_backslash_before_the_last_quote_ends_the_cell_where_quotes_are_doubled(tmp_path: Path) -> None:
+    data = read_table(written(tmp_path, [*ROWS, 'ana,"C:\\",4', 'eva,"the ""X""",5']))
+    assert {"C:\\", 'the "X"'} <= set(data.items.ids.values)

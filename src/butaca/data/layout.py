@@ -25,6 +25,7 @@ class Layout:
         skip: lines before the first: blank ones, comments, "sep=;".
         label: what to call the file in messages.
         has_quotes: whether a cell between double quotes is what stands between them.
+        has_escapes: whether a quote within a cell follows a backslash, and is not doubled.
         held: without a header, what the first cells of each column say that it is.
         above: lines of titles among those that are skipped.
     """
@@ -39,11 +40,27 @@ class Layout:
     has_quotes: bool = True
     held: tuple[Held | None, ...] = ()
     above: int = 0
+    has_escapes: bool = False
 
     @property
     def quote(self) -> str:
         """Returns the quote; none in "::" files, whose titles hold lone quotes (MovieLens 10M)."""
         return '"' if self.has_quotes and len(self.delimiter) == 1 else ""
+
+    @property
+    def escape(self) -> str:
+        """Returns what stands before a quote within a cell: another, or a backslash; none without quotes."""
+        return "\\" if self.quote and self.has_escapes else self.quote
+
+    def escaped(self) -> Layout | None:
+        """Returns the layout with backslashes before quotes, where all lines then fit; else None."""
+        if not self.quote or bad_bytes(self.path, self.label) is not None or self._bad_record() is None:
+            return None
+        with open_bytes(self.path) as raw:
+            if not any(b'\\"' in line for line in raw):
+                return None
+        escaped = replace(self, has_escapes=True)
+        return escaped if escaped._bad_record() is None else None
 
     def unquoted(self) -> Layout | None:
         """Returns the layout whose quotes are text like any other, where all lines then fit; else None."""
@@ -63,7 +80,9 @@ class Layout:
             text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
             for _ in range(self.skip):
                 text.readline()
-            for line, cells in records_of(text, self.delimiter, strict=strict, has_quotes=bool(self.quote)):
+            for line, cells in records_of(
+                text, self.delimiter, strict=strict, has_quotes=bool(self.quote), has_escapes=self.has_escapes
+            ):
                 yield line + self.skip, cells
 
     def line(self, row: int) -> int | None:

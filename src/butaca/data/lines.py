@@ -28,7 +28,7 @@ def first_records(text: str, delimiter: str, *, is_whole: bool, has_quotes: bool
 
 
 def records_of(
-    lines: IO[str], delimiter: str, *, strict: bool, has_quotes: bool = True
+    lines: IO[str], delimiter: str, *, strict: bool, has_quotes: bool = True, has_escapes: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
     """Yields every record of some lines, with the number of its first line."""
     if len(delimiter) > 1:
@@ -36,7 +36,9 @@ def records_of(
             if line.strip("\r\n"):
                 yield number, line.rstrip("\r\n").split(delimiter)
         return
-    if has_quotes:
+    if has_escapes:
+        reader = csv.reader(lines, delimiter=delimiter, strict=strict, doublequote=False, escapechar="\\")
+    elif has_quotes:
         reader = csv.reader(lines, delimiter=delimiter, strict=strict)
     else:
         reader = csv.reader(lines, delimiter=delimiter, strict=strict, quoting=csv.QUOTE_NONE)

@@ -70,14 +70,15 @@ class Opened:
         """Reads columns into `table`, in the order of the source; returns the number of rows.
 
         Text and whatever is best read as text (UUIDs, categories, JSON of mixed kinds) becomes
-        VARCHAR; blanks around the cells of a text file are cut. Where quotes don't pair, they are text.
+        VARCHAR; blanks around the cells of a text file are cut. Where quotes don't pair, backslashes
+        stand before those within cells, or they are text.
         """
         parts = [f"{_as_text(f, self.text is not None)} AS {f.sql}" for f in fields]
         create = f"CREATE OR REPLACE TEMP TABLE {self.table} AS"
         try:
             self.con.execute(f"{create} {self.relation} SELECT {', '.join(parts)}")
         except duckdb.Error:
-            self._take_quotes_as_text()
+            self._take_quotes_otherwise()
             with self.errors():
                 self.con.execute(f"{create} {self.relation} SELECT {', '.join(parts)}")
         n: int = self.one(f"FROM {self.table} SELECT count(*)")[0]
@@ -138,19 +139,22 @@ class Opened:
             mistake = next((m for m in (text.mistake() for text in texts) if m), None)
             raise (mistake or unreadable(self.label, error)) from error
 
-    def _take_quotes_as_text(self) -> None:
-        """Reads the files that hold lone quotes without quotes, where all of their lines then fit."""
+    def _take_quotes_otherwise(self) -> None:
+        """Reads files whose quotes don't pair by backslashes, or without quotes, where all lines then fit."""
         for part in self.parts or (self,):
             if part.text is None or part.text.mistake() is None:
                 continue
-            plain = part.text.unquoted()
+            plain = part.text.escaped() or part.text.unquoted()
             if plain is None:
                 continue
             names = [f.sql for f in part.fields]
             before, after = text_relation(part.text, names), text_relation(plain, names)
             part.text, part.relation = plain, part.relation.replace(before, after)
             self.relation = self.relation.replace(before, after)
-            self.notes.append(f"{part.label}: lone quotes, so that quotes are read as text")
+            how = "lone quotes, so that quotes are read as text"
+            if plain.has_escapes:
+                how = "quotes within cells, each after a backslash"
+            self.notes.append(f"{part.label}: {how}")
 
 
 def text_relation(text: Layout, names: Sequence[str]) -> str:
@@ -159,7 +163,7 @@ def text_relation(text: Layout, names: Sequence[str]) -> str:
     escaped = quoted(re.sub(r"([*?\[])", r"[\1]", str(text.path)))  # a path is not a pattern
     return (
         f"FROM read_csv({escaped}, auto_detect = false, columns = {{{columns}}}, "
-        f"delim = {quoted(text.delimiter)}, quote = {quoted(text.quote)}, escape = {quoted(text.quote)}, "
+        f"delim = {quoted(text.delimiter)}, quote = {quoted(text.quote)}, escape = {quoted(text.escape)}, "
         f"header = {text.has_header}, skip = {text.skip}, strict_mode = true, "
         f"compression = '{'gzip' if text.is_gzip else 'none'}')"
     )
