@@ -149,3 +149,25 @@ def test_yes_and_no_in_other_tongues_have_their_weights(tmp_path: Path) -> None:
 def test_a_quantity_below_zero_takes_something_back(tmp_path: Path) -> None:
     data = read_table(written(tmp_path, ["1", "-1", "1"], name="quantity"))
     assert any("takes something back, pass weight_column='quantity'" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("other", [["4/10", "8/10"], ["80%", "20%"], ["4", "2"], ["4/5", "7/10"]])
+def test_files_of_other_scales_are_not_prepared_together(other: list[str], tmp_path: Path) -> None:
+    paths = []
+    for n, cells in enumerate((["4/5", "2/5"], other)):
+        (tmp_path / str(n)).mkdir()
+        paths.append(str(written(tmp_path / str(n), cells)))
+    with local_runner(1) as runner, pytest.raises(TableError, match=r"written alike.*numbers.*out of 5"):
+        prepare(paths, tmp_path / "p", settings=Preparing(split="none"), runner=runner)
+    assert not (tmp_path / "p").exists()
+
+
+def test_files_of_one_scale_are(tmp_path: Path) -> None:
+    paths = []
+    for n, cells in enumerate((["4/5", "2/5"], ["1/5", "3,5/5"])):
+        (tmp_path / str(n)).mkdir()
+        paths.append(str(written(tmp_path / str(n), cells)))
+    with local_runner(1) as runner:
+        prepared = prepare(paths, tmp_path / "p", settings=Preparing(split="none"), runner=runner)
+    assert prepared.train.value is not None
+    assert sorted(prepared.train.value.tolist()) == [1, 3.5]  # the same pairs: the last of each counts

@@ -38,6 +38,7 @@ class Opened:
             `row_` the row that each came from and in `c1` its column.
         told: of a wide table, its columns by role.
         read_as: by the SQL of a column of numbers that is written otherwise, the SQL of its numbers.
+        scales: by the name of such a column, what its numbers are of (`written_cells.Written`).
     """
 
     con: duckdb.DuckDBPyConnection
@@ -54,6 +55,7 @@ class Opened:
     origin: tuple[Opened, str] | None = None
     told: dict[Role, str] = field(default_factory=dict)
     read_as: dict[str, str] = field(default_factory=dict)
+    scales: dict[str, str] = field(default_factory=dict)
 
     @property
     def has_names(self) -> bool:

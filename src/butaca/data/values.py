@@ -85,6 +85,7 @@ def numbers_sql(opened: Opened, field: Field, *, rule: str = RULE, cure: str = C
         )
         if as_number == number(cell) and (written := _written(opened, field)) is not None:
             as_number, how = written.sql, written.said
+            opened.scales[field.name] = written.scale
     refuse(opened, field, bad=_not_finite(as_number), rule=rule, what="{value}", cure=cure)
     opened.notes.append(f"the numbers of {field.name!r} are read {how}")
     opened.read_as[cell] = as_number
@@ -123,10 +124,10 @@ def _written(opened: Opened, field: Field) -> Written | None:
         first = f"(FROM {opened.table} SELECT {cell} LIMIT {FIRST})"
         return all(opened.one(f"FROM {t} SELECT bool_and({fit})")[0] for t in (first, opened.table))
 
-    def said(how: str, sql: str) -> Written:
+    def said(how: str, sql: str, scale: str = "") -> Written:
         (one,) = opened.one(f"FROM {opened.table} SELECT min({cell})")
         (value,) = opened.one(f"FROM {opened.table} SELECT {sql} WHERE {cell} = {quoted(one)} LIMIT 1")
-        return Written(sql, f"{how}: {one!r} is {value:g}")
+        return Written(sql, f"{how}: {one!r} is {value:g}", scale)
 
     def part(pattern: str, at: int) -> str:
         return f"TRY_CAST(replace(regexp_extract({bare}, '{pattern}', {at}, 'i'), ',', '.') AS DOUBLE)"
@@ -138,7 +139,9 @@ def _written(opened: Opened, field: Field) -> Written | None:
         )
         if not least or more:
             return None
-        return said(f"out of {most:g}", n) if least == most else said("as shares of 1", f"({n} / {of})")
+        if least == most:
+            return said(f"out of {most:g}", n, f"out of {most:g}")
+        return said("as shares of 1", f"({n} / {of})", "shares of 1")
     if fits(_COUNTED):
         return said("by what stands before the words or stars", part(_COUNTED, 1))
     if fits(_DRAWN):

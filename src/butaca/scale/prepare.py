@@ -310,6 +310,7 @@ def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
             ("columns", first.names, other.names),
             ("ids (True: text)", first.is_text, other.is_text),
             ("times", first.times, other.times),
+            ("numbers", first.scales or "as they stand", other.scales or "as they stand"),
         ):
             if mine != its:
                 raise TableError(

@@ -74,6 +74,7 @@ class Read:
         times: what times look like ("seconds since 1970"), "" without.
         earliest, latest: of the times.
         remarks: what reading decided, and found odd.
+        scales: by column, what numbers are of that do not stand as they are, such as "out of 5".
     """
 
     path: str
@@ -86,6 +87,7 @@ class Read:
     earliest: int
     latest: int
     remarks: Remarks
+    scales: Mapping[str, str]
 
 
 @contextmanager
@@ -214,6 +216,7 @@ def read(task: ReadTask) -> Read:
         int(earliest),
         int(latest),
         remarks,
+        {name: scale for name, scale in opened.scales.items() if scale},
     )
 
 
