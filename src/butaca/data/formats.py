@@ -144,11 +144,9 @@ def _open_file(
         )
         return described(con, relation, label=label, name=name, table=table)
     if ending in EXCEL_ENDINGS:
-        columns, label, above = sheet_columns(path, inner, label=label)
+        columns, label, said = sheet_columns(path, inner, label=label)
         opened = registered(con, columns, table=table, label=label, name=file.name)
-        if above:
-            said = f"{above} row{'s' if above != 1 else ''}"
-            opened.notes.append(f"{label}: {said} above the names passed over")
+        opened.notes += said
         return opened
     if ending in ARROW_ENDINGS:
         return registered(con, _arrow(path, label), table=table, label=label, name=file.name)
