@@ -18,6 +18,9 @@ from butaca.data.names import Held, Role
 from butaca.errors import TableError
 from butaca.types import Ints
 
+#: What messages call the answer to a query.
+QUERY_OF = "the query of {}"
+
 
 @dataclass
 class Opened:
@@ -213,6 +216,8 @@ def unreadable(label: str, error: Exception) -> TableError:
     """Returns the error of what the reader said, its first line, without the advice meant for SQL."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     said = re.sub(r"^(\w+ )*Error: ", "", said)
+    if label.startswith(QUERY_OF.format("")):
+        return TableError("A query gives a table", f"{label}: {said}", "Correct the query (query=, --query)")
     return TableError(
         "A table is readable from its first row to its last",
         f"{label}: {said}",
