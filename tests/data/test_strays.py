@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from butaca.data.signal import Signal
@@ -185,3 +186,35 @@ def test_quotes_after_backslashes(cell: str, expected: str, late: bool, tmp_path
 def test_a_backslash_before_the_last_quote_ends_the_cell_where_quotes_are_doubled(tmp_path: Path) -> None:
     data = read_table(written(tmp_path, [*ROWS, 'ana,"C:\\",4', 'eva,"the ""X""",5']))
     assert {"C:\\", 'the "X"'} <= set(data.items.ids.values)
+
+
+FEATURES = [f"i{n},T{n},{n + 1}/5,{'★' * (n + 1)},{n} pts,{n + 5}/9,60{n} 123 456,{n}/12" for n in range(4)]
+
+
+@pytest.mark.parametrize("late", [[], ["item,title,score,stars,points,ratio,phone,part"]])
+def test_ratings_that_describe_items_are_numbers(late: list[str], tmp_path: Path) -> None:
+    header = "item,title,score,stars,points,ratio,phone,part"
+    items = written(
+        tmp_path, [*FEATURES[:2], *late, *FEATURES[2:], "i4,T4,,,,,,"], header=header, name="i.csv"
+    )
+    data = read_table(written(tmp_path, ROWS), items=items)
+    assert data.items.ids.values.tolist() == [f"i{n}" for n in range(5)]
+    columns = {
+        name: np.asarray(column).tolist() for name, column in data.items.columns.items() if name != "title"
+    }
+    for name, first in (("score", 1), ("stars", 1), ("points", 0)):
+        assert columns[name][:4] == [first + n for n in range(4)]
+        assert np.isnan(columns[name][4])
+    assert columns["ratio"][0] == "5/9"
+    assert columns["phone"][0] == "600 123 456"
+    assert columns["part"][1] == "1/12"
+    assert any("score': numbers, read out of 5: '1/5' is 1" in note for note in data.notes)
+    assert any("1 line that repeats the names" in note for note in data.notes) == bool(late)
+
+
+def test_a_total_below_items_is_told(tmp_path: Path) -> None:
+    items = written(
+        tmp_path, [*(f"i{n},T{n},5" for n in range(4)), "Total,,20"], header="item,title,price", name="i.csv"
+    )
+    data = read_table(written(tmp_path, ROWS), items=items)
+    assert any("'Total' in the last row, line 6; leave it out" in note for note in data.notes)

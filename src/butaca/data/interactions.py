@@ -88,7 +88,7 @@ def read_rows(
     more = signal_fields(opened, signal)
     noted = Noted(opened, choice, more, asked, signal)
     opened.load([*noted.used, *noted.looked])
-    again = drop_repeated_names(opened, choice.fields)
+    again = drop_repeated_names(opened, list(choice.fields.values()))
     dropped = [n for role in REQUIRED for n in _dropped(opened, choice, role)] if reading.drop_nulls else []
     user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
     item = ids(opened, choice.fields["item"], rule="Every interaction has an item")

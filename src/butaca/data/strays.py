@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 
@@ -24,18 +24,16 @@ _SHORTENED = "[0-9]([.,][0-9]+)?E[+][0-9]{2,}"
 _UNSEEN = "[\\x{200B}-\\x{200F}\\x{2060}\\x{FEFF}]"
 
 
-def drop_repeated_names(opened: Opened, fields: Mapping[Role, Field]) -> list[str]:
+def drop_repeated_names(opened: Opened, fields: Sequence[Field]) -> list[str]:
     """Leaves out lines that repeat the names, as files put together have them; returns a note.
 
     Args:
         opened: the loaded table.
-        fields: its columns by role.
+        fields: its columns that tell.
     """
     if opened.text is None or not opened.text.has_header or len(fields) < len(REQUIRED):
         return []
-    same = " AND ".join(
-        f"{f.sql} IN ({quoted(f.name)}, {quoted(chr(0xFEFF) + f.name)})" for f in fields.values()
-    )
+    same = " AND ".join(f"{f.sql} IN ({quoted(f.name)}, {quoted(chr(0xFEFF) + f.name)})" for f in fields)
     n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {same}")
     if not n:
         return []
@@ -54,12 +52,12 @@ def last_row_sums(opened: Opened, fields: Mapping[Role, Field]) -> list[str]:
         fields: its columns by role.
     """
     (row,) = opened.one(f"FROM {opened.table} SELECT max(rowid)")
-    for role in REQUIRED:
-        (cell,) = opened.one(f"FROM {opened.table} SELECT {fields[role].sql}::VARCHAR WHERE rowid = {row}")
-        if plain(cell or "") in TOTALS:
-            return [
-                f"{role}: {cell!r} in the last row, {opened.where(row)}; leave it out if it sums the others"
-            ]
+    for role, field in fields.items():
+        if role in REQUIRED:
+            (cell,) = opened.one(f"FROM {opened.table} SELECT {field.sql}::VARCHAR WHERE rowid = {row}")
+            if plain(cell or "") in TOTALS:
+                where = opened.where(row)
+                return [f"{role}: {cell!r} in the last row, {where}; leave it out if it sums the others"]
     return []
 
 

@@ -6,6 +6,7 @@ A column is read in one way, which all of its cells fit; what is no plain number
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from butaca.types import Floats
 
 RULE = "Every interaction has a value, a finite number"
 CURE = "Correct it, remove the row, or read the table without values: value_column='' or --value-column ''"
+USUAL = (4, 5, 6, 7, 10, 20, 100)  # what ratings are out of
 FIRST = 2000  # cells by which it is told whether to look at all of a column
 
 _N = "([0-9]+(?:[.,][0-9]+)?)"
@@ -83,7 +85,7 @@ def numbers_sql(opened: Opened, field: Field, *, rule: str = RULE, cure: str = C
         how = (
             "with words for true and false as 1 and 0" if "THEN 1.0" in as_number else "with a decimal comma"
         )
-        if as_number == number(cell) and (written := _written(opened, field)) is not None:
+        if as_number == number(cell) and (written := _in_one_way(opened, field)) is not None:
             as_number, how = written.sql, written.said
             opened.scales[field.name] = written.scale
     refuse(opened, field, bad=_not_finite(as_number), rule=rule, what="{value}", cure=cure)
@@ -114,18 +116,33 @@ def _thousands(opened: Opened, field: Field) -> str:
     )
 
 
-def _written(opened: Opened, field: Field) -> Written | None:
-    """Returns the way in which all cells of a column of text are numbers, None where there is none."""
-    cell = field.sql
-    bare = f"trim(regexp_replace(translate({cell}, {quoted(_ODD)}, '{_PLAIN}'), '[ ]+', ' ', 'g'))"
+def _bare(cell: str) -> str:
+    """Returns the SQL of a cell with plain digits, signs and blanks."""
+    return f"trim(regexp_replace(translate({cell}, {quoted(_ODD)}, '{_PLAIN}'), '[ ]+', ' ', 'g'))"
 
-    def fits(pattern: str) -> bool:
-        fit = f"regexp_full_match({bare}, '{pattern}', 'i')"
-        first = f"(FROM {opened.table} SELECT {cell} LIMIT {FIRST})"
-        return all(opened.one(f"FROM {t} SELECT bool_and({fit})")[0] for t in (first, opened.table))
+
+def _fits(opened: Opened, cell: str, pattern: str) -> bool:
+    """Returns whether all filled cells of a column are of a pattern."""
+    fit, some = f"regexp_full_match({_bare(cell)}, '{pattern}', 'i')", f"WHERE {cell} <> ''"
+    first = f"(FROM {opened.table} SELECT {cell} {some} LIMIT {FIRST})"
+    return all(opened.one(f"FROM {t} SELECT bool_and({fit}) {some}")[0] for t in (first, opened.table))
+
+
+def written_numbers(opened: Opened, field: Field, *, plainly: bool = False) -> Written | None:
+    """Returns the way in which all filled cells of a column of text are numbers; None where there is none.
+
+    Args:
+        opened: the loaded table.
+        field: the column.
+        plainly: only as ratings are written, which are nothing else: no parts such as 16/9, no digits apart,
+            as of telephones.
+    """
+    cell, bare = field.sql, _bare(field.sql)
+    filled = f"WHERE {cell} <> ''"
+    fits = partial(_fits, opened, cell)
 
     def said(how: str, sql: str, scale: str = "") -> Written:
-        (one,) = opened.one(f"FROM {opened.table} SELECT min({cell})")
+        (one,) = opened.one(f"FROM {opened.table} SELECT min({cell}) {filled}")
         (value,) = opened.one(f"FROM {opened.table} SELECT {sql} WHERE {cell} = {quoted(one)} LIMIT 1")
         return Written(sql, f"{how}: {one!r} is {value:g}", scale)
 
@@ -135,9 +152,9 @@ def _written(opened: Opened, field: Field) -> Written | None:
     if fits(_OUT_OF):
         n, of = part(_OUT_OF, 1), part(_OUT_OF, 2)
         least, most, more = opened.one(
-            f"FROM {opened.table} SELECT min({of}), max({of}), count_if({n} > {of})"
+            f"FROM {opened.table} SELECT min({of}), max({of}), count_if({n} > {of}) {filled}"
         )
-        if not least or more:
+        if not least or more or (plainly and not (least == most and most in USUAL)):
             return None
         if least == most:
             return said(f"out of {most:g}", n, f"out of {most:g}")
@@ -148,14 +165,27 @@ def _written(opened: Opened, field: Field) -> Written | None:
         full = f"length(regexp_replace({bare}, '[^{_FULL}]', '', 'g'))"
         half = f"CASE WHEN regexp_matches({bare}, '[½⯨⯪]') THEN 0.5 ELSE 0.0 END"
         some = opened.one(f"FROM {opened.table} SELECT max({full})")[0]
-        return said("by their stars", f"({full} + {half})::DOUBLE") if some else None
+        stars = f"CASE WHEN {cell} <> '' THEN ({full} + {half})::DOUBLE END"
+        return said("by their stars", stars) if some else None
+    if plainly:
+        return None
     if fits(_BLANKS):
         clean = f"replace(regexp_replace({bare}, '[ ]', '', 'g'), ',', '.')"
         (apart,) = opened.one(f"FROM {opened.table} SELECT bool_or(contains({bare}, ' '))")
         how = "with thousands apart" if apart else "in digits or signs of another script"
         return said(how, f"TRY_CAST({clean} AS DOUBLE)")
-    found = marked_numbers(opened, cell)
-    if found is None and fits(_THREE):
+    return marked_numbers(opened, cell)
+
+
+def _in_one_way(opened: Opened, field: Field) -> Written | None:
+    """Returns the way in which all cells are numbers; None where there is none.
+
+    Raises:
+        TableError: a mark between digits may be of thousands or of decimals.
+    """
+    cell = field.sql
+    found = written_numbers(opened, field)
+    if found is None and _fits(opened, cell, _THREE):
         marked = f"regexp_matches({cell}, '[.,]')"
         one, row, n = opened.one(
             f"FROM {opened.table} SELECT arg_min({cell}, rowid), min(rowid), count(*) WHERE {marked}"

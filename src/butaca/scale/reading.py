@@ -144,7 +144,7 @@ def read(task: ReadTask) -> Read:
         own = signal_fields(opened, signal)
         noted = Noted(opened, choice, own, asked, signal)
         rows = opened.load([*noted.used, *noted.looked])
-        before = drop_repeated_names(opened, choice.fields)
+        before = drop_repeated_names(opened, list(choice.fields.values()))
         rows = opened.one(f"FROM {opened.table} SELECT count(*)")[0] if before else rows
         dropped: list[str] = []
         for role in REQUIRED if task.reading.drop_nulls else ():
