@@ -164,12 +164,15 @@ def _kind(schema: Mapping[str, Any]) -> str:
 def settings() -> str:
     """Returns the page of every setting, from the records that hold them."""
     from butaca.model.features import History
+    from butaca.model.followers import FollowerSettings
     from butaca.model.spectral_settings import SpectralSettings
     from butaca.rank.settings import RankSettings
     from butaca.recipes import Recipe
     from butaca.referee.plan import RefereePlan
     from butaca.serve.settings import ServeSettings
     from butaca.train.settings import TwoTowerSettings
+    from butaca.workflows.add_items_plan import AddItemsPlan
+    from butaca.workflows.evaluate_plan import EvaluatePlan
     from butaca.workflows.plans import FitPlan, TunePlan
     from butaca.workflows.serve_plan import ServePlan
 
@@ -182,6 +185,8 @@ def settings() -> str:
     for record in (
         FitPlan,
         TunePlan,
+        EvaluatePlan,
+        AddItemsPlan,
         ServePlan,
         RefereePlan,
         ServeSettings,
@@ -189,6 +194,7 @@ def settings() -> str:
         TwoTowerSettings,
         History,
         SpectralSettings,
+        FollowerSettings,
         RankSettings,
     ):
         lines += [f"## {record.__name__}", "", cell_text(_summary(record)), "", f"`{record.__module__}`", ""]

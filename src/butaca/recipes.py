@@ -23,6 +23,7 @@ from butaca.data.splits import random_split, validation_split
 from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id, Order
+from butaca.model.followers import FollowerSettings
 from butaca.model.spectral import DENSE_ITEMS
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.train.blend import best_blend
@@ -146,7 +147,7 @@ class Recipe:
 
         The settings are those that the last but one of each user chose on MovieLens 100K, MovieTweetings and
         Online Retail (docs/decisions/019-order.md). Its vectors start from the spectrum, no closed-form tower
-        stands beside it, and every pair trains.
+        stands beside it, what followed upon what counts a little, and every pair trains.
 
         Raises:
             SettingError: the recipe reads no history, or no order has this name.
@@ -169,6 +170,7 @@ class Recipe:
             prior_power=1.0,
             spectral=None,
             trusted_from=0,
+            followers=FollowerSettings(),
         )
         return replace(
             self,

@@ -24,6 +24,8 @@ from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
+from butaca.model.followers import FollowerSettings, followers
+from butaca.model.pairs import ItemPairs
 from butaca.model.query import QueryTower, RatingBins
 from butaca.model.spectral import Spectrum
 from butaca.model.spectral_settings import SpectralSettings
@@ -83,6 +85,7 @@ class _Fitted:
     spectrum: Spectrum | None = None
     bins: RatingBins | None = None
     share: Floats | None = None
+    followed: ItemPairs | None = None
     vectors: Vectors | None = None
     cold: ColdItems | None = None
     again: bool = False
@@ -126,6 +129,7 @@ class TwoTower:
         spectral: SpectralSettings | None = None,
         trusted_from: int = 0,
         trust_power: float = 0.75,
+        followers: FollowerSettings | None = None,
         blend: Blend | None = None,
         cold_features: tuple[Feature, ...] = (),
         newcomer_features: tuple[Feature, ...] = (),
@@ -154,6 +158,7 @@ class TwoTower:
             spectral=spectral,
             trusted_from=trusted_from,
             trust_power=trust_power,
+            followers=followers,
             blend=blend,
             cold_features=tuple(several("cold_features", cold_features)),
             newcomer_features=tuple(several("newcomer_features", newcomer_features)),
@@ -267,7 +272,7 @@ class TwoTower:
             mesh=mesh,
             optimizer=optimizer or default_optimizer(),
             description={
-                "settings": repr(replace(settings, blend=None)),
+                "settings": repr(replace(settings, blend=None, followers=None)),
                 "batch_size": batch_size,
                 "data": train.fingerprint(),
             }
@@ -277,6 +282,8 @@ class TwoTower:
         learned = _Learned(run.towers, run.features, train.item)
         share = None if settings.blend is None else settings.blend.share_in(train)
         fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins, share)
+        if settings.followers is not None and seen.time is not None:
+            fitted.followed = followers(seen, n_items=len(items), settings=settings.followers)
         fitted.again = train.again
         self._fitted = fitted
         if validation_data is not None:
@@ -497,6 +504,7 @@ class TwoTower:
             n_items=n_items,
             bins=fitted.bins,
             spectrum=fitted.spectrum,
+            followed=fitted.followed,
         )
         blend = self.settings.blend
         return vectors if blend is None else blended(vectors, blend, share=fitted.share)

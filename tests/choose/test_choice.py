@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -140,7 +141,7 @@ def test_a_mixture_by_hand(wide_board: Dataset):
     mixed = scores.mixed(Mixture(weight=0.5, trusted_from=16, personal=2.0))
     # trust (4 / 16) ** .5 = .5 times 2 leaves the parts as they are
     np.testing.assert_allclose(mixed, [[1.5, 1.0]])
-    paired = replace(scores, pairs=np.array([[0.0, 4.0]], np.float32))
+    paired = replace(scores, pairs={0.0: np.array([[0.0, 4.0]], np.float32)})
     np.testing.assert_allclose(paired.mixed(Mixture(weight=0.5, pairs=0.25)), [[1.5, 2.0]])
     np.testing.assert_allclose(paired.mixed(Mixture(weight=0.5)), [[1.5, 1.0]])
     part = ValidationSlice.of(wide_board, "random")
@@ -290,3 +291,28 @@ def test_pairs_are_chosen_where_items_go_two_by_two():
     weights = [own.weight[own.start[i] : own.start[i + 1]] for i in range(800)]
     best = [int(t[w.argmax()]) if len(t) else -1 for t, w in zip(twins, weights, strict=True)]
     assert np.mean([b == i ^ 1 for i, b in enumerate(best)]) > 0.95
+
+
+def test_what_followed_is_chosen_where_items_come_one_after_another():
+    """After an item comes the one that follows it in a ring: who had what with what is not enough."""
+    rng = np.random.default_rng(5)
+    ring, firsts = rng.permutation(300), np.array([rng.choice(300, 3, replace=False) for _ in range(800)])
+    item = np.stack([ring[firsts], ring[(firsts + 1) % 300]], axis=2).ravel().astype(np.int32)
+    user, time = np.repeat(np.arange(800, dtype=np.int32), 6), np.tile(np.arange(6) * 3600, 800)
+    users = Entities("user_id", Vocabulary(np.arange(800)))
+    items = Entities("item_id", Vocabulary(np.arange(300)))
+    data = Dataset(users, items, user, item, timestamp=time)
+    chosen = choose(replace(DEFAULT, steps=8), data, search=Search(split="last", only=BAGS[:1]))
+    mixture = chosen.tried[-1].mixture
+    assert mixture.pairs > 0
+    assert mixture.half_life == 1.0
+    assert "what followed upon what" in chosen.sentence
+    assert json.loads(json.dumps(chosen.as_json()))["tried"][-1]["half_life"] == 1.0
+    wanted = some(chosen.recipe.model.followers)
+    assert (wanted.weight, wanted.half_life) == (mixture.pairs, 1.0)
+    assert some(chosen.recipe.model.spectral).pairs == 0
+    model, _ = chosen.recipe.fit(data)
+    own = some(model.query_tower.pairs)
+    spans = list(itertools.pairwise(own.start.tolist()))
+    best = np.array([int(own.item[a:b][own.weight[a:b].argmax()]) for a, b in spans])
+    assert np.mean(best[ring] == np.roll(ring, -1)) > 0.95

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -73,14 +74,17 @@ def test_parquet_has_the_same_lists(model: Recommender, tmp_path: Path) -> None:
     assert facts["last_dimension"] == "the item's own term; 1 in queries"
 
 
-def test_pairs_of_items_are_beside_the_vectors_and_add_up(model: Recommender, tmp_path: Path) -> None:
+@pytest.mark.parametrize("half_life", [math.inf, 1.0])
+def test_pairs_of_items_are_beside_the_vectors_and_add_up(
+    model: Recommender, tmp_path: Path, half_life: float
+) -> None:
     """With them the model's lists come out; without them others do, and the command says so."""
     start = np.arange(21, dtype=np.int32) * 2
     item = np.array([sorted({(i + 1) % 20, (i + 7) % 20}) for i in range(20)], np.int32).ravel()
     weight = np.linspace(1, 4, 40, dtype=np.float32)
     tower = model.query_tower
     assert tower is not None
-    paired = ItemPairs(start, item, weight)
+    paired = ItemPairs(start, item, weight, half_life)
     tower = dataclasses.replace(tower, pairs=paired, pairs_scale=2.0, trusted_from=4, trust_power=0.5)
     vectors = tower(np.arange(len(model.users) + 1, dtype=np.int32), model.seen)
     made = dataclasses.replace(model, query_tower=tower, user_vectors=vectors)
@@ -92,9 +96,11 @@ def test_pairs_of_items_are_beside_the_vectors_and_add_up(model: Recommender, tm
     scores = np.stack(queries["vector"]) @ np.stack(items["vector"]).T
     lengths = np.bincount(seen["user_row"], minlength=len(scores))
     trust = np.minimum(1, lengths / says["trusted_from"]) ** says["trust_power"]
-    for user, had in zip(seen["user_row"], seen["item_row"], strict=True):
+    assert ("heard" in seen) == math.isfinite(half_life)
+    heard = seen.get("heard", np.ones(len(seen["user_row"]), np.float32))
+    for user, had, counts in zip(seen["user_row"], seen["item_row"], heard, strict=True):
         of = pairs["had_row"] == had
-        scores[user, pairs["item_row"][of]] += pairs["weight"][of] * np.float32(trust[user])
+        scores[user, pairs["item_row"][of]] += pairs["weight"][of] * np.float32(trust[user] * counts)
     best, wanted = items["item_id"][np.argsort(-scores, axis=1)[:, :K]], lists(made, seen=True)
     assert dict(zip(queries["user_id"].tolist(), best.tolist(), strict=True)) == wanted
     assert wanted != lists(model, seen=True)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from butaca.model.features import History
+from butaca.model.followers import FollowerSettings
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.recipes import Recipe
 from butaca.train.batch import BatchPlan
@@ -103,7 +104,9 @@ def test_files_and_commands_that_pages_name_exist(path):
         assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), module
 
 
-@pytest.mark.parametrize("record", [TwoTowerSettings, BatchPlan, Recipe, SpectralSettings, History])
+@pytest.mark.parametrize(
+    "record", [TwoTowerSettings, BatchPlan, Recipe, SpectralSettings, FollowerSettings, History]
+)
 def test_every_setting_is_documented(record):
     for field in dataclasses.fields(record):
         assert re.search(rf"^\s+[\w, ]*\b{field.name}\b[\w, ]*: ", record.__doc__, flags=re.M), field.name

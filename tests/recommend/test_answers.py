@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -49,12 +50,12 @@ def films(n: int = N) -> Entities:
     )
 
 
-def some_pairs(rng: np.random.Generator) -> ItemPairs:
+def some_pairs(rng: np.random.Generator, half_life: float) -> ItemPairs:
     """Up to four candidates of each item, itself not among them."""
     picked = [np.sort(rng.choice(np.delete(np.arange(N), i), rng.integers(5), False)) for i in range(N)]
     start = np.append(0, np.cumsum([len(p) for p in picked])).astype(np.int32)
     item = np.concatenate(picked).astype(np.int32)
-    return ItemPairs(start, item, rng.lognormal(size=len(item)).astype(np.float32))
+    return ItemPairs(start, item, rng.lognormal(size=len(item)).astype(np.float32), half_life)
 
 
 def made(
@@ -64,6 +65,7 @@ def made(
     head: bool = True,
     trained: bool = True,
     paired: bool = True,
+    half_life: float = math.inf,
     seed: int = 0,
 ) -> Recommender:
     """A recommender of random vectors whose stored users are what its tower says of their histories."""
@@ -88,7 +90,7 @@ def made(
         draw(N, K) if head else None,
         2.5,
         trusted_from=6,
-        pairs=some_pairs(rng) if paired else None,
+        pairs=some_pairs(rng, half_life) if paired else None,
         pairs_scale=0.7,
     )
     users = Entities("user_id", Vocabulary.of([f"u{u}" for u in range(U)]))
@@ -217,8 +219,9 @@ def test_k_come_back_if_k_exist_and_none_that_was_left_out(k, where, allow, excl
 @pytest.mark.parametrize("base", [False, True])
 @pytest.mark.parametrize("unit", [False, True])
 @pytest.mark.parametrize(("head", "trained"), [(True, True), (False, True), (True, False)])
-def test_shares_add_up_to_the_score(base, unit, head, trained):
-    recommender = made(base=base, unit=unit, head=head, trained=trained)
+@pytest.mark.parametrize("half_life", [math.inf, 1.5])
+def test_shares_add_up_to_the_score(base, unit, head, trained, half_life):
+    recommender = made(base=base, unit=unit, head=head, trained=trained, half_life=half_life)
     asked = [f"m{i:03d}" for i in range(0, N, 3)]
     for user, history in (
         ("u2", None),
@@ -261,9 +264,11 @@ def test_the_default_recipes_shares_add_up_after_training(board):
     assert all(int(reason.id[1:]) % 2 == 1 for reason in because)  # odd users' films explain an odd film
 
 
-def test_hidden_layers_have_no_exact_shares_and_none_are_made_up(rec):
+@pytest.mark.parametrize("half_life", [math.inf, 1.5])
+def test_hidden_layers_have_no_exact_shares_and_none_are_made_up(half_life):
     """What they have is the effect of each item, which is called so: the score less that without it."""
-    deep = replace(rec.query_tower, layers=((np.eye(D, dtype=np.float32), np.zeros(D, np.float32)),))
+    rec = made(half_life=half_life)
+    deep = replace(some(rec.query_tower), layers=((np.eye(D, dtype=np.float32), np.zeros(D, np.float32)),))
     recommender = replace(rec, query_tower=deep)
     history = ["m001", "m004", "m009"]
     effects = some(recommender.explain(["m020"], history=history))

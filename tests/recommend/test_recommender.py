@@ -20,13 +20,13 @@ import pytest
 
 import butaca
 from butaca.catalogue.titles import Titles
-from butaca.cli.model import folder_facts
 from butaca.data.histories import Histories
 from butaca.data.negatives import Negatives
 from butaca.errors import BundleError, SettingError, UnknownEntityError
 from butaca.model.pairs import ItemPairs
 from butaca.recommend.folder.bundle import MANIFEST, canonical, read_manifest
 from butaca.recommend.recommender import Recommender
+from butaca.workflows.inspecting import folder_facts
 from tests.support.boards import left_out
 from tests.support.exports import random_model
 from tests.support.narrow import one_each, some
@@ -476,13 +476,16 @@ def test_only_a_folder_with_pairs_is_of_the_newer_version(tmp_path):
     tower = some(model.query_tower)
     pairs = ItemPairs(np.array([0, 1, *[1] * 19], np.int32), np.array([3], np.int32), np.ones(1, np.float32))
     paired = replace(model, query_tower=replace(tower, pairs=pairs, pairs_scale=2.0))
-    for made, version in ((model, 1), (paired, 2)):
+    heard = replace(pairs, half_life=1.5)
+    in_order = replace(model, query_tower=replace(tower, pairs=heard, pairs_scale=2.0))
+    for made, version in ((model, 1), (paired, 2), (in_order, 3)):
         made.save(tmp_path / "model")
         assert json.loads((tmp_path / "model" / MANIFEST).read_text())["manifest"]["version"] == version
         loaded = Recommender.load(tmp_path / "model")
         users = np.arange(len(model.users), dtype=np.int32)
         np.testing.assert_array_equal(loaded.score(users), made.score(users))
     assert not np.array_equal(paired.score(users), model.score(users))
+    assert not np.array_equal(paired.score(users), in_order.score(users))
     short = replace(tower, pairs=replace(pairs, start=pairs.start[:-1]), pairs_scale=2.0)
     replace(model, query_tower=short).save(tmp_path / "model")
     with pytest.raises(BundleError, match="do not fit together"):
@@ -493,7 +496,7 @@ def test_a_newer_folder_is_refused(folder):
     sealed = json.loads((folder / MANIFEST).read_text())
     sealed["manifest"]["version"] = 99
     (folder / MANIFEST).write_text(json.dumps(sealed))
-    with pytest.raises(BundleError, match=r"up to version 2.*version 99.*Upgrade butaca"):
+    with pytest.raises(BundleError, match=r"up to version 3.*version 99.*Upgrade butaca"):
         Recommender.load(folder)
 
 
@@ -535,6 +538,7 @@ import numpy as np
 from dataclasses import replace
 from butaca.recommend.folder import bundle
 from butaca.recommend.recommender import Recommender
+from butaca.workflows.inspecting import folder_facts
 
 old = Recommender.load({folder!r})
 new = replace(old, item_vectors=old.item_vectors + 1)

@@ -6,7 +6,7 @@ import inspect
 from dataclasses import fields
 from typing import Any
 
-from butaca import Bag, Category, Id, SpectralSettings, TwoTower, TwoTowerSettings
+from butaca import Bag, Category, FollowerSettings, Id, SpectralSettings, TwoTower, TwoTowerSettings
 from butaca.train.blend import Blend
 
 #: Every setting, each unlike its default and unlike the others of its kind.
@@ -29,6 +29,7 @@ OTHERS: dict[str, Any] = {
     "spectral": SpectralSettings(),
     "trusted_from": 6,
     "trust_power": 0.6,
+    "followers": FollowerSettings(),
     "blend": Blend(0.5),
     "dislikes": 0.2,
     "cold_features": (Bag("genres"),),

@@ -17,7 +17,10 @@ from butaca.recommend.folder.bundle import read_manifest
 from butaca.recommend.recommender import Recommender
 from butaca.serve.settings import ServeSettings
 from butaca.workflows.about import describe, split_record
+from butaca.workflows.add_items_plan import AddItemsPlan, carry_out_add_items
 from butaca.workflows.carrying import Watching, carry_out_fit, carry_out_tune
+from butaca.workflows.evaluate_plan import EvaluatePlan, carry_out_evaluate
+from butaca.workflows.inspecting import inspect_model
 from butaca.workflows.judging import judge_saved
 from butaca.workflows.loading import Columns, Split
 from butaca.workflows.plans import Cluster, FitPlan, Keeping, TunePlan
@@ -304,3 +307,41 @@ def test_what_people_buy_again_is_trained_saved_and_served(tmp_path):
     assert model.again
     assert "i3" in {item.id for item in model.recommend("u3", k=5).items}
     assert judge_saved(model).again
+
+
+def test_an_evaluation_and_new_items_are_plans_too(rows, tmp_path):
+    """Python judges, lets items in and inspects as the commands do."""
+    folder = tmp_path / "model"
+    items = tmp_path / "items.csv"
+    items.write_text("item_id,colour\n" + "".join(f"i{i},{'red' if i % 3 else 'blue'}\n" for i in range(40)))
+    carry_out_fit(
+        FitPlan(str(rows), folder, columns=Columns(items=str(items)), recipe=RecipeChoice(epochs=1))
+    )
+    shown = CliRunner().invoke(app, ["evaluate", str(folder), "--json", "-k", "3"])
+    assert shown.exit_code == 0, shown.output
+    found = carry_out_evaluate(EvaluatePlan(folder, k=[3]))
+    assert json.loads(shown.output) == json.loads(json.dumps(found.judged.as_json((3,))))
+    test = tmp_path / "test.csv"
+    test.write_text("person,thing\nu1,i2\nu2,i3\nu99,i1\n")
+    told: list[Dataset] = []
+    columns = Columns("person", "thing")
+    given = carry_out_evaluate(EvaluatePlan(folder, str(test), columns=columns), data=told.append)
+    assert [len(data) for data in told] == [2]
+    assert given.judged.n_test == 2
+    more = tmp_path / "more.csv"
+    more.write_text("item_id,colour\ni90,red\n")
+    longer, became = carry_out_add_items(AddItemsPlan(folder, str(more), tmp_path / "longer"))
+    assert became.new == ("i90",)
+    assert inspect_model(tmp_path / "longer")["items"]["count"] == len(longer.items) == 41
+    assert inspect_model(folder)["items"]["count"] == 40
+
+
+def test_a_wrong_plan_of_an_evaluation_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(SettingError, match="columns and no table"):
+        EvaluatePlan(tmp_path, columns=Columns(user="person"))
+    with pytest.raises(SettingError, match="k=0"):
+        EvaluatePlan(tmp_path, k=[0])
+    with pytest.raises(SettingError, match="one place at least"):
+        EvaluatePlan(tmp_path, k=[])
+    with pytest.raises(FrozenInstanceError):
+        EvaluatePlan(tmp_path).test = "x"  # type: ignore[misc]

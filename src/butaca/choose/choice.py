@@ -9,7 +9,7 @@ clock: the same seed chooses the same on any machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from butaca.choose.chosen import Chosen, Tried
@@ -20,10 +20,12 @@ from butaca.choose.mixture import Mixture, Scores, best_mixture
 from butaca.choose.newcomers import ForNewcomers, for_newcomers
 from butaca.choose.portfolio import Asked, Member, drawn, members
 from butaca.choose.slices import ValidationSlice
+from butaca.choose.what_followed import follower_scores
 from butaca.data.dataset import Dataset
 from butaca.data.signal import Signal
 from butaca.data.splits import COMES_NEXT
 from butaca.errors import DivergenceError
+from butaca.model.followers import FollowerSettings
 from butaca.model.ridge import RIDGE_ITEMS
 from butaca.model.spectral_settings import Form, SpectralSettings
 from butaca.recipes import Recipe, sampling
@@ -134,6 +136,7 @@ def choose(
         curve = choose_curve(part, search.signal, form=forms(len(train.items))[0], advance=advance)
         part = weighed_slice(part, curve.curve, signal=search.signal)
     form, scores_of_closed = best_closed(part, advance) if closed is None else closed
+    followed = follower_scores(part) if future else {}
     field = [
         _Runner(
             member, _bare(member.recipe(base, part.train, future=future, closed=form.settings), part.train)
@@ -143,7 +146,9 @@ def choose(
     told: list[Tried] = []
     for share, entering in search.rungs(train):
         for runner in field[:entering]:
-            tried = _train_on(runner, part, scores_of_closed, share=share, split=search.split)
+            tried = _train_on(
+                runner, part, scores_of_closed, followed=followed, share=share, split=search.split
+            )
             if tried is not None:
                 told.append(tried)
             if advance:
@@ -211,7 +216,13 @@ def best_closed(
 
 
 def _train_on(
-    runner: _Runner, part: ValidationSlice, closed: FormScores, *, share: float, split: str
+    runner: _Runner,
+    part: ValidationSlice,
+    closed: FormScores,
+    *,
+    followed: Mapping[float, Floats],
+    share: float,
+    split: str,
 ) -> Tried | None:
     """Trains a runner up to a share of its epochs, and judges it; None where it diverges.
 
@@ -227,7 +238,7 @@ def _train_on(
             model.train_on(epochs)
     except DivergenceError:
         return None
-    scores = Scores.of(part, model, closed=closed)
+    scores = Scores.of(part, model, closed=closed, followed=followed)
     mixture, value = best_mixture(part, scores, only_weight=True)
     _, value = _blended(scores, part, mixture, split=split, value=value)
     runner.model = model
@@ -266,18 +277,23 @@ def _final(
     newcomers: ForNewcomers | None,
 ) -> Recipe:
     """Returns the recipe of a member with the closed form beside it, as the mixture weighs them."""
+    of_form = mixture.pairs if not mixture.half_life else 0.0
     spectral = replace(
         closed,
         weight=mixture.weight,
-        dim=closed.dim if mixture.weight or mixture.pairs else 0,
-        pairs=closed.pairs if mixture.pairs else 0,
-        pairs_weight=mixture.pairs,
+        dim=closed.dim if mixture.weight or of_form else 0,
+        pairs=closed.pairs if of_form else 0,
+        pairs_weight=of_form,
     )
+    followed = None
+    if mixture.pairs and mixture.half_life:
+        followed = FollowerSettings(weight=mixture.pairs, half_life=mixture.half_life)
     known_by = newcomers.features if newcomers is not None and newcomers.used else ()
     model = replace(
         recipe.model,
         spectral=spectral,
         trusted_from=mixture.trusted_from,
+        followers=followed,
         blend=blend,
         newcomer_features=known_by,
     )

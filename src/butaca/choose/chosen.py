@@ -63,7 +63,9 @@ class Chosen:
         closed, mixture = self.closed, self.tried[-1].mixture
         form = "a ridge regression" if closed.settings.form == "ridge" else "a filter"
         parts = [f"{form} of {closed.settings.dim} dimensions"] if mixture.weight else []
-        if mixture.pairs:
+        if mixture.pairs and mixture.half_life:
+            parts.append("what followed upon what")
+        elif mixture.pairs:
             parts.append(f"the {closed.settings.pairs} strongest pairs of each item")
         beside = f", with {' and '.join(parts)} beside it" if parts else ""
         than = "".join(f"; {t.name!r} {t.value:.4f}" for t in others[:2])

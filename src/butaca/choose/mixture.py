@@ -7,8 +7,8 @@ of a user with n items. None of these weights takes training: each is tried on t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ from butaca.two_tower import TwoTower
 from butaca.types import Floats
 
 WEIGHTS: Sequence[float] = (0.3, 0.0, 0.15, 0.6, 1.2, 2.5, 5.0)
-PAIRS: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+PAIRS: Sequence[float] = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 TRUSTED: Sequence[int] = (0, 3, 10)
 PERSONAL: Sequence[float] = (1.0, 0.7, 1.4)
 
@@ -37,12 +37,14 @@ class Mixture:
         trusted_from: items from which on a history is trusted in full (`TwoTowerSettings`).
         personal: what the parts that hang on the history are multiplied by.
         pairs: spread of what single pairs of items add, in parts of the trained tower's.
+        half_life: of these pairs, what followed upon what; 0: they are what the closed form leaves out.
     """
 
     weight: float = 0.3
     trusted_from: int = 0
     personal: float = 1.0
     pairs: float = 0.0
+    half_life: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class Scores:
         term: of each item [N].
         lengths: items that each user had [R].
         trust_power: as `TwoTowerSettings` has it.
-        pairs: what single pairs of items add, on the trained one's spread [R, N]; None: nothing.
+        pairs: what single pairs of items add, on the trained one's spread [R, N], by `Mixture.half_life`.
     """
 
     trained: Floats
@@ -63,11 +65,25 @@ class Scores:
     term: Floats
     lengths: Floats
     trust_power: float
-    pairs: Floats | None = None
+    pairs: Mapping[float, Floats] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, part: ValidationSlice, model: TwoTower, *, closed: FormScores) -> Scores:
-        """Takes the parts of a trained model, and brings the closed form's scores to their spread."""
+    def of(
+        cls,
+        part: ValidationSlice,
+        model: TwoTower,
+        *,
+        closed: FormScores,
+        followed: Mapping[float, Floats] | None = None,
+    ) -> Scores:
+        """Takes the parts of a trained model, and brings the others to the spread of its scores.
+
+        Args:
+            part: the slice.
+            model: trained on it.
+            closed: what the closed form gives its users.
+            followed: what followed upon what they had adds, by half-life (`follower_scores`).
+        """
         trained, term = model.products().score(part.users), model.item_bias
         n_items = trained.shape[1]
         of_items = np.zeros(n_items, dtype=np.float32) if term is None else term
@@ -76,13 +92,15 @@ class Scores:
         def brought(scores: Floats) -> Floats:
             return scores * np.float32(its / max(spread(scores), 1e-12))
 
+        of_pairs = {} if closed.pairs is None else {0.0: closed.pairs}
+        of_pairs |= followed or {}
         return cls(
             trained,
             brought(closed.tower),
             of_items,
             part.lengths.astype(np.float32),
             model.settings.trust_power,
-            None if closed.pairs is None else brought(closed.pairs),
+            {half_life: brought(pairs) for half_life, pairs in of_pairs.items()},
         )
 
     def mixed(self, mixture: Mixture) -> Floats:
@@ -90,8 +108,8 @@ class Scores:
         had = self.lengths / max(mixture.trusted_from, 1)
         trust = np.minimum(had, 1.0) ** self.trust_power if mixture.trusted_from else np.ones_like(had)
         out: Floats = self.trained + np.float32(mixture.weight) * self.closed
-        if self.pairs is not None and mixture.pairs:
-            out += np.float32(mixture.pairs) * self.pairs
+        if mixture.pairs:
+            out += np.float32(mixture.pairs) * self.pairs[mixture.half_life]
         out *= (mixture.personal * trust).astype(np.float32)[:, None]
         out += self.term
         return out
@@ -116,11 +134,14 @@ def best_mixture(
         return weighed
     others: list[Axis] = [("trusted_from", TRUSTED), ("personal", PERSONAL)]
     plain = _along(part, scores, weighed, others)
-    if scores.pairs is None:
-        return plain
-    # weight again: what pairs say a closed form need not
-    paired = _along(part, scores, weighed, [("pairs", PAIRS), ("weight", WEIGHTS), *others])
-    return paired if paired[1] > plain[1] * WORTH else plain
+    found = plain
+    for half_life in scores.pairs:
+        start = replace(weighed[0], half_life=half_life), weighed[1]
+        # weight again: what pairs say a closed form need not
+        paired = _along(part, scores, start, [("pairs", PAIRS), ("weight", WEIGHTS), *others])
+        if paired[1] > max(found[1], plain[1] * WORTH):
+            found = paired
+    return found
 
 
 def _along(

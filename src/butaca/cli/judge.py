@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,8 +14,7 @@ from rich.console import Console
 from butaca.cli import options, screen
 from butaca.data.written import Reading
 from butaca.evaluate.protocol import NOTEBOOK_K
-from butaca.recommend.recommender import Recommender
-from butaca.workflows import about, judging, loading
+from butaca.workflows import loading
 from butaca.workflows.as_options import options_of
 
 out = Console()
@@ -141,49 +141,37 @@ def evaluate(
 
     What counts as what in --test is as it was for fit, unless said here.
     """
-    recommender = Recommender.load(model)
-    given = None
-    if test is not None:
-        from butaca.data.tables import read_test
+    from butaca.workflows.evaluate_plan import EvaluatePlan, carry_out_evaluate
 
-        asked = options.signal_of(
-            positive_from,
-            weight_column,
-            event_column=event_column,
-            events=event,
-            repeats=repeats,
-            curve=weight_curve,
-        )
-        given = read_test(
-            test,
-            users=recommender.users,
-            items=recommender.items,
-            user_column=user_column,
-            item_column=item_column,
-            value_column=value_column,
-            signal=asked if asked.says else about.signal_of(recommender.about),
-            as_fitted=not asked.says,
-            time_format=time_format,
-            sep=sep,
-            encoding=encoding,
-            drop_nulls=drop_nulls,
-        )
-        if not as_json:
-            screen.data_summary(out, given)
-    elif not as_json:
-        for note in about.protocol(recommender.about):
+    signal = options.signal_of(
+        positive_from,
+        weight_column,
+        event_column=event_column,
+        events=event,
+        repeats=repeats,
+        curve=weight_curve,
+    )
+    reading = Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding)
+    columns = loading.Columns(user_column, item_column, value_column, reading=reading, signal=signal)
+    plan = EvaluatePlan(model, test, columns=columns, k=k or NOTEBOOK_K)
+
+    def held_out(notes: Sequence[str]) -> None:
+        """Prints what is known of the pairs that fit held out."""
+        for note in notes:
             out.print(note, highlight=False, markup=False)
-    judged = judging.judge_saved(recommender, given)
-    pairs = recommender.held_out if given is None else given
-    ranking = None
-    if pairs is not None:
-        judged, ranking = judging.judge_both(recommender, judged, test=pairs)
-    ks = tuple(k) if k else NOTEBOOK_K
+
+    found = carry_out_evaluate(
+        plan,
+        data=None if as_json else partial(screen.data_summary, out),
+        held_out=None if as_json else held_out,
+    )
+    judged, ranking = found.judged, found.ranking
     if as_json:
-        screen.print_json(judged.as_json(ks) | ({} if ranking is None else {"ranking": ranking.as_json()}))
+        both = {} if ranking is None else {"ranking": ranking.as_json()}
+        screen.print_json(judged.as_json(plan.k) | both)
         return
-    name = str(recommender.about.get("recipe", "model"))
-    screen.print_judged(out, judged, name=name, k=ks, details=True)
+    name = str(found.recommender.about.get("recipe", "model"))
+    screen.print_judged(out, judged, name=name, k=plan.k, details=True)
     if ranking is not None:
         out.print(screen.ranking_table(ranking))
 

@@ -13,9 +13,8 @@ from butaca.cli import options, screen
 from butaca.cli.screen import plain
 from butaca.errors import SettingError, TableError
 from butaca.recommend.answers import Recommendation
-from butaca.recommend.folder.bundle import check_free, read_manifest, version_of
 from butaca.recommend.recommender import Recommender
-from butaca.workflows.about import chosen_sentences, held_out, split_record
+from butaca.workflows.inspecting import inspect_model
 
 out = Console()
 
@@ -171,9 +170,7 @@ def read_lines(path: Path) -> list[str]:
 
 def inspect(model: options.Model, as_json: options.AsJson = False) -> None:
     """Show what a model folder holds, after every file was checked against its checksum."""
-    manifest = read_manifest(model)
-    recommender = Recommender.load(model)  # verifies every file
-    facts = folder_facts(manifest, recommender)
+    facts = inspect_model(model)
     if as_json:
         screen.print_json(facts)
         return
@@ -188,55 +185,6 @@ def inspect(model: options.Model, as_json: options.AsJson = False) -> None:
             "file", f"{entry['name']}  {entry['bytes']:,} bytes  sha256 {entry['sha256'][:16]}  whole"
         )
     out.print(table)
-
-
-def folder_facts(manifest: dict[str, Any], recommender: Any) -> dict[str, Any]:
-    """Returns what there is to say of a model folder, as JSON values."""
-    about = manifest["about"]
-    items, users = recommender.items, recommender.users
-    metrics = about.get("metrics", {})
-    verdict = metrics.get("verdict", {})
-    return {
-        "version": version_of(manifest),
-        "written by": f"butaca {manifest['butaca']}",
-        "recipe": about.get("recipe"),
-        "chosen": " ".join(chosen_sentences(about)) or None,
-        "softmax": about.get("softmax"),
-        "data": about.get("data", {}),
-        "split": split_record(about),
-        "held out": held_out(split_record(about)),
-        "users": {
-            "key": users.key,
-            "count": len(users),
-            "columns": list(users.columns),
-            "with a history": int((recommender.seen.lengths > 0).sum()),
-        },
-        "items": {
-            "key": items.key,
-            "count": len(items),
-            "columns": list(items.columns),
-            "with interactions": int((recommender.popularity > 0).sum()),
-        },
-        "vectors": {
-            "dimensions": int(recommender.item_vectors.shape[1]),
-            "item term": recommender.item_bias is not None,
-            "pairs of items": 0 if recommender.pairs is None else len(recommender.pairs.item),
-        },
-        "reads histories": recommender.query_tower is not None,
-        "reads user features": list(recommender.user_features),
-        "takes new items by": []
-        if recommender.cold is None
-        else [repr(e.feature) for e in recommender.cold.encoders],
-        "added items": about.get("added", []),
-        "verdict": verdict.get("sentence") if isinstance(verdict, dict) else None,
-        "not compared with": metrics.get("baselines_left_out", {}),
-        "compared in part with": {
-            name: f"from {limit['n']:,} of {limit['of']:,} {limit['what']}"
-            for name, limit in metrics.get("baselines_limited", {}).items()
-        },
-        "versions": about.get("versions", {}),
-        "files": list(manifest["files"].values()),
-    }
 
 
 def shown(value: Any) -> str:
@@ -262,23 +210,10 @@ def add_items(
     as_json: options.AsJson = False,
 ) -> None:
     """Let items that nobody has had yet into a model, by what is known of them. Nothing is trained."""
-    from dataclasses import replace
+    from butaca.workflows.add_items_plan import AddItemsPlan, carry_out_add_items
 
-    from butaca.data.tables import read_entities
-    from butaca.recommend.additions import with_items
-
-    if out_folder is not None:
-        check_free(out_folder)
-    recommender = Recommender.load(model)
-    ids = recommender.items.ids
-    table = read_entities(source, "item", key=recommender.items.key, is_text=ids.is_text, encoding=encoding)
-    if not len(table):
-        raise SettingError("A table of new items has at least one row", f"{source}, which has none")
-    longer, became = with_items(recommender, table)
-    folder = out_folder or model
-    if became.new or out_folder is not None:
-        added = [*recommender.about.get("added", []), {"source": Path(source).name, "items": len(became.new)}]
-        replace(longer, about={**recommender.about, "added": added}).save(folder)
+    plan = AddItemsPlan(model, source, out_folder, encoding=encoding)
+    longer, became = carry_out_add_items(plan)
     if as_json:
         facts = {
             "new": became.new,
@@ -289,7 +224,7 @@ def add_items(
         screen.print_json({name: list(ids) for name, ids in facts.items()})
         return
     out.print(
-        f"{len(became.new):,} new items, {len(longer.items):,} in all, in [bold]{plain(str(folder))}[/]."
+        f"{len(became.new):,} new items, {len(longer.items):,} in all, in [bold]{plain(str(plan.folder))}[/]."
     )
     for label, names in (
         ("Known already, and left as they are", became.known),

@@ -6,7 +6,7 @@ import numpy as np
 
 from butaca.export.graph import Graph, Name
 from butaca.model.order.attention import TIME_UNITS, Attention, Block
-from butaca.model.query import DAY
+from butaca.model.order.moments import DAY
 
 
 def attention(graph: Graph, reader: Attention, *, items: Name, times: Name) -> Name:

@@ -33,6 +33,8 @@ def write_tables(vectors: ExportedVectors, folder: Path) -> None:
         seen["value"] = vectors.seen_value
     if vectors.seen_time is not None:
         seen["time"] = vectors.seen_time
+    if vectors.seen_heard is not None:
+        seen["heard"] = vectors.seen_heard
     _write(folder / "seen.parquet", seen)
     if vectors.pairs is not None:
         had = np.repeat(np.arange(n_items, dtype=np.int64), np.diff(vectors.pairs.start))

@@ -22,8 +22,9 @@ from butaca.export.attended import attention
 from butaca.export.graph import Graph, Name
 from butaca.extras import needed
 from butaca.model.order.attention import Attention
+from butaca.model.order.moments import DAY
 from butaca.model.order.timescales import Timescales
-from butaca.model.query import DAY, HistoryWeights, QueryTower
+from butaca.model.query import HistoryWeights, QueryTower
 from butaca.recommend.parts import ModelParts
 
 if TYPE_CHECKING:

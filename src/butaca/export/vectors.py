@@ -29,6 +29,7 @@ class ExportedVectors:
         left_out: users of whom the model knows nothing.
         seen_user, seen_item: rows of users and items that were had together, of these users [m].
         seen_value, seen_time: their ratings and times [m], or None.
+        seen_heard: how much each counts for `pairs` [m], where their place in the history does; else None.
         popularity: training interactions of each item [N].
         bias: whether the last dimension is the items' own term.
         pairs: single pairs of items, which add to a score what vectors can't hold, at the scores' scale;
@@ -48,6 +49,7 @@ class ExportedVectors:
     seen_item: Codes
     seen_value: Floats | None
     seen_time: Times | None
+    seen_heard: Floats | None
     popularity: Floats
     bias: bool
     pairs: ItemPairs | None
@@ -70,7 +72,9 @@ def vectors_of(parts: ModelParts) -> ExportedVectors:
     seen_user, at = parts.seen.rows(rows)
     items, queries = parts.item_vectors, parts.user_vectors[rows]
     tower = parts.query_tower or QueryTower(np.zeros((1, 0), np.float32))
-    pairs = tower.pairs
+    pairs, heard, time = tower.pairs, None, None if parts.seen.time is None else parts.seen.time[at]
+    if pairs is not None and pairs.reads_order:
+        heard = pairs.heard(seen_user, parts.seen.items[at], time=time)
     if parts.item_bias is not None:
         items = np.concatenate([items, parts.item_bias[:, None]], axis=1)
         queries = with_one(queries)
@@ -84,7 +88,8 @@ def vectors_of(parts: ModelParts) -> ExportedVectors:
         seen_user=seen_user,
         seen_item=parts.seen.items[at],
         seen_value=None if parts.seen.value is None else parts.seen.value[at],
-        seen_time=None if parts.seen.time is None else parts.seen.time[at],
+        seen_time=time,
+        seen_heard=heard,
         popularity=parts.popularity,
         bias=parts.item_bias is not None,
         pairs=None if pairs is None else replace(pairs, weight=pairs.weight * np.float32(tower.pairs_scale)),

@@ -85,8 +85,10 @@ def facts_of(vectors: ExportedVectors, to: Target) -> dict[str, object]:
         if vectors.pairs is None
         else {
             "file": "pairs.parquet",
-            "meaning": "a score adds the weights of what was had for the candidate, times "
-            "min(1, n / trusted_from) ** trust_power of n items had",
+            "meaning": "a score adds the weights of what was had for the candidate"
+            + ("" if vectors.seen_heard is None else ", each times its column heard in seen.parquet")
+            + ", times min(1, n / trusted_from) ** trust_power of n items had",
+            "half_life": None if vectors.seen_heard is None else vectors.pairs.half_life,
             "trusted_from": vectors.trusted_from,
             "trust_power": vectors.trust_power,
         },

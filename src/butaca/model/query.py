@@ -20,10 +20,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from butaca.data.histories import Histories
+from butaca.model.order.moments import DAY
 from butaca.model.pairs import ItemPairs, PairTerms
 from butaca.types import Codes, Floats, Ints, Times
-
-DAY = 86_400.0
 
 #: Histories that are summed one by one.
 FEW = 8
@@ -194,7 +193,8 @@ class QueryTower:
     @property
     def reads_time(self) -> bool:
         """Says whether the time of an item in a history counts."""
-        return self.history is not None and self.history.reads_time
+        by_pairs = self.pairs is not None and self.pairs.reads_order
+        return by_pairs or (self.history is not None and self.history.reads_time)
 
     def trust(self, n: int) -> float:
         """Returns what the query vector of a history of n items is multiplied by.
@@ -227,10 +227,10 @@ class QueryTower:
         """
         if self.pairs is None:
             return None
-        had = entries(users, histories, with_time=False)
+        had = entries(users, histories, with_time=self.pairs.reads_order)
         factor = np.full((len(users), 1), self.pairs_scale, dtype=np.float32)
         factor = self.trusted(factor, np.bincount(had.rows, minlength=len(users)))[:, 0]
-        return self.pairs.terms(had.rows, had.items, factor=factor)
+        return self.pairs.terms(had.rows, had.items, factor=factor, time=had.time)
 
     def __call__(self, users: Codes, histories: Histories, *, known_as: Codes | None = None) -> Floats:
         """Returns query vectors: codes [B] and the histories they point into -> float32 [B, D].

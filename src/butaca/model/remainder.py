@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
-from butaca.model.pairs import ItemPairs
+from butaca.model.pairs import FoundPairs, ItemPairs
 from butaca.types import Floats, Ints
-
-#: Codes of what was had, of the candidates that it speaks for, and how much [p].
-FoundPairs: TypeAlias = tuple[Ints, Ints, Floats]
 
 #: Rows of the dense weights that are looked through at once, and parts of the largest weight below which what
 #: is left of one is rounding.
@@ -57,10 +53,7 @@ def largest_pairs(
     for had, of, value in outside:
         loud = value > least
         found.append((had[loud], of[loud], value[loud]))
-    row, column, value = (np.concatenate(part) for part in zip(*found, strict=True))
-    order = np.lexsort((column, row))
-    start = np.append(0, np.cumsum(np.bincount(row, minlength=n_items))).astype(np.int32)
-    return ItemPairs(start, column[order].astype(np.int32), value[order].astype(np.float32))
+    return ItemPairs.of(found, n_items=n_items)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +86,24 @@ class OutsideItems:
             block = np.ascontiguousarray((turned @ self.inverse[at : at + step].T).T)
             row, column, value = _top(block, max(most // 2, 1), 0.0)
             out.append((kept[row + at], self.others[column], value))
-        lengths = np.diff(self.rows.indptr)
-        row = np.repeat(np.arange(len(self.others)), lengths)
-        order = np.lexsort((-self.rows.data, row))
-        place = np.arange(len(row)) - np.repeat(self.rows.indptr[:-1], lengths)
-        best = order[(place < most) & (self.rows.data[order] > 0)]
-        value = (self.rows.data[best] * np.float32(ALONE)).astype(np.float32)
-        out.append((self.others[row[best]], self.rows.indices[best].astype(np.int64), value))
+        row, column, value = largest_of_rows(self.rows, most)
+        out.append((self.others[row], column, value * np.float32(ALONE)))
         return out
+
+
+def largest_of_rows(values: sp.csr_array, most: int) -> FoundPairs:
+    """Returns rows, columns and values of the largest of each row that are above 0, `most` at most.
+
+    >>> values = sp.csr_array(np.array([[3.0, 0.0, 1.0, 2.0], [0.0, -1.0, 0.0, 0.0]]))
+    >>> [part.tolist() for part in largest_of_rows(values, 2)]
+    [[0, 0], [0, 3], [3.0, 2.0]]
+    """
+    lengths = np.diff(values.indptr)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    order = np.lexsort((-values.data, row))
+    place = np.arange(len(row)) - np.repeat(values.indptr[:-1], lengths)
+    best = order[(place < most) & (values.data[order] > 0)]
+    return row[best], values.indices[best].astype(np.int64), values.data[best].astype(np.float32)
 
 
 def _top(values: Floats, most: int, least: float) -> tuple[Ints, Ints, Floats]:

@@ -24,8 +24,8 @@ from jax import Array
 
 from butaca.model.closeness import SortedInteractions, whole_kernel
 from butaca.model.inverse import Doubles, inverse_of
-from butaca.model.pairs import ItemPairs
-from butaca.model.remainder import FoundPairs, OutsideItems, largest_pairs
+from butaca.model.pairs import FoundPairs, ItemPairs
+from butaca.model.remainder import OutsideItems, largest_pairs
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.model.subspace import orthonormal
 from butaca.types import Floats, Ints

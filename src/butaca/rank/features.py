@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from butaca.model.query import DAY
+from butaca.model.order.moments import DAY
 from butaca.rank.facts import Doubles, TrainFacts
 from butaca.rank.scene import Scene
 

@@ -105,7 +105,8 @@ def shares_of(tower: QueryTower, histories: Histories, *, known_as: int, of: Can
         rows = tower.head[items]
         shares += (rows @ beside.T) * np.float32(trust * tower.head_scale / _length(rows.sum(axis=0)))
     if tower.pairs is not None and len(items):
-        shares += tower.pairs.between(items, of.codes) * np.float32(trust * tower.pairs_scale)
+        heard = tower.pairs.heard(had.rows, items, time=had.time) * np.float32(trust * tower.pairs_scale)
+        shares += tower.pairs.between(items, of.codes) * heard[:, None]
     return Shares(items, shares, rest.astype(np.float32))
 
 
@@ -137,7 +138,10 @@ def effects_of(tower: QueryTower, histories: Histories, *, known_as: int, of: Ca
     queries = tower(codes, without, known_as=np.full(len(keep), known_as, dtype=np.int32))
     scores = queries @ of.vectors.T + (0.0 if of.bias is None else of.bias)
     if tower.pairs is not None:
-        each = keep.astype(np.float32) @ tower.pairs.between(had.items, of.codes)
+        heard = np.zeros(keep.shape, dtype=np.float32)
+        row = np.nonzero(keep)[0]
+        heard[row, at] = tower.pairs.heard(row, without.items, time=without.time)
+        each = heard @ tower.pairs.between(had.items, of.codes)
         scores += tower.trusted(each * np.float32(tower.pairs_scale), keep.sum(axis=1))
     effects = (scores[-1] - scores[:-1]).astype(np.float32)
     return Shares(had.items[latest], effects, (scores[-1] - effects.sum(axis=0)).astype(np.float32), "effect")

@@ -10,6 +10,7 @@ from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.checks import check_fields
 from butaca.errors import SettingError
 from butaca.model.features import Feature, History, Id, Order
+from butaca.model.followers import FollowerSettings
 from butaca.model.losses import Mask
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.train.batch import Candidates, Shuffle
@@ -59,6 +60,8 @@ class TwoTowerSettings:
             n items, is multiplied by (n / trusted_from) ** trust_power once trained, so that the prior, what
             most people have, weighs more; 0 trusts every history.
         trust_power: that power.
+        followers: once trained, how much what followed upon what counts (model/followers.py): pairs of items,
+            in the place of those of `spectral`; None, or data without times: nothing.
         blend: once trained, how much of a score is personal, and how much what is popular just now
             (train/blend.py); None leaves it as training gives it.
         cold_features: columns of the items' table that stand in for interactions where an item has none:
@@ -95,6 +98,7 @@ class TwoTowerSettings:
     spectral: SpectralSettings | None = None
     trusted_from: int = 0
     trust_power: float = 0.75
+    followers: FollowerSettings | None = None
     blend: Blend | None = None
     cold_features: tuple[Feature, ...] = ()
     newcomer_features: tuple[Feature, ...] = ()

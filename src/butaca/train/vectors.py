@@ -17,7 +17,7 @@ from butaca.model.newcomers import fit_newcomers
 from butaca.model.order.attention import Attention, Block
 from butaca.model.order.tables import AttentionTable, TimescalesTable
 from butaca.model.order.timescales import Timescales
-from butaca.model.pairs import PairTerms
+from butaca.model.pairs import ItemPairs, PairTerms
 from butaca.model.query import HistoryReader, HistoryWeights, QueryTower, RatingBins
 from butaca.model.spectral import Spectrum, closed_form
 from butaca.model.towers import unit
@@ -137,6 +137,7 @@ def answering_vectors(
     n_items: int,
     bins: RatingBins | None = None,
     spectrum: Spectrum | None = None,
+    followed: ItemPairs | None = None,
 ) -> Vectors:
     """Returns the towers as numpy arrays, the closed-form one beside them.
 
@@ -148,6 +149,7 @@ def answering_vectors(
         n_items: size of the catalogue.
         bins: of the rating, where histories weigh by it.
         spectrum: of the closed-form tower, where there is one.
+        followed: what followed upon what, where `settings.followers` counts it.
     """
     embedded, candidates = _both_towers(settings.unit, towers, features)
     base = np.zeros((1, settings.dim), np.float32) if embedded is None else np.asarray(embedded)
@@ -159,20 +161,20 @@ def answering_vectors(
     everyone = np.arange(len(seen) + 1, dtype=np.int32)
     users = tower(everyone, seen)
     lengths = np.append(seen.lengths, 0)
-    spectral = settings.spectral
-    if spectral is None or not spectral.dim or spectrum is None:
-        tower = replace(tower, trusted_from=settings.trusted_from, trust_power=settings.trust_power)
-        return Vectors(tower, tower.trusted(users, lengths), items, bias)
-    sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS].astype(np.int32)
-    trained = users[sample] @ items.T
-    of_trained = spread(trained if bias is None else trained + bias)
-    if spectrum.pairs is not None and spectral.pairs_weight:
+    spectral = None if spectrum is None else settings.spectral
+    pairs, weight = _pairs(settings, spectrum, followed)
+    if weight or (spectral is not None and spectral.dim and spectral.weight):
+        sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS].astype(np.int32)
+        trained = users[sample] @ items.T
+        of_trained = spread(trained if bias is None else trained + bias)
+    if weight:
+        terms = QueryTower(np.zeros((1, 0), np.float32), pairs=pairs, pairs_scale=1.0).terms(sample, seen)
         added = np.zeros_like(trained)
-        rows, at = seen.rows(sample)
-        spectrum.pairs.terms(rows, seen.items[at], factor=np.ones(len(sample), np.float32)).add_to(added)
+        if terms is not None:
+            terms.add_to(added)
         ratio = of_trained / max(spread(added), 1e-12)
-        tower = replace(tower, pairs=spectrum.pairs, pairs_scale=float(spectral.pairs_weight * ratio))
-    if spectral.weight:
+        tower = replace(tower, pairs=pairs, pairs_scale=float(weight * ratio))
+    if spectrum is not None and spectral is not None and spectral.dim and spectral.weight:
         head, beside = closed_form(spectrum, spectral)
         alone = QueryTower(np.zeros((1, 0), np.float32), head=head)(everyone, seen)
         ratio = of_trained / max(spread(alone[sample] @ beside.T), 1e-12)
@@ -181,6 +183,17 @@ def answering_vectors(
         items = np.concatenate([items, beside], axis=1)
     tower = replace(tower, trusted_from=settings.trusted_from, trust_power=settings.trust_power)
     return Vectors(tower, tower.trusted(users, lengths), items, bias)
+
+
+def _pairs(
+    settings: TwoTowerSettings, spectrum: Spectrum | None, followed: ItemPairs | None
+) -> tuple[ItemPairs | None, float]:
+    """Returns the pairs of items that count beside the vectors, and their weight, 0 where none do."""
+    if settings.followers is not None:
+        return followed, settings.followers.weight if followed is not None else 0.0
+    if spectrum is None or spectrum.pairs is None or settings.spectral is None:
+        return None, 0.0
+    return spectrum.pairs, settings.spectral.pairs_weight
 
 
 def blended(vectors: Vectors, blend: Blend, *, share: Floats | None) -> Vectors:

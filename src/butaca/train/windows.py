@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.model.query import DAY
+from butaca.model.order.moments import DAY
 from butaca.train.batch import Batch, Windows
 from butaca.train.batches import Batches, sixteens, spans
 from butaca.train.room import Room

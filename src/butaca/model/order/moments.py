@@ -10,8 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.model.query import DAY
 from butaca.types import Codes, Floats, Ints, Times
+
+#: Seconds.
+DAY = 86_400.0
 
 
 class InOrder(NamedTuple):

@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 
 FORMAT = "butaca-model"
 
-#: What this butaca writes: 2 where there are pairs of items, which older ones would pass over; else 1.
-VERSION = 2
+#: What this butaca reads, and writes where pairs of items read the order of a history; 2 where they do not,
+#: which older ones would pass over; 1 without pairs.
+VERSION = 3
 MANIFEST = "manifest.json"
 
 #: What a folder's other files hold; their names begin so.
@@ -69,7 +70,7 @@ def save_bundle(parts: ModelParts, folder: Path) -> Path:
     }
     manifest: dict[str, Any] = {
         "format": FORMAT,
-        "version": 1 if parts.pairs is None else VERSION,
+        "version": 1 if parts.pairs is None else VERSION if parts.pairs.reads_order else 2,
         "butaca": installed("butaca"),
         "about": dict(parts.about),
         "query_tower": tower_numbers(parts.query_tower),

@@ -85,6 +85,7 @@ def tower_numbers(tower: QueryTower | None) -> dict[str, Any] | None:
         "trusted_from": tower.trusted_from,
         "trust_power": tower.trust_power,
         "pairs_scale": tower.pairs_scale,
+        **({"pairs_half_life": tower.pairs.half_life} if tower.pairs and tower.pairs.reads_order else {}),
         **reader_numbers(tower.history),
     }
 
@@ -104,16 +105,22 @@ def tower_from(numbers: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarra
         float(numbers["head_scale"]),
         int(numbers.get("trusted_from", 0)),
         float(numbers.get("trust_power", 0.0)),
-        pairs_from(arrays, n_items=len(arrays["item_vectors"])),
+        pairs_from(
+            arrays,
+            n_items=len(arrays["item_vectors"]),
+            half_life=float(numbers.get("pairs_half_life", math.inf)),
+        ),
         float(numbers.get("pairs_scale", 0.0)),
     )
 
 
-def pairs_from(arrays: Mapping[str, np.ndarray], *, n_items: int) -> ItemPairs | None:
+def pairs_from(
+    arrays: Mapping[str, np.ndarray], *, n_items: int, half_life: float = math.inf
+) -> ItemPairs | None:
     """Returns the pairs of items of a folder; None where the model has none.
 
     Raises:
-        ValueError: they are not of so many items.
+        ValueError: they are not of so many items, or their half-life is none.
     """
     if "pairs_start" not in arrays:
         return None
@@ -123,7 +130,9 @@ def pairs_from(arrays: Mapping[str, np.ndarray], *, n_items: int) -> ItemPairs |
     numbers = np.isfinite(weight).all() and weight.dtype == np.float32 and item.dtype == np.int32
     if not (inside and rising and numbers and start[-1] == len(item) == len(weight)):
         raise ValueError(f"pairs of items that are not of {n_items} items")
-    return ItemPairs(start, item, weight)
+    if not half_life > 0:
+        raise ValueError(f"pairs of items with a half-life of {half_life}")
+    return ItemPairs(start, item, weight, half_life)
 
 
 def cold_as_json(cold: ColdItems | None) -> dict[str, Any] | None:
