@@ -101,6 +101,39 @@ def test_the_option(command: str, tmp_path: Path) -> None:
     assert (tmp_path / "out").exists()
 
 
+def test_the_option_of_what_reads_beside_a_model(tmp_path: Path) -> None:
+    rows = [f"u{n % 5};Año {n % 7};{n % 5}" for n in range(35)]
+    (tmp_path / "r.csv").write_bytes(("user;item;rating\n" + "\n".join(rows) + "\n").encode("cp1252"))
+    titles = [f"Año {n};Señal {n};{'drama' if n % 2 else 'comedia'}" for n in range(9)]
+    for name, lines in (("i.csv", titles[:7]), ("new.csv", titles[7:])):
+        text = "item;title;género\n" + "\n".join(lines) + "\n"
+        (tmp_path / name).write_bytes(text.encode("cp1252"))
+    model, table = str(tmp_path / "m"), str(tmp_path / "r.csv")
+    said = ["--encoding", "cp1252"]
+    fit = [
+        "fit",
+        table,
+        "--items",
+        str(tmp_path / "i.csv"),
+        "--effort",
+        "quick",
+        "--epochs",
+        "1",
+        "--out",
+        model,
+    ]
+    for words in (
+        [*fit, "--split", "none"],
+        ["evaluate", model, "--test", table],
+        ["add-items", model, str(tmp_path / "new.csv"), "--out", str(tmp_path / "n")],
+    ):
+        bad = CliRunner().invoke(app, words)
+        assert bad.exit_code
+        good = CliRunner().invoke(app, [*words, *said])
+        assert not good.exit_code, good.output
+    assert (tmp_path / "n").exists()
+
+
 RECORDS = [{"user": f"u{n % 3}", "item": f"i{n % 4}", "rating": n % 5} for n in range(12)]
 LINES = "".join(json.dumps(record) + "\n" for record in RECORDS)
 ROWS = "user,item,rating\n" + "".join(f"u{n % 3},i{n % 4},{n % 5}\n" for n in range(12))
