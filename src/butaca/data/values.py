@@ -6,7 +6,6 @@ A column is read in one way, which all of its cells fit; what is no plain number
 from __future__ import annotations
 
 import re
-from functools import partial
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from butaca.types import Floats
 RULE = "Every interaction has a value, a finite number"
 CURE = "Correct it, remove the row, or read the table without values: value_column='' or --value-column ''"
 USUAL = (4, 5, 6, 7, 10, 20, 100)  # what ratings are out of
+A_FEW = 100  # cells by which it is told whether a way is tried on all
 FIRST = 2000  # cells by which it is told whether to look at all of a column
 
 _N = "([0-9]+(?:[.,][0-9]+)?)"
@@ -31,6 +31,7 @@ _MARKS = f"[{_FULL}]"
 _OUT_OF = f"{_N} ?(?:/|out of|of|de|sobre|von|sur|su|из) ?([0-9]+) ?(?:{_STARS}|{_MARKS})?"
 _COUNTED = f"{_N} ?(?:{_STARS}|{_MARKS})"
 _DRAWN = f"{_MARKS}*[½⯨⯪]?[☆✩✰]*"
+PLAIN_WAYS = (_OUT_OF, _COUNTED, _DRAWN)
 _BLANKS = "[+-]?([0-9]{1,3}( [0-9]{3})+|[0-9]+)([.,][0-9]{1,2})?"
 _THREE = "[€$£¥₹]? ?[+-]?([0-9]{1,3}[.,][0-9]{3}|[0-9]+) ?(?:[€$£¥₹]|EUR|USD|GBP)?"
 #: Digits of other scripts, the minus sign, blanks that break no line, apostrophes between thousands,
@@ -121,11 +122,17 @@ def _bare(cell: str) -> str:
     return f"trim(regexp_replace(translate({cell}, {quoted(_ODD)}, '{_PLAIN}'), '[ ]+', ' ', 'g'))"
 
 
-def _fits(opened: Opened, cell: str, pattern: str) -> bool:
-    """Returns whether all filled cells of a column are of a pattern."""
-    fit, some = f"regexp_full_match({_bare(cell)}, '{pattern}', 'i')", f"WHERE {cell} <> ''"
-    first = f"(FROM {opened.table} SELECT {cell} {some} LIMIT {FIRST})"
-    return all(opened.one(f"FROM {t} SELECT bool_and({fit}) {some}")[0] for t in (first, opened.table))
+def _fitting(opened: Opened, cell: str, *patterns: str) -> str:
+    """Returns the first of some patterns that all filled cells of a column are of; "" where there is none."""
+    fits = [f"bool_and(regexp_full_match({_bare(cell)}, '{pattern}', 'i'))" for pattern in patterns]
+    some = f"WHERE {cell} <> ''"
+    first = f"(FROM {opened.table} SELECT {cell} {some} LIMIT {A_FEW})"
+    for pattern, fit, is_likely in zip(
+        patterns, fits, opened.one(f"FROM {first} SELECT {', '.join(fits)}"), strict=True
+    ):
+        if is_likely and opened.one(f"FROM {opened.table} SELECT {fit} {some}")[0]:
+            return pattern
+    return ""
 
 
 def written_numbers(opened: Opened, field: Field, *, plainly: bool = False) -> Written | None:
@@ -139,7 +146,7 @@ def written_numbers(opened: Opened, field: Field, *, plainly: bool = False) -> W
     """
     cell, bare = field.sql, _bare(field.sql)
     filled = f"WHERE {cell} <> ''"
-    fits = partial(_fits, opened, cell)
+    pattern = _fitting(opened, cell, *PLAIN_WAYS, *([] if plainly else [_BLANKS]))
 
     def said(how: str, sql: str, scale: str = "") -> Written:
         (one,) = opened.one(f"FROM {opened.table} SELECT min({cell}) {filled}")
@@ -149,7 +156,7 @@ def written_numbers(opened: Opened, field: Field, *, plainly: bool = False) -> W
     def part(pattern: str, at: int) -> str:
         return f"TRY_CAST(replace(regexp_extract({bare}, '{pattern}', {at}, 'i'), ',', '.') AS DOUBLE)"
 
-    if fits(_OUT_OF):
+    if pattern == _OUT_OF:
         n, of = part(_OUT_OF, 1), part(_OUT_OF, 2)
         least, most, more = opened.one(
             f"FROM {opened.table} SELECT min({of}), max({of}), count_if({n} > {of}) {filled}"
@@ -159,9 +166,9 @@ def written_numbers(opened: Opened, field: Field, *, plainly: bool = False) -> W
         if least == most:
             return said(f"out of {most:g}", n, f"out of {most:g}")
         return said("as shares of 1", f"({n} / {of})", "shares of 1")
-    if fits(_COUNTED):
+    if pattern == _COUNTED:
         return said("by what stands before the words or stars", part(_COUNTED, 1))
-    if fits(_DRAWN):
+    if pattern == _DRAWN:
         full = f"length(regexp_replace({bare}, '[^{_FULL}]', '', 'g'))"
         half = f"CASE WHEN regexp_matches({bare}, '[½⯨⯪]') THEN 0.5 ELSE 0.0 END"
         some = opened.one(f"FROM {opened.table} SELECT max({full})")[0]
@@ -169,7 +176,7 @@ def written_numbers(opened: Opened, field: Field, *, plainly: bool = False) -> W
         return said("by their stars", stars) if some else None
     if plainly:
         return None
-    if fits(_BLANKS):
+    if pattern == _BLANKS:
         clean = f"replace(regexp_replace({bare}, '[ ]', '', 'g'), ',', '.')"
         (apart,) = opened.one(f"FROM {opened.table} SELECT bool_or(contains({bare}, ' '))")
         how = "with thousands apart" if apart else "in digits or signs of another script"
@@ -185,7 +192,7 @@ def _in_one_way(opened: Opened, field: Field) -> Written | None:
     """
     cell = field.sql
     found = written_numbers(opened, field)
-    if found is None and _fits(opened, cell, _THREE):
+    if found is None and _fitting(opened, cell, _THREE):
         marked = f"regexp_matches({cell}, '[.,]')"
         one, row, n = opened.one(
             f"FROM {opened.table} SELECT arg_min({cell}, rowid), min(rowid), count(*) WHERE {marked}"
