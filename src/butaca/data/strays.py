@@ -71,10 +71,17 @@ def odd_ids(con: duckdb.DuckDBPyConnection, relation: str, *, role: Role) -> lis
     """
     cut, unseen = f"regexp_full_match(v, '{_SHORTENED}')", f"regexp_matches(v, '^{_UNSEEN}|{_UNSEEN}$')"
     with plain_errors("the ids"):
-        rows = con.execute(
-            f"{relation} SELECT count_if({cut}), min(v) FILTER ({cut}), "
-            f"count_if({unseen}), min(v) FILTER ({unseen})"
-        ).fetchall()
+        may_be = con.execute(
+            f"{relation} SELECT coalesce(bool_or(contains(v, 'E+') OR strlen(v) <> length(v)), false)"
+        ).fetchall()[0][0]
+        rows = (
+            [(0, "", 0, "")]
+            if not may_be
+            else con.execute(
+                f"{relation} SELECT count_if({cut}), min(v) FILTER ({cut}), "
+                f"count_if({unseen}), min(v) FILTER ({unseen})"
+            ).fetchall()
+        )
     n_cut, one_cut, n_unseen, one_unseen = rows[0]
     notes = []
     if n_cut:
