@@ -323,7 +323,7 @@ class TestDatabases:
         sql = "SELECT userId AS user, movieId AS item FROM {} WHERE rating > 2"
         for path, table in ((sqlite_file(tmp_path), "ratings"), (duckdb_file(tmp_path), "r")):
             assert rows_of(read_table(path, query=sql.format(table))) == [row[:2] for row in ROWS[:2]]
-            with pytest.raises(TableError, match="readable"):
+            with pytest.raises(TableError, match=r"A query gives a table.*Correct the query"):
                 read_table(path, query="SELECT nothing FROM nowhere")
         with pytest.raises(TableError, match="asked of a database"):
             read_table(file(tmp_path, "r.csv", CSV), query="SELECT 1")
@@ -470,7 +470,7 @@ class TestText:
             read_table(path)
 
     def test_thousands_are_no_decimals(self, tmp_path: Path) -> None:
-        with pytest.raises(TableError, match="finite number"):
+        with pytest.raises(TableError, match=r"'1,234' in column 'weight', line 2.* 1234 .* and 1\.234"):
             read_table(file(tmp_path, "r.csv", "user;item;weight\n1;2;1,234\n2;3;2,000\n"))
 
     @pytest.mark.parametrize(
@@ -664,6 +664,10 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file(tmp_path, "january.csv", head + lines[0])
     file(tmp_path, "february.csv", head + "".join(lines[1:]))
     file(tmp_path, "unicode.csv", CSV.encode("utf-16"))
+    rows = [head.strip() + ",país", *(line.strip() + ",España" for line in lines)]
+    file(tmp_path, "latin.csv", "\n".join(rows).encode("cp1252"))
+    nested = ({"user": {"id": r["userId"]}, "movie": {"id": r["movieId"]}} for r in RECORDS)
+    file(tmp_path, "nested.jsonl", "\n".join(map(json.dumps, nested)))
     file(tmp_path, "blanks.txt", CSV.replace(",", " "))
     file(tmp_path, "tilde.txt", CSV.replace(",", "~"))
     file(tmp_path, "excel.csv", "sep=;\n" + CSV.replace(",", ";"))

@@ -495,9 +495,7 @@ class TestValues:
         assert data.value is not None
         assert data.value.tolist() == expected
 
-    @pytest.mark.parametrize(
-        "wrong", ["nan", "inf", "-inf", "1e39", "four", "4 stars", '"1,234"', "1_0", "0x4"]
-    )
+    @pytest.mark.parametrize("wrong", ["nan", "inf", "-inf", "1e39", "four", "4 starfish", "1_0", "0x4"])
     def test_what_is_no_finite_number(self, wrong: str, write: Callable[..., Path]) -> None:
         path = write(f"user,item,rating\n1,2,3\n2,3,{wrong}\n3,4,{wrong}\n")
         with refuses(
@@ -847,7 +845,7 @@ class TestTextFiles:
         lines = ["user,item", *(f"{i},{i}" for i in range(6000))]
         lines[line - 1] = lines[line - 1].replace(",", "é,")
         path = write("\n".join(lines).encode("latin-1"))
-        with refuses("UTF-8", r"b'\xe9'", f"line {line} of {path}", "iconv -f latin1 -t utf-8"):
+        with refuses("UTF-8", r"b'\xe9'", f"line {line} of {path}", "in cp1252", "--encoding"):
             read_table(path, user_column="user", item_column="item")
 
     @pytest.mark.parametrize(("text", "end"), [("u,i\r\n1,2\n", "LF"), ("u,i\n1,2\r\n", "CR LF")])

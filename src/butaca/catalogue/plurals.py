@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from butaca.data.columns import words
-
 #: Plurals that no rule gives.
 _ODD = {
     "person": "people",
@@ -71,8 +69,14 @@ _ODD = {
     "tambor": "tambores",
     "sabor": "sabores",
 }
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 #: Words whose plural is the word.
-_SAME = words(
+_SAME = _words(
     "sheep fish deer moose aircraft spacecraft series species offspring software hardware "
     "furniture equipment jewellery jewelry clothing footwear news anime manga pódcast crisis "
     "tesis dosis paraguas sacacorchos abrelatas cumpleaños lunes martes miércoles jueves "
@@ -82,14 +86,14 @@ _SAME = words(
 _VES = re.compile(r"(shel|kni|wi|li|lea|loa|hal|wol|thie|cal|sel|el|scar|whar)fe?$")
 
 #: In Spanish, words in -a that are masculine, and others that are feminine.
-_MASCULINE = words(
+_MASCULINE = _words(
     "problema tema programa sistema poema idioma clima drama diploma dilema esquema aroma "
     "crucigrama panorama telegrama diagrama teorema lema emblema enigma fantasma síntoma "
     "prisma pijama puma mapa día sofá tranvía cometa planeta poeta karma pez ajedrez juez "
     "avión camión gorrión guion guión aluvión bastión escorpión sampa gorila koala panda yoga "
     "pentagrama holograma anagrama monograma"
 )
-_FEMININE = words(
+_FEMININE = _words(
     "mano foto moto radio flor luz cruz voz paz nuez raíz llave nube noche leche sal miel "
     "clase serie especie red pared piel imagen mujer carne torre calle fuente nave web app "
     "tarde suerte mente gente base frase fase sangre crisis tesis dosis tribu suite postal "

@@ -57,6 +57,7 @@ def grow(
     value_column: options.ValueColumn = None,
     time_column: options.TimeColumn = None,
     time_format: options.TimeFormat = None,
+    encoding: options.Encoding = None,
 ) -> None:
     """Grow a real data set to any size: a randomised Kronecker product, written as Parquet.
 
@@ -69,7 +70,7 @@ def grow(
     check_free(out_folder, fractal.KIND)
     columns = Columns(
         *(user_column, item_column, value_column, time_column, items, users),
-        reading=Reading(time_format=time_format),
+        reading=Reading(time_format=time_format, encoding=encoding),
     )
     if source in MOVIELENS:
         from butaca.data.movielens import load_movielens
@@ -134,6 +135,7 @@ def prepare(
     title_column: options.TitleColumn = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
+    encoding: options.Encoding = None,
     drop_nulls: options.DropNulls = False,
 ) -> None:
     """Read, code, split and sort interactions into memory-mapped columns, in little memory."""
@@ -150,7 +152,7 @@ def prepare(
         item_column=item_column,
         value_column=value_column,
         time_column=time_column,
-        reading=Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls),
+        reading=Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding),
         items=items,
         users=users,
         title=title_column,

@@ -87,6 +87,7 @@ def fit(
     weight_curve: options.WeightCurve = None,
     title_column: options.TitleColumn = None,
     sep: options.Sep = None,
+    encoding: options.Encoding = None,
     query: options.Query = None,
     wide: options.Wide = False,
     drop_nulls: options.DropNulls = False,
@@ -150,7 +151,14 @@ def fit(
         columns=Columns(
             *(user_column, item_column, value_column, time_column, items, users),
             title=title_column,
-            reading=Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls),
+            reading=Reading(
+                sep=sep,
+                query=query,
+                wide=wide,
+                time_format=time_format,
+                drop_nulls=drop_nulls,
+                encoding=encoding,
+            ),
             least=(min_user, min_item),
             signal=options.signal_of(
                 positive_from,

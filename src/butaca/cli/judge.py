@@ -49,6 +49,7 @@ def tune(
     weight_curve: options.WeightCurve = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
+    encoding: options.Encoding = None,
     query: options.Query = None,
     wide: options.Wide = False,
     drop_nulls: options.DropNulls = False,
@@ -71,7 +72,14 @@ def tune(
         out_file,
         columns=loading.Columns(
             *(user_column, item_column, value_column, time_column),
-            reading=Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls),
+            reading=Reading(
+                sep=sep,
+                query=query,
+                wide=wide,
+                time_format=time_format,
+                drop_nulls=drop_nulls,
+                encoding=encoding,
+            ),
             least=(min_user, min_item),
             signal=options.signal_of(
                 positive_from,
@@ -124,6 +132,7 @@ def evaluate(
     weight_curve: options.WeightCurve = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
+    encoding: options.Encoding = None,
     drop_nulls: options.DropNulls = False,
     k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Repeat for several.")] = None,
     as_json: options.AsJson = False,
@@ -142,7 +151,7 @@ def evaluate(
         repeats=repeats,
         curve=weight_curve,
     )
-    reading = Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls)
+    reading = Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding)
     columns = loading.Columns(user_column, item_column, value_column, reading=reading, signal=signal)
     plan = EvaluatePlan(model, test, columns=columns, k=k or NOTEBOOK_K)
 

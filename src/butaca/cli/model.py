@@ -206,12 +206,13 @@ def add_items(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Folder for the new model; else it replaces MODEL.")
     ] = None,
+    encoding: options.Encoding = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Let items that nobody has had yet into a model, by what is known of them. Nothing is trained."""
     from butaca.workflows.add_items_plan import AddItemsPlan, carry_out_add_items
 
-    plan = AddItemsPlan(model, source, out_folder)
+    plan = AddItemsPlan(model, source, out_folder, encoding=encoding)
     longer, became = carry_out_add_items(plan)
     if as_json:
         facts = {

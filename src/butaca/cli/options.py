@@ -24,8 +24,8 @@ TimeColumn = Annotated[str | None, typer.Option(help="Column of the time; an emp
 TimeFormat = Annotated[
     str | None,
     typer.Option(
-        help="How times are written, if its cells do not tell: '%d/%m/%Y %H:%M', s, ms, us, ns, day-first, "
-        "month-first or year-first.",
+        help="How times are written, if its cells do not tell: '%d/%m/%Y %H:%M', s, ms, us, ns, excel, "
+        "day-first, month-first or year-first.",
         metavar="PATTERN",
     ),
 ]
@@ -36,6 +36,12 @@ TitleColumn = Annotated[
 Sep = Annotated[
     str | None,
     typer.Option(help="What separates the cells of a text file; tab; or blank: any run of blanks."),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="How letters are written in text that is not UTF-8: cp1252, cp1251, gbk, ...", metavar="NAME"
+    ),
 ]
 Query = Annotated[str | None, typer.Option(help="SQL that gives the table, of a database.", metavar="SQL")]
 Wide = Annotated[bool, typer.Option("--wide", help="The table is users x items, or holds lists of items.")]

@@ -70,6 +70,7 @@ def referee(
     repeats: options.PutTogether = None,
     weight_curve: options.WeightCurve = None,
     sep: options.Sep = None,
+    encoding: options.Encoding = None,
     query: options.Query = None,
     wide: options.Wide = False,
     drop_nulls: options.DropNulls = False,
@@ -92,7 +93,14 @@ def referee(
         out_folder,
         columns=Columns(
             *(user_column, item_column, value_column, time_column, items, users),
-            reading=Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls),
+            reading=Reading(
+                sep=sep,
+                query=query,
+                wide=wide,
+                time_format=time_format,
+                drop_nulls=drop_nulls,
+                encoding=encoding,
+            ),
             least=(min_user, min_item),
             signal=options.signal_of(
                 positive_from,

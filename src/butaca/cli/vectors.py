@@ -98,6 +98,7 @@ def import_vectors(
     time_column: options.TimeColumn = None,
     time_format: options.TimeFormat = None,
     sep: options.Sep = None,
+    encoding: options.Encoding = None,
 ) -> None:
     """Compare another system's vectors with the baselines and butaca's default, and make a model of them.
 
@@ -115,7 +116,7 @@ def import_vectors(
         metric=metric,
         columns=Columns(
             *(user_column, item_column, value_column, time_column, items, users),
-            reading=Reading(sep=sep, time_format=time_format),
+            reading=Reading(sep=sep, time_format=time_format, encoding=encoding),
         ),
         default=default,
         seed=seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from butaca.data.columns import is_known
+from butaca.data.names import is_known
 
 #: Rows among which the names are looked for.
 FIRST = 20

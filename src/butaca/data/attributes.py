@@ -29,11 +29,14 @@ import numpy as np
 
 from butaca.data.bags import Bags, Column
 from butaca.data.cells import LARGEST, Ids, counted, ids, is_nothing, is_text_field, number, numeric, refuse
-from butaca.data.columns import Field, Role, by_name, listed, named
+from butaca.data.columns import Field, by_name, listed, named
 from butaca.data.dataset import Entities
+from butaca.data.names import Role
 from butaca.data.noted import words_for_nothing
 from butaca.data.odd_times import in_two_units
 from butaca.data.opened import Opened
+from butaca.data.strays import drop_repeated_names, last_row_sums
+from butaca.data.values import written_numbers
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written_cells import dates, marked_numbers
 from butaca.data.written_cells import filled as holds_something
@@ -88,7 +91,9 @@ def load_keys(
         TableError: no key column, an empty key, a key of another kind, or two rows of one id.
     """
     key = key_of(opened, role, name=name)
-    opened.load([f for f in opened.fields if f == key or _usable(f)])
+    read = [f for f in opened.fields if f == key or _usable(f)]
+    opened.load(read)
+    opened.notes += [f"{role}s: {opened.label}, {said}" for said in drop_repeated_names(opened, read)]
     if drop_nulls and (n := opened.drop(is_nothing(opened, key))):
         opened.notes.append(f"{role}s: {counted(n, 'row')} of {opened.label} without an id left out")
     elif is_text_field(opened, key):
@@ -117,6 +122,7 @@ def load_keys(
             f"of {opened.label}",
             "Remove one of the rows",
         )
+    opened.notes += [f"{opened.label}, {said}" for said in last_row_sums(opened, {role: key})]
     return key, converted
 
 
@@ -231,6 +237,9 @@ def _feature(opened: Opened, field: Field, joined: str, role: Role) -> tuple[Col
             if (marked := marked_numbers(opened, cell)) is not None:
                 strays, said = _with_strays(opened, field, joined, marked.sql, role)
                 return strays, said.replace("numbers", f"numbers {marked.said}", 1)
+            if (written := written_numbers(opened, field, plainly=True)) is not None:
+                strays, said = _with_strays(opened, field, joined, written.sql, role)
+                return strays, said.replace("numbers", f"numbers, read {written.said}", 1)
             if (days := dates(opened, cell)) is not None:
                 return _fetch(opened, joined, f"coalesce({days.sql}, '')"), days.said
         else:

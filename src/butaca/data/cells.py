@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from butaca.data.columns import Field
-from butaca.data.opened import Opened
+from butaca.data.opened import Opened, quoted
+from butaca.data.reactions import FALSE, TRUE
 from butaca.errors import TableError
-from butaca.types import Floats, Values
+from butaca.types import Values
 
 LARGEST = float(np.finfo(np.float32).max)
 NOTHING = (
     *("NULL", "null", "Null", r"\N", "nan", "NaN", "NAN", "None", "NONE", "none", "NA", "N/A", "n/a", "#N/A"),
     *("<NA>", "NaT", "undefined"),
 )  # words that programs write where there is no id
-_TRUE, _FALSE = "'true', 'yes', 'y', 't', 'si', 'sí'", "'false', 'no', 'n', 'f'"  # where all cells are
 LOOKED_AT = 100  # cells by which it is told whether to look at all of a column
 EXACT = 2**53  # beyond it a real number no longer holds every whole one
 
@@ -104,7 +104,8 @@ def ids(opened: Opened, field: Field, *, rule: str) -> Ids:
         raise TableError(
             "Ids are text or whole numbers",
             f"column {field.name!r} of {opened.label}, which holds {_KINDS[field.kind]}",
-            "Convert it to text, or name another column",
+            "Convert it to text, or name another column"
+            + ("; lists of items are read with wide=True (--wide)" if field.kind == "list" else ""),
         )
     cell = field.sql
     is_text = field.kind == "text" or opened.text is not None
@@ -157,42 +158,6 @@ def refuse_lists(opened: Opened, field: Field) -> None:
         )
 
 
-def numbers(
-    opened: Opened,
-    field: Field,
-    *,
-    rule: str = "Every interaction has a value, a finite number",
-    cure: str = "Correct it, remove the row, or read the table without values: value_column='' or "
-    "--value-column ''",
-) -> Floats:
-    """Returns ratings or weights, float32 [n]: any finite numbers; true and false are 1 and 0.
-
-    Args:
-        opened: the loaded table.
-        field: the column.
-        rule: what an error says must hold.
-        cure: what it says to do.
-
-    Raises:
-        TableError: an empty cell, text that is not a number, or one that is not finite.
-    """
-    cell, is_text = field.sql, is_text_field(opened, field)
-    as_number = number(cell) if is_text else f"{cell}::DOUBLE"
-    (bad,) = opened.one(f"FROM {opened.table} SELECT count_if({_not_finite(as_number)})")
-    if bad:
-        refuse_empty(opened, field, rule=rule, cure=cure)
-        as_number = numeric(opened, cell) if is_text else as_number
-        refuse(opened, field, bad=_not_finite(as_number), rule=rule, what="{value}", cure=cure)
-        how = "words for true and false as 1 and 0" if "THEN 1.0" in as_number else "a decimal comma"
-        opened.notes.append(f"the numbers of {field.name!r} are read with {how}")
-    out: Floats = np.asarray(column(opened, as_number), dtype=np.float32)
-    return out
-
-
-def _not_finite(as_number: str) -> str:
-    return f"(abs({as_number}) <= {LARGEST!r}) IS NOT TRUE"
-
-
 def number(cell: str) -> str:
     """Returns the SQL of a text as a real number, NULL where it is none (DuckDB would take "1_000")."""
     return f"CASE WHEN NOT contains({cell}, '_') THEN TRY_CAST({cell} AS DOUBLE) END"
@@ -211,14 +176,15 @@ def numeric(opened: Opened, cell: str) -> str:
     )
     if points == filled:
         return number(cell)
-    word = f"lower(trim({cell}))"
+    word = f"strip_accents(lower(trim({cell})))"
+    true, false = (", ".join(map(quoted, said)) for said in (TRUE, FALSE))
     if (
         not points
         and opened.one(
-            f"FROM {opened.table} SELECT bool_and({word} IN ({_TRUE}, {_FALSE})) WHERE {cell} <> ''"
+            f"FROM {opened.table} SELECT bool_and({word} IN ({true}, {false})) WHERE {cell} <> ''"
         )[0]
     ):
-        return f"CASE WHEN {word} IN ({_TRUE}) THEN 1.0 WHEN {word} IN ({_FALSE}) THEN 0.0 END"
+        return f"CASE WHEN {word} IN ({true}) THEN 1.0 WHEN {word} IN ({false}) THEN 0.0 END"
     commas = (
         f"CASE WHEN regexp_full_match({cell}, '[+-]?([0-9]+|[0-9]{{1,3}}([.][0-9]{{3}})+)(,[0-9]+)?') "
         f"THEN TRY_CAST(replace(replace({cell}, '.', ''), ',', '.') AS DOUBLE) END"

@@ -8,20 +8,22 @@ one). Each role has tiers of names, the surest first: a table with both `movie_i
 from __future__ import annotations
 
 import difflib
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
+from butaca.data.names import (
+    IF_NUMBERS,
+    NAMES,
+    POSITIONS,
+    REQUIRED,
+    ROLES,
+    Held,
+    Kind,
+    Role,
+    goes_by,
+    plain,
+)
 from butaca.errors import TableError
-
-Kind: TypeAlias = Literal["text", "whole", "real", "bool", "time", "list", "other"]
-Role: TypeAlias = Literal["user", "item", "value", "time"]
-#: What cells may say that their column is: a role, or kinds of event.
-Held: TypeAlias = Role | Literal["kind"]
-ROLES: tuple[Role, ...] = ("user", "item", "value", "time")
-REQUIRED: tuple[Role, ...] = ("user", "item")
 
 # What a column must hold to be considered for a role. Text may hold numbers or times: cells decide.
 FITS: Mapping[Role, frozenset[Kind]] = {
@@ -31,77 +33,6 @@ FITS: Mapping[Role, frozenset[Kind]] = {
     "time": frozenset({"text", "whole", "real", "time"}),
 }
 MOST = 10  # columns that a message names
-POSITIONS = ("user_id", "item_id", "value", "timestamp")  # what columns found by position are called
-
-
-def words(text: str) -> frozenset[str]:
-    """Returns the words of a text."""
-    return frozenset(text.split())
-
-
-def _ids(nouns: str) -> frozenset[str]:
-    """Returns each noun as an id: "user" -> userid, iduser, useruuid and so on."""
-    marks = ("id", "uuid", "guid", "hash", "identifier")
-    return frozenset(form for noun in nouns.split() for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
-
-
-def _codes(nouns: str) -> frozenset[str]:
-    """Returns each noun as a shop numbers it: "stock" -> stockcode, codestock, stockno and so on."""
-    marks = ("code", "no", "nr", "nummer", "number", "key", "num", "cod", "codigo")
-    return frozenset(form for noun in nouns.split() for m in marks for form in (f"{noun}{m}", f"{m}{noun}"))
-
-
-_USERS = (
-    "user customer visitor member client reviewer account buyer person viewer subscriber profile reader "
-    "listener usuario cliente visitante persona"
-)
-_ITEMS = (
-    "item movie film product track song artist album book article content video show series game business "
-    "pelicula articulo producto cancion artista libro video serie juego obra"
-)
-# What fewer tables are about, and other tongues: looked for where nothing above is there.
-_MORE_USERS = (
-    "utilisateur utente usager nutzer benutzer kunde acheteur gebruiker klant socio miembro lector jugador "
-    "alumno student player patient learner employee household guest borrower 用户 ユーザー пользователь"
-)
-_MORE_ITEMS = (
-    "recipe venue stock place poi restaurant post podcast episode course job ad anime manga beer wine hotel "
-    "listing question exercise joke merchant program app paper offer article produit livre artikel produkt "
-    "buch prodotto articolo libro filme livro produto receta lugar oferta curso noticia 商品 作品 товар"
-)
-_NAMES: Mapping[Role, tuple[frozenset[str], ...]] = {
-    "user": (
-        _ids(_USERS) | {"uid"},
-        words(_USERS) | {"users"},
-        _ids(_MORE_USERS) | _codes(f"{_USERS} {_MORE_USERS}"),
-        words(_MORE_USERS),
-        words("username nombreusuario email useremail emailaddress correo correoelectronico login nickname"),
-    ),
-    "item": (
-        _ids(_ITEMS) | {"iid", "asin", "sku", "isbn"},
-        words(_ITEMS) | {"items", "parentasin"},
-        _ids(_MORE_ITEMS) | _codes(f"{_ITEMS} {_MORE_ITEMS}") | {"ean", "upc", "gtin", "isbn13", "barcode"},
-        words(_MORE_ITEMS),
-        words("title titulo movietitle filmtitle booktitle itemtitle itemname productname producttitle"),
-    ),
-    "value": (
-        words("rating ratings userrating score stars overall")
-        | words("valoracion puntuacion calificacion nota estrellas"),
-        words("value weight count plays playcount quantity preference valor peso cantidad"),
-        words("bookrating movierating itemrating reviewrating ratingvalue ratingscore bewertung voto"),
-    ),
-    "time": (
-        words("timestamp timestamps ts unixtime unixreviewtime datetime eventtime createdat ratedat")
-        | words("watchedat fechahora marcadetiempo"),
-        words("time date reviewtime reviewdate eventdate hora fecha tiempo"),
-        words(
-            "invoicedate orderdate purchasedate orderedat purchasedat playedat clickedat viewedat listenedat"
-        )
-        | words(
-            "checkintime utctime timeutc datetimeutc eventtimestamp reviewtimestamp submitted datum zeit"
-        ),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -133,53 +64,14 @@ class ColumnChoice:
         return f"{role}: column {self.fields[role].name!r} ({self.how[role]}){more}"
 
 
-def plain(name: str) -> str:
-    """Returns a name without case, accents, blanks and punctuation.
-
-    >>> plain("User_ID"), plain("Título")
-    ('userid', 'titulo')
-    """
-    letters = unicodedata.normalize("NFKD", name).casefold()
-    return re.sub(r"[\W_]", "", "".join(c for c in letters if not unicodedata.combining(c)))
-
-
-def is_known(name: str) -> bool:
-    """Returns whether a name is one that some role goes by: a line that holds one is a header."""
-    return any(plain(name) in tier for tiers in _NAMES.values() for tier in tiers)
-
-
 def is_value(field: Field) -> bool:
     """Returns whether a column's name is one of those that ratings and amounts go by."""
-    return any(plain(field.name) in tier for tier in _NAMES["value"])
+    return any(goes_by(field.name, tier) for tier in NAMES["value"])
 
 
 def is_time(field: Field) -> bool:
     """Returns whether a column's name is one of those that times go by."""
-    return any(plain(field.name) in tier for tier in _NAMES["time"])
-
-
-def describes_users(field: Field) -> bool:
-    """Returns whether a column's name is one of those that describe people."""
-    return plain(field.name) in _HINTS[1][0]
-
-
-def held_by(cells: Sequence[str]) -> Role | None:
-    """Returns what the cells of a column without a name say that they are, by the word they begin with.
-
-    >>> held_by(["item20", "item3"]), held_by(["user_7", "user_8"]), held_by(["12", "7"])
-    ('item', 'user', None)
-    """
-    words = {re.sub(r"[\W\d_]+.*", "", c) for c in cells if c}
-    word = plain(words.pop()) if len(words) == 1 else ""
-    for role in REQUIRED:
-        if word and any(word in tier for tier in _NAMES[role][:4]):
-            return role
-    if cells and all(re.fullmatch(r"A[0-9A-Z]{11,}", c) for c in cells):
-        return "user"  # as Amazon numbers reviewers, and below items
-    books = [c for c in cells if c.startswith(("B0", "0")) or c.endswith("X")]
-    if books and all(re.fullmatch(r"B0[0-9A-Z]{8}|\d{9}[\dX]", c) for c in cells):
-        return "item"
-    return None
+    return any(goes_by(field.name, tier) for tier in NAMES["time"])
 
 
 def named(fields: Sequence[Field], name: str) -> Field | None:
@@ -195,14 +87,17 @@ def by_name(fields: Sequence[Field], role: Role, *, label: str, describes: bool 
 
     In a table that describes users or items, a bare "id" is surer than their names and titles.
     """
-    *ids, names = _NAMES[role]
+    *ids, names = NAMES[role]
     for tier in (*ids, frozenset({"id"} if describes else ()), names):
-        found = [f for f in fields if plain(f.name) in tier and f.kind in FITS[role]]
+        found = [f for f in fields if goes_by(f.name, tier) and f.kind in FITS[role]]
         if len(found) > 1:
             raise _ambiguous(role, found, label)
         if found:
             return found[0]
-    usual = [f for f in fields if any(plain(f.name) in tier for tier in _NAMES[role])]
+    if role == "value":
+        found = [f for f in fields if goes_by(f.name, IF_NUMBERS) and f.kind in {"whole", "real"}]
+        return found[0] if len(found) == 1 else None
+    usual = [f for f in fields if any(goes_by(f.name, tier) for tier in NAMES[role])]
     return usual[0] if role in REQUIRED and len(usual) == 1 else None  # `ids` says what is wrong with it
 
 
@@ -215,6 +110,7 @@ def choose(
     has_names: bool = True,
     first: Mapping[str, Held] | None = None,
     told: Mapping[Role, str] | None = None,
+    is_text: bool = True,
 ) -> ColumnChoice:
     """Finds the columns of a table of interactions.
 
@@ -226,6 +122,7 @@ def choose(
         has_names: False where the file has no header line: columns then count by position.
         first: what the first rows of a column say it is, such as an item where all begin with "item".
         told: the columns that a wide table was made of, by role.
+        is_text: whether it is a text file, whose cells something separates.
 
     Raises:
         TableError: a column is missing, is used twice, or could be one of several.
@@ -253,7 +150,7 @@ def choose(
         if role not in taken and preferred and role in preferred:
             take(role, named(left(), preferred[role]), "by the model's name")
     if not has_names and not taken and 2 <= len(fields) <= 4:
-        return _by_position(fields, wanted, first or {})
+        return _by_position(fields, wanted, held=first or {}, label=label)
     for role in wanted:
         if role not in taken:
             take(role, by_name(left(), role, label=label), "by name")
@@ -264,27 +161,46 @@ def choose(
         take("time", times[0] if times else None, "by type: the only one that holds times")
     for role in REQUIRED:
         if role not in taken:
-            raise _missing(fields, role, label, has_names, left())
+            raise _missing(fields, role, label, has_names, left(), is_text=is_text)
     return ColumnChoice(taken, how)
 
 
-def _by_position(fields: Sequence[Field], wanted: Sequence[Role], held: Mapping[str, Held]) -> ColumnChoice:
-    """Takes user, item, value, time, as MovieLens' u.data; a third column that holds times is the time.
+def _by_position(
+    fields: Sequence[Field], wanted: Sequence[Role], *, held: Mapping[str, Held], label: str
+) -> ColumnChoice:
+    """Takes user, item, value, time, as MovieLens' u.data; the only column that holds times is the time.
 
-    Where the first two hold what says that they are an item and a user, they are.
+    Where the first two of the others hold what says that they are an item and a user, they are.
+
+    Raises:
+        TableError: a user or an item would be numbers with fractions, as in a matrix of ratings.
     """
-    one, two = held.get(fields[0].name), held.get(fields[1].name)
+    moments = [f for f in fields if f.kind == "time"]
+    others = [f for f in fields if f not in moments] if len(moments) == 1 else list(fields)
+    if len(others) < len(REQUIRED):
+        raise _missing(fields, "item", label, False, others, is_text=True)
+    kinds = [f for f in others[2:] if held.get(f.name) == "kind"]  # of an event, which is no value
+    others = [f for f in others if f not in kinds]
+    first, second = others[:2]
+    for field in (first, second):
+        if held.get(field.name) == "value":
+            raise TableError(
+                "Without a line of names the user and the item come first, text or whole numbers",
+                f"{label}, whose {field.name} holds numbers with fractions",
+                "Give the file a first line that names its columns; a table of users x items is read with "
+                "wide=True (--wide)",
+            )
+    one, two = held.get(first.name), held.get(second.name)
     is_swapped = (one == "item" and two != "item") or (two == "user" and one != "user")
-    order: list[Role] = ["item", "user", "value", "time"] if is_swapped else ["user", "item", "value", "time"]
-    if len(fields) > 2 and fields[2].kind == "time":
-        order[2:] = ["time", "value"]
-    if len(fields) > 2 and held.get(fields[2].name) == "kind":  # of an event, which is no value
-        order[2:] = ["time"]
-        fields = [*fields[:2], *fields[3:]]
-    pairs = [(r, f) for r, f in zip(order, fields, strict=False) if r in wanted]
+    order: list[Role] = ["item", "user", "value"] if is_swapped else ["user", "item", "value"]
+    if len(moments) != 1:
+        order[2:] = ["time"] if kinds else ["value", "time"]
+    pairs = [(r, f) for r, f in zip(order, others, strict=False) if r in wanted]
+    if len(moments) == 1 and "time" in wanted:
+        pairs.append(("time", moments[0]))
     names = dict(zip(ROLES, POSITIONS, strict=True))
     how = {r: f"{f.name} by position, for want of a header line" for r, f in pairs}
-    how["user"] += "; if it is the item, pass user_column='column2' and item_column='column1'"
+    how["user"] += f"; if it is the item, pass user_column={second.name!r} and item_column={first.name!r}"
     if is_swapped:
         how |= {r: f"{f.name} by what its cells say, for want of a header line" for r, f in pairs[:2]}
     return ColumnChoice({r: Field(names[r], f.sql, f.kind) for r, f in pairs}, how)
@@ -300,39 +216,6 @@ def listed(fields: Sequence[Field]) -> str:
     more = f" and {len(fields) - MOST:,} more" if len(fields) > MOST + 1 else ""
     shown = fields[:MOST] if more else fields
     return ", ".join(repr(f.name) for f in shown) + more or "none"
-
-
-_HINTS: tuple[tuple[frozenset[str], str], ...] = (
-    (
-        words("price precio genre genres genero category categoria brand marca description descripcion year")
-        | words(
-            "colour author autor publisher title titulo name nombre unitprice productname itemname tags size"
-        ),
-        "describe items: a table of them, one row each, is given with items= (--items)",
-    ),
-    (
-        words(
-            "age edad gender sex sexo country pais city ciudad zip zipcode occupation state region postcode"
-        ),
-        "describe users: a table of them, one row each, is given with users= (--users)",
-    ),
-)
-
-
-def uses(ignored: Sequence[Field], may_be: Sequence[Role]) -> list[str]:
-    """Returns a note for each way in which columns that are not read could be: these roles, and features."""
-    out = []
-    for names, use in _HINTS:
-        found = [f for f in ignored if plain(f.name) in names]
-        if found:
-            out.append(f"ignored columns that may {use}: {listed(found)}")
-    for role in may_be:
-        may = [f for f in ignored if f.kind == "time" or any(plain(f.name) in t for t in _NAMES["time"])]
-        if role == "value":
-            may = [f for f in ignored if any(plain(f.name) in tier for tier in _NAMES["value"])]
-        if may:
-            out.append(f"ignored columns that may be the {role}: {listed(may)}; say so with {flag(role)}")
-    return out
 
 
 def _asked(fields: Sequence[Field], role: Role, name: str, label: str) -> Field:
@@ -379,14 +262,20 @@ def _ambiguous(role: Role, found: Sequence[Field], label: str) -> TableError:
 
 
 def _missing(
-    fields: Sequence[Field], role: Role, label: str, has_names: bool, left: Sequence[Field]
+    fields: Sequence[Field],
+    role: Role,
+    label: str,
+    has_names: bool,
+    left: Sequence[Field],
+    *,
+    is_text: bool,
 ) -> TableError:
     nameless = "" if has_names else ", or give the file a first line that names its columns"
     cure = f"Name it with {flag(role)}{nameless}"
     possible = [f for f in left if f.kind in FITS[role]]
     if len(possible) == 1:
         cure = f"If {possible[0].name!r} is it, say so with {flag(role)}{nameless}"
-    if len(fields) == 1:
+    if len(fields) == 1 and is_text:
         cure += "; if a mark separates its cells, pass it with sep=... (--sep)"
     if looks_wide(left) and (has_names or len(left) > 2 * MOST):
         cure += "; a table of users x items, or of lists of items, is read with wide=True (--wide)"

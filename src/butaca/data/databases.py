@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from butaca.data.opened import quoted, unreadable
+from butaca.data.opened import QUERY_OF, quoted, unreadable
 from butaca.errors import TableError
 from butaca.extras import EXTRAS, needed
 from butaca.types import Values
@@ -43,13 +43,13 @@ def duckdb_relation(
             con.execute(f"USE {base}")
             con.execute(f"CREATE TEMP TABLE {table}_rows AS FROM ({query.rstrip().rstrip(';')})")
             con.execute("USE memory")
-            return f"FROM temp.{table}_rows", f"the query of {label}", path.stem
+            return f"FROM temp.{table}_rows", QUERY_OF.format(label), path.stem
         rows = con.execute(
             "FROM information_schema.tables SELECT table_schema, table_name "
             f"WHERE table_catalog = '{base}' ORDER BY ALL"
         ).fetchall()
     except duckdb.Error as error:
-        raise unreadable(label, error) from error
+        raise unreadable(label if query is None else QUERY_OF.format(label), error) from error
     found = {(name if schema == "main" else f"{schema}.{name}"): (schema, name) for schema, name in rows}
     chosen = _chosen(list(found), inner, label=label, kind="DuckDB file")
     schema, name = (_name(part) for part in found[chosen])
@@ -71,7 +71,7 @@ def sqlite_columns(
                 inner = _chosen([row[0] for row in tables], inner, label=label, kind="SQLite file")
                 name, label, query = inner, f"{label}::{inner}", f"SELECT * FROM {_name(inner)}"  # noqa: S608
             else:
-                name, label = path.stem, f"the query of {label}"
+                name, label = path.stem, QUERY_OF.format(label)
             cursor = con.execute(query)
             names = [d[0] for d in cursor.description or ()]
             return _columns(names, iter(lambda: cursor.fetchmany(ROWS), []), label=label), label, name
@@ -113,7 +113,7 @@ def address_columns(address: str, *, query: str | None) -> tuple[dict[str, Value
                         quote = con.dialect.identifier_preparer.quote
                         query = "SELECT * FROM " + ".".join(quote(part) for part in inner.split("."))  # noqa: S608
                     else:
-                        label = f"the query of {label}"
+                        label = QUERY_OF.format(label)
                     result = con.execute(sa.text(query.replace(":", "\\:")))
                     names = list(result.keys())
                     rows: Iterator[Sequence[Any]] = result.partitions(ROWS)

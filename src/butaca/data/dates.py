@@ -5,9 +5,9 @@ A column is read in one way. Where its cells allow two, and these differ, the ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
+from butaca.data import tidy
 from butaca.data.cells import refuse
 from butaca.data.columns import Field
 from butaca.data.months import MONTHS, in_english
@@ -25,16 +25,19 @@ ORDERS = ("day-first", "month-first", "year-first")
 class Way:
     """A Way is how dates may be written: a name for people, and the patterns of strptime that read it.
 
-    With a `language`, the patterns are of cells in which its months have become English ones.
+    With a `language`, the patterns are of cells in which its months have become English ones; with `tidy`, of
+    what that makes of them (`tidy.py`).
     """
 
     name: str
     patterns: tuple[str, ...]
     language: str | None = None
+    tidy: str | None = None
 
     def sql(self, cell: str) -> str:
         """Returns the SQL of a cell in microseconds since 1970 UTC, NULL where it is not written so."""
         cell = cell if self.language is None else in_english(cell, self.language)
+        cell = cell if self.tidy is None else self.tidy.format(cell=cell)
         listed = ", ".join(map(quoted, self.patterns))
         micros = f"epoch_us(try_strptime({cell}, [{listed}]))"
         return f"CASE WHEN {micros} >= {YEAR_1000} THEN {micros} END"
@@ -72,8 +75,24 @@ def _other_tongues() -> list[Way]:
 
 WAYS = (*_english(), *_numeric())
 
+
+def _tidied() -> list[Way]:
+    days = ("%a %b %d %Y", "%a %d %b %Y", "%A %B %d %Y", "%A %d %B %Y", "%B %d %Y", "%d %B %Y")
+    english = tuple(day + clock for day in days for clock in _ZONED)
+    clocks = [replace(way, tidy=tidy.WORDS_AND_CLOCKS) for way in _numeric() if "%Y" in way.patterns[0]]
+    return [
+        Way("English", english, tidy=tidy.WORDS_AND_CLOCKS),
+        *clocks,
+        Way("year-first", ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%f"), tidy=tidy.DECIMAL_COMMA),
+        Way("as months", ("%Y-%m-%d",), tidy=tidy.MONTHS_ALONE),
+        Way("as quarters", ("%Y-%m-%d",), tidy=tidy.QUARTERS),
+        Way("as weeks", ("%G-W%V-%u",), tidy=tidy.WEEKS),
+        Way("as days of years", ("%Y-%j",), tidy=tidy.DAYS_OF_YEARS),
+    ]
+
+
 #: Ways that are tried where none of those reads every cell.
-FURTHER = tuple(_other_tongues())
+FURTHER = (*_other_tongues(), *_tidied())
 
 
 def read_dates(
@@ -97,9 +116,10 @@ def read_dates(
     n, *fits = opened.one(
         f"FROM {sample} SELECT count(*), {', '.join(f'count({w.sql(field.sql)})' for w in ways)}"
     )
-    if max(fits) < n and order is None:
-        further = ", ".join(f"count({w.sql(field.sql)})" for w in FURTHER)
-        ways, fits = [*ways, *FURTHER], [*fits, *opened.one(f"FROM {sample} SELECT {further}")]
+    if max(fits) < n:
+        more = [way for way in FURTHER if order is None or way.name == order]
+        further = ", ".join(f"count({w.sql(field.sql)})" for w in more)
+        ways, fits = [*ways, *more], [*fits, *opened.one(f"FROM {sample} SELECT {further}")]
     if not max(fits):
         return None
     likely = [way for way, n in zip(ways, fits, strict=True) if n and n >= max(fits) / 2]
@@ -129,14 +149,14 @@ def _refuse_differing(opened: Opened, field: Field, one: Way, other: Way) -> Non
     value, first, second = opened.one(
         f"FROM {opened.table} SELECT {field.sql}, {said(a)}, {said(b)} WHERE rowid = {row}"
     )
-    pick = partial(_pattern, opened, value)
+    patterns = [_pattern(opened, value, way) for way in (one, other)]
+    or_so = "" if None in patterns else f", or the pattern {patterns[0]!r} or {patterns[1]!r}"
     more = f", and {n - 1} more like it" if n > 1 else ""
     raise TableError(
         "A date is read in one way",
         f"{value!r} in column {field.name!r}, {opened.where(row)} of {opened.label}{more}, which is {first} "
         f"with the {_first(one)} and {second} with the {_first(other)}; no cell of the column tells which",
-        f"Say which: time_format={one.name!r} or {other.name!r}, or the pattern {pick(one)!r} or "
-        f"{pick(other)!r} (on the command line: --time-format)",
+        f"Say which: time_format={one.name!r} or {other.name!r}{or_so} (on the command line: --time-format)",
     )
 
 
@@ -144,9 +164,9 @@ def _first(way: Way) -> str:
     return way.name.replace("-", " ")
 
 
-def _pattern(opened: Opened, value: str, way: Way) -> str:
-    """Returns the pattern of a way that reads a cell."""
+def _pattern(opened: Opened, value: str, way: Way) -> str | None:
+    """Returns the pattern of a way that reads a cell as it is; None where none does."""
     for pattern in way.patterns:
         if opened.one(f"SELECT try_strptime({quoted(value)}, {quoted(pattern)})")[0] is not None:
             return pattern
-    return way.patterns[0]
+    return None

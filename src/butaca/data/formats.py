@@ -13,36 +13,28 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
-import numpy as np
 
 from butaca.data.above import lines_above, lines_in
-from butaca.data.columns import Field, Kind, Role, is_known
+from butaca.data.columns import Field
 from butaca.data.databases import address_columns, duckdb_relation, is_database, sqlite_columns
-from butaca.data.delimited import (
-    Layout,
-    best_delimiter,
-    chars_of,
-    is_comment,
-    layout,
-    lines_of,
-    preamble,
-    refuse_no_table,
-    sample,
-)
-from butaca.data.json_shapes import as_columns
-from butaca.data.landed import (
+from butaca.data.delimited import best_delimiter, chars_of, is_comment, layout, preamble
+from butaca.data.described import described, registered
+from butaca.data.endings import (
     ARROW_ENDINGS,
     DUCKDB_ENDINGS,
     EXCEL_ENDINGS,
     JSON_ENDINGS,
     PARQUET_ENDINGS,
     SQLITE_ENDINGS,
-    Landed,
-    is_remote,
-    land,
 )
-from butaca.data.objects import as_registered
-from butaca.data.opened import Opened, plain_errors, quoted, text_relation, unreadable
+from butaca.data.joined import joined
+from butaca.data.json_files import open_json, whole_text
+from butaca.data.landed import Landed, is_remote, land
+from butaca.data.layout import Layout
+from butaca.data.lines import lines_of, sample
+from butaca.data.names import Role
+from butaca.data.opened import Opened, quoted, text_relation, unreadable
+from butaca.data.other_kinds import refuse_no_table
 from butaca.data.rewritten import by_tabs, from_netflix, is_blank_separated, is_netflix, without_comments
 from butaca.data.wide import json_columns, unpivoted
 from butaca.data.workbook import sheet_columns
@@ -50,12 +42,6 @@ from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import TableError
 
 Source: TypeAlias = Any  # a path or several, an address, a table or an array that Python holds
-_WHOLE = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")}
-_WHOLE |= {"INTEGER", "UINTEGER"}
-LARGEST_JSON = 1 << 28  # bytes of JSON that Python reads whole, where it is a table otherwise than by records
-_GUESSED = re.compile(
-    r"^(JSON|UUID|DATE|TIME|TIMESTAMP[A-Z_ ]*)(?=(\[\])*$)"
-)  # types DuckDB gives to JSON text
 
 
 def open_table(
@@ -93,28 +79,7 @@ def _open(
         ]
         flat = [p for part in parts for p in part.parts or (part,)]
         return joined(flat, table, label=f"{len(flat)} files, the first {flat[0].label}")
-    return _registered(con, source, table, label="the table passed", name="data", wide=reading.wide)
-
-
-def _registered(
-    con: duckdb.DuckDBPyConnection, source: Any, table: str, *, label: str, name: str, wide: bool = False
-) -> Opened:
-    """Opens what Python holds."""
-    given = source
-    source, names = as_registered(given, wide=wide)
-    repeated = next((n for n in names if names.count(n) > 1), None)
-    if repeated is not None or (not names and not hasattr(source, "__arrow_c_stream__")):
-        received = f"{names.count(repeated)} columns called {repeated!r}" if repeated is not None else "none"
-        raise TableError("A table has columns, each with its own name", received, "Rename the columns")
-    view = f"{table}_source"
-    is_array = isinstance(given, np.ndarray) or hasattr(given, "tocoo")
-    try:
-        con.register(view, source)
-    except (duckdb.Error, TypeError, ValueError, NotImplementedError, ImportError) as error:
-        raise unreadable(label, error) from error
-    opened = _described(con, f"FROM {view}", label, name, table, names or None)
-    opened.is_long = is_array
-    return opened
+    return registered(con, source, table=table, label="the table passed", name="data", wide=reading.wide)
 
 
 def _open_path(
@@ -125,7 +90,7 @@ def _open_path(
             source = source.partition(":///")[2]
         else:
             columns, label, name = address_columns(source, query=reading.query)
-            return _registered(con, columns, table, label=label, name=name)
+            return registered(con, columns, table=table, label=label, name=name)
     elif "://" in source and not is_remote(source):
         raise TableError(
             "A table is a file, or an address that butaca or DuckDB reads",
@@ -135,7 +100,7 @@ def _open_path(
     file, _, inner = source.partition("::")
     if "::" in source and Path(source).expanduser().exists():
         file, inner = source, ""
-    found = land(con, file, inner=inner)
+    found = land(con, file, inner=inner, encoding=reading.encoding)
     if reading.query is not None and (len(found) > 1 or not _is_database(found[0])):
         raise TableError(
             "A query is asked of a database",
@@ -146,9 +111,12 @@ def _open_path(
         _open_file(con, one, inner, table if len(found) == 1 else f"{table}_{i}", wanted, reading)
         for i, one in enumerate(found)
     ]
+    said = [note for one in found for note in one.notes]
     if len(parts) == 1:
+        parts[0].notes = [*said, *parts[0].notes]
         return parts[0]
     whole = joined(parts, table, label=source)
+    whole.notes += said
     if Path(source).expanduser().is_dir():
         whole.name = Path(source).expanduser().resolve().name
     return whole
@@ -169,32 +137,30 @@ def _open_file(
     path, label, ending = file.path, file.label, file.ending
     if ending in SQLITE_ENDINGS:
         columns, label, name = sqlite_columns(path, inner, label=label, query=reading.query)
-        return _registered(con, columns, table, label=label, name=name)
+        return registered(con, columns, table=table, label=label, name=name)
     if ending in DUCKDB_ENDINGS or (inner and not _is_archive(label) and ending not in EXCEL_ENDINGS):
         relation, label, name = duckdb_relation(
             con, path, inner=inner, label=label, table=table, query=reading.query
         )
-        return _described(con, relation, label, name, table)
+        return described(con, relation, label=label, name=name, table=table)
     if ending in EXCEL_ENDINGS:
-        columns, label, above = sheet_columns(path, inner, label=label)
-        opened = _registered(con, columns, table, label=label, name=file.name)
-        if above:
-            said = f"{above} row{'s' if above != 1 else ''}"
-            opened.notes.append(f"{label}: {said} above the names passed over")
+        columns, label, said = sheet_columns(path, inner, label=label)
+        opened = registered(con, columns, table=table, label=label, name=file.name)
+        opened.notes += said
         return opened
     if ending in ARROW_ENDINGS:
-        return _registered(con, _arrow(path, label), table, label=label, name=file.name)
+        return registered(con, _arrow(path, label), table=table, label=label, name=file.name)
     escaped = quoted(re.sub(r"([*?\[])", r"[\1]", str(path)))  # a path is not a pattern
     if ending in PARQUET_ENDINGS:
-        return _described(con, f"FROM read_parquet({escaped})", label, file.name, table)
+        return described(con, f"FROM read_parquet({escaped})", label=label, name=file.name, table=table)
     if ending in JSON_ENDINGS:
         if reading.wide:
-            listed = json_columns(_whole_text(path), label=label)
+            listed = json_columns(whole_text(path), label=label)
             if listed is not None:
-                opened = _registered(con, listed, table, label=label, name=file.name)
+                opened = registered(con, listed, table=table, label=label, name=file.name)
                 opened.is_long = True
                 return opened
-        return _open_json(con, file, escaped, table)
+        return open_json(con, file, escaped=escaped, table=table)
     text = _text_layout(con, path, label, wanted, reading)
     fields = [Field(n, f"c{i}", k) for i, (n, k) in enumerate(zip(text.names, text.kinds, strict=True))]
     opened = Opened(con, label, file.name, fields, text_relation(text, [f.sql for f in fields]), table, text)
@@ -202,28 +168,6 @@ def _open_file(
         opened.notes.append(f"{label}: {counted_lines(text.above)} above the names passed over")
     if not text.has_quotes:
         opened.notes.append(f"{label}: lone quotes, so that quotes are read as text")
-    return opened
-
-
-def _open_json(con: duckdb.DuckDBPyConnection, file: Landed, escaped: str, table: str) -> Opened:
-    """Opens records; where there are none, or lists under names that say nothing, what holds some."""
-    refused, opened = None, None
-    try:
-        relation = _json_relation(con, escaped, file.label)
-        opened = _described(con, relation, file.label, file.name, table)
-    except TableError as error:
-        refused = error
-    kinds = set() if opened is None else {f.kind for f in opened.fields}
-    is_odd = opened is None or kinds <= {"list", "other"}
-    if opened is not None and "list" in kinds:
-        is_odd |= not any(is_known(f.name) for f in opened.fields)
-    if is_odd and file.path.stat().st_size <= LARGEST_JSON:
-        columns = as_columns(_whole_text(file.path))
-        if columns is not None:
-            return _registered(con, columns, table, label=file.label, name=file.name)
-    if opened is None:
-        assert refused is not None
-        raise refused
     return opened
 
 
@@ -238,10 +182,6 @@ def counted_lines(n: int) -> str:
 
 def _is_archive(label: str) -> bool:
     return "::" in label
-
-
-def _whole_text(path: Path) -> str:
-    return "".join(lines_of(path))
 
 
 def _text_layout(
@@ -273,43 +213,6 @@ def _text_layout(
     return layout(path, wanted, label=label, delimiter=delimiter)
 
 
-def joined(parts: Sequence[Opened], table: str, *, label: str) -> Opened:
-    """Returns several files as one table, their rows in order, their columns by name.
-
-    Raises:
-        TableError: one has other columns, or is of another kind.
-    """
-    first = parts[0]
-    names = [f.name for f in first.fields]
-    for other in parts[1:]:
-        if sorted(f.name for f in other.fields) != sorted(names) or (other.text is None) != (
-            first.text is None
-        ):
-            its = ", ".join(f.name for f in other.fields[:10])
-            raise TableError(
-                "Several files make one table if they have the same columns",
-                f"{other.label} with {its}, and {first.label} with {', '.join(names[:10])}",
-                "Name the files of interactions only, such as 'folder/part-*.csv'",
-            )
-    selects = []
-    for part in parts:
-        own = {f.name: f.sql for f in part.fields}
-        cells = ", ".join(f"{own[f.name]} AS {f.sql}" for f in first.fields)
-        selects.append(f"({part.relation} SELECT {cells})")
-    relation = f"FROM ({' UNION ALL '.join(selects)})"
-    fields = list(first.fields)
-    if first.text is None:
-        with plain_errors(label):
-            rows = first.con.execute(f"DESCRIBE {relation}").fetchall()
-        fields = [
-            Field(f.name, f.sql, kind_of(row[1]), _member(row[1]))
-            for f, row in zip(fields, rows, strict=True)
-        ]
-    out = Opened(first.con, label, first.name, fields, relation, table, first.text, tuple(parts))
-    out.notes.append(f"{len(parts):,} files read as one table, from {first.label} to {parts[-1].label}")
-    return out
-
-
 def _arrow(path: Path, label: str) -> Any:
     """Reads a Feather or Arrow file by pyarrow, memory-mapped."""
     try:
@@ -324,63 +227,3 @@ def _arrow(path: Path, label: str) -> Any:
         return feather.read_table(path, memory_map=True)
     except Exception as error:
         raise unreadable(label, error) from error
-
-
-def _json_relation(con: duckdb.DuckDBPyConnection, escaped: str, label: str) -> str:
-    """Keeps text as text: what DuckDB would take for dates, UUIDs or mixed kinds is read as VARCHAR."""
-    try:
-        described = con.execute(f"DESCRIBE FROM read_json({escaped}, sample_size = -1)").fetchall()
-    except duckdb.Error as error:
-        if "maximum_object_size" not in str(error):
-            raise unreadable(label, error) from error
-        described = [("json",)]  # one record of all
-    if [row[0] for row in described] == ["json"]:  # what DuckDB makes of anything but records
-        raise TableError(
-            "A JSON table is one record a line, or a list of records",
-            f"{label}, which holds no records",
-            "Write it so; lists of items by user are read with wide=True (--wide)",
-        )
-    types = {row[0]: _GUESSED.sub("VARCHAR", row[1]) for row in described}
-    columns = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in types.items())
-    return f"FROM read_json({escaped}, columns = {{{columns}}})"
-
-
-def _described(
-    con: duckdb.DuckDBPyConnection,
-    relation: str,
-    label: str,
-    name: str,
-    table: str,
-    names: Sequence[str] | None = None,
-) -> Opened:
-    with plain_errors(label):
-        rows = con.execute(f"DESCRIBE {relation}").fetchall()
-    fields = [
-        Field(names[i] if names else row[0], f"c{i}", kind_of(row[1]), _member(row[1]))
-        for i, row in enumerate(rows)
-    ]
-    renamed = f"{relation} AS source({', '.join(f.sql for f in fields)})"
-    return Opened(con, label, name, fields, renamed, table)
-
-
-def kind_of(sql_type: str) -> Kind:
-    """Returns what a column of a DuckDB type holds.
-
-    >>> [kind_of(t) for t in ("VARCHAR", "UBIGINT", "DECIMAL(4,1)", "VARCHAR[]", "TIMESTAMP_NS", "BLOB")]
-    ['text', 'whole', 'real', 'list', 'time', 'other']
-    """
-    if sql_type.endswith("]"):
-        return "list"
-    if sql_type in {"VARCHAR", "UUID", "JSON", "NULL", '"NULL"'} or sql_type.startswith("ENUM"):
-        return "text"
-    if sql_type in _WHOLE:
-        return "whole"
-    if sql_type in {"FLOAT", "DOUBLE"} or sql_type.startswith("DECIMAL"):
-        return "real"
-    if sql_type == "DATE" or sql_type.startswith("TIMESTAMP"):
-        return "time"
-    return "bool" if sql_type == "BOOLEAN" else "other"
-
-
-def _member(sql_type: str) -> Kind:
-    return kind_of(sql_type[: sql_type.rindex("[")]) if sql_type.endswith("]") else "other"

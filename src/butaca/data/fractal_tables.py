@@ -9,8 +9,8 @@ import duckdb
 import numpy as np
 
 from butaca.data.bags import Bags, Column
-from butaca.data.columns import plain
 from butaca.data.dataset import Entities
+from butaca.data.names import plain
 from butaca.data.opened import quoted
 from butaca.types import Values
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from butaca.data.columns import is_known
+from butaca.data.names import is_known
+
+DEEPEST = 4  # mappings within mappings that a list of records is looked for in
 
 
 def as_columns(text: str) -> Mapping[str, Sequence[Any]] | None:
@@ -17,7 +19,7 @@ def as_columns(text: str) -> Mapping[str, Sequence[Any]] | None:
     | {"user": {"0": "ana"}, "item": {"0": 7}} | `DataFrame.to_json()` |
     | {"user": ["ana"], "item": [7]} | `to_dict("list")` |
     | {"columns": ["user", "item"], "data": [["ana", 7]]} | `to_json(orient="split")` |
-    | {"data": [{"user": "ana", "item": 7}]} | services |
+    | {"data": [{"user": "ana", "item": 7}]}, also further within | services |
 
     >>> as_columns('{"columns": ["user", "item"], "data": [["ana", 7]]}')
     {'user': ['ana'], 'item': [7]}
@@ -33,7 +35,7 @@ def as_columns(text: str) -> Mapping[str, Sequence[Any]] | None:
         if all(isinstance(row, list) and len(row) == len(names) for row in rows):
             return {str(name): [row[at] for row in rows] for at, name in enumerate(names)}
         return None
-    lists = [v for v in found.values() if isinstance(v, list) and v]
+    lists = list(_lists(found, DEEPEST))
     if len(lists) == 1 and all(isinstance(one, dict) for one in lists[0]):
         keys = dict.fromkeys(key for one in lists[0] for key in one)
         return {key: [one.get(key) for one in lists[0]] for key in keys}
@@ -45,3 +47,12 @@ def as_columns(text: str) -> Mapping[str, Sequence[Any]] | None:
         keys = dict.fromkeys(key for v in found.values() for key in v)
         return {name: [v.get(key) for key in keys] for name, v in found.items()}
     return None
+
+
+def _lists(found: Mapping[str, Any], depth: int) -> Iterator[list[Any]]:
+    """Yields the lists that JSON holds, down to a depth."""
+    for inner in found.values():
+        if isinstance(inner, list) and inner:
+            yield inner
+        elif isinstance(inner, dict) and depth > 1:
+            yield from _lists(inner, depth - 1)

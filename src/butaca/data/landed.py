@@ -7,48 +7,40 @@ session's own, which goes when the session does. Messages call such a file by it
 from __future__ import annotations
 
 import bz2
-import codecs
 import glob
-import gzip
 import os
 import shutil
 import sys
-import tempfile
-import weakref
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import IO, cast
 
 import duckdb
 
+from butaca.data.encoded import as_utf8, encoding_of
+from butaca.data.endings import (
+    JSON_ENDINGS,
+    MAGIC,
+    PACKED_ENDINGS,
+    TABLE_ENDINGS,
+    TEXT_ENDINGS,
+    ending_of,
+    first_bytes,
+)
+from butaca.data.lines import is_gzip_file, open_bytes
 from butaca.data.opened import quoted, unreadable
 from butaca.data.other_kinds import refuse_office, refuse_other_kind
+from butaca.data.unpacked import copied, from_xz, from_zstd, temporary
 from butaca.errors import TableError
 
-JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
-PARQUET_ENDINGS = (".parquet", ".pq")
-DUCKDB_ENDINGS = (".duckdb", ".ddb", ".db")
-SQLITE_ENDINGS = (".sqlite", ".sqlite3", ".db3")
-EXCEL_ENDINGS = (".xlsx", ".xlsm")
-ARROW_ENDINGS = (".feather", ".arrow", ".ipc")
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".tab", ".data")
-PACKED_ENDINGS = (".gz", ".bz2", ".zst", ".zip", ".xz")
-TABLE_ENDINGS = (
-    *(*JSON_ENDINGS, *PARQUET_ENDINGS, *DUCKDB_ENDINGS, *SQLITE_ENDINGS),
-    *(*EXCEL_ENDINGS, *ARROW_ENDINGS, *TEXT_ENDINGS),
-)
-# What a file is by its first bytes, whatever it is called: where they are, they, the ending they stand for.
-_MAGIC = (
-    (0, b"PAR1", ".parquet"),
-    (0, b"SQLite format 3\0", ".sqlite"),
-    (8, b"DUCK", ".duckdb"),
-    (0, b"ARROW1", ".feather"),
-    (0, b"FEA1", ".feather"),
-)
-ZEROS = 0.3  # share of zeros in every second byte that tells UTF-16 without a mark
 _REMOTE = ("s3", "https", "http", "gs", "gcs", "r2", "az", "azure", "hf")
+
+
+#: How what gzip packed begins, where it is itself packed, or no text.
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zX", *(magic for at, magic, _ in MAGIC if not at))
 
 
 @dataclass(frozen=True)
@@ -60,12 +52,14 @@ class Landed:
         label: what to call it in messages.
         ending: what it is, such as ".csv"; "" where nothing says.
         name: short, for reports.
+        notes: what bringing it decided.
     """
 
     path: Path
     label: str
     ending: str
     name: str
+    notes: tuple[str, ...] = ()
 
 
 def is_remote(source: str) -> bool:
@@ -74,56 +68,57 @@ def is_remote(source: str) -> bool:
     return bool(mark) and scheme.lower() in _REMOTE
 
 
-def land(con: duckdb.DuckDBPyConnection, source: str, *, inner: str = "") -> list[Landed]:
+def land(
+    con: duckdb.DuckDBPyConnection, source: str, *, inner: str = "", encoding: str | None = None
+) -> list[Landed]:
     """Returns the plain files that a source names, in order.
 
     Args:
         con: of the session, whose end removes what was unpacked.
         source: a path, a pattern, a folder, "-" for the standard input, or an address on the network.
         inner: the member of an archive, where the source names one.
+        encoding: of text that does not say its own.
 
     Raises:
         TableError: nothing is there, or it can't be read.
     """
+    asked = partial(_land_file, con, encoding=encoding)
     if source == "-":
-        return _land_file(con, _standard_input(con), label="standard input", inner=inner, name="stdin")
+        return asked(_standard_input(con), label="standard input", inner=inner, name="stdin")
     if is_remote(source):
-        return _land_file(con, _fetched(con, source), label=source, inner=inner)
+        return asked(_fetched(con, source), label=source, inner=inner)
     path = Path(source).expanduser()
+    if not source.strip():
+        raise TableError("A table is a file that exists", "an empty path", "Name the file")
     if not path.exists() and any(c in source for c in "*?["):
         found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
         if not found:
             raise TableError(
                 "A pattern of files fits at least one", f"{source}, which fits none", "Correct it"
             )
-        return [one for file in found for one in _land_file(con, file, label=str(file))]
+        return _several(found, asked)
     if path.is_dir():
-        return [one for file in _parts(path) for one in _land_file(con, file, label=str(file))]
+        return _several(_parts(path), asked)
     if not path.exists():
         raise TableError("A table is a file that exists", f"{path}, which does not", "Check the path")
-    return _land_file(con, path, label=str(path), inner=inner)
+    return asked(path, label=str(path), inner=inner)
 
 
-def temporary(con: duckdb.DuckDBPyConnection, name: str) -> Path:
-    """Returns a path in a new folder that goes when the session does."""
-    folder = tempfile.mkdtemp(prefix="butaca-")
-    weakref.finalize(con, shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder) / name
+def _several(files: Sequence[Path], asked: Callable[..., list[Landed]]) -> list[Landed]:
+    """Returns the files of which some may be empty, as parts are, but not all."""
+    filled = [path for path in files if not _is_empty(path)] or files
+    first, *others = [one for file in filled for one in asked(file, label=str(file))]
+    n = len(files) - len(filled)
+    said = (f"{n:,} empty file{'s' if n > 1 else ''} passed over",) if n else ()
+    return [replace(first, notes=(*said, *first.notes)), *others]
 
 
-def ending_of(path: Path) -> str:
-    """Returns what a plain file is, by its first bytes and else by its name."""
-    with path.open("rb") as raw:
-        head = raw.read(64)
-    for at, magic, ending in _MAGIC:
-        if head[at:].startswith(magic):
-            return ending
-    named = path.suffix.lower()
-    if named == ".gz":
-        named = Path(path.stem).suffix.lower()
-    if not named and head.lstrip(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
-        return ".json"
-    return named
+def _is_empty(path: Path) -> bool:
+    try:
+        with open_bytes(path) as raw:
+            return not raw.read(1)
+    except (EOFError, OSError, zlib.error):  # the reader says what is wrong with it
+        return False
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -166,7 +161,13 @@ def _is_part(name: str) -> bool:
 
 
 def _land_file(
-    con: duckdb.DuckDBPyConnection, path: Path, *, label: str, inner: str = "", name: str = ""
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    *,
+    label: str,
+    inner: str = "",
+    name: str = "",
+    encoding: str | None = None,
 ) -> list[Landed]:
     """Returns a file, unpacked where DuckDB or the checks of text could not read it as it is."""
     if not path.stat().st_size:
@@ -175,31 +176,38 @@ def _land_file(
     try:
         with path.open("rb") as raw:
             head = raw.read(4)
-        if ending_of(path) not in {ending for *_, ending in _MAGIC}:
+        if ending_of(path) not in {ending for *_, ending in MAGIC}:
             refuse_other_kind(path, label=label)
         if head == b"PK\x03\x04":
-            return _land_zip(con, path, label=label, inner=inner, name=name)
+            return _land_zip(con, path, label=label, inner=inner, name=name, encoding=encoding)
         if head.startswith(b"BZh"):
             with bz2.open(path, "rb") as packed:
-                path = _copied(con, packed, path.stem)
+                path = copied(con, packed, name=path.stem)
         elif head == b"\xfd7zX":
-            path = _from_xz(con, path, label=label)
+            path = from_xz(con, path, label=label)
         elif head == b"\x28\xb5\x2f\xfd":
-            path = _from_zstd(con, path, label=label)
-        encoding = _encoding(path)
-        if encoding is not None:
-            path = _as_utf8(con, path, encoding)
+            path = from_zstd(con, path, label=label)
+        elif is_gzip_file(path) and first_bytes(path).startswith(_PACKED):
+            with open_bytes(path) as unpacked:
+                path = copied(con, unpacked, name=path.name.removesuffix(".gz"))
+            return _land_file(con, path, label=label, inner=inner, name=name, encoding=encoding)
+        found = encoding_of(path, asked=encoding)
+        if found is not None:
+            path = as_utf8(con, path, encoding=found, label=label)
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, UnicodeError) as error:
         raise TableError(
             "A table is a file that can be read",
             f"{label}: {error}",
             "Fetch it again if it is damaged, or check its permissions; an archive has no password",
         ) from error
-    return [Landed(path, label, ending_of(path), name)]
+    ending = ending_of(path)
+    is_other = found is None and encoding is not None and ending in {"", *JSON_ENDINGS, *TEXT_ENDINGS}
+    notes = (f"{label}: all of it is UTF-8, and not read as {encoding}",) if is_other else ()
+    return [Landed(path, label, ending, name, notes)]
 
 
 def _land_zip(
-    con: duckdb.DuckDBPyConnection, path: Path, *, label: str, inner: str, name: str
+    con: duckdb.DuckDBPyConnection, path: Path, *, label: str, inner: str, name: str, encoding: str | None
 ) -> list[Landed]:
     """Returns a workbook as it is, of an archive the member asked for or its only table."""
     with zipfile.ZipFile(path) as archive:
@@ -226,97 +234,15 @@ def _land_zip(
         out: list[Landed] = []
         for member in chosen:
             with archive.open(member) as packed:
-                copy = _copied(con, packed, member.rpartition("/")[2])
+                copy = copied(con, packed, name=member.rpartition("/")[2])
             short = copy.name.split(".")[0] if len(chosen) == 1 else name
-            out += _land_file(con, copy, label=f"{label}::{member}", name=short)
+            out += _land_file(con, copy, label=f"{label}::{member}", name=short, encoding=encoding)
         return out
 
 
 def _shape(name: str) -> str:
     """Returns a file's name without its digits."""
     return "".join(c for c in name if not c.isdigit())
-
-
-def _copied(con: duckdb.DuckDBPyConnection, source: IO[bytes], name: str) -> Path:
-    target = temporary(con, name or "table")
-    with target.open("wb") as file:
-        shutil.copyfileobj(source, file, 1 << 20)
-    return target
-
-
-def _from_zstd(con: duckdb.DuckDBPyConnection, path: Path, *, label: str) -> Path:
-    """Unpacks lines by DuckDB, which has zstd where Python has not."""
-    target = temporary(con, path.name.removesuffix(".zst") or "table")
-    if Path(target.name).suffix in PARQUET_ENDINGS:
-        raise TableError("Parquet packs itself", f"{label}, packed once more", "Unpack it with zstd -d")
-    escaped = quoted(glob.escape(str(path)))
-    plain = "auto_detect = false, delim = '\x01', quote = '', escape = '', header = false"
-    lines = f"FROM read_csv({escaped}, {plain}, columns = {{'line': 'VARCHAR'}}, compression = 'zstd')"
-    as_text = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'"
-    try:
-        con.execute(f"COPY ({lines}) TO {quoted(str(target))} ({as_text})")
-    except duckdb.Error as error:
-        raise unreadable(label, error) from error
-    return target
-
-
-def open_plain(path: Path) -> IO[bytes]:
-    """Opens a file, unpacked if it is gzip."""
-    with path.open("rb") as raw:
-        is_packed = raw.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path, "rb") if is_packed else path.open("rb"))
-
-
-def _encoding(path: Path) -> str | None:
-    """Returns in which encoding of several bytes a letter a text is written; None where it is in none.
-
-    Without a mark, many of every second byte are zero, those of Latin letters, digits and separators, and no
-    other is.
-    """
-    if ending_of(path) in {ending for *_, ending in _MAGIC}:
-        return None
-    try:
-        with open_plain(path) as raw:
-            head = raw.read(1024)
-    except (EOFError, OSError, zlib.error):  # the reader says what is wrong with it
-        return None
-    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    half = len(head) // 2
-    zeros = [head[at : 2 * half : 2].count(0) for at in (0, 1)]
-    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if half > 1 and zeros[first] > ZEROS * half and not zeros[1 - first]:
-            return encoding
-    return None
-
-
-def _as_utf8(con: duckdb.DuckDBPyConnection, path: Path, encoding: str) -> Path:
-    target = temporary(con, path.name.removesuffix(".gz"))
-    with open_plain(path) as source, target.open("w", encoding="utf-8", newline="") as file:
-        reader = codecs.getreader(encoding)(source)
-        while block := reader.read(1 << 20):
-            file.write(block)
-    return target
-
-
-def _from_xz(con: duckdb.DuckDBPyConnection, path: Path, *, label: str) -> Path:
-    try:
-        import lzma
-    except ModuleNotFoundError as error:
-        raise TableError(
-            "A file that xz packed is read where Python has lzma", label, "Unpack it: xz -d"
-        ) from error
-    try:
-        with lzma.open(path, "rb") as packed:
-            found = _copied(con, packed, path.stem)
-    except lzma.LZMAError as error:
-        raise TableError(
-            "A table is a file that can be read", f"{label}: {error}", "Fetch it again if it is damaged"
-        ) from error
-    refuse_other_kind(found, label=label)
-    return found
 
 
 def _standard_input(con: duckdb.DuckDBPyConnection) -> Path:

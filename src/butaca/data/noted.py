@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from butaca.data.cells import counted, is_nothing
-from butaca.data.columns import ROLES, ColumnChoice, Field, Role, listed, uses
+from butaca.data.columns import ColumnChoice, Field, listed
+from butaca.data.names import ROLES, Role
 from butaca.data.opened import Opened
 from butaca.data.signal import Signal
 from butaca.data.told import hints, looked_at
+from butaca.data.uses import uses
 
 
 @dataclass(frozen=True, eq=False)

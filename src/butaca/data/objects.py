@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from butaca.errors import TableError
 from butaca.types import Values
 
+#: What is one cell, or has no order.
+_NO_COLUMNS = (str, bytes, Mapping, Set)
 POSITIONS = ("user_id", "item_id", "value", "timestamp")
 
 
@@ -33,6 +35,8 @@ def as_registered(source: Any, *, wide: bool) -> tuple[Any, list[str]]:
         coo = source.tocoo()
         cells = (coo.row, coo.col, coo.data)
         source = {name: np.asarray(part) for name, part in zip(POSITIONS[:3], cells, strict=True)}
+    if type(source).__module__.startswith("pandas"):
+        source = _with_index(source)
     if isinstance(source, np.ndarray):
         source = _of_array(source, wide)
     if isinstance(source, Mapping):
@@ -47,6 +51,14 @@ def as_registered(source: Any, *, wide: bool) -> tuple[Any, list[str]]:
             "Pass one of those",
         )
     return source, names
+
+
+def _with_index(frame: Any) -> Any:
+    """Returns a table of pandas whose index, where it has names that no column has, is columns too."""
+    named = [name for name in getattr(getattr(frame, "index", None), "names", ()) if name is not None]
+    if not named or not hasattr(frame, "columns") or set(named) & set(frame.columns):
+        return frame
+    return frame.reset_index(level=named)
 
 
 def _names(source: Any) -> list[str] | None:
@@ -94,6 +106,12 @@ def _arrays(source: Mapping[Any, Any]) -> dict[str, Values]:
         if isinstance(raw, np.ndarray) or hasattr(raw, "__array__"):
             array = np.ma.asarray(raw) if np.ma.isMaskedArray(raw) else np.asarray(raw)
         else:
+            if isinstance(raw, _NO_COLUMNS) or not hasattr(raw, "__len__"):
+                raise TableError(
+                    "A column of a mapping is a list or an array, with a cell for each row",
+                    f"{name!r} with {'' if isinstance(raw, str) else f'a {type(raw).__name__}, '}{raw!r:.60}",
+                    "Pass a list; of a mapping of pairs to values, lists of users, of items and of values",
+                )
             array = np.empty(len(raw), dtype=object)
             for i, value in enumerate(raw):  # one by one: lists of equal length stay cells
                 array[i] = value

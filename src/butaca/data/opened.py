@@ -12,10 +12,14 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from butaca.data.columns import Field, Held, Role
-from butaca.data.delimited import Layout
+from butaca.data.columns import Field
+from butaca.data.layout import Layout
+from butaca.data.names import Held, Role
 from butaca.errors import TableError
 from butaca.types import Ints
+
+#: What messages call the answer to a query.
+QUERY_OF = "the query of {}"
 
 
 @dataclass
@@ -36,6 +40,8 @@ class Opened:
         origin: of a wide table, itself, and the table of the rows that were made of it, which holds in
             `row_` the row that each came from and in `c1` its column.
         told: of a wide table, its columns by role.
+        read_as: by the SQL of a column of numbers that is written otherwise, the SQL of its numbers.
+        scales: by the name of such a column, what its numbers are of (`written_cells.Written`).
     """
 
     con: duckdb.DuckDBPyConnection
@@ -51,6 +57,8 @@ class Opened:
     is_long: bool = False
     origin: tuple[Opened, str] | None = None
     told: dict[Role, str] = field(default_factory=dict)
+    read_as: dict[str, str] = field(default_factory=dict)
+    scales: dict[str, str] = field(default_factory=dict)
 
     @property
     def has_names(self) -> bool:
@@ -67,14 +75,15 @@ class Opened:
         """Reads columns into `table`, in the order of the source; returns the number of rows.
 
         Text and whatever is best read as text (UUIDs, categories, JSON of mixed kinds) becomes
-        VARCHAR; blanks around the cells of a text file are cut. Where quotes don't pair, they are text.
+        VARCHAR; blanks around the cells of a text file are cut. Where quotes don't pair, backslashes
+        stand before those within cells, or they are text.
         """
         parts = [f"{_as_text(f, self.text is not None)} AS {f.sql}" for f in fields]
         create = f"CREATE OR REPLACE TEMP TABLE {self.table} AS"
         try:
             self.con.execute(f"{create} {self.relation} SELECT {', '.join(parts)}")
         except duckdb.Error:
-            self._take_quotes_as_text()
+            self._take_quotes_otherwise()
             with self.errors():
                 self.con.execute(f"{create} {self.relation} SELECT {', '.join(parts)}")
         n: int = self.one(f"FROM {self.table} SELECT count(*)")[0]
@@ -93,7 +102,8 @@ class Opened:
             self.con.execute(
                 f"CREATE OR REPLACE TEMP TABLE {self.table} AS FROM {self.table} WHERE ({bad}) IS NOT TRUE"
             )
-        self.kept = np.asarray(rows, dtype=np.int64)
+        rows = np.asarray(rows, dtype=np.int64)
+        self.kept = rows if self.kept is None else self.kept[rows]
         if not len(rows):
             raise TableError(
                 "A table has at least one row with a user and an item",
@@ -134,19 +144,22 @@ class Opened:
             mistake = next((m for m in (text.mistake() for text in texts) if m), None)
             raise (mistake or unreadable(self.label, error)) from error
 
-    def _take_quotes_as_text(self) -> None:
-        """Reads the files that hold lone quotes without quotes, where all of their lines then fit."""
+    def _take_quotes_otherwise(self) -> None:
+        """Reads files whose quotes don't pair by backslashes, or without quotes, where all lines then fit."""
         for part in self.parts or (self,):
             if part.text is None or part.text.mistake() is None:
                 continue
-            plain = part.text.unquoted()
+            plain = part.text.escaped() or part.text.unquoted()
             if plain is None:
                 continue
             names = [f.sql for f in part.fields]
             before, after = text_relation(part.text, names), text_relation(plain, names)
             part.text, part.relation = plain, part.relation.replace(before, after)
             self.relation = self.relation.replace(before, after)
-            self.notes.append(f"{part.label}: lone quotes, so that quotes are read as text")
+            how = "lone quotes, so that quotes are read as text"
+            if plain.has_escapes:
+                how = "quotes within cells, each after a backslash"
+            self.notes.append(f"{part.label}: {how}")
 
 
 def text_relation(text: Layout, names: Sequence[str]) -> str:
@@ -155,7 +168,7 @@ def text_relation(text: Layout, names: Sequence[str]) -> str:
     escaped = quoted(re.sub(r"([*?\[])", r"[\1]", str(text.path)))  # a path is not a pattern
     return (
         f"FROM read_csv({escaped}, auto_detect = false, columns = {{{columns}}}, "
-        f"delim = {quoted(text.delimiter)}, quote = {quoted(text.quote)}, escape = {quoted(text.quote)}, "
+        f"delim = {quoted(text.delimiter)}, quote = {quoted(text.quote)}, escape = {quoted(text.escape)}, "
         f"header = {text.has_header}, skip = {text.skip}, strict_mode = true, "
         f"compression = '{'gzip' if text.is_gzip else 'none'}')"
     )
@@ -203,6 +216,8 @@ def unreadable(label: str, error: Exception) -> TableError:
     """Returns the error of what the reader said, its first line, without the advice meant for SQL."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     said = re.sub(r"^(\w+ )*Error: ", "", said)
+    if label.startswith(QUERY_OF.format("")):
+        return TableError("A query gives a table", f"{label}: {said}", "Correct the query (query=, --query)")
     return TableError(
         "A table is readable from its first row to its last",
         f"{label}: {said}",

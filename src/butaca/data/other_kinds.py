@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import re
 import zipfile
 import zlib
 from pathlib import Path
 
+from butaca.data.above import lines_in
 from butaca.errors import TableError
 
 _UNPACK = "Unpack it{}, and pass the table in it"
@@ -32,6 +34,28 @@ _MAGIC = (
     (0, b"RDX", "data of R", "Write them by write.csv in R"),
     *((0, b"\x80" + bytes([n]), "a pickle of Python", _ARRAY) for n in (2, 3, 4, 5)),
 )
+#: What a text is by how it begins, and what to do.
+_TEXTS = (
+    (r"<(!doctype|html|\?xml|table|body|div)\b", "a page of the web or XML", "Download the table itself"),
+    (r"version https://git-lfs", "a pointer of Git LFS", "Fetch the file itself: git lfs pull"),
+    (
+        r"%%matrixmarket",
+        "a matrix as MatrixMarket writes it",
+        "Read it by scipy.io.mmread, and pass what that returns",
+    ),
+    (r"(%[^\n]*\n\s*)*@relation\b", "a file of Weka (ARFF)", "Read it by scipy.io.arff, and pass the table"),
+    (
+        r"(--[^\n]*\n\s*|/\*.*?\*/;?\s*)*(create table|insert into|drop table|pragma |begin transaction)",
+        "SQL, that makes a table",
+        "Run it in a database such as SQLite, and pass that",
+    ),
+    (
+        r"\S+( \d+:[\d.]+)+\s*\n\S+( \d+:[\d.]+)+\s",
+        "a matrix as libsvm writes it",
+        "Read it by sklearn.datasets.load_svmlight_file, and pass the matrix",
+    ),
+    (r"\{\\rtf", "a text of a word processor", "Save the table as CSV"),
+)
 #: Members by which a zip is an office document, and their kinds.
 _OFFICE = {
     "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
@@ -54,6 +78,27 @@ def refuse_other_kind(path: Path, *, label: str) -> None:
             is_text = magic.isalpha() and b"\0" not in head  # such as a column called ORCID
             if head[at:].startswith(magic) and not is_text:
                 raise _other(label, kind, cure)
+
+
+def refuse_no_table(text: str, *, label: str) -> None:
+    """Raises where a text file plainly is something else than cells between marks.
+
+    Args:
+        text: its beginning.
+        label: what to call it.
+    """
+    head = text[:2000].lstrip()
+    for begin, kind, cure in _TEXTS:
+        if re.match(begin, head, re.IGNORECASE):
+            raise TableError("A text table holds rows of cells", f"{label}, which is {kind}", cure)
+    for line in lines_in(head)[:2]:
+        if re.fullmatch(r"[+|]?[\s:=-]*(--|==)[\s:+=|-]*", line) and len(re.findall("-+|=+", line)) > 1:
+            kind = "Markdown writes it" if "|" in line else "a database's client prints it"
+            raise TableError(
+                "A text table holds rows of cells",
+                f"{label}, which is a table as {kind}",
+                "Save it as CSV, without the lines of dashes (psql --csv, mysql --batch, sqlcmd -W -s,)",
+            )
 
 
 def refuse_office(archive: zipfile.ZipFile, *, label: str) -> None:

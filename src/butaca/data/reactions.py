@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from butaca.data.columns import plain, words
+from butaca.data.names import plain, words
 
 #: Columns that often tell whether an interaction says yes or no, or of which kind it is.
 LABELS = words(
@@ -21,9 +21,20 @@ _OF_LABELS = words(
 )
 _OF_OTHERS = words("id ids time date at ts timestamp count counts number total n num key day hour fecha hora")
 
+#: Words for true and for false without accents, of several tongues and of their spreadsheets.
+_TRUE = (
+    "true yes y t si oui vrai ja wahr sim verdadeiro verdadero vero да sant waar tak evet ναι "
+    "نعم 是 はい 예 네"
+)
+_FALSE = (
+    "false no n f non faux nein falsch nao falso нет nej falskt nee onwaar nie hayir hayır οχι "
+    "لا 否 いいえ 아니오"
+)
+TRUE, FALSE = _TRUE.split(), _FALSE.split()
+
 #: Words that say no.
 NO = words(
-    "no n false f negative neg dislike disliked dislikes unlike down downvote thumbsdown thumbdown bad hate "
+    f"{_FALSE} negative neg dislike disliked dislikes unlike down downvote thumbsdown thumbdown bad hate "
     "hated skip skipped remove removed return returned refund report hide hidden unfollow nogusta nomegusta "
     "falso malo devuelto devolucion unfavorite removefromcart notinterested 👎 -"
 )
@@ -44,6 +55,7 @@ _LARGE = words(
 _LIKES = words(
     "like liked likes up upvote thumbsup thumbup love loved positive megusta meencanta gusta favorite 👍 ❤ +"
 )
+_YES = words(_TRUE)
 #: Of the words that say no, those that say so whatever their column is called.
 _PLAINLY_NO = words(
     "dislike disliked dislikes unlike down downvote thumbsdown thumbdown nogusta nomegusta skip skipped "
@@ -86,6 +98,18 @@ def are_reactions(found: Sequence[str]) -> bool:
     return len(known) > 1 and 2 * len(known) >= len(found)
 
 
+def are_other_words(found: Sequence[str]) -> bool:
+    """Returns whether words of a column are no numbers, nor true and false, one of which may be misspelt.
+
+    >>> [are_other_words(w) for w in (["good", "bad"], ["yes", "no", "perhaps"], ["5", "-"])]
+    [True, False, False]
+    """
+    said = {folded(word) for word in found}
+    if said & (_YES | words(_FALSE) - words("f")) or any(map(str.isdigit, "".join(found))):
+        return False
+    return all(any(map(str.isalpha, word)) for word in found)
+
+
 def are_votes(found: Sequence[str]) -> bool:
     """Returns whether numbers are -1 and 1, with or without 0.
 
@@ -124,7 +148,7 @@ def weights_for(found: Sequence[str]) -> dict[str, str]:
             out[word] = SMALL
         elif plainly in _MIDDLE and has_large:
             out[word] = MIDDLE
-        elif plainly in _MIDDLE | _LIKES:
+        elif plainly in _MIDDLE | _LIKES | _YES:
             out[word] = "1"
     no = {word: weight for word, weight in out.items() if weight == "negative"}
     yes = {word: weight for word, weight in out.items() if word not in no}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.landed import temporary
+from butaca.data.unpacked import temporary
 
 MOST_LINES = 0.7  # share of lines that fit; the others are errors, which name them
 _NETFLIX = re.compile(r"(\d+):\s*")

@@ -15,55 +15,30 @@ Rules that hold for every kind of source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import duckdb
 import numpy as np
 
-from butaca.data.again import AGAIN, had_again
-from butaca.data.attributes import distinct, entities, load_keys, with_positions
-from butaca.data.cells import NOTHING, Ids, counted, ids, is_nothing, numbers, refuse_lists
-from butaca.data.columns import REQUIRED, ColumnChoice, Role, choose
+from butaca.data.attributes import distinct, entities, load_keys
+from butaca.data.cells import NOTHING, counted
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.earlier import with_earlier
-from butaca.data.formats import Source, open_table
-from butaca.data.noted import Noted, rows_dropped, words_for_nothing
-from butaca.data.opened import Opened, session
+from butaca.data.formats import Source
+from butaca.data.interactions import ReadRows, asked_of, finish, read_rows
+from butaca.data.names import Role
+from butaca.data.noted import words_for_nothing
+from butaca.data.opened import session
 from butaca.data.repeats import (
     Duplicates,
     check_duplicates,
     check_put_together,
-    once,
-    pairs_repeated,
-    repeated,
 )
-from butaca.data.settled import Told, counting, settle
-from butaca.data.signal import PLAIN, Doubles, Signal
-from butaca.data.times import read_times
-from butaca.data.titles import titled
-from butaca.data.told import amounts, kinds, lacks, numbers_or_words, signal_fields, with_label
+from butaca.data.sides import codes_of, opened_side, side_of
+from butaca.data.signal import PLAIN, Signal
+from butaca.data.strays import odd_ids
 from butaca.data.vocabulary import Vocabulary
 from butaca.data.written import Reading
 from butaca.errors import TableError
-from butaca.types import Codes, Floats, Ints, Times
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Holds interactions as read: where they came from, and every column but the codes."""
-
-    opened: Opened
-    choice: ColumnChoice
-    user: Ids
-    item: Ids
-    value: Floats | None
-    timestamp: Times | None
-    notes: list[str]
-    signal: Signal = PLAIN
-    kind: Codes | None = None
-    amount: Doubles | None = None
+from butaca.types import Codes
 
 
 def read_table(
@@ -78,6 +53,7 @@ def read_table(
     time_format: str | None = None,
     title_column: str | None = None,
     sep: str | None = None,
+    encoding: str | None = None,
     query: str | None = None,
     wide: bool = False,
     drop_nulls: bool = False,
@@ -101,10 +77,11 @@ def read_table(
         value_column: the column of ratings or weights; an empty name means: none.
         time_column: the column of times; an empty name means: none.
         time_format: how times are written, where their cells do not tell: a pattern of strptime such as
-            "%d/%m/%Y %H:%M", a unit ("s", "ms", "us", "ns") or an order of dates ("day-first",
+            "%d/%m/%Y %H:%M", a unit ("s", "ms", "us", "ns", "excel") or an order of dates ("day-first",
             "month-first", "year-first").
         title_column: the column of `items` that holds what people call them, if its name does not say so.
         sep: what separates the cells of text files, one character or "::"; "blank" is any run of blanks.
+        encoding: of text files that are not UTF-8, such as "cp1252"; of those of `items` and `users` too.
         query: SQL that gives the interactions, of a database.
         wide: whether the table is users x items, or holds lists of items.
         drop_nulls: leave out rows without a user or an item, also where a word such as NULL says so, those
@@ -126,17 +103,22 @@ def read_table(
     """
     check_duplicates(duplicates)
     check_put_together(duplicates, signal)
-    asked = _asked(user_column, item_column, value_column, time_column)
-    reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
+    asked = asked_of(user_column, item_column, value=value_column, time=time_column)
+    reading = Reading(
+        sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding
+    )
     with session() as con:
-        rows = _read(con, source, asked, reading=reading, signal=signal)
+        rows = read_rows(con, source, asked=asked, reading=reading, signal=signal)
         tables: dict[Role, Source | None] = {"user": users, "item": items}
         sides = {
-            role: _side(con, rows, role, table, title_column, drop_nulls) for role, table in tables.items()
+            role: side_of(con, rows, role=role, source=table, title_column=title_column, reading=reading)
+            for role, table in tables.items()
         }
         for role, (found, _) in sides.items():
-            if found.ids.is_text and any(word in found.ids for word in NOTHING):
-                rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role=role))
+            if found.ids.is_text:
+                if any(word in found.ids for word in NOTHING):
+                    rows.notes.extend(words_for_nothing(rows.opened, rows.choice.fields[role], role=role))
+                rows.notes.extend(odd_ids(con, f"FROM {role}_ids", role=role))
     (user_entities, user), (item_entities, item) = sides["user"], sides["item"]
     for key, codes in ((user_entities.key, user), (item_entities.key, item)):
         if codes.min() == codes.max():
@@ -145,7 +127,9 @@ def read_table(
                 f"{rows.opened.label}, whose column {key!r} holds one value only",
                 "Give more interactions, or check that it is the right column",
             )
-    data = _finish(rows, user_entities, item_entities, user, item, name, duplicates)
+    data = finish(
+        rows, user_entities, items=item_entities, user=user, item=item, name=name, duplicates=duplicates
+    )
     return cored(data, min_user=min_user, min_item=min_item)
 
 
@@ -160,6 +144,7 @@ def read_test(
     time_column: str | None = None,
     time_format: str | None = None,
     sep: str | None = None,
+    encoding: str | None = None,
     query: str | None = None,
     wide: bool = False,
     drop_nulls: bool = False,
@@ -183,6 +168,7 @@ def read_test(
         time_column: as in `read_table`.
         time_format: as in `read_table`.
         sep: as in `read_table`.
+        encoding: as in `read_table`.
         query: as in `read_table`.
         wide: as in `read_table`.
         drop_nulls: as in `read_table`.
@@ -197,11 +183,15 @@ def read_test(
     """
     check_duplicates(duplicates)
     check_put_together(duplicates, signal)
-    asked = _asked(user_column, item_column, value_column, time_column)
-    reading = Reading(sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls)
+    asked = asked_of(user_column, item_column, value=value_column, time=time_column)
+    reading = Reading(
+        sep=sep, query=query, wide=wide, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding
+    )
     with session() as con:
         preferred: dict[Role, str] = {"user": users.key, "item": items.key}
-        rows = _read(con, source, asked, preferred, reading=reading, signal=signal, as_fitted=as_fitted)
+        rows = read_rows(
+            con, source, asked=asked, preferred=preferred, reading=reading, signal=signal, as_fitted=as_fitted
+        )
         user, item = (
             _known(con, rows, role, entity.ids) for role, entity in (("user", users), ("item", items))
         )
@@ -215,10 +205,12 @@ def read_test(
             f"Check its columns {users.key!r} and {items.key!r}, or fit on data that includes them",
         )
     rows.notes.extend(notes)
-    return _finish(rows, users, items, user, item, name, duplicates, keep)
+    return finish(rows, users, items=items, user=user, item=item, name=name, duplicates=duplicates, keep=keep)
 
 
-def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Entities:
+def read_entities(
+    source: Source, role: Role, *, key: str, is_text: bool, encoding: str | None = None
+) -> Entities:
     """Reads a table of users or items alone, one row per id, as `read_table` does beside interactions.
 
     Args:
@@ -226,12 +218,13 @@ def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Ent
         role: "user" or "item".
         key: the name of the id column that is looked for first.
         is_text: whether ids are text; else whole numbers.
+        encoding: as in `read_table`.
 
     Raises:
         TableError: the table breaks a rule; the message names row, column and cure.
     """
     with session() as con:
-        table = with_positions(open_table(con, source, table=f"{role}_table", wanted=[key]), role, key=key)
+        table = opened_side(con, source, role=role, key=key, encoding=encoding)
         field = load_keys(table, role, name=key, is_text=is_text)
         coded = f"{role}_ids"
         vocabulary = distinct(con, coded, parts=[f"FROM {table.table} SELECT {field[1].sql} AS v"])
@@ -241,115 +234,14 @@ def read_entities(source: Source, role: Role, *, key: str, is_text: bool) -> Ent
     return found
 
 
-def _asked(user: str | None, item: str | None, value: str | None, time: str | None) -> dict[Role, str | None]:
-    return {"user": user, "item": item, "value": value, "time": time}
-
-
-def _read(
-    con: duckdb.DuckDBPyConnection,
-    source: Source,
-    asked: Mapping[Role, str | None],
-    preferred: Mapping[Role, str] | None = None,
-    *,
-    reading: Reading,
-    signal: Signal,
-    as_fitted: bool = False,
-) -> _Rows:
-    """Finds the columns, reads them and checks every cell."""
-    own = [signal.weight_column, signal.event_column]
-    wanted = [name for name in [*asked.values(), *(preferred or {}).values(), *own] if name]
-    opened = open_table(con, source, table="interactions", wanted=wanted, reading=reading, asked=asked)
-    asked = with_label(opened.fields, asked, signal=signal, label=opened.label)
-    if as_fitted and (lacking := lacks(opened, signal, asked=asked)):
-        opened.notes.append(f"no {lacking} as in the data of the model: every row is a positive")
-        signal = PLAIN
-    choice = choose(
-        opened.fields,
-        opened.label,
-        asked=asked,
-        preferred=preferred,
-        has_names=opened.has_names,
-        first=opened.held,
-        told=opened.told,
-    )
-    more = signal_fields(opened, signal)
-    noted = Noted(opened, choice, more, asked, signal)
-    opened.load([*noted.used, *noted.looked])
-    dropped = [n for role in REQUIRED for n in _dropped(opened, choice, role)] if reading.drop_nulls else []
-    user = ids(opened, choice.fields["user"], rule="Every interaction has a user")
-    item = ids(opened, choice.fields["item"], rule="Every interaction has an item")
-    refuse_lists(opened, choice.fields["item"])
-    value = None
-    if "value" in choice.fields:
-        with numbers_or_words(opened, choice.fields["value"]):
-            value = numbers(opened, choice.fields["value"])
-    times = (
-        read_times(opened, choice.fields["time"], time_format=reading.time_format)
-        if "time" in choice.fields
-        else None
-    )
-    kind = kinds(opened, more["event"], signal=signal) if "event" in more else None
-    said = noted.columns({"time": times[1]} if times else {})
-    low = value is not None and bool(value.min() <= 0)
-    notes = [*opened.notes, *said, *dropped, *noted.others(low=low)]
-    amount = amounts(opened, more["weight"]) if "weight" in more else None
-    return _Rows(opened, choice, user, item, value, times[0] if times else None, notes, signal, kind, amount)
-
-
-def _dropped(opened: Opened, choice: ColumnChoice, role: Role) -> list[str]:
-    """Leaves out rows without an id; returns a note."""
-    return rows_dropped(role, opened.drop(is_nothing(opened, choice.fields[role])))
-
-
-def _side(
-    con: duckdb.DuckDBPyConnection,
-    rows: _Rows,
-    role: Role,
-    source: Source | None,
-    title_column: str | None = None,
-    drop_nulls: bool = False,
-) -> tuple[Entities, Codes]:
-    """Returns the users or the items, with their table if there is one, and the codes of the rows."""
-    found = rows.user if role == "user" else rows.item
-    key, coded = rows.choice.fields[role].name, f"{role}_ids"
-    parts = [f"FROM {rows.opened.table} SELECT {found.sql} AS v"]
-    if source is None:
-        vocabulary = distinct(con, coded, parts=parts)
-        return Entities(key, vocabulary), _codes(con, rows.opened, found.sql, coded)
-    table = with_positions(open_table(con, source, table=f"{role}_table", wanted=[key]), role, key=key)
-    key_field = load_keys(table, role, name=key, is_text=found.is_text, drop_nulls=drop_nulls)
-    vocabulary = distinct(con, coded, parts=[*parts, f"FROM {table.table} SELECT {key_field[1].sql} AS v"])
-    codes = _codes(con, rows.opened, found.sql, coded)
-    known = len(np.unique(codes))
-    entity, notes = entities(
-        table, role, name=key, vocabulary=(coded, vocabulary), key=key_field, known=known
-    )
-    rows.notes.extend([*table.notes, *notes])
-    if role == "item":
-        entity, said = titled(entity, title_column)
-        rows.notes.extend(said)
-    return entity, codes
-
-
-def _known(con: duckdb.DuckDBPyConnection, rows: _Rows, role: str, vocabulary: Vocabulary) -> Codes:
+def _known(con: duckdb.DuckDBPyConnection, rows: ReadRows, role: str, vocabulary: Vocabulary) -> Codes:
     """Returns codes in a model's vocabulary, -1 for what it does not hold."""
     found, coded = (rows.user if role == "user" else rows.item), f"{role}_ids"
     con.register(coded, {"v": vocabulary.values, "code": np.arange(len(vocabulary), dtype=np.int32)})
-    return _codes(con, rows.opened, found.as_text(vocabulary.is_text), coded)
+    return codes_of(con, rows.opened, sql=found.as_text(vocabulary.is_text), coded=coded)
 
 
-def _codes(con: duckdb.DuckDBPyConnection, opened: Opened, sql: str, coded: str) -> Codes:
-    """Returns the code of every loaded row, int32 [n], -1 where the id has none."""
-    rows = f"(FROM {opened.table} SELECT rowid AS row, {sql} AS id)"
-    with opened.errors():
-        found = con.execute(
-            f"FROM {rows} LEFT JOIN {coded} ON id = v SELECT coalesce(code, -1)::INTEGER AS code ORDER BY row"
-        ).fetchnumpy()["code"]
-    codes: Codes = np.asarray(found, dtype=np.int32)
-    return codes
-
-
-def _left_out(rows: _Rows, role: str, codes: Codes) -> str:
+def _left_out(rows: ReadRows, role: str, codes: Codes) -> str:
     """Returns a note on the rows whose user or item has no code; empty if all have one."""
     missing = np.flatnonzero(codes < 0)
     if not len(missing):
@@ -360,70 +252,4 @@ def _left_out(rows: _Rows, role: str, codes: Codes) -> str:
     return (
         f"left out: {counted(len(missing), 'row')} of {role}s that the model does not know, "
         f"the first {value!r} in {rows.opened.where(first)}"
-    )
-
-
-def _finish(
-    rows: _Rows,
-    users: Entities,
-    items: Entities,
-    user: Codes,
-    item: Codes,
-    name: str | None,
-    duplicates: Duplicates,
-    keep: Ints | None = None,
-) -> Dataset:
-    """Returns the Dataset of the rows to keep, without repeated pairs, as they count."""
-    signal = rows.signal
-    keep = np.arange(len(user)) if keep is None else keep
-    if signal.says:
-        data = _dataset(rows, users, items, user, item, keep, name, rows.notes)
-        kind = None if rows.kind is None else rows.kind[keep]
-        amount = None if rows.amount is None else rows.amount[keep]
-        told = Told(data.user, data.item, data.value, data.timestamp, kind, amount)
-        found = settle(told, signal, n_items=len(items))
-        return counting(data, told, signal=signal, found=found)
-    time = None if rows.timestamp is None else rows.timestamp[keep]
-    pair = user[keep].astype(np.int64) * len(items) + item[keep]
-    is_kept, repeats = once(pair, time, first=duplicates == "first")
-    if repeats and duplicates == "error":
-        raise repeated(rows.opened, pair, rows=keep, users=users, items=items)
-    notes = list(rows.notes)
-    if repeats:
-        dropped = int((~is_kept).sum())
-        notes += pairs_repeated(repeats, dropped, duplicates=duplicates, timed=time is not None)
-        many = dropped >= AGAIN * len(pair)  # of lines of one time, fewer are had again
-        said = had_again(pair, time) if many and duplicates == "last" else []
-        if said:
-            whole = _dataset(rows, users, items, user, item, keep, name, [*notes, *said])
-            return with_earlier(whole.take(np.flatnonzero(is_kept)), whole, rows=~is_kept)
-    if duplicates != "keep":
-        keep = keep[is_kept]
-    return _dataset(rows, users, items, user, item, keep, name, notes)
-
-
-def _dataset(
-    rows: _Rows,
-    users: Entities,
-    items: Entities,
-    user: Codes,
-    item: Codes,
-    keep: Ints,
-    name: str | None,
-    notes: list[str],
-) -> Dataset:
-    """Returns the Dataset of some of the rows."""
-    value, timestamp = rows.value, rows.timestamp
-    fields = rows.choice.fields
-    return Dataset(
-        users=users,
-        items=items,
-        user=user[keep],
-        item=item[keep],
-        value=None if value is None else value[keep],
-        timestamp=None if timestamp is None else timestamp[keep],
-        value_name=fields["value"].name if "value" in fields else "value",
-        time_name=fields["time"].name if "time" in fields else "timestamp",
-        name=name or rows.opened.name,
-        notes=tuple(notes),
     )

@@ -8,16 +8,16 @@ float64, whose order is that of the source even where two are nearer than float6
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
 from butaca.data.cells import column, is_text_field, number, refuse, refuse_empty
 from butaca.data.columns import Field
 from butaca.data.dates import ORDERS, read_dates
-from butaca.data.odd_times import DAY, NAMES, YEAR_1995, YEAR_2100, odd, range_of
+from butaca.data.odd_times import DAY, YEAR_1995, odd, range_of
 from butaca.data.opened import Opened, quoted
-from butaca.errors import SettingError, TableError
+from butaca.data.ticks import EXCEL, WORDS, Moments, Span, of_numbers
+from butaca.errors import SettingError
 from butaca.types import Ints, Times
 
 RULE = "Every interaction has a time: a number of seconds since 1970, or a date and time"
@@ -25,51 +25,7 @@ CURE = (
     "Write it as 1717180200 or 2024-05-31T18:30:00Z, say how it is written (time_format= or --time-format), "
     "remove the row, or read the table without times: time_column='' or --time-column ''"
 )
-# The largest time tells the unit: seconds reach 1e11 in the year 5138, milliseconds in 1973.
-UNITS = ((1e11, 1, "seconds"), (1e14, 10**3, "milliseconds"), (1e17, 10**6, "microseconds"))
-NANOSECONDS = (10**9, "nanoseconds")
-WORDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?|[A-Za-z]+(/\w+)?)$"
-# Digits that are a date: their number, the least and the largest, how strptime reads them, how people do.
-DIGITS = (
-    (19000101, 21001231, "%Y%m%d", "dates as yyyymmdd"),
-    (190001010000, 210012312359, "%Y%m%d%H%M", "dates and times as yyyymmddhhmm"),
-    (19000101000000, 21001231235959, "%Y%m%d%H%M%S", "dates and times as yyyymmddhhmmss"),
-    (19000101000000000, 21001231235959999, "%Y%m%d%H%M%S%g", "dates and times as yyyymmddhhmmss"),
-)
-
-
-@dataclass(frozen=True)
-class Moments:
-    """A Moments says how a column of times is read.
-
-    Attributes:
-        sql: whole ticks since 1970 UTC, BIGINT, of a cell.
-        per_second: ticks in a second.
-        said: how the times were written, such as "seconds since 1970".
-    """
-
-    sql: str
-    per_second: int
-    said: str
-
-    @property
-    def seconds(self) -> str:
-        """Returns the SQL of whole seconds, cut towards the past."""
-        return floored(self.sql, self.per_second)
-
-    @property
-    def nanoseconds(self) -> str:
-        """Returns the SQL of what is left of a second, in nanoseconds."""
-        if self.per_second == 1:
-            return "0"
-        return f"(({self.sql}) - {self.seconds} * {self.per_second}) * {10**9 // self.per_second}"
-
-
-def floored(sql: str, scale: int) -> str:
-    """Returns SQL that divides towards the past, exact for whole numbers."""
-    whole = f"({sql})::BIGINT"
-    return whole if scale == 1 else f"({whole} // {scale} - ({whole} % {scale} < 0)::BIGINT)"
 
 
 def read_times(opened: Opened, field: Field, *, time_format: str | None = None) -> tuple[Times, str]:
@@ -118,8 +74,8 @@ def how_written(opened: Opened, field: Field, *, time_format: str | None = None)
     Args:
         opened: the loaded table.
         field: the column.
-        time_format: a pattern of strptime ("%d/%m/%Y %H:%M"), a unit ("s", "ms", "us", "ns") or an order
-            ("day-first", "month-first", "year-first"); None lets the cells tell.
+        time_format: a pattern of strptime ("%d/%m/%Y %H:%M"), a unit ("s", "ms", "us", "ns", "excel") or an
+            order ("day-first", "month-first", "year-first"); None lets the cells tell.
 
     Raises:
         TableError: an empty cell, one that is no time, times in two units, or dates that can be read in two
@@ -128,38 +84,27 @@ def how_written(opened: Opened, field: Field, *, time_format: str | None = None)
     """
     cell, is_text = field.sql, is_text_field(opened, field)
     as_number = number(cell) if is_text else cell
-    if (is_text or field.kind != "time") and time_format in {None, *WORDS}:
-        span = _Span(
+    if (is_text or field.kind != "time") and time_format in {None, EXCEL, *WORDS}:
+        span = Span(
             *opened.one(
                 f"FROM {opened.table} SELECT count(*), count({as_number}), min({as_number}), "
                 f"max({as_number}), count_if({as_number} <> floor({as_number}))"
             )
         )
         if span.numbers == span.rows and span.least > -9e18 and span.most < 9e18:
-            return _of_numbers(opened, field, as_number, span, time_format)
+            return of_numbers(opened, field, as_number=as_number, span=span, unit=time_format)
     refuse_empty(opened, field, rule=RULE, cure=CURE)
     if not is_text and field.kind == "time":
         return _of_type(opened, field)
-    if time_format and time_format not in {*WORDS, *ORDERS}:
+    if time_format and time_format not in {EXCEL, *WORDS, *ORDERS}:
         return _by_pattern(opened, field, time_format)
-    if is_text and time_format not in WORDS:
+    if is_text and time_format not in {EXCEL, *WORDS}:
         (n_numbers,) = opened.one(f"FROM {opened.table} SELECT count({as_number})")
         found = _of_text(opened, field, n_numbers, time_format)
         if found is not None:
             return found
     refuse(opened, field, bad=f"(abs({as_number}) < 9e18) IS NOT TRUE", rule=RULE, what="{value}", cure=CURE)
     raise AssertionError("what is no number has been refused")
-
-
-@dataclass(frozen=True)
-class _Span:
-    """A _Span holds what a column of numbers spans: rows, numbers, the least, the most, fractions."""
-
-    rows: int
-    numbers: int
-    least: float
-    most: float
-    fractions: int
 
 
 def _of_type(opened: Opened, field: Field) -> Moments:
@@ -181,7 +126,7 @@ def _by_pattern(opened: Opened, field: Field, pattern: str) -> Moments:
         raise SettingError(
             "A time format is a pattern of strptime, a unit or an order of dates",
             repr(pattern),
-            f"Pass one such as '%d/%m/%Y %H:%M', or one of {', '.join([*WORDS, *ORDERS])} "
+            f"Pass one such as '%d/%m/%Y %H:%M', or one of {', '.join([*WORDS, EXCEL, *ORDERS])} "
             "(time_format=, on the command line: --time-format)",
         )
     refuse(
@@ -226,59 +171,6 @@ def _of_text(opened: Opened, field: Field, n_numbers: int, order: str | None) ->
             refuse(opened, field, bad="true", rule=f"Dates are written {order}", what="{value}", cure=CURE)
         return None
     return Moments(way.sql(cell), 10**6, f"dates written {way.name.replace('-', ' ')}{ZONELESS}")
-
-
-def _of_numbers(opened: Opened, field: Field, as_number: str, span: _Span, unit: str | None) -> Moments:
-    cell, is_text = field.sql, is_text_field(opened, field)
-    largest = max(abs(span.least), abs(span.most))
-    for low, high, pattern, said in DIGITS if unit is None else ():
-        if low <= span.least and span.most <= high:  # as seconds, three weeks of 1970
-            micros = f"epoch_us(try_strptime({cell}::VARCHAR, '{pattern}'))"
-            if opened.one(f"FROM {opened.table} SELECT bool_and({micros} IS NOT NULL)")[0]:
-                return Moments(micros, 10**6, f"{said}, taken as UTC")
-    scale, name = next(((scale, name) for limit, scale, name in UNITS if largest < limit), NANOSECONDS)
-    if unit is not None:
-        scale, name = WORDS[unit], NAMES[WORDS[unit]]
-    else:
-        _refuse_mixed(opened, field, as_number, scale)
-    if not span.fractions:
-        whole = f"TRY_CAST({cell} AS BIGINT)" if is_text and largest < 2**63 else f"{as_number}::BIGINT"
-        return Moments(whole, scale, f"{name} since 1970")
-    finer = max(scale, 10**6)
-    return Moments(
-        f"floor(({as_number})::DOUBLE * {finer // scale} + 1e-3)::BIGINT", finer, f"{name} since 1970"
-    )
-
-
-def _refuse_mixed(opened: Opened, field: Field, as_number: str, scale: int) -> None:
-    """Raises if cells lie in 1970 in the unit of the largest, and on days like ours in a coarser one."""
-
-    def first(least: int, most: int) -> tuple[int, str, str]:
-        """Returns how many cells lie between, the first of them, and where it is."""
-        inside = f"abs({as_number}) BETWEEN {least} AND {most}"
-        n, row = opened.one(f"FROM {opened.table} SELECT count(*), min(rowid) WHERE {inside}")
-        if not n:
-            return 0, "", ""
-        (cell,) = opened.one(f"FROM {opened.table} SELECT {field.sql}::VARCHAR WHERE rowid = {row}")
-        return n, repr(cell), opened.where(row)
-
-    for other in (s for s in NAMES if s < scale):
-        n, cell, where = first(YEAR_1995 * other, YEAR_2100 * other)
-        n_finer, finer, beside = first(YEAR_1995 * scale, 9 * 10**18) if n else (0, "", "")
-        if not n_finer:
-            continue
-        more = f", and {n - 1} more like it" if n > 1 else ""
-        raise TableError(
-            "The times of a column are in one unit",
-            f"{cell} in column {field.name!r}, {where} of {opened.label}{more}, which looks like "
-            f"{NAMES[other]} since 1970, beside {finer} in {beside}, which looks like {NAMES[scale]}",
-            f"Write them in one unit, or say which all are in: time_format={_word(other)!r} or "
-            f"{_word(scale)!r} (on the command line: --time-format)",
-        )
-
-
-def _word(scale: int) -> str:
-    return next(word for word, per_second in WORDS.items() if per_second == scale)
 
 
 def _range(opened: Opened, ticks: Ints, moments: Moments) -> str:

@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 
 from butaca.data.bags import Bags, Column
-from butaca.data.columns import plain
 from butaca.data.dataset import Entities
+from butaca.data.names import plain
 from butaca.errors import TableError
 from butaca.types import Values
 

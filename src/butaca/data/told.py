@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import duckdb
-import numpy as np
 
-from butaca.data.cells import LARGEST, column, is_text_field, number, numbers
-from butaca.data.columns import Field, Role, by_name, is_value, listed, named, plain, words
-from butaca.data.opened import Opened, quoted
-from butaca.data.reactions import are_reactions, are_votes, weights_for
+from butaca.data.cells import LARGEST, is_text_field, number
+from butaca.data.columns import Field, by_name, is_value, listed, named
+from butaca.data.kinds import MOST_KINDS, event_flags, words_of
+from butaca.data.names import Role, plain, words
+from butaca.data.opened import Opened
+from butaca.data.reactions import are_reactions, are_votes
 from butaca.data.reactions import is_label as is_label_name
 from butaca.data.settled import as_amounts
-from butaca.data.signal import NEGATIVE, Doubles, Signal
+from butaca.data.signal import Doubles, Signal
+from butaca.data.values import numbers
 from butaca.errors import TableError
-from butaca.types import Codes
 
 #: Values that count things, so that one below 0 takes something back.
 AMOUNTS = words("quantity qty count units plays playcount cantidad unidades menge quantite")
-
-#: Kinds of event that a notice names, at most.
-MOST_KINDS = 12
-
+AMOUNT_RULE = "Every interaction has an amount, a finite number"
+AMOUNT_CURE = "Correct it, or leave out weight_column (--weight-column)"
 #: Rows and columns by which it is told whether to look at all of a column whose name says nothing.
 FIRST_ROWS, FIRST_COLUMNS = 2000, 40
-
-#: Kinds that the line of a notice names, at most.
-MOST_FLAGS = 5
 
 
 def is_label(field: Field) -> bool:
@@ -120,43 +115,11 @@ def amounts(opened: Opened, field: Field) -> Doubles:
         numbers(
             opened,
             field,
-            rule="Every interaction has an amount, a finite number",
-            cure="Correct it, or leave out weight_column (--weight-column)",
+            rule=AMOUNT_RULE,
+            cure=AMOUNT_CURE,
         )
     )
     assert found is not None
-    return found
-
-
-def kind_sql(field: Field, signal: Signal) -> str:
-    """Returns the SQL of the place of a row's kind in `Signal.events`, -1 for one that is not there."""
-    cases = " ".join(
-        f"WHEN {quoted(kind.casefold())} THEN {place}" for place, kind in enumerate(signal.events)
-    )
-    return f"CASE lower(trim({field.sql}::VARCHAR)) {cases} ELSE -1 END"
-
-
-def kinds(opened: Opened, field: Field, *, signal: Signal) -> Codes:
-    """Returns the kind of each loaded row, int32 [n], as `kind_sql`.
-
-    Raises:
-        TableError: none of the rows is of a kind that is a positive.
-    """
-    found: Codes = np.asarray(column(opened, f"({kind_sql(field, signal)})::INTEGER"), dtype=np.int32)
-    met = set(np.unique(found).tolist())
-    if not any(place in met for place, weight in enumerate(signal.events.values()) if weight != NEGATIVE):
-        there = _distinct(opened, field)
-        one = there[0] if there else "view"
-        raise TableError(
-            "At least one interaction is of a kind that is a positive",
-            f"column {field.name!r} of {opened.label}, which holds {', '.join(there)}",
-            f"Say what one of these counts, such as --event {shlex.quote(one + '=1')} (events={{...}} in "
-            "Python)",
-        )
-    lacking = [kind for place, kind in enumerate(signal.events) if place not in met]
-    if lacking:
-        held = ", ".join(_distinct(opened, field))
-        opened.notes.append(f"no row is of the kind {', '.join(lacking)}: {field.name!r} holds {held}")
     return found
 
 
@@ -199,6 +162,8 @@ def _first_words(opened: Opened, field: Field) -> list[str]:
 
 
 def _as_number(opened: Opened, field: Field) -> str:
+    if field.sql in opened.read_as:
+        return opened.read_as[field.sql]
     return number(field.sql) if is_text_field(opened, field) else f"{field.sql}::DOUBLE"
 
 
@@ -214,7 +179,8 @@ def _of_value(opened: Opened, field: Field, *, pass_value: bool = False) -> str:
     many = f"{below + zero:,} of {n:,} values of {field.name!r} are 0 or below"
     asked = f"value_column={field.name!r}, " if pass_value else ""
     flag = f"--value-column {shlex.quote(field.name)} " if pass_value else ""
-    if whole and low >= -1 and high <= 1:
+    takes_back = below and plain(field.name) in AMOUNTS
+    if whole and low >= -1 and high <= 1 and not takes_back:
         many = f"{below + zero:,} of {n:,} values of {field.name!r} are {'-1' if low < 0 else '0'}"
         many += " or 0" if low < 0 and zero else ""
         return f"{many}: if they say no, pass {asked}positive_from=1 ({flag}--positive-from 1)"
@@ -240,58 +206,10 @@ def _of_label(opened: Opened, field: Field) -> str:
         return ""
     if filled == numeric_:
         return _of_value(opened, field, pass_value=True)
-    there = _distinct(opened, field)
+    there = words_of(opened, field)
     if not 2 <= len(there) <= MOST_KINDS or not (is_label(field) or are_reactions(there)):
         return ""
     return (
         f"column {field.name!r} holds {', '.join(there)}, which all count the same: to say what each counts, "
         f"pass event_column={field.name!r} and events=, such as {event_flags(field.name, there)}"
     )
-
-
-@contextmanager
-def numbers_or_words(opened: Opened, field: Field) -> Iterator[None]:
-    """Says of a column of values that holds kinds of event in words how these are read, where it is refused.
-
-    Args:
-        opened: the loaded table.
-        field: the column.
-    """
-    try:
-        yield
-    except TableError as error:
-        there = _distinct(opened, field) if is_text_field(opened, field) else []
-        if not (1 < len(there) <= MOST_KINDS and are_reactions(there)):
-            raise
-        raise TableError(
-            "A value is a number, and kinds of event say with weights what they count",
-            f"column {field.name!r} of {opened.label}, which holds {', '.join(there)}",
-            f"Pass value_column='', event_column={field.name!r} and events= (--value-column '' "
-            f"{event_flags(field.name, there)})",
-        ) from error
-
-
-def event_flags(column: str, there: Sequence[str]) -> str:
-    """Returns how a command line says what kinds of event count, as a shell takes it.
-
-    >>> event_flags("kind", ["view", "add to cart", "it's"])
-    "--event-column kind --event view=0.3 --event 'add to cart=1' ..."
-
-    Args:
-        column: its name.
-        there: the kinds, of which those are named that something is known of.
-    """
-    weights = list(weights_for(there).items())[:MOST_FLAGS]
-    flags = [f"--event {shlex.quote(f'{kind}={weight}')}" for kind, weight in weights]
-    rest = ["..."] if len(there) > len(flags) else []
-    return " ".join([f"--event-column {shlex.quote(column)}", *flags, *rest])
-
-
-def _distinct(opened: Opened, field: Field) -> list[str]:
-    """Returns the words that a column holds, the most frequent first."""
-    with opened.errors():
-        rows = opened.con.execute(
-            f"FROM {opened.table} SELECT trim({field.sql}::VARCHAR) AS w WHERE w <> '' "
-            f"GROUP BY w ORDER BY count(*) DESC, w LIMIT {MOST_KINDS + 1}"
-        ).fetchall()
-    return [str(word) for (word,) in rows]

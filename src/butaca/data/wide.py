@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from butaca.data.cells import NOTHING
-from butaca.data.columns import Field, Role, by_name, describes_users, is_time, listed, named
+from butaca.data.columns import Field, by_name, is_time, listed, named
+from butaca.data.names import Role
 from butaca.data.opened import Opened, quoted
+from butaca.data.uses import describes_users
 from butaca.data.written_lists import parts, split_lists
 from butaca.errors import TableError
 

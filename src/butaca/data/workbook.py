@@ -21,10 +21,10 @@ _CELL = re.compile(r"([A-Z]+)\d+")
 _EPOCH = {False: dt.datetime(1899, 12, 30), True: dt.datetime(1904, 1, 1)}
 
 
-def sheet_columns(path: Path, inner: str, *, label: str) -> tuple[dict[str, Values], str, int]:
+def sheet_columns(path: Path, inner: str, *, label: str) -> tuple[dict[str, Values], str, list[str]]:
     """Returns the columns of a sheet by the names in its first row that is not blank, and its label.
 
-    The last is how many rows of titles stand above the names.
+    The last is what there is to say: of other sheets, and of rows of titles above the names.
 
     A column is numbers where all of its filled cells are, else text; an empty cell is None.
 
@@ -52,23 +52,43 @@ def sheet_columns(path: Path, inner: str, *, label: str) -> tuple[dict[str, Valu
         raise TableError(
             "A table is a file that can be read", f"{label}: {error}", "Save it again, or as CSV"
         ) from error
-    label = f"{label}::{name}" if inner else label
+    notes, others = [], [sheet for sheet in sheets if sheet != name]
+    if others and not inner:
+        notes = [f"{label}: the first of {len(sheets)} sheets, {name!r}; another is {label}::{others[0]}"]
     if len(rows) < 2:
-        raise TableError("A table has at least one row", f"{label}, which has none", "Add its rows")
+        raise TableError(
+            "A table has at least one row",
+            f"{label}::{name}, which has none" if others else f"{label}, which has none",
+            f"Name another sheet, such as {label}::{others[0]}" if others else "Add its rows",
+        )
+    label = f"{label}::{name}" if inner else label
     above = rows_above([["" if cell is None else str(cell) for cell in row] for row in rows[:FIRST]])
     header, *data = rows[above:]
     width = max(map(len, rows))
     names = [
         str(header[i]).strip() if i < len(header) and header[i] is not None else "" for i in range(width)
     ]
-    return (
-        {
-            name or f"column{i + 1}": _column([row[i] if i < len(row) else None for row in data])
-            for i, name in enumerate(names)
-        },
-        label,
-        above,
-    )
+    names = [name or f"column{i + 1}" for i, name in enumerate(names)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise TableError(
+            "Every column has its own name",
+            f"{names.count(twice)} columns called {twice!r} in {label}",
+            "Rename them in the row of names",
+        )
+    if above:
+        notes.append(f"{label}: {counted_rows(above)} above the names passed over")
+    cells = ([row[i] if i < len(row) else None for row in data] for i in range(width))
+    return {name: _column(column) for name, column in zip(names, cells, strict=True)}, label, notes
+
+
+def counted_rows(n: int) -> str:
+    """Returns a number of rows in words.
+
+    >>> counted_rows(1), counted_rows(2)
+    ('1 row', '2 rows')
+    """
+    return f"{n} row{'s' if n != 1 else ''}"
 
 
 def _sheets(archive: zipfile.ZipFile) -> tuple[dict[str, str], bool]:

@@ -17,6 +17,7 @@ class Reading:
         wide: users in rows and items in columns, or lists of items.
         time_format: how times are written (`data/times.py`).
         drop_nulls: leave out rows without a user or an item, instead of refusing them.
+        encoding: of text that is not UTF-8, such as "cp1252".
     """
 
     _: KW_ONLY
@@ -25,9 +26,17 @@ class Reading:
     wide: bool = False
     time_format: str | None = None
     drop_nulls: bool = False
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
-        """Checks the separator."""
+        """Checks the separator and the encoding."""
+        if self.encoding is not None and not _is_encoding(self.encoding):
+            raise SettingError(
+                "An encoding is one that Python knows, of text",
+                repr(self.encoding),
+                "Pass one such as cp1252, latin-1, cp1251, shift_jis or gbk (encoding=, on the command line: "
+                "--encoding)",
+            )
         if self.sep is not None and self.delimiter is None:
             raise SettingError(
                 "A separator is one character, '::', 'tab' or 'blank'",
@@ -42,6 +51,14 @@ class Reading:
         word = said.strip().strip("<>'\"").strip("\\").lower() if len(said) > 1 else said
         found = _WORDS.get(word, said) if len(said) > 1 else said
         return found if found and (len(found) == 1 or found == "::") and found not in '"\r\n' else None
+
+
+def _is_encoding(name: str) -> bool:
+    """Returns whether an encoding is known, and makes text of bytes."""
+    try:
+        return isinstance(b"a".decode(name, "replace"), str)
+    except (LookupError, ValueError):
+        return False
 
 
 _WORDS = {

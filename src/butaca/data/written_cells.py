@@ -30,10 +30,12 @@ class Written:
     Attributes:
         sql: of a cell: a number, or a date as ISO text; NULL where it is none.
         said: how it is written.
+        scale: what its numbers are of, such as "%" or "out of 5"; "" where they are as they stand.
     """
 
     sql: str
     said: str
+    scale: str = ""
 
 
 def filled(cell: str) -> str:
@@ -68,7 +70,7 @@ def marked_numbers(opened: Opened, cell: str) -> Written | None:
     digits = f"regexp_extract({trimmed}, '{_COMMAS if by_comma else _POINTS}')"
     clean = f"replace(replace({digits}, '.', ''), ',', '.')" if by_comma else f"replace({digits}, ',', '')"
     sql = f"CASE WHEN {styled(_COMMAS if by_comma else _POINTS)} THEN TRY_CAST({clean} AS DOUBLE) END"
-    return Written(sql, f"with {a_mark!r}" if a_mark else "with thousands apart")
+    return Written(sql, f"with {a_mark!r}" if a_mark else "with thousands apart", a_mark or "")
 
 
 def dates(opened: Opened, cell: str) -> Written | None:

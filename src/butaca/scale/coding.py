@@ -8,13 +8,14 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from butaca.data.attributes import distinct, entities, load_keys, with_positions
+from butaca.data.attributes import distinct, entities, load_keys
 from butaca.data.bags import Bags
-from butaca.data.columns import Role
 from butaca.data.dataset import Entities
-from butaca.data.formats import open_table
+from butaca.data.names import Role
 from butaca.data.opened import quoted
+from butaca.data.sides import opened_side
 from butaca.data.titles import titled
+from butaca.data.written import Reading
 from butaca.errors import TableError
 from butaca.scale.reading import Budget, spilling
 from butaca.types import Values
@@ -33,7 +34,7 @@ def write_ids(
     out: Path,
     table: str | None,
     title: str | None,
-    drop_nulls: bool,
+    reading: Reading,
     budget: Budget,
 ) -> list[str]:
     """Writes work/<role>s.parquet (v, code) and out/<role>s.parquet, a row per code: the id, its features.
@@ -50,7 +51,7 @@ def write_ids(
         out: where the result goes.
         table: what is known of them, or None.
         title: its column of titles, None to find it.
-        drop_nulls: leave out rows of the table without an id.
+        reading: how it is written, and whether rows without an id are left out.
         budget: of DuckDB.
 
     Raises:
@@ -75,8 +76,8 @@ def write_ids(
             _copy(con, "FROM codes ORDER BY code", coded)
             _copy(con, f"FROM codes SELECT v AS {_name(key)} ORDER BY code", features)
             return []
-        opened = with_positions(open_table(con, table, table="features", wanted=[key]), role, key=key)
-        field = load_keys(opened, role, name=key, is_text=is_text, drop_nulls=drop_nulls)
+        opened = opened_side(con, table, role=role, key=key, encoding=reading.encoding)
+        field = load_keys(opened, role, name=key, is_text=is_text, drop_nulls=reading.drop_nulls)
         parts = ["FROM met", f"FROM {opened.table} SELECT {field[1].sql} AS v"]
         coding = ("codes", distinct(con, "codes", parts=parts))
         entity, notes = entities(opened, role, name=key, vocabulary=coding, key=field, known=known)

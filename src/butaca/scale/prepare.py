@@ -27,8 +27,9 @@ import numpy as np
 
 from butaca.data.again import AGAIN, of_again
 from butaca.data.came import all_came
-from butaca.data.columns import Role
 from butaca.data.folders import sha256, writing
+from butaca.data.kinds import MOST_KINDS, lacking_kinds
+from butaca.data.names import Role
 from butaca.data.opened import quoted, session
 from butaca.data.repeats import pairs_repeated
 from butaca.errors import SplitError, TableError
@@ -133,7 +134,7 @@ def _write(
             out=out,
             table=table,
             title=settings.title,
-            drop_nulls=settings.reading.drop_nulls,
+            reading=settings.reading,
             budget=budget,
         )
     sizes = {side: _length(work / f"{side}.parquet") for side in ("users", "items")}
@@ -210,6 +211,13 @@ def _notes(
 ) -> list[str]:
     """Returns what reading decided and found, as reading the whole table at once says it."""
     notes = notes_of([(one.path, one.remarks) for one in reads], tables=of_tables, span=span)
+    there = [one.remarks.kinds for one in reads if one.remarks.kinds is not None]
+    if there:
+        met = frozenset().union(*(places for places, _ in there))
+        held = list(dict.fromkeys(word for _, words in there for word in words))
+        name = settings.signal.event_column or ""
+        at = len(reads[0].remarks.how) if len(reads) == 1 else 0
+        notes[at:at] = lacking_kinds(settings.signal, met, name=name, held=lambda: held[:MOST_KINDS])
     came = all_came(f.came for f in found)
     if settings.signal.says:
         return [*notes, *came.notes(settings.signal)]
@@ -302,6 +310,7 @@ def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
             ("columns", first.names, other.names),
             ("ids (True: text)", first.is_text, other.is_text),
             ("times", first.times, other.times),
+            ("numbers", first.scales or "as they stand", other.scales or "as they stand"),
         ):
             if mine != its:
                 raise TableError(

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import get_args
 
 from butaca.data import fractal
+from butaca.data.endings import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.folders import read_manifest
-from butaca.data.landed import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.opened import quoted, session
 from butaca.data.signal import PLAIN, Signal
 from butaca.data.splits import check_share

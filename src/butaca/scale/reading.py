@@ -18,15 +18,19 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import LARGEST, NOTHING, ids, is_nothing, numeric, refuse, refuse_lists
-from butaca.data.columns import REQUIRED, Field, Role, choose
+from butaca.data.cells import NOTHING, ids, is_nothing, refuse_lists
+from butaca.data.columns import choose
 from butaca.data.formats import open_table
+from butaca.data.kinds import kind_sql, kinds_there, numbers_or_words
+from butaca.data.names import REQUIRED, Role
 from butaca.data.noted import Noted, rows_dropped, words_for_nothing
 from butaca.data.odd_times import odd_times
-from butaca.data.opened import Opened, quoted, session
+from butaca.data.opened import quoted, session
 from butaca.data.signal import PLAIN, Signal
+from butaca.data.strays import drop_repeated_names, last_row_sums, odd_ids
 from butaca.data.times import how_written
-from butaca.data.told import kind_sql, numbers_or_words, signal_fields, with_label
+from butaca.data.told import AMOUNT_CURE, AMOUNT_RULE, signal_fields, with_label
+from butaca.data.values import numbers_sql
 from butaca.data.written import AS_IT_IS, Reading
 from butaca.scale.remarks import Remarks
 
@@ -70,6 +74,7 @@ class Read:
         times: what times look like ("seconds since 1970"), "" without.
         earliest, latest: of the times.
         remarks: what reading decided, and found odd.
+        scales: by column, what numbers are of that do not stand as they are, such as "out of 5".
     """
 
     path: str
@@ -82,6 +87,7 @@ class Read:
     earliest: int
     latest: int
     remarks: Remarks
+    scales: Mapping[str, str]
 
 
 @contextmanager
@@ -133,10 +139,13 @@ def read(task: ReadTask) -> Read:
             has_names=opened.has_names,
             first=opened.held,
             told=opened.told,
+            is_text=opened.text is not None,
         )
         own = signal_fields(opened, signal)
         noted = Noted(opened, choice, own, asked, signal)
         rows = opened.load([*noted.used, *noted.looked])
+        before = drop_repeated_names(opened, list(choice.fields.values()))
+        rows = opened.one(f"FROM {opened.table} SELECT count(*)")[0] if before else rows
         dropped: list[str] = []
         for role in REQUIRED if task.reading.drop_nulls else ():
             n = opened.drop(is_nothing(opened, choice.fields[role]))
@@ -148,11 +157,13 @@ def read(task: ReadTask) -> Read:
         selected = [f"{user.sql} AS u", f"{item.sql} AS i"]
         if "value" in choice.fields:
             with numbers_or_words(opened, choice.fields["value"]):
-                selected.append(f"{_value(opened, choice.fields['value'])}::FLOAT AS v")
+                selected.append(f"({numbers_sql(opened, choice.fields['value'])})::FLOAT AS v")
         if "event" in own:
             selected.append(f"({kind_sql(own['event'], signal)})::INTEGER AS k")
         if "weight" in own:
-            selected.append(f"({_value(opened, own['weight'])})::DOUBLE AS a")
+            selected.append(
+                f"({numbers_sql(opened, own['weight'], rule=AMOUNT_RULE, cure=AMOUNT_CURE)})::DOUBLE AS a"
+            )
         times, earliest, latest = "", 0, 0
         said: dict[Role, str] = {}
         odd: list[str] = []
@@ -176,14 +187,20 @@ def read(task: ReadTask) -> Read:
                 target = quoted(str(folder / f"{side}.parquet"))
                 distinct = f"FROM {opened.table} SELECT DISTINCT {sql} AS v"
                 con.execute(f"COPY ({distinct}) TO {target} (FORMAT parquet)")
-        words = [
-            word
-            for place, found in zip(REQUIRED, (user, item), strict=True)
-            if found.is_text and _holds_nothing(con, folder / f"{place}s.parquet")
-            for word in words_for_nothing(opened, choice.fields[place], role=place)
-        ]
-        more = (*dropped, *noted.others())
-        remarks = Remarks(tuple(opened.notes), tuple(noted.columns(said)), tuple(odd), more, tuple(words))
+        words: list[str] = []
+        for place, found in zip(REQUIRED, (user, item), strict=True):
+            if found.is_text:
+                if _holds_nothing(con, folder / f"{place}s.parquet"):
+                    words += words_for_nothing(opened, choice.fields[place], role=place)
+                once = f"FROM read_parquet({quoted(str(folder / f'{place}s.parquet'))})"
+                words += odd_ids(con, once, role=place)
+        sums = last_row_sums(opened, choice.fields)
+        more = (*before, *dropped, *noted.others(), *sums)
+        event = own.get("event")
+        there = None if event is None else kinds_there(opened, event, signal=signal)
+        remarks = Remarks(
+            tuple(opened.notes), tuple(noted.columns(said)), tuple(odd), more, tuple(words), there
+        )
     parts = {
         int(part.name.removeprefix("p=")): tuple(sorted(part.iterdir()))
         for part in (folder / "rows").iterdir()
@@ -199,6 +216,7 @@ def read(task: ReadTask) -> Read:
         int(earliest),
         int(latest),
         remarks,
+        {name: scale for name, scale in opened.scales.items() if scale},
     )
 
 
@@ -207,18 +225,3 @@ def _holds_nothing(con: duckdb.DuckDBPyConnection, ids_: Path) -> bool:
     words = ", ".join(map(quoted, NOTHING))
     found = con.execute(f"FROM read_parquet({quoted(str(ids_))}) SELECT count(*) WHERE trim(v) IN ({words})")
     return bool(found.fetchall()[0][0])
-
-
-def _value(opened: Opened, field: Field) -> str:
-    """Returns the SQL of a value; refuses what is no finite number."""
-    is_text = opened.text is not None or field.kind == "text"
-    sql = numeric(opened, field.sql) if is_text else f"{field.sql}::DOUBLE"
-    refuse(
-        opened,
-        field,
-        bad=f"(abs({sql}) <= {LARGEST!r}) IS NOT TRUE",
-        rule="Every interaction has a value, a finite number",
-        what="{value}",
-        cure="Correct it, remove the row, or prepare without values: value_column='' or --value-column ''",
-    )
-    return sql

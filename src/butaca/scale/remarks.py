@@ -21,7 +21,8 @@ class Remarks:
         columns: which were chosen, a line each, the time's last.
         odd: times that are, a part of a line each.
         more: what was dropped or ignored, and what seems to say no.
-        words: ids that are words for nothing.
+        words: ids that are words for nothing, and others that are odd.
+        kinds: where a column holds kinds of event, the places of those that rows are of, and what it holds.
     """
 
     how: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Remarks:
     odd: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    kinds: tuple[frozenset[int], tuple[str, ...]] | None = None
 
 
 def notes_of(

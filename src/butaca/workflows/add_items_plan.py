@@ -21,11 +21,13 @@ class AddItemsPlan:
         model: its folder.
         source: a table with one row for each new item.
         out: folder for the new model; None: it replaces the one that is there.
+        encoding: of a text file that is not UTF-8.
     """
 
     model: Path
     source: str
     out: Path | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         """Takes the folders as paths."""
@@ -49,7 +51,9 @@ def carry_out_add_items(plan: AddItemsPlan) -> tuple[Recommender, Additions]:
         check_free(plan.out)
     recommender = Recommender.load(plan.model)
     ids = recommender.items.ids
-    table = read_entities(plan.source, "item", key=recommender.items.key, is_text=ids.is_text)
+    table = read_entities(
+        plan.source, "item", key=recommender.items.key, is_text=ids.is_text, encoding=plan.encoding
+    )
     if not len(table):
         raise SettingError("A table of new items has at least one row", f"{plan.source}, which has none")
     longer, became = with_items(recommender, table)

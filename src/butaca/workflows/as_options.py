@@ -25,6 +25,7 @@ def options_of(columns: Columns) -> list[str]:
         ("--title-column", columns.title),
         ("--time-format", reading.time_format),
         ("--sep", reading.sep),
+        ("--encoding", reading.encoding),
         ("--query", reading.query),
         ("--wide", reading.wide or None),
         ("--drop-nulls", reading.drop_nulls or None),

@@ -115,6 +115,7 @@ def _given(source: str, recommender: Recommender, columns: Columns) -> Dataset:
         as_fitted=not said,
         time_format=reading.time_format,
         sep=reading.sep,
+        encoding=reading.encoding,
         query=reading.query,
         wide=reading.wide,
         drop_nulls=reading.drop_nulls,
