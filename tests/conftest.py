@@ -102,7 +102,7 @@ def board() -> Dataset:
 @pytest.fixture(scope="session")
 def ml() -> Dataset:
     """MovieLens 100K, movies by id."""
-    from butaca.data.movielens import load_movielens
+    from butaca.data.movielens.load import load_movielens
 
     return load_movielens("100k")
 

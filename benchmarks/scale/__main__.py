@@ -33,7 +33,7 @@ from benchmarks.scale import index as scale_index
 from benchmarks.scale import training as scale_training
 from benchmarks.scale.data import CommandCost, command, counts, facts, gini, original, plot
 from benchmarks.scale.training import JUDGED
-from butaca.data.movielens import load_movielens
+from butaca.data.movielens.load import load_movielens
 from butaca.scale.prepared import Prepared
 
 PLOT = Path(__file__).parents[2] / "docs" / "scale-curves.png"

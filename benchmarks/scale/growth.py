@@ -37,7 +37,7 @@ from benchmarks.pages import markdown, write_section
 from butaca import Recommender
 from butaca.data.fractal import Growth, grow
 from butaca.data.histories import Histories
-from butaca.data.movielens import load_movielens
+from butaca.data.movielens.load import load_movielens
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.recipes import DEFAULT
 from butaca.scale.prepare import prepare

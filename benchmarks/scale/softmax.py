@@ -25,7 +25,7 @@ from benchmarks.command import run
 from benchmarks.pages import markdown, write_section
 from benchmarks.scale.watch import Curve, Judge, K, Watch
 from butaca.data.fractal import Growth, grow
-from butaca.data.movielens import load_movielens
+from butaca.data.movielens.load import load_movielens
 from butaca.recipes import DEFAULT
 from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing

@@ -20,7 +20,7 @@ _ROOMS = {
     "butaca.data.bags": ("Bags",),
     "butaca.data.dataset": ("Dataset", "Entities"),
     "butaca.data.histories": ("Histories",),
-    "butaca.data.movielens": ("load_movielens",),
+    "butaca.data.movielens.load": ("load_movielens",),
     "butaca.data.settled": ("signalled",),
     "butaca.data.signal": ("Signal",),
     "butaca.data.splits": (
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     from butaca.data.dataset import Dataset as Dataset
     from butaca.data.dataset import Entities as Entities
     from butaca.data.histories import Histories as Histories
-    from butaca.data.movielens import load_movielens as load_movielens
+    from butaca.data.movielens.load import load_movielens as load_movielens
     from butaca.data.settled import signalled as signalled
     from butaca.data.signal import Signal as Signal
     from butaca.data.splits import leave_last_out as leave_last_out

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from butaca.cli.app import app
+from butaca.data.formats.written import Reading
 from butaca.data.tables import read_entities, read_table
-from butaca.data.written import Reading
 from butaca.errors import SettingError, TableError
 from butaca.scale.pool import local_runner
 from butaca.scale.prepare import prepare

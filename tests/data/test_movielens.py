@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from butaca.data.dataset import Dataset
-from butaca.data.movielens import load_movielens
-from butaca.data.movielens_codes import FLAGS, GENRES, OCCUPATIONS
+from butaca.data.movielens.codes import FLAGS, GENRES, OCCUPATIONS
+from butaca.data.movielens.load import load_movielens
 from butaca.errors import SettingError, SourceError, TableError
 from tests.support.narrow import one_each
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from butaca.data.names import is_known
+from butaca.data.columns.names import is_known
 from butaca.data.tables import read_table
 from butaca.errors import TableError
 

@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 
 from butaca import files
-from butaca.data import copies, download, sources
-from butaca.data.copies import Copy
-from butaca.data.sources import ARCHIVES, Archive, cache_folder, find
+from butaca.data import download
+from butaca.data.movielens import copies, sources
+from butaca.data.movielens.copies import Copy
+from butaca.data.movielens.sources import ARCHIVES, Archive, cache_folder, find
 from butaca.errors import ButacaError, SourceError
 
 Answer = Callable[[BaseHTTPRequestHandler], None]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from butaca.data.formats.written import Reading
 from butaca.data.signal import Signal
 from butaca.data.tables import read_table
-from butaca.data.written import Reading
 from butaca.errors import TableError
 from butaca.scale.pool import local_runner
 from butaca.scale.prepare import prepare

@@ -13,7 +13,7 @@ from butaca.data.dataset import Dataset
 from butaca.data.histories import Histories
 from butaca.data.splits import leave_last_out
 from butaca.data.tables import read_table
-from butaca.data.times import in_seconds
+from butaca.data.times.column import in_seconds
 from butaca.errors import SettingError, TableError
 from tests.support.narrow import some
 

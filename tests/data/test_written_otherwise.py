@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from butaca.data.formats.written import Reading
 from butaca.data.tables import read_table
-from butaca.data.written import Reading
 from butaca.errors import SettingError, TableError
 
 ROWS = "user,item,rating\n" + "".join(f"u{n % 6},i{n % 5},{n % 5 + 1}\n" for n in range(30))

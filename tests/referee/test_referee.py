@@ -19,10 +19,10 @@ import pytest
 
 from butaca.cli.app import app
 from butaca.data.dataset import Dataset
+from butaca.data.formats.written import Reading
 from butaca.data.histories import Histories
 from butaca.data.signal import Signal
 from butaca.data.splits import random_split
-from butaca.data.written import Reading
 from butaca.errors import SplitError
 from butaca.evaluate.protocol import evaluate_scorer
 from butaca.evaluate.verdict import compare

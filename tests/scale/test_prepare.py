@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from butaca.cli.app import app
+from butaca.data.formats.written import Reading
 from butaca.data.fractal import Growth, grow
 from butaca.data.histories import Histories
 from butaca.data.signal import Signal, events_of
 from butaca.data.splits import temporal_split
 from butaca.data.tables import read_table
-from butaca.data.written import Reading
 from butaca.errors import SettingError, SplitError, TableError
 from butaca.scale.partition import Rule, latest, sort
 from butaca.scale.placing import UNIT, Stripe, span, stripes

@@ -12,8 +12,8 @@ from butaca.catalogue.filters import YEARS, Filters, Where
 from butaca.catalogue.titles import Titles
 from butaca.checks import several
 from butaca.data.bags import Bags, Column
+from butaca.data.columns.titles import title_of
 from butaca.data.dataset import Entities
-from butaca.data.titles import title_of
 from butaca.types import Bools, Codes, Floats
 
 

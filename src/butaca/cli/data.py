@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from butaca.cli import options
 from butaca.cli.screen import plain
 from butaca.data.folders import check_free
-from butaca.data.written import Reading
+from butaca.data.formats.written import Reading
 from butaca.errors import SettingError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def grow(
         reading=Reading(time_format=time_format, encoding=encoding),
     )
     if source in MOVIELENS:
-        from butaca.data.movielens import load_movielens
+        from butaca.data.movielens.load import load_movielens
 
         original = load_movielens(source.removeprefix("ml-"))
     else:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from butaca.cli import screen
 from butaca.data.dataset import Dataset
-from butaca.data.movielens import load_movielens
+from butaca.data.movielens.load import load_movielens
 from butaca.extras import installed
 from butaca.recommend.folder.bundle import check_free
 from butaca.workflows import fitting

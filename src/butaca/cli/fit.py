@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from butaca.cli import options, screen
-from butaca.data.written import Reading
+from butaca.data.formats.written import Reading
 from butaca.errors import SettingError
 from butaca.workflows.loading import Columns
 

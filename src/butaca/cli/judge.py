@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from butaca.cli import options, screen
-from butaca.data.written import Reading
+from butaca.data.formats.written import Reading
 from butaca.evaluate.protocol import NOTEBOOK_K
 from butaca.workflows import loading
 from butaca.workflows.as_options import options_of

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from butaca.cli import options, screen
-from butaca.data.written import Reading
+from butaca.data.formats.written import Reading
 from butaca.errors import SettingError
 from butaca.workflows.loading import Columns
 

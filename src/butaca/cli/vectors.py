@@ -11,7 +11,7 @@ from rich.console import Console
 
 from butaca.cli import options, screen
 from butaca.cli.screen import plain
-from butaca.data.written import Reading
+from butaca.data.formats.written import Reading
 
 out = Console()
 

@@ -28,19 +28,29 @@ import duckdb
 import numpy as np
 
 from butaca.data.bags import Bags, Column
-from butaca.data.cells import LARGEST, Ids, counted, ids, is_nothing, is_text_field, number, numeric, refuse
-from butaca.data.columns import Field, by_name, listed, named
+from butaca.data.cells.converted import (
+    LARGEST,
+    Ids,
+    counted,
+    ids,
+    is_nothing,
+    is_text_field,
+    number,
+    numeric,
+    refuse,
+)
+from butaca.data.cells.values import written_numbers
+from butaca.data.cells.written_cells import dates, marked_numbers
+from butaca.data.cells.written_cells import filled as holds_something
+from butaca.data.cells.written_lists import split_lists
+from butaca.data.columns.names import Role
+from butaca.data.columns.noted import words_for_nothing
+from butaca.data.columns.roles import Field, by_name, listed, named
+from butaca.data.columns.strays import drop_repeated_names, last_row_sums
 from butaca.data.dataset import Entities
-from butaca.data.names import Role
-from butaca.data.noted import words_for_nothing
-from butaca.data.odd_times import in_two_units
-from butaca.data.opened import Opened
-from butaca.data.strays import drop_repeated_names, last_row_sums
-from butaca.data.values import written_numbers
+from butaca.data.formats.opened import Opened
+from butaca.data.times.odd import in_two_units
 from butaca.data.vocabulary import Vocabulary
-from butaca.data.written_cells import dates, marked_numbers
-from butaca.data.written_cells import filled as holds_something
-from butaca.data.written_lists import split_lists
 from butaca.errors import TableError
 from butaca.types import Values
 

@@ -32,8 +32,8 @@ import numpy as np
 
 from butaca.data.dataset import Dataset
 from butaca.data.folders import writing
+from butaca.data.formats.opened import quoted, session
 from butaca.data.fractal_tables import write_entities
-from butaca.data.opened import quoted, session
 from butaca.errors import SettingError
 from butaca.types import Bools, Codes, Floats, Ints, Times
 

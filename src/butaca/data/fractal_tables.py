@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 
 from butaca.data.bags import Bags, Column
+from butaca.data.columns.names import plain
 from butaca.data.dataset import Entities
-from butaca.data.names import plain
-from butaca.data.opened import quoted
+from butaca.data.formats.opened import quoted
 from butaca.types import Values
 
 APART = "\x1f"  # stands between the members of a list on their way

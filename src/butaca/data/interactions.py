@@ -9,15 +9,19 @@ import duckdb
 import numpy as np
 
 from butaca.data.again import AGAIN, had_again
-from butaca.data.cells import Ids, ids, is_nothing, refuse_lists
-from butaca.data.columns import ColumnChoice, choose
+from butaca.data.cells.converted import Ids, ids, is_nothing, refuse_lists
+from butaca.data.cells.values import numbers
+from butaca.data.columns.kinds import kinds, numbers_or_words
+from butaca.data.columns.names import REQUIRED, Role
+from butaca.data.columns.noted import Noted, rows_dropped
+from butaca.data.columns.roles import ColumnChoice, choose
+from butaca.data.columns.strays import drop_repeated_names, last_row_sums
+from butaca.data.columns.told import amounts, lacks, signal_fields, with_label
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.earlier import with_earlier
-from butaca.data.formats import Source, open_table
-from butaca.data.kinds import kinds, numbers_or_words
-from butaca.data.names import REQUIRED, Role
-from butaca.data.noted import Noted, rows_dropped
-from butaca.data.opened import Opened
+from butaca.data.formats.opened import Opened
+from butaca.data.formats.opening import Source, open_table
+from butaca.data.formats.written import Reading
 from butaca.data.repeats import (
     Duplicates,
     once,
@@ -26,11 +30,7 @@ from butaca.data.repeats import (
 )
 from butaca.data.settled import Told, counting, settle
 from butaca.data.signal import PLAIN, Doubles, Signal
-from butaca.data.strays import drop_repeated_names, last_row_sums
-from butaca.data.times import read_times
-from butaca.data.told import amounts, lacks, signal_fields, with_label
-from butaca.data.values import numbers
-from butaca.data.written import Reading
+from butaca.data.times.column import read_times
 from butaca.types import Codes, Floats, Ints, Times
 
 

@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from butaca.data.cells import counted
+from butaca.data.cells.converted import counted
 from butaca.data.dataset import Entities
-from butaca.data.opened import Opened
+from butaca.data.formats.opened import Opened
 from butaca.data.signal import Signal
 from butaca.errors import SettingError, TableError
 from butaca.types import Bools, Ints, Times

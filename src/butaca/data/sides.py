@@ -6,13 +6,13 @@ import duckdb
 import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys, with_positions
+from butaca.data.columns.names import Role
+from butaca.data.columns.titles import titled
 from butaca.data.dataset import Entities
-from butaca.data.formats import Source, open_table
+from butaca.data.formats.opened import Opened
+from butaca.data.formats.opening import Source, open_table
+from butaca.data.formats.written import AS_IT_IS, Reading
 from butaca.data.interactions import ReadRows
-from butaca.data.names import Role
-from butaca.data.opened import Opened
-from butaca.data.titles import titled
-from butaca.data.written import AS_IT_IS, Reading
 from butaca.types import Codes
 
 

@@ -19,14 +19,16 @@ import duckdb
 import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys
-from butaca.data.cells import NOTHING, counted
+from butaca.data.cells.converted import NOTHING, counted
+from butaca.data.columns.names import Role
+from butaca.data.columns.noted import words_for_nothing
+from butaca.data.columns.strays import odd_ids
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.formats import Source
+from butaca.data.formats.opened import session
+from butaca.data.formats.opening import Source
+from butaca.data.formats.written import Reading
 from butaca.data.interactions import ReadRows, asked_of, finish, read_rows
-from butaca.data.names import Role
-from butaca.data.noted import words_for_nothing
-from butaca.data.opened import session
 from butaca.data.repeats import (
     Duplicates,
     check_duplicates,
@@ -34,9 +36,7 @@ from butaca.data.repeats import (
 )
 from butaca.data.sides import codes_of, opened_side, side_of
 from butaca.data.signal import PLAIN, Signal
-from butaca.data.strays import odd_ids
 from butaca.data.vocabulary import Vocabulary
-from butaca.data.written import Reading
 from butaca.errors import TableError
 from butaca.types import Codes
 

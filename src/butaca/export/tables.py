@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from butaca.data.opened import quoted, session
+from butaca.data.formats.opened import quoted, session
 from butaca.export.vectors import ExportedVectors
 from butaca.types import Floats, Values
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from butaca.catalogue.titles import folded
 from butaca.data.bags import Bags, Column, join_columns
+from butaca.data.columns.titles import title_of
 from butaca.data.dataset import Entities
-from butaca.data.titles import title_of
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import FeatureError, SettingError, TableError
 from butaca.model.query import QueryTower

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from butaca.catalogue.genres import Genres, find_genres
 from butaca.catalogue.items import item_titles
-from butaca.data.titles import title_of
+from butaca.data.columns.titles import title_of
 from butaca.evaluate.beyond import Beyond, beyond_accuracy, exposure
 from butaca.evaluate.collapse import Alikeness, alikeness
 from butaca.evaluate.judged import Judged, best_baseline, outdone

@@ -23,7 +23,7 @@ import numpy as np
 
 from butaca.cores import cores
 from butaca.data.folders import read_manifest, writing
-from butaca.data.opened import quoted, session
+from butaca.data.formats.opened import quoted, session
 from butaca.errors import BundleError, ClusterError, SettingError
 from butaca.files import move_file
 from butaca.recommend.folder.bundle import read_manifest as read_model

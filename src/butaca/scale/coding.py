@@ -10,12 +10,12 @@ import numpy as np
 
 from butaca.data.attributes import distinct, entities, load_keys
 from butaca.data.bags import Bags
+from butaca.data.columns.names import Role
+from butaca.data.columns.titles import titled
 from butaca.data.dataset import Entities
-from butaca.data.names import Role
-from butaca.data.opened import quoted
+from butaca.data.formats.opened import quoted
+from butaca.data.formats.written import Reading
 from butaca.data.sides import opened_side
-from butaca.data.titles import titled
-from butaca.data.written import Reading
 from butaca.errors import TableError
 from butaca.scale.reading import Budget, spilling
 from butaca.types import Values

@@ -15,7 +15,7 @@ import numpy as np
 
 from butaca.data.again import different_times
 from butaca.data.came import NOTHING_CAME, Came
-from butaca.data.opened import quoted
+from butaca.data.formats.opened import quoted
 from butaca.data.settled import Settled, Told, settle
 from butaca.data.signal import PLAIN, Signal
 from butaca.scale.reading import Budget, own_folder, spilling

@@ -27,10 +27,10 @@ import numpy as np
 
 from butaca.data.again import AGAIN, of_again
 from butaca.data.came import all_came
+from butaca.data.columns.kinds import MOST_KINDS, lacking_kinds
+from butaca.data.columns.names import Role
 from butaca.data.folders import sha256, writing
-from butaca.data.kinds import MOST_KINDS, lacking_kinds
-from butaca.data.names import Role
-from butaca.data.opened import quoted, session
+from butaca.data.formats.opened import quoted, session
 from butaca.data.repeats import pairs_repeated
 from butaca.errors import SplitError, TableError
 from butaca.scale.coding import write_ids

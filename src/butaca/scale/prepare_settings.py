@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import get_args
 
 from butaca.data import fractal
-from butaca.data.endings import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.folders import read_manifest
-from butaca.data.opened import quoted, session
+from butaca.data.formats.endings import JSON_ENDINGS, PARQUET_ENDINGS
+from butaca.data.formats.opened import quoted, session
+from butaca.data.formats.written import AS_IT_IS, Reading
 from butaca.data.signal import PLAIN, Signal
 from butaca.data.splits import check_share
-from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SettingError, TableError
 from butaca.scale.partition import SplitName
 

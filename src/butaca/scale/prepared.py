@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from butaca.data.columns.names import Role
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.folders import read_manifest, verify
 from butaca.data.histories import Histories
-from butaca.data.names import Role
 from butaca.data.negatives import Negatives
 from butaca.data.signal import Signal
 from butaca.data.tables import read_entities

@@ -18,20 +18,20 @@ from pathlib import Path
 
 import duckdb
 
-from butaca.data.cells import NOTHING, ids, is_nothing, refuse_lists
-from butaca.data.columns import choose
-from butaca.data.formats import open_table
-from butaca.data.kinds import kind_sql, kinds_there, numbers_or_words
-from butaca.data.names import REQUIRED, Role
-from butaca.data.noted import Noted, rows_dropped, words_for_nothing
-from butaca.data.odd_times import odd_times
-from butaca.data.opened import quoted, session
+from butaca.data.cells.converted import NOTHING, ids, is_nothing, refuse_lists
+from butaca.data.cells.values import numbers_sql
+from butaca.data.columns.kinds import kind_sql, kinds_there, numbers_or_words
+from butaca.data.columns.names import REQUIRED, Role
+from butaca.data.columns.noted import Noted, rows_dropped, words_for_nothing
+from butaca.data.columns.roles import choose
+from butaca.data.columns.strays import drop_repeated_names, last_row_sums, odd_ids
+from butaca.data.columns.told import AMOUNT_CURE, AMOUNT_RULE, signal_fields, with_label
+from butaca.data.formats.opened import quoted, session
+from butaca.data.formats.opening import open_table
+from butaca.data.formats.written import AS_IT_IS, Reading
 from butaca.data.signal import PLAIN, Signal
-from butaca.data.strays import drop_repeated_names, last_row_sums, odd_ids
-from butaca.data.times import how_written
-from butaca.data.told import AMOUNT_CURE, AMOUNT_RULE, signal_fields, with_label
-from butaca.data.values import numbers_sql
-from butaca.data.written import AS_IT_IS, Reading
+from butaca.data.times.column import how_written
+from butaca.data.times.odd import odd_times
 from butaca.scale.remarks import Remarks
 
 SMALLEST = 100_000_000  # bytes that a DuckDB gets at least

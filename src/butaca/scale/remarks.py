@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from butaca.data.odd_times import range_of
+from butaca.data.times.odd import range_of
 
 #: Remarks on several files that are told, at most.
 MOST = 12

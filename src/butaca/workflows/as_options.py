@@ -10,7 +10,7 @@ from butaca.workflows.loading import Columns
 def options_of(columns: Columns) -> list[str]:
     """Returns the words of a command line that say what was said of a table.
 
-    >>> from butaca.data.written import Reading
+    >>> from butaca.data.formats.written import Reading
     >>> options_of(Columns(user="who", least=(5, 0), reading=Reading(wide=True)))
     ['--user-column', 'who', '--wide', '--min-user', '5']
     """

@@ -180,7 +180,7 @@ def _own_sides(plan: FitPlan, data: Dataset) -> Sides | None:
         share = len(test) / len(data)
         return Sides(train, test, "temporal", share, plan.seed)
     if plan.test is not None:
-        from butaca.data.odd_times import ODD_TIMES
+        from butaca.data.times.odd import ODD_TIMES
 
         test = load_test(plan.test, data, columns=plan.columns)
         said = [

@@ -13,9 +13,9 @@ from butaca.catalogue.items import Catalogue
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset
 from butaca.data.folders import kind_of
+from butaca.data.formats.written import AS_IT_IS, Reading
 from butaca.data.signal import PLAIN, Signal
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
-from butaca.data.written import AS_IT_IS, Reading
 from butaca.errors import SplitError, StoreError, TableError
 from butaca.workflows.about import split_record
 from butaca.workflows.counted_events import and_negatives, as_table, counted_events, joined_with, kinds_for
@@ -81,7 +81,7 @@ def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset
     columns = columns or Columns()
     min_user, min_item = columns.least
     if isinstance(source, str) and source in MOVIELENS:
-        from butaca.data.movielens import load_movielens
+        from butaca.data.movielens.load import load_movielens
         from butaca.data.settled import signalled
 
         data = signalled(load_movielens(source.removeprefix("ml-")), columns.signal)

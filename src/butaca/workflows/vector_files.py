@@ -205,7 +205,7 @@ def _of_parquet(path: Path) -> ForeignVectors:
 
 def _columns(path: Path, names: str) -> dict[str, Values]:
     """Returns columns of a Parquet file."""
-    from butaca.data.opened import plain_errors, quoted, session
+    from butaca.data.formats.opened import plain_errors, quoted, session
 
     if not path.is_file():
         raise TableError("Vectors are in a file that is there", f"{path}, which is not", "Correct the path")

@@ -1,0 +1,1 @@
+"""This package reads cells: ids, numbers, ratings and lists, however people write them."""

@@ -1,0 +1,1 @@
+"""This package finds and reads MovieLens in all its layouts."""

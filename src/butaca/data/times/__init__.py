@@ -1,0 +1,1 @@
+"""This package reads times: numbers in any unit, and dates as people write them."""
