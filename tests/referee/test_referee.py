@@ -208,7 +208,9 @@ def test_what_was_said_of_the_table_is_said_again() -> None:
         "when",
         "films.csv",
         "people.csv",
-        reading=Reading(sep="tab", query="select 1", wide=True, time_format="s", drop_nulls=True),
+        reading=Reading(
+            sep="tab", query="select 1", wide=True, time_format="s", drop_nulls=True, encoding="cp1252"
+        ),
         least=(2, 3),
         signal=Signal(
             event_column="kind", events={"view": 0.5, "no": "negative"}, repeats="sum", curve="log"
