@@ -56,11 +56,16 @@ $(VENV)/.browser: | $(BIN)/python
 			chromium fonts-dejavu-core >/dev/null && touch $@; \
 	else echo "The page's tests need chromium (Debian: apt install chromium)" >&2; exit 1; fi
 
+# What trains on Ray starts some forty processes, which beside other tests take minutes and here seconds: first.
+ON_RAY := tests/scale/test_ray_training.py tests/scale/test_ray_recipes.py
+
 # Four at a time: services and clusters that are started and killed wait for part of their time. Modules are
 # compiled once, also where the environment asks Python to write no bytecode: a process in five is a command.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev $(VENV)/.browser
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone and not guides" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ON_RAY) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone and not guides" \
+		$(ON_RAY:%=--ignore=%) $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m alone $(shell grep -rl --include='test_*.py' 'pytest.mark.alone' tests) $(PYTEST_ARGS)
 
 # The files that start no process and fit little; what it leaves out (serve, cli, report, scale), `make test` runs.

@@ -23,7 +23,6 @@ MADE_HERE = COMPILED not in os.environ
 #: Files of more than half a minute where three run at a time, the longest first: workers take files in this
 #: order, and end together. Only the order matters.
 LONG = (
-    "scale/test_ray_training.py",
     "cli/test_cli.py",
     "serve/test_page.py",
     "train/test_training.py",
