@@ -482,6 +482,8 @@ def test_only_a_folder_with_pairs_is_of_the_newer_version(tmp_path):
         made.save(tmp_path / "model")
         assert json.loads((tmp_path / "model" / MANIFEST).read_text())["manifest"]["version"] == version
         loaded = Recommender.load(tmp_path / "model")
+        vectors = folder_facts(read_manifest(tmp_path / "model"), loaded)["vectors"]
+        assert vectors["half-life of pairs"] == (1.5 if version == 3 else None)
         users = np.arange(len(model.users), dtype=np.int32)
         np.testing.assert_array_equal(loaded.score(users), made.score(users))
     assert not np.array_equal(paired.score(users), model.score(users))

@@ -24,7 +24,7 @@ def inspect_model(folder: Path) -> dict[str, Any]:
 def folder_facts(manifest: dict[str, Any], recommender: ModelParts) -> dict[str, Any]:
     """Returns what there is to say of a model folder, as JSON values."""
     about = manifest["about"]
-    items, users = recommender.items, recommender.users
+    items, users, pairs = recommender.items, recommender.users, recommender.pairs
     metrics = about.get("metrics", {})
     verdict = metrics.get("verdict", {})
     return {
@@ -51,7 +51,8 @@ def folder_facts(manifest: dict[str, Any], recommender: ModelParts) -> dict[str,
         "vectors": {
             "dimensions": int(recommender.item_vectors.shape[1]),
             "item term": recommender.item_bias is not None,
-            "pairs of items": 0 if recommender.pairs is None else len(recommender.pairs.item),
+            "pairs of items": 0 if pairs is None else len(pairs.item),
+            "half-life of pairs": None if pairs is None or not pairs.reads_order else pairs.half_life,
         },
         "reads histories": recommender.query_tower is not None,
         "reads user features": list(recommender.user_features),
