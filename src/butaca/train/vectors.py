@@ -164,9 +164,11 @@ def answering_vectors(
     everyone = np.arange(len(seen) + 1, dtype=np.int32)
     users = tower(everyone, seen)
     lengths = np.append(seen.lengths, 0)
-    spectral = None if spectrum is None else settings.spectral
+    spectral, closed = settings.spectral, None
+    if spectrum is not None and spectral is not None and spectral.dim and spectral.weight:
+        closed = closed_form(spectrum, spectral)
     pairs, weight = _pairs(settings, spectrum, followed)
-    if weight or (spectral is not None and spectral.dim and spectral.weight):
+    if weight or closed is not None:
         sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS].astype(np.int32)
         trained = users[sample] @ items.T
         of_trained = spread(trained if bias is None else trained + bias)
@@ -174,8 +176,8 @@ def answering_vectors(
         scale = weight * brought(pairs.scores(sample, seen), to=of_trained)
         if scale:
             tower = replace(tower, pairs=pairs, pairs_scale=scale)
-    if spectrum is not None and spectral is not None and spectral.dim and spectral.weight:
-        head, beside = closed_form(spectrum, spectral)
+    if closed is not None and spectral is not None:
+        head, beside = closed
         alone = QueryTower(np.zeros((1, 0), np.float32), head=head)(everyone, seen)
         ratio = brought(alone[sample] @ beside.T, to=of_trained)
         tower = replace(tower, head=head, head_scale=spectral.weight * ratio)

@@ -182,7 +182,7 @@ def _own_sides(plan: FitPlan, data: Dataset) -> Sides | None:
     if plan.test is not None:
         from butaca.data.times.odd import ODD_TIMES
 
-        test = load_test(plan.test, data, columns=plan.columns)
+        test = load_test(plan.test, users=data.users, items=data.items, columns=plan.columns)
         said = [
             f"test: {note}"
             for note in (f"{len(test):,} pairs of {plan.test}", *test.notes)

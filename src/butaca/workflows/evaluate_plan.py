@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 from butaca.checks import path_of, whole_number
@@ -15,7 +15,7 @@ from butaca.rank.judge import RankVerdict
 from butaca.recommend.recommender import Recommender
 from butaca.workflows.about import protocol, signal_of
 from butaca.workflows.judging import judge_both, judge_saved
-from butaca.workflows.loading import Columns
+from butaca.workflows.loading import Columns, load_test
 
 
 @dataclass(frozen=True)
@@ -100,23 +100,14 @@ def carry_out_evaluate(
 
 def _given(source: str, recommender: Recommender, columns: Columns) -> Dataset:
     """Reads a table of test interactions in the codes of a model, by the signal that it was fitted with."""
-    from butaca.data.tables import read_test
-
-    reading, said = columns.reading, columns.signal.says
-    return read_test(
+    said = columns.signal.says
+    if not said:
+        columns = replace(columns, signal=signal_of(recommender.about))
+    return load_test(
         source,
         users=recommender.users,
         items=recommender.items,
-        user_column=columns.user,
-        item_column=columns.item,
-        value_column=columns.value,
-        time_column=columns.time,
-        signal=columns.signal if said else signal_of(recommender.about),
+        columns=columns,
+        query=columns.reading.query,
         as_fitted=not said,
-        time_format=reading.time_format,
-        sep=reading.sep,
-        encoding=reading.encoding,
-        query=reading.query,
-        wide=reading.wide,
-        drop_nulls=reading.drop_nulls,
     )

@@ -102,7 +102,8 @@ def carry_out_import(plan: ImportPlan) -> Imported:
     train = train.recoded(towers.users, towers.items)
     test = None
     if plan.test is not None:
-        test = judged_on(load_test(plan.test, train, columns=plan.columns), plan.seed)
+        given = load_test(plan.test, users=train.users, items=train.items, columns=plan.columns)
+        test = judged_on(given, plan.seed)
     recommender = Recommender.build(towers, train, test=test)
     judged = None if test is None else judge(recommender, train=train, test=test)
     if judged is not None and test is not None and plan.default:

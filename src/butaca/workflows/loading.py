@@ -11,7 +11,7 @@ import numpy as np
 
 from butaca.catalogue.items import Catalogue
 from butaca.data.core import cored
-from butaca.data.dataset import Dataset
+from butaca.data.dataset import Dataset, Entities
 from butaca.data.folders import kind_of
 from butaca.data.formats.written import AS_IT_IS, Reading
 from butaca.data.signal import PLAIN, Signal
@@ -112,8 +112,24 @@ def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset
     )
 
 
-def load_test(source: str, train: Dataset, *, columns: Columns) -> Dataset:
-    """Loads test interactions of one's own in the codes of the training data, as `read_test`.
+def load_test(
+    source: str,
+    *,
+    users: Entities,
+    items: Entities,
+    columns: Columns,
+    query: str | None = None,
+    as_fitted: bool = False,
+) -> Dataset:
+    """Loads test interactions of one's own in the codes of a model or of training data, as `read_test`.
+
+    Args:
+        source: the table.
+        users: of the model, or of the training data.
+        items: likewise.
+        columns: what was said of the table; its query is that of the training table, and not read.
+        query: of this table, if it is a database.
+        as_fitted: whether the signal is that of the training data.
 
     Raises:
         TableError: it can't be read, or none of its pairs is known.
@@ -123,8 +139,8 @@ def load_test(source: str, train: Dataset, *, columns: Columns) -> Dataset:
     reading = columns.reading
     return read_test(
         source,
-        users=train.users,
-        items=train.items,
+        users=users,
+        items=items,
         user_column=columns.user,
         item_column=columns.item,
         value_column=columns.value,
@@ -132,9 +148,11 @@ def load_test(source: str, train: Dataset, *, columns: Columns) -> Dataset:
         time_format=reading.time_format,
         sep=reading.sep,
         encoding=reading.encoding,
+        query=query,
         wide=reading.wide,
         drop_nulls=reading.drop_nulls,
         signal=columns.signal,
+        as_fitted=as_fitted,
     )
 
 
