@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from butaca.data.bags import Bags
@@ -879,9 +879,15 @@ class TestTextFiles:
         ),
         st.sampled_from(",;\t|"),
     )
+    @example([("", ""), ("\t\r", "")], "\t")
+    @example([("", ""), ("\t\n", ""), ("a", "b")], "\t")
     def test_whatever_csv_writes_is_read(
         self, tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]], delimiter: str
     ) -> None:
+        # a line of its own within quotes, cut as all others are, is what lone quotes look like
+        assume(
+            delimiter != "\t" or not any("\t" in cell and "\r\n" in cell for pair in pairs for cell in pair)
+        )
         # ids made different and not empty by a number before them
         expected = [(f"{n}{a}".strip(BLANKS), f"{n}{b}".strip(BLANKS)) for n, (a, b) in enumerate(pairs)]
         out = io.StringIO(newline="")
@@ -890,6 +896,12 @@ class TestTextFiles:
         )
         path = written(tmp_path_factory.mktemp("csv"), "r.csv", out.getvalue())
         assert rows(read_table(path)) == expected
+
+    @pytest.mark.parametrize("cell", ["1\t\r\n0", "1\t\r\n", "\r\n\t1", "1\t\r\n\t", "1\t\r", "1\t\n"])
+    def test_quotes_around_the_end_of_a_line(self, cell: str, write: Callable[..., Path]) -> None:
+        """They are no lone quotes: without them a cell would be empty, or the file have ends of two kinds."""
+        path = write(f'user\titem\r\n0\t0\r\n"{cell}"\t1\r\n'.encode())
+        assert rows(read_table(path)) == [("0", "0"), (cell.strip(BLANKS), "1")]
 
 
 class TestDuckDBFiles:

@@ -139,11 +139,22 @@ def _shape(line: str) -> tuple[int, ...]:
 
 
 def _quotes_are_text(text: str, delimiter: str, is_whole: bool, rows: list[list[str]]) -> bool:
-    """Returns whether lone quotes swallow lines: without quotes there are more, and all of one length."""
-    if '"' not in text:
+    """Returns whether lone quotes swallow lines: without quotes there are more, and all are of one length.
+
+    Where a file has ends of two kinds, or without quotes an empty cell in a column that is filled
+    elsewhere, the quotes hold the end of a line.
+    """
+    if '"' not in text or len(set(re.findall(r"\r\n|\r(?!\Z)|\n", text))) > 1:
         return False
     plain_rows = first_records(text, delimiter, is_whole=is_whole, has_quotes=False)
-    return len(plain_rows) > len(rows) and all(len(r) == len(plain_rows[0]) for r in plain_rows)
+    if len(plain_rows) == len(rows) or any(len(r) != len(plain_rows[0]) for r in plain_rows):
+        return False
+    quoting = [r for r in plain_rows if sum(c.count('"') for c in r) % 2]
+    others = [r for r in plain_rows if not sum(c.count('"') for c in r) % 2]
+    return not any(
+        all(r[at].strip() for r in others) and any(not r[at].strip('" ') for r in quoting)
+        for at in range(len(plain_rows[0]))
+    )
 
 
 def _has_header(cells: Sequence[str], wanted: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
