@@ -39,6 +39,7 @@ _ROOMS = {
     "butaca.index.exact": ("ExactIndex",),
     "butaca.model.features": ("Bag", "Buckets", "Category", "History", "Id", "Number", "Text"),
     "butaca.model.followers": ("FollowerSettings",),
+    "butaca.model.neighbours": ("NeighbourSettings",),
     "butaca.model.spectral_settings": ("SpectralSettings",),
     "butaca.rank.fit": ("fit_ranker",),
     "butaca.rank.judge": ("judge_ranking",),
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
     from butaca.model.features import Number as Number
     from butaca.model.features import Text as Text
     from butaca.model.followers import FollowerSettings as FollowerSettings
+    from butaca.model.neighbours import NeighbourSettings as NeighbourSettings
     from butaca.model.spectral_settings import SpectralSettings as SpectralSettings
     from butaca.rank.fit import fit_ranker as fit_ranker
     from butaca.rank.judge import judge_ranking as judge_ranking

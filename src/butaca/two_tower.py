@@ -25,6 +25,7 @@ from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
 from butaca.model.followers import FollowerSettings, followers
+from butaca.model.neighbours import NeighbourSettings, neighbours
 from butaca.model.pairs import ItemPairs
 from butaca.model.query import QueryTower, RatingBins
 from butaca.model.spectral import Spectrum
@@ -85,7 +86,7 @@ class _Fitted:
     spectrum: Spectrum | None = None
     bins: RatingBins | None = None
     share: Floats | None = None
-    followed: ItemPairs | None = None
+    counted: ItemPairs | None = None
     vectors: Vectors | None = None
     cold: ColdItems | None = None
     again: bool = False
@@ -130,6 +131,7 @@ class TwoTower:
         trusted_from: int = 0,
         trust_power: float = 0.75,
         followers: FollowerSettings | None = None,
+        neighbours: NeighbourSettings | None = None,
         blend: Blend | None = None,
         cold_features: tuple[Feature, ...] = (),
         newcomer_features: tuple[Feature, ...] = (),
@@ -159,6 +161,7 @@ class TwoTower:
             trusted_from=trusted_from,
             trust_power=trust_power,
             followers=followers,
+            neighbours=neighbours,
             blend=blend,
             cold_features=tuple(several("cold_features", cold_features)),
             newcomer_features=tuple(several("newcomer_features", newcomer_features)),
@@ -272,7 +275,7 @@ class TwoTower:
             mesh=mesh,
             optimizer=optimizer or default_optimizer(),
             description={
-                "settings": repr(replace(settings, blend=None, followers=None)),
+                "settings": repr(replace(settings, blend=None, followers=None, neighbours=None)),
                 "batch_size": batch_size,
                 "data": train.fingerprint(),
             }
@@ -283,7 +286,9 @@ class TwoTower:
         share = None if settings.blend is None else settings.blend.share_in(train)
         fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins, share)
         if settings.followers is not None:
-            fitted.followed = followers(seen, n_items=len(items), settings=settings.followers)
+            fitted.counted = followers(seen, n_items=len(items), settings=settings.followers)
+        if settings.neighbours is not None:
+            fitted.counted = neighbours(seen, n_items=len(items), settings=settings.neighbours)
         fitted.again = train.again
         self._fitted = fitted
         if validation_data is not None:
@@ -504,7 +509,7 @@ class TwoTower:
             n_items=n_items,
             bins=fitted.bins,
             spectrum=fitted.spectrum,
-            followed=fitted.followed,
+            counted=fitted.counted,
         )
         blend = self.settings.blend
         return vectors if blend is None else blended(vectors, blend, share=fitted.share)

@@ -12,16 +12,19 @@ import pytest
 from typer.testing import CliRunner
 
 from butaca import Recommender
+from butaca.choose import counted
 from butaca.choose.choice import Search, choose
 from butaca.choose.chosen import Chosen
 from butaca.choose.closed_forms import AXES, KEPT, STARTS, n_tried, search
-from butaca.choose.mixture import Mixture, Scores, best_mixture
+from butaca.choose.mixture import Mixture, PairKind, Scores, best_mixture
 from butaca.choose.portfolio import BAGS, ORDERS, drawn, members
 from butaca.choose.slices import ValidationSlice
 from butaca.cli.app import app
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
+from butaca.model import ridge
+from butaca.model.neighbours import NeighbourSettings
 from butaca.model.query import QueryTower
 from butaca.model.spectral import closed_form, decompose
 from butaca.recipes import DEFAULT, PLACES_TIMES_DIM
@@ -141,7 +144,7 @@ def test_a_mixture_by_hand(wide_board: Dataset):
     mixed = scores.mixed(Mixture(weight=0.5, trusted_from=16, personal=2.0))
     # trust (4 / 16) ** .5 = .5 times 2 leaves the parts as they are
     np.testing.assert_allclose(mixed, [[1.5, 1.0]])
-    paired = replace(scores, pairs={0.0: np.array([[0.0, 4.0]], np.float32)})
+    paired = replace(scores, pairs={PairKind(): np.array([[0.0, 4.0]], np.float32)})
     np.testing.assert_allclose(paired.mixed(Mixture(weight=0.5, pairs=0.25)), [[1.5, 2.0]])
     np.testing.assert_allclose(paired.mixed(Mixture(weight=0.5)), [[1.5, 1.0]])
     part = ValidationSlice.of(wide_board, "random")
@@ -290,6 +293,31 @@ def test_pairs_are_chosen_where_items_go_two_by_two():
     assert np.mean([b == i ^ 1 for i, b in enumerate(best)]) > 0.95
 
 
+def test_neighbours_are_chosen_where_the_closed_form_sees_a_part_of_the_catalogue(monkeypatch):
+    """Six hundred pairs of twins are more than its dimensions, or the items that it is over, can say."""
+    monkeypatch.setattr(ridge, "RIDGE_ITEMS", 100)
+    monkeypatch.setattr(counted, "RIDGE_ITEMS", 100)
+    monkeypatch.setattr(ridge, "OUTSIDE_PAIRS", 0)
+    rng = np.random.default_rng(4)
+    pairs = np.array([rng.choice(600, 3, replace=False) for _ in range(2400)])
+    item = np.concatenate([2 * pairs, 2 * pairs + 1], axis=1).ravel().astype(np.int32)
+    user = np.repeat(np.arange(2400, dtype=np.int32), 6)
+    users = Entities("user_id", Vocabulary(np.arange(2400)))
+    items = Entities("item_id", Vocabulary(np.arange(1200)))
+    data = Dataset(users, items, user, item)
+    chosen = choose(replace(DEFAULT, steps=8), data, search=Search(only=BAGS[:1]))
+    mixture = chosen.tried[-1].mixture
+    assert (mixture.pairs > 0, mixture.pairs_of, mixture.half_life) == (True, "neighbours", 0.0)
+    assert "what its nearest neighbours say of each item" in chosen.sentence
+    model = chosen.recipe.model
+    assert model.neighbours == NeighbourSettings(weight=mixture.pairs)
+    assert some(model.spectral).pairs == 0
+    fitted, _ = chosen.recipe.fit(data)
+    own = some(fitted.query_tower.pairs)
+    twins = [own.item[own.start[i] : own.start[i + 1]] for i in range(1200)]
+    assert np.mean([i ^ 1 in t for i, t in enumerate(twins)]) > 0.95
+
+
 def test_what_followed_is_chosen_where_items_come_one_after_another():
     """After an item comes the one that follows it in a ring: who had what with what is not enough."""
     rng = np.random.default_rng(5)
@@ -302,7 +330,7 @@ def test_what_followed_is_chosen_where_items_come_one_after_another():
     chosen = choose(replace(DEFAULT, steps=8), data, search=Search(split="last", only=BAGS[:1]))
     mixture = chosen.tried[-1].mixture
     assert mixture.pairs > 0
-    assert mixture.half_life == 1.0
+    assert (mixture.pairs_of, mixture.half_life) == ("followers", 1.0)
     assert "what followed upon what" in chosen.sentence
     assert json.loads(json.dumps(chosen.as_json()))["tried"][-1]["half_life"] == 1.0
     wanted = some(chosen.recipe.model.followers)

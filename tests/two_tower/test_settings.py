@@ -6,7 +6,19 @@ import inspect
 from dataclasses import fields
 from typing import Any
 
-from butaca import Bag, Category, FollowerSettings, Id, SpectralSettings, TwoTower, TwoTowerSettings
+import pytest
+
+from butaca import (
+    Bag,
+    Category,
+    FollowerSettings,
+    Id,
+    NeighbourSettings,
+    SpectralSettings,
+    TwoTower,
+    TwoTowerSettings,
+)
+from butaca.errors import SettingError
 from butaca.train.blend import Blend
 
 #: Every setting, each unlike its default and unlike the others of its kind.
@@ -52,6 +64,13 @@ def test_the_names_and_defaults_are_those_of_the_settings():
 
 
 def test_each_arrives_under_its_own_name():
-    assert OTHERS.keys() == {field.name for field in fields(TwoTowerSettings)}
+    assert OTHERS.keys() | {"neighbours"} == {field.name for field in fields(TwoTowerSettings)}
     assert all(getattr(TwoTowerSettings(), name) != value for name, value in OTHERS.items())
     assert TwoTower(**OTHERS).settings == TwoTowerSettings(**OTHERS)
+    near = NeighbourSettings(0.2)
+    assert TwoTower(neighbours=near).settings == TwoTowerSettings(neighbours=near)
+
+
+def test_single_pairs_are_of_one_kind():
+    with pytest.raises(SettingError, match=r"one kind.*NeighbourSettings\(.*Leave one of them at None"):
+        TwoTower(followers=FollowerSettings(), neighbours=NeighbourSettings())

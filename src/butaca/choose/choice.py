@@ -15,17 +15,18 @@ from dataclasses import dataclass, replace
 from butaca.choose.chosen import Chosen, Tried
 from butaca.choose.closed_forms import FormScores, FoundForm, n_tried
 from butaca.choose.closed_forms import search as search_closed
+from butaca.choose.counted import counted_scores
 from butaca.choose.curves import CURVES, choose_curve, is_open, weighed_slice
-from butaca.choose.mixture import Mixture, Scores, best_mixture
+from butaca.choose.mixture import Mixture, PairKind, Scores, best_mixture
 from butaca.choose.newcomers import ForNewcomers, for_newcomers
 from butaca.choose.portfolio import Asked, Member, drawn, members
 from butaca.choose.slices import ValidationSlice
-from butaca.choose.what_followed import follower_scores
 from butaca.data.dataset import Dataset
 from butaca.data.signal import Signal
 from butaca.data.splits import COMES_NEXT
 from butaca.errors import DivergenceError
 from butaca.model.followers import FollowerSettings
+from butaca.model.neighbours import NeighbourSettings
 from butaca.model.ridge import RIDGE_ITEMS
 from butaca.model.spectral_settings import Form, SpectralSettings
 from butaca.recipes import Recipe, sampling
@@ -136,7 +137,7 @@ def choose(
         curve = choose_curve(part, search.signal, form=forms(len(train.items))[0], advance=advance)
         part = weighed_slice(part, curve.curve, signal=search.signal)
     form, scores_of_closed = best_closed(part, advance) if closed is None else closed
-    followed = follower_scores(part) if future else {}
+    counted = counted_scores(part, future=future)
     field = [
         _Runner(
             member, _bare(member.recipe(base, part.train, future=future, closed=form.settings), part.train)
@@ -147,7 +148,7 @@ def choose(
     for share, entering in search.rungs(train):
         for runner in field[:entering]:
             tried = _train_on(
-                runner, part, scores_of_closed, followed=followed, share=share, split=search.split
+                runner, part, scores_of_closed, counted=counted, share=share, split=search.split
             )
             if tried is not None:
                 told.append(tried)
@@ -220,7 +221,7 @@ def _train_on(
     part: ValidationSlice,
     closed: FormScores,
     *,
-    followed: Mapping[float, Floats],
+    counted: Mapping[PairKind, Floats],
     share: float,
     split: str,
 ) -> Tried | None:
@@ -238,7 +239,7 @@ def _train_on(
             model.train_on(epochs)
     except DivergenceError:
         return None
-    scores = Scores.of(part, model, closed=closed, followed=followed)
+    scores = Scores.of(part, model, closed=closed, counted=counted)
     mixture, value = best_mixture(part, scores, only_weight=True)
     _, value = _blended(scores, part, mixture, split=split, value=value)
     runner.model = model
@@ -277,7 +278,7 @@ def _final(
     newcomers: ForNewcomers | None,
 ) -> Recipe:
     """Returns the recipe of a member with the closed form beside it, as the mixture weighs them."""
-    of_form = mixture.pairs if not mixture.half_life else 0.0
+    of_form = mixture.pairs if mixture.pairs_of == "closed form" else 0.0
     spectral = replace(
         closed,
         weight=mixture.weight,
@@ -285,15 +286,18 @@ def _final(
         pairs=closed.pairs if of_form else 0,
         pairs_weight=of_form,
     )
-    followed = None
-    if mixture.pairs and mixture.half_life:
-        followed = FollowerSettings(weight=mixture.pairs, half_life=mixture.half_life)
+    followers, neighbours = None, None
+    if mixture.pairs and mixture.pairs_of == "followers":
+        followers = FollowerSettings(weight=mixture.pairs, half_life=mixture.half_life)
+    if mixture.pairs and mixture.pairs_of == "neighbours":
+        neighbours = NeighbourSettings(weight=mixture.pairs)
     known_by = newcomers.features if newcomers is not None and newcomers.used else ()
     model = replace(
         recipe.model,
         spectral=spectral,
         trusted_from=mixture.trusted_from,
-        followers=followed,
+        followers=followers,
+        neighbours=neighbours,
         blend=blend,
         newcomer_features=known_by,
     )

@@ -63,8 +63,10 @@ class Chosen:
         closed, mixture = self.closed, self.tried[-1].mixture
         form = "a ridge regression" if closed.settings.form == "ridge" else "a filter"
         parts = [f"{form} of {closed.settings.dim} dimensions"] if mixture.weight else []
-        if mixture.pairs and mixture.half_life:
+        if mixture.pairs and mixture.pairs_of == "followers":
             parts.append("what followed upon what")
+        elif mixture.pairs and mixture.pairs_of == "neighbours":
+            parts.append("what its nearest neighbours say of each item")
         elif mixture.pairs:
             parts.append(f"the {closed.settings.pairs} strongest pairs of each item")
         beside = f", with {' and '.join(parts)} beside it" if parts else ""

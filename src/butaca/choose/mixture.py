@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,22 @@ PERSONAL: Sequence[float] = (1.0, 0.7, 1.4)
 Axis: TypeAlias = tuple[str, Sequence[float]]
 
 
+#: What single pairs of items are: what the closed form leaves out, what followed, neighbours.
+PairsOf: TypeAlias = Literal["closed form", "followers", "neighbours"]
+
+
+class PairKind(NamedTuple):
+    """A PairKind says which single pairs of items count.
+
+    Attributes:
+        of: what they are.
+        half_life: of what followed; 0 else.
+    """
+
+    of: PairsOf = "closed form"
+    half_life: float = 0.0
+
+
 @dataclass(frozen=True)
 class Mixture:
     """A Mixture says how much each part of a score counts.
@@ -37,13 +53,15 @@ class Mixture:
         trusted_from: items from which on a history is trusted in full (`TwoTowerSettings`).
         personal: what the parts that hang on the history are multiplied by.
         pairs: spread of what single pairs of items add, in parts of the trained tower's.
-        half_life: of these pairs, what followed upon what; 0: they are what the closed form leaves out.
+        pairs_of: what these pairs are.
+        half_life: of these pairs, where they are what followed upon what; 0 else.
     """
 
     weight: float = 0.3
     trusted_from: int = 0
     personal: float = 1.0
     pairs: float = 0.0
+    pairs_of: PairsOf = "closed form"
     half_life: float = 0.0
 
 
@@ -57,7 +75,7 @@ class Scores:
         term: of each item [N].
         lengths: items that each user had [R].
         trust_power: as `TwoTowerSettings` has it.
-        pairs: what single pairs of items add, on the trained one's spread [R, N], by `Mixture.half_life`.
+        pairs: what single pairs of items add, on the trained one's spread [R, N], by their kind.
     """
 
     trained: Floats
@@ -65,7 +83,7 @@ class Scores:
     term: Floats
     lengths: Floats
     trust_power: float
-    pairs: Mapping[float, Floats] = field(default_factory=dict)
+    pairs: Mapping[PairKind, Floats] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -74,7 +92,7 @@ class Scores:
         model: TwoTower,
         *,
         closed: FormScores,
-        followed: Mapping[float, Floats] | None = None,
+        counted: Mapping[PairKind, Floats] | None = None,
     ) -> Scores:
         """Takes the parts of a trained model, and brings the others to the spread of its scores.
 
@@ -82,7 +100,7 @@ class Scores:
             part: the slice.
             model: trained on it.
             closed: what the closed form gives its users.
-            followed: what followed upon what they had adds, by half-life (`follower_scores`).
+            counted: what pairs that nothing trains add, by their kind (`counted_scores`).
         """
         trained, term = model.products().score(part.users), model.item_bias
         n_items = trained.shape[1]
@@ -92,15 +110,15 @@ class Scores:
         def alike(scores: Floats) -> Floats:
             return scores * np.float32(brought(scores, to=its))
 
-        of_pairs = {} if closed.pairs is None else {0.0: closed.pairs}
-        of_pairs |= followed or {}
+        of_pairs = {} if closed.pairs is None else {PairKind(): closed.pairs}
+        of_pairs |= counted or {}
         return cls(
             trained,
             alike(closed.tower),
             of_items,
             part.lengths.astype(np.float32),
             model.settings.trust_power,
-            {half_life: alike(pairs) for half_life, pairs in of_pairs.items()},
+            {kind: alike(pairs) for kind, pairs in of_pairs.items()},
         )
 
     def mixed(self, mixture: Mixture) -> Floats:
@@ -109,7 +127,7 @@ class Scores:
         trust = np.minimum(had, 1.0) ** self.trust_power if mixture.trusted_from else np.ones_like(had)
         out: Floats = self.trained + np.float32(mixture.weight) * self.closed
         if mixture.pairs:
-            out += np.float32(mixture.pairs) * self.pairs[mixture.half_life]
+            out += np.float32(mixture.pairs) * self.pairs[PairKind(mixture.pairs_of, mixture.half_life)]
         out *= (mixture.personal * trust).astype(np.float32)[:, None]
         out += self.term
         return out
@@ -135,8 +153,8 @@ def best_mixture(
     others: list[Axis] = [("trusted_from", TRUSTED), ("personal", PERSONAL)]
     plain = _along(part, scores, weighed, others)
     found = plain
-    for half_life in scores.pairs:
-        start = replace(weighed[0], half_life=half_life), weighed[1]
+    for kind in scores.pairs:
+        start = replace(weighed[0], pairs_of=kind.of, half_life=kind.half_life), weighed[1]
         # weight again: what pairs say a closed form need not
         paired = _along(part, scores, start, [("pairs", PAIRS), ("weight", WEIGHTS), *others])
         if paired[1] > max(found[1], plain[1] * WORTH):

@@ -68,6 +68,7 @@ class Member:
             spectral=replace(closed, dim=0, pairs=0, pairs_weight=0.0),
             trusted_from=0,
             followers=None,
+            neighbours=None,
             blend=None,
         )
         return replace(adapted, model=model, held_out=0, asks=None, steps=0, tuned_on=0)

@@ -21,7 +21,7 @@ SHARE, USERS = 0.1, 1_000
 LATER_SHARE = 0.2
 
 #: The scores of one slice that are held at once: so many fewer users where the catalogue is large.
-SCORES = 20_000_000
+SCORES = 40_000_000
 
 
 @dataclass(frozen=True, eq=False)

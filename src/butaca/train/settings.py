@@ -12,6 +12,7 @@ from butaca.errors import SettingError
 from butaca.model.features import Feature, History, Id, Order
 from butaca.model.followers import FollowerSettings
 from butaca.model.losses import Mask
+from butaca.model.neighbours import NeighbourSettings
 from butaca.model.spectral_settings import SpectralSettings
 from butaca.train.batch import Candidates, Shuffle
 from butaca.train.blend import Blend
@@ -62,6 +63,7 @@ class TwoTowerSettings:
         trust_power: that power.
         followers: once trained, how much what followed upon what counts (model/followers.py): pairs of items,
             in the place of those of `spectral`; None, or data without times: nothing.
+        neighbours: the same for what its nearest neighbours say of each item (model/neighbours.py); not both.
         blend: once trained, how much of a score is personal, and how much what is popular just now
             (train/blend.py); None leaves it as training gives it.
         cold_features: columns of the items' table that stand in for interactions where an item has none:
@@ -99,6 +101,7 @@ class TwoTowerSettings:
     trusted_from: int = 0
     trust_power: float = 0.75
     followers: FollowerSettings | None = None
+    neighbours: NeighbourSettings | None = None
     blend: Blend | None = None
     cold_features: tuple[Feature, ...] = ()
     newcomer_features: tuple[Feature, ...] = ()
@@ -123,6 +126,12 @@ class TwoTowerSettings:
                 "dislikes is 0 or more, and 0 but for unit vectors and a history without an order",
                 f"dislikes={self.dislikes}, unit={self.unit}, order={self.order!r}",
                 "Leave it at 0, or pass unit=True",
+            )
+        if self.followers is not None and self.neighbours is not None:
+            raise SettingError(
+                "Single pairs of items are of one kind, what followed or neighbours",
+                f"{self.followers} and {self.neighbours}",
+                "Leave one of them at None",
             )
         if self.l2 < 0:
             raise SettingError("l2 is 0 or more", f"l2={self.l2}")

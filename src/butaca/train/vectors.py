@@ -140,7 +140,7 @@ def answering_vectors(
     n_items: int,
     bins: RatingBins | None = None,
     spectrum: Spectrum | None = None,
-    followed: ItemPairs | None = None,
+    counted: ItemPairs | None = None,
 ) -> Vectors:
     """Returns the towers as numpy arrays, the closed-form one beside them.
 
@@ -152,7 +152,7 @@ def answering_vectors(
         n_items: size of the catalogue.
         bins: of the rating, where histories weigh by it.
         spectrum: of the closed-form tower, where there is one.
-        followed: what followed upon what, where `settings.followers` counts it.
+        counted: pairs of items, where `settings.followers` or `settings.neighbours` asks for them.
     """
     embedded, candidates = _both_towers(settings.unit, towers, features)
     base = np.zeros((1, settings.dim), np.float32) if embedded is None else np.asarray(embedded)
@@ -167,7 +167,7 @@ def answering_vectors(
     spectral, closed = settings.spectral, None
     if spectrum is not None and spectral is not None and spectral.dim and spectral.weight:
         closed = closed_form(spectrum, spectral)
-    pairs, weight = _pairs(settings, spectrum, followed)
+    pairs, weight = _pairs(settings, spectrum, counted)
     if weight or closed is not None:
         sample = np.flatnonzero(seen.lengths)[:SPREAD_USERS].astype(np.int32)
         trained = users[sample] @ items.T
@@ -188,11 +188,12 @@ def answering_vectors(
 
 
 def _pairs(
-    settings: TwoTowerSettings, spectrum: Spectrum | None, followed: ItemPairs | None
+    settings: TwoTowerSettings, spectrum: Spectrum | None, counted: ItemPairs | None
 ) -> tuple[ItemPairs | None, float]:
     """Returns the pairs of items that count beside the vectors, and their weight, 0 where none do."""
-    if settings.followers is not None:
-        return followed, settings.followers.weight if followed is not None else 0.0
+    asked = settings.followers or settings.neighbours
+    if asked is not None:
+        return counted, asked.weight if counted is not None else 0.0
     if spectrum is None or spectrum.pairs is None or settings.spectral is None:
         return None, 0.0
     return spectrum.pairs, settings.spectral.pairs_weight
