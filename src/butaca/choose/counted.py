@@ -20,6 +20,9 @@ from butaca.types import Floats
 #: Later items with which one of a history counts half, that are tried.
 HALF_LIVES: Sequence[float] = (3.0, 1.0)
 
+#: Items above which neighbours are not looked for: a system for each takes minutes.
+MOST_ITEMS = 200_000
+
 
 def counted_scores(part: ValidationSlice, *, future: bool) -> Mapping[PairKind, Floats]:
     """Returns what each kind of pairs adds to the scores of the slice's users [R, N].
@@ -35,7 +38,7 @@ def counted_scores(part: ValidationSlice, *, future: bool) -> Mapping[PairKind, 
         for half_life in HALF_LIVES:
             pairs = replace(found, half_life=half_life)
             out[PairKind("followers", half_life)] = pairs.scores(part.users, part.seen)
-    if n_items > RIDGE_ITEMS:
+    if RIDGE_ITEMS < n_items <= MOST_ITEMS:
         near = neighbours(part.seen, n_items=n_items, settings=NeighbourSettings())
         out[PairKind("neighbours")] = near.scores(part.users, part.seen)
     return out

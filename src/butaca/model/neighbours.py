@@ -137,7 +137,7 @@ def _item_products(seen: Histories, n_items: int) -> _ItemProducts:
     scaled = sp.csr_array(sp.csc_array(scaled)[:, code])
     gram = sp.csr_array(scaled.T @ scaled)
     own = gram.diagonal().astype(np.float64)
-    gram.data[gram.indices == np.repeat(np.arange(n_items), np.diff(gram.indptr))] = 0.0
+    gram.data[gram.indices == np.repeat(np.arange(n_items, dtype=np.int32), np.diff(gram.indptr))] = 0.0
     gram.eliminate_zeros()
     gram.sort_indices()
     border = max(n_items - DENSE, 0)
