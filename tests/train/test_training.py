@@ -27,6 +27,8 @@ from tests.support.boards import checkerboard
 from tests.support.forks import run, start
 from tests.support.narrow import one_each, some
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 ROOT = str(Path(__file__).parents[2])
 
 

@@ -19,8 +19,6 @@ from tests.support.boards import checkerboard
 from tests.support.forks import run
 from tests.support.ordered import rounds
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 WAYS = {"pickle": lambda x: pickle.loads(pickle.dumps(x)), "deepcopy": copy.deepcopy, "copy": copy.copy}
 
 
