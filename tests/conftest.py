@@ -83,7 +83,7 @@ def optimised() -> Iterator[None]:
     """XLA optimises as it does for users: for files that show whole results and bits."""
     import jax
 
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
