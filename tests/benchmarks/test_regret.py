@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from benchmarks.shapes.regret import Regret, page, regret_of, summary
 from benchmarks.shapes.regret_picture import draw
 
@@ -30,7 +29,6 @@ def test_it_is_drawn(tmp_path):
     assert (tmp_path / "regret.png").read_bytes()[1:4] == b"PNG"
 
 
-@pytest.mark.usefixtures("compiled_quickly")
 def test_every_member_of_the_portfolio_is_fitted_beside_the_choice():
     train, test = random_split(checkerboard(), test_share=0.3, seed=3)
     found = regret_of("board", train, test=test, split="random")

@@ -19,8 +19,6 @@ from butaca.workflows.loading import Columns
 from butaca.workflows.plans import FitPlan
 from tests.support.narrow import some
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 PLAYS = Signal(weight_column="plays")
 
 

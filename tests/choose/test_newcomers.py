@@ -23,8 +23,6 @@ from butaca.workflows.fitting import fit
 from tests.support.lists import rows_of
 from tests.support.narrow import some
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 #: People, of whom the last two have had nothing, and items, of which each taste has half.
 USERS, ITEMS = 62, 20
 

@@ -12,7 +12,8 @@ import pytest
 
 from butaca.cli.model import conditions
 from tests.support.boards import checkerboard, left_out
-from tests.support.commands import BUTACA, butaca
+from tests.support.commands import butaca
+from tests.support.forks import BUTACA
 
 
 @pytest.fixture(scope="module")

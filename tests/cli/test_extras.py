@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -15,8 +14,17 @@ from butaca.data.dataset import Dataset
 from butaca.errors import SettingError
 from butaca.extras import EXTRAS, needed
 from butaca.workflows import fitting
+from tests.support.forks import run
 
-HIDING = "import sys; sys.modules.update(dict.fromkeys({hidden!r})); from butaca.cli.app import main; main()"
+#: Forgets butaca and what is hidden, so that all of butaca is imported anew, and the hidden is not found.
+HIDING = """
+import sys
+for name in [name for name in sys.modules if name.partition(".")[0] in ("butaca", *{hidden!r})]:
+    del sys.modules[name]
+sys.modules.update(dict.fromkeys({hidden!r}))
+from butaca.cli.app import main
+main()
+"""
 ROWS = "user_id,item_id\n" + "".join(f"u{u},i{i}\n" for u in range(8) for i in range(5) if (u + i) % 3)
 
 
@@ -42,19 +50,12 @@ def test_a_missing_extra_is_named(
     (tmp_path / "rows.csv").write_text(ROWS)
     (tmp_path / "events.db").touch()
     before = sorted(p.name for p in tmp_path.iterdir())
-    run = subprocess.run(
-        [sys.executable, "-c", HIDING.format(hidden=hidden), *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    text = " ".join(run.stderr.split())
-    assert run.returncode == 1, text
+    done = run(*arguments, code=HIDING.format(hidden=hidden), cwd=tmp_path)
+    text = " ".join(done.stderr.split())
+    assert done.returncode == 1, text
     assert f"pip install 'butaca[{extra}]'" in text
     assert "Traceback" not in text
-    assert "epoch" not in run.stdout  # said before anything is trained
+    assert "epoch" not in done.stdout  # said before anything is trained
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 

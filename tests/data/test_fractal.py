@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-import sys
 import time
 
 import duckdb
@@ -16,6 +14,7 @@ from butaca.data.folders import read_manifest, sha256, verify, writing
 from butaca.data.fractal import Growth, grow
 from butaca.errors import SettingError, TableError
 from tests.support.boards import checkerboard
+from tests.support.forks import start
 from tests.support.narrow import some
 
 
@@ -172,11 +171,13 @@ def test_killed_writer_leaves_nothing_that_looks_whole(tmp_path):
         "    print('writing', flush=True)\n    time.sleep(60)\n"
     )
     out = tmp_path / "big"
-    with subprocess.Popen([sys.executable, "-c", script, str(out)], stdout=subprocess.PIPE) as child:
-        assert some(child.stdout).readline() == b"writing\n"
-        with pytest.raises(TableError, match="One run at a time"), writing(out, "grown"):
-            pass
-        child.send_signal(signal.SIGKILL)
+    child = start(out, code=script, stdout=subprocess.PIPE)
+    assert some(child.stdout).readline() == "writing\n"
+    with pytest.raises(TableError, match="One run at a time"), writing(out, "grown"):
+        pass
+    child.kill()
+    child.wait()
+    some(child.stdout).close()
     assert not out.exists()
     assert [p.name for p in tmp_path.iterdir()] == [".big.partial"]
     assert not (tmp_path / ".big.partial" / "manifest.json").exists()

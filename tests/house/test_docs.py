@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from butaca.train.batch import BatchPlan
 from butaca.train.settings import TwoTowerSettings
 from tests.support.boards import checkerboard
 from tests.support.commands import commands_of
+from tests.support.forks import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,8 +76,7 @@ def test_shell_blocks_run(tmp_path):
             assert words[1] in targets
             continue
         assert words[0] == "butaca"
-        command = [str(Path(sys.executable).with_name("butaca")), *words[1:]]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env=os.environ)
+        run(*words[1:], cwd=tmp_path).check_returncode()
         ran += 1
     assert ran >= 6
 

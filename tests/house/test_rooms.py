@@ -59,7 +59,7 @@ def test_import_butaca_loads_nothing_heavy():
 
 
 def test_cli_and_recommender_import_no_jax():
-    assert not {"jax", "optax", "duckdb"} & loaded_after(
+    assert not {"jax", "optax", "duckdb", "scipy"} & loaded_after(
         "import butaca.cli.app, butaca.recommend.folder.bundle"
     )
 

@@ -31,8 +31,6 @@ from butaca.workflows.about import describe
 from tests.support.commands import loaded_after
 from tests.support.narrow import some
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 
 def text(*values):
     return np.array(values, dtype=object)

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from butaca.model.losses import Known, Positives, l2_penalty, softmax_loss
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 USERS, ITEMS, PAIRS, DIM = 4, 5, 12, 3  # fixed shapes, so that JAX compiles once
 
 

@@ -21,9 +21,10 @@ from butaca.model.native.kernels import NativeKernels, compiled, fitting
 from butaca.model.native.passes import BLOCK, NARROW, PARTS, WIDE
 from butaca.model.tiles import tiled_softmax
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64" or fitting() is None, reason="needs x86-64 with AVX2"
-)
+pytestmark = [
+    pytest.mark.skipif(platform.machine() != "x86_64" or fitting() is None, reason="needs x86-64 with AVX2"),
+    pytest.mark.usefixtures("optimised"),
+]
 
 
 @pytest.fixture

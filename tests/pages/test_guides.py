@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import pytest
 
 from tests.support.boards import checkerboard, left_out
 from tests.support.browser import serving
-from tests.support.commands import BUTACA
+from tests.support.forks import run
 
 pytestmark = pytest.mark.guides
 
@@ -83,14 +81,7 @@ def test_every_block_runs(path: Path, tmp_path: Path, monkeypatch: pytest.Monkey
             for line in block.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
                 assert words[0] == "butaca", "what can't be run here is a block of text"
-                done = subprocess.run(
-                    [str(BUTACA), *words[1:]],
-                    cwd=tmp_path,
-                    capture_output=True,
-                    text=True,
-                    env=os.environ,
-                    check=False,
-                )
+                done = run(*words[1:], cwd=tmp_path)
                 assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         else:
             assert language == "text"

@@ -27,8 +27,6 @@ from butaca.recommend.person import Given, as_given, extended
 from butaca.recommend.reorder import fresh, varied
 from tests.support.narrow import some
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 N, U, D, K = 40, 6, 5, 4
 GENRES = ("Drama", "Comedia", "Acción")
 

@@ -17,8 +17,6 @@ from butaca.two_tower import TwoTower
 from tests.support.narrow import some
 from tests.support.ordered import ADAM, SETTINGS, fitted, rounds
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 
 @pytest.fixture(params=SETTINGS)
 def rec(request) -> Recommender:

@@ -29,6 +29,7 @@ from butaca.recommend.recommender import Recommender
 from butaca.workflows.inspecting import folder_facts
 from tests.support.boards import left_out
 from tests.support.exports import random_model
+from tests.support.forks import run
 from tests.support.narrow import one_each, some
 
 ROOT = str(Path(__file__).parents[2])
@@ -587,13 +588,13 @@ def test_a_writer_killed_at_any_step_leaves_a_whole_model(recommender, folder):
     outcomes = []
     for at in range(1, 30):
         code = KILL.format(tests=ROOT, folder=str(folder), at=at)
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        status = run(code=code).returncode
         now = Recommender.load(folder).item_vectors
         outcomes.append("old" if np.array_equal(now, old) else "new")
         assert outcomes[-1] == "old" or np.array_equal(now, old + 1)
-        if run.returncode == 0:
+        if status == 0:
             break
-        assert run.returncode == -signal.SIGKILL
+        assert status == -signal.SIGKILL
         recommender.save(folder)
     assert outcomes[0] == "old"
     assert outcomes[-1] == "new"

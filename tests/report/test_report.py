@@ -30,6 +30,7 @@ from butaca.report.page import page, write_report
 from butaca.report.words import LANGUAGES, Words
 from butaca.workflows import fitting, judging
 from tests.support.boards import checkerboard
+from tests.support.forks import run
 from tests.support.narrow import some
 from tests.support.reports import Page, made
 
@@ -154,10 +155,8 @@ def test_the_command_needs_no_jax(board_model, tmp_path):
 
 def test_the_command(board_model, tmp_path):
     saved(board_model, tmp_path / "m")
-    command = [str(Path(sys.executable).with_name("butaca")), "report", "m"]
-    options = ["--out", "r.html", "--language", "es"]
-    run = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "r.html" in run.stdout
+    done = run("report", "m", "--out", "r.html", "--language", "es", cwd=tmp_path)
+    assert "r.html" in done.stdout
     assert "El modelo" in Page((tmp_path / "r.html").read_text(encoding="utf-8")).words
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -32,6 +30,7 @@ from butaca.scale.prepare import prepare
 from butaca.scale.prepare_settings import Preparing
 from butaca.scale.prepared import Prepared
 from tests.support.commands import commands_of
+from tests.support.forks import start
 from tests.support.narrow import some
 from tests.support.prepared import contents, csv
 
@@ -219,11 +218,11 @@ def test_killed_run_leaves_nothing_that_looks_whole(big, tmp_path):
     command = "from butaca.scale.prepare import *; import sys, time\n"
     command += "prepare(sys.argv[1], sys.argv[2], settings=Preparing(workers=1), "
     command += "progress=lambda s, d, n: (print(s, flush=True), time.sleep(60)) if s == 'placing' else None)"
-    with subprocess.Popen(
-        [sys.executable, "-c", command, str(big), str(out)], stdout=subprocess.PIPE
-    ) as child:
-        assert some(child.stdout).readline() == b"placing\n"
-        child.send_signal(signal.SIGKILL)
+    child = start(big, out, code=command, stdout=subprocess.PIPE)
+    assert some(child.stdout).readline() == "placing\n"
+    child.kill()
+    child.wait()
+    some(child.stdout).close()
     assert not out.exists()
     for folder in (out, tmp_path / ".p.partial"):
         with pytest.raises(TableError, match="manifest"):

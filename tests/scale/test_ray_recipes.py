@@ -32,58 +32,55 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:Runtime
 
 
 @pytest.fixture(scope="module")
-def board(prepared_board):
-    return prepared_board
-
-
-@pytest.fixture(scope="module")
-def several(board, raylets, tmp_path_factory):
+def several(prepared_board, raylets, tmp_path_factory):
     """The checkpoints of several recipes, trained by two processes."""
     complete(raylets)
     at = tmp_path_factory.mktemp("several")
-    job = Job(str(board.folder), board.digest, small(board.dataset()), str(at), 0, 2)
+    job = Job(
+        str(prepared_board.folder), prepared_board.digest, small(prepared_board.dataset()), str(at), 0, 2
+    )
     run(job, PATIENT, progress=lambda _: None, worker=Several)
     return at
 
 
-def trained_by_two(board, checkpoints: Path, name: str) -> tuple[Any, Any, Any, Any]:
+def trained_by_two(prepared_board, checkpoints: Path, name: str) -> tuple[Any, Any, Any, Any]:
     """What two processes made of a recipe, read from their checkpoint, and what one makes of it."""
     from butaca.train.callbacks import Checkpoint
 
-    at, data = checkpoints / name, board.dataset()
+    at, data = checkpoints / name, prepared_board.dataset()
     found = several_recipes(data)[name]
     model, history = found.fit(data, [Checkpoint(at, 0)], resume=at)
     alone, of_one = found.fit(data)
     return some(model._fitted).run.parameters(), history, some(alone._fitted).run.parameters(), of_one
 
 
-def test_two_processes_draw_the_same_and_end_with_the_same_parameters(board, several):
+def test_two_processes_draw_the_same_and_end_with_the_same_parameters(prepared_board, several):
     """A sampled softmax: the draws are split over the processes, the positives' slots are found by each."""
-    assert several_recipes(board.dataset())["sampled"].model.mask_for("sampled") == "known"
-    found, _, alone, _ = trained_by_two(board, several, "sampled")
+    assert several_recipes(prepared_board.dataset())["sampled"].model.mask_for("sampled") == "known"
+    found, _, alone, _ = trained_by_two(prepared_board, several, "sampled")
     assert_same(found, alone, 2e-4)
 
 
 @pytest.mark.parametrize("order", ["timescales", "attention"])
-def test_histories_in_order_end_with_the_same_parameters(board, several, order):
+def test_histories_in_order_end_with_the_same_parameters(prepared_board, several, order):
     """Prepared data from the disk, on two processes and on one: each builds the windows whole."""
-    found, _, alone, _ = trained_by_two(board, several, order)
+    found, _, alone, _ = trained_by_two(prepared_board, several, order)
     for name, values in alone.items():
         np.testing.assert_allclose(found[name], values, rtol=0, atol=5e-4, err_msg=name)
 
 
-def test_early_stopping_is_the_same_decision_in_every_process(board, several):
+def test_early_stopping_is_the_same_decision_in_every_process(prepared_board, several):
     """Every list is right from the first epoch on: two more without improvement, and its parameters."""
-    found, history, alone, of_one = trained_by_two(board, several, "stopped early")
+    found, history, alone, of_one = trained_by_two(prepared_board, several, "stopped early")
     assert history.epoch == of_one.epoch == [0, 1, 2]
     assert_same(found, alone, 2e-4)
 
 
-def test_processes_that_nothing_joins_are_refused(board, cluster, tmp_path):
+def test_processes_that_nothing_joins_are_refused(prepared_board, cluster, tmp_path):
     with pytest.raises(ClusterError, match="Received: 1 processes and 1 devices for 2 workers"):
         fit_on_ray(
-            board.folder,
-            small(board.dataset()),
+            prepared_board.folder,
+            small(prepared_board.dataset()),
             workers=2,
             checkpoint=tmp_path,
             patience=PATIENT,

@@ -38,30 +38,30 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:Runtime
 
 
 @pytest.fixture(scope="module")
-def board(prepared_board):
-    return prepared_board
-
-
-@pytest.fixture(scope="module")
-def by_two(board, raylets, tmp_path_factory):
+def by_two(prepared_board, raylets, tmp_path_factory):
     """What two processes end with when nothing happens to them."""
     at = tmp_path_factory.mktemp("two")
     model, history = fit_on_ray(
-        board.folder, small(board.dataset()), workers=2, checkpoint=at, patience=PATIENT
+        prepared_board.folder, small(prepared_board.dataset()), workers=2, checkpoint=at, patience=PATIENT
     )
     assert history.epoch == [0, 1, 2, 3]
     return parameters(model)
 
 
-def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster, by_two, tmp_path):
-    model, _ = small(board.dataset()).fit(board.dataset())  # one process, without Ray
+def test_one_two_and_four_processes_end_with_the_same_parameters(prepared_board, cluster, by_two, tmp_path):
+    model, _ = small(prepared_board.dataset()).fit(prepared_board.dataset())  # one process, without Ray
     alone = parameters(model)
     assert_same(by_two, alone, 2e-4)
     events: list[JobEvent] = []
     for workers in (1, 4):
-        found, at = small(board.dataset()), tmp_path / str(workers)
+        found, at = small(prepared_board.dataset()), tmp_path / str(workers)
         model, _ = fit_on_ray(
-            board.folder, found, workers=workers, checkpoint=at, patience=PATIENT, progress=events.append
+            prepared_board.folder,
+            found,
+            workers=workers,
+            checkpoint=at,
+            patience=PATIENT,
+            progress=events.append,
         )
         assert_same(parameters(model), alone, 2e-4)
     places = [e.places for e in events if e.kind == "started"]
@@ -70,11 +70,13 @@ def test_one_two_and_four_processes_end_with_the_same_parameters(board, cluster,
     assert events[-1] == JobEvent("trained", (4, 0))
 
 
-def test_the_command_trains_the_model_that_it_trains_alone(board, cluster, tmp_path):
+def test_the_command_trains_the_model_that_it_trains_alone(prepared_board, cluster, tmp_path):
     lists = []
     for name, how in (("alone", []), ("ray", ["--engine", "ray", "--workers", "2"])):
         out = tmp_path / name
-        done = CliRunner().invoke(app, ["fit", str(board.folder), "--epochs", "1", "--out", str(out), *how])
+        done = CliRunner().invoke(
+            app, ["fit", str(prepared_board.folder), "--epochs", "1", "--out", str(out), *how]
+        )
         assert done.exit_code == 0, done.output
         assert ("2 workers train from the beginning" in done.output) == bool(how)
         made = butaca.Recommender.load(out).recommend(user="u0007", k=5)
@@ -91,8 +93,10 @@ def test_the_command_trains_the_model_that_it_trains_alone(board, cluster, tmp_p
         (["--engine", "ray", "--tensorboard", "logs"], "writes no TensorBoard logs"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(board, tmp_path, asked, said):
-    done = CliRunner().invoke(app, ["fit", str(board.folder), "--out", str(tmp_path / "model"), *asked])
+def test_options_that_do_not_go_together_are_refused(prepared_board, tmp_path, asked, said):
+    done = CliRunner().invoke(
+        app, ["fit", str(prepared_board.folder), "--out", str(tmp_path / "model"), *asked]
+    )
     assert isinstance(done.exception, SettingError)
     assert said in str(done.exception)
 
@@ -100,9 +104,9 @@ def test_options_that_do_not_go_together_are_refused(board, tmp_path, asked, sai
 @pytest.mark.parametrize(
     ("candidates", "mask"), [("full", "none"), ("sampled", "none"), ("sampled", "known")]
 )
-def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(board, candidates, mask):
+def test_shares_of_a_batch_make_up_the_whole_and_read_no_more(prepared_board, candidates, mask):
     """Three processes' item codes, one after another, are the whole batch's; all else is the whole's."""
-    data = board.dataset()
+    data = prepared_board.dataset()
     seen = Histories.of(data)
     plan = BatchPlan(size=90, candidates=candidates, samples=10, by="user", seed=3, mask=mask)
     assert SharedBatches.can(plan, data.item, histories=seen.items)
@@ -163,14 +167,14 @@ class Reading:
         return self.values[rows]
 
 
-def test_a_mesh_is_not_cut_to_some_devices(board, tmp_path):
-    found = small(board.dataset())
+def test_a_mesh_is_not_cut_to_some_devices(prepared_board, tmp_path):
+    found = small(prepared_board.dataset())
     found = replace(found, model=replace(found.model, devices=2))
     with pytest.raises(SettingError, match="devices=2"):
-        fit_on_ray(board.folder, found, workers=2, checkpoint=tmp_path)
+        fit_on_ray(prepared_board.folder, found, workers=2, checkpoint=tmp_path)
 
 
-def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_two, tmp_path):
+def test_a_killed_worker_and_a_lost_machine_change_nothing(prepared_board, cluster, by_two, tmp_path):
     """SIGKILL to a worker after the first checkpoint, then to a raylet after a later one: the same bits."""
     events: list[JobEvent] = []
 
@@ -183,9 +187,9 @@ def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_tw
         if event.kind == "saved" and lost == 1 and len(cluster.worker_nodes) == 2:
             lose(cluster, place.node)
 
-    found = small(board.dataset())
+    found = small(prepared_board.dataset())
     model, history = fit_on_ray(
-        board.folder,
+        prepared_board.folder,
         found,
         workers=2,
         checkpoint=tmp_path,
@@ -205,7 +209,7 @@ def test_a_killed_worker_and_a_lost_machine_change_nothing(board, cluster, by_tw
     assert (0, 0) < some(at[1]) < some(at[-1]) < (4, 0)  # each went on where the one before had saved
 
 
-def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):
+def test_a_worker_that_can_not_come_back_is_an_error(prepared_board, raylets, tmp_path):
     """A worker on each core there is; a machine with two cores goes: no hang, and what was saved is there."""
     cores = 2 * len(raylets.worker_nodes)
     assert cores > 0
@@ -224,8 +228,8 @@ def test_a_worker_that_can_not_come_back_is_an_error(board, raylets, tmp_path):
     said = f"{cores - 2} of {cores} that started within 8 seconds, on a cluster of"
     with pytest.raises(ClusterError, match=said):
         fit_on_ray(
-            board.folder, small(board.dataset()), workers=cores, checkpoint=tmp_path, every_steps=2,
-            patience=patience, progress=interfere, worker=Slow,
+            prepared_board.folder, small(prepared_board.dataset()), workers=cores, checkpoint=tmp_path,
+            every_steps=2, patience=patience, progress=interfere, worker=Slow,
         )  # fmt: skip
     assert time.monotonic() - gone[0] < 60
     assert position(tmp_path) is not None

@@ -25,8 +25,6 @@ from butaca.recommend.recommender import Recommender
 from butaca.two_tower import TwoTower
 from tests.support.boards import checkerboard, left_out
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 ADAM = optax.adam(0.05)
 CLOSED = SpectralSettings(dim=3)
 

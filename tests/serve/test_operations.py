@@ -26,7 +26,8 @@ from butaca.serve.settings import ServeSettings
 from butaca.workflows.serve_plan import ServePlan
 from butaca.workflows.serving import carry_out_serve
 from tests.support.commands import butaca
-from tests.support.serving import BUTACA, serve, small
+from tests.support.forks import BUTACA, start
+from tests.support.serving import serve, small
 
 DOCS = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
 
@@ -130,9 +131,7 @@ def over(path, method="GET", to="/health/live", **keywords):
 @contextlib.contextmanager
 def serving(folder, *arguments, path):
     """`butaca serve` on a UNIX socket."""
-    process = subprocess.Popen(
-        [str(BUTACA), "serve", "model", "--uds", str(path), *arguments], cwd=folder, stdout=subprocess.DEVNULL
-    )
+    process = start("serve", "model", "--uds", path, *arguments, cwd=folder)
     try:
         while not path.is_socket():
             assert process.poll() is None

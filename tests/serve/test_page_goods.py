@@ -7,7 +7,6 @@ import base64
 import csv
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from butaca import Recommender
-from tests.support.browser import DESKTOP, PHONE, Served, browser, butaca, serving  # noqa: F401
+from tests.support.browser import DESKTOP, PHONE, Served, browser, serving  # noqa: F401
+from tests.support.forks import run
 from tests.support.page import check, rows
 
 SIZES = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -58,12 +58,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "lines.csv").write_text(
         "customer_id,product_id\n" + "".join(f"c{u},P{i:03d}\n" for u, i in sorted(lines))
     )
-    command = butaca(
-        "fit", folder / "lines.csv", "--items", folder / "items.csv", "--user-column", "customer_id"
-    )
-    done = subprocess.run(
-        [*command, "--epochs", "3", "--out", folder / "model"], capture_output=True, text=True, check=False
-    )
+    asked = ["--items", folder / "items.csv", "--user-column", "customer_id", "--epochs", 3]
+    done = run("fit", folder / "lines.csv", *asked, "--out", folder / "model")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "products" in done.stdout
     return folder / "model"

@@ -826,8 +826,11 @@ def test_what_was_acknowledged_survives_the_servers_death(folders):
                             acknowledged.extend(ids)
 
             async def run(process=server.process):
+                enough = len(acknowledged) + 50
                 workers = [asyncio.create_task(write(worker)) for worker in range(4)]
-                await asyncio.sleep(0.7)
+                async with asyncio.timeout(60):
+                    while len(acknowledged) <= enough:
+                        await asyncio.sleep(0.05)
                 process.kill()
                 await asyncio.gather(*workers)
 

@@ -6,7 +6,6 @@ import contextlib
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.support.forks import run, start
 
 #: Names under which chromium is installed, the likeliest first; the last is where macOS has it.
 CHROMIUM = (
@@ -63,17 +64,13 @@ class Served:
     log: Path
 
 
-def butaca(*arguments: object) -> list[str]:
-    return [sys.executable, "-c", "from butaca.cli.app import main; main()", *map(str, arguments)]
-
-
 @contextlib.contextmanager
 def serving(model: Path, *options: object) -> Iterator[Served]:
     """`butaca serve` with a saved model, on a free port; its events and its log lie beside the model."""
     log = model.parent / "log.txt"
-    command = butaca("serve", model, "--port", 0, "--events", model.parent / "events.db", *options)
+    command = ["serve", model, "--port", 0, "--events", model.parent / "events.db", *options]
     with log.open("w") as out:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=out, text=True)
+        process = start(*command, stdout=subprocess.PIPE, stderr=out.fileno())
     try:
         assert process.stdout is not None
         url = None
@@ -99,9 +96,7 @@ def serving(model: Path, *options: object) -> Iterator[Served]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The service with a model of MovieLens 100K, of one stage."""
     model = tmp_path_factory.mktemp("served") / "model"
-    done = subprocess.run(
-        [*butaca("fit", "ml-100k", "--out", model), "--epochs", "8"], capture_output=True, text=True
-    )
+    done = run("fit", "ml-100k", "--out", model, "--epochs", 8)
     assert done.returncode == 0, done.stdout + done.stderr
     with serving(model) as service:
         yield service

@@ -6,35 +6,27 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from typer import Typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-BUTACA = Path(sys.executable).with_name("butaca")
+from tests.support.forks import run
 
 
 def butaca(*arguments, cwd, ok=True, **env):
-    run = subprocess.run(
-        [BUTACA, *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "100"} | env,
-        check=False,
-    )
-    assert (run.returncode == 0) is ok, run.stdout + run.stderr
-    assert "Traceback" not in run.stderr
-    return run
+    done = run(*arguments, cwd=cwd, env=os.environ | {"COLUMNS": "100"} | env)
+    assert (done.returncode == 0) is ok, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
 
 
 def loaded_after(code: str) -> set[str]:
     """Returns the top-level modules that are loaded once a process of its own has run this."""
     script = f"{code}\nimport sys\nprint(' '.join(m for m in sys.modules if '.' not in m))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(run.stdout.split())
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
 
 
 def commands_of(app: Typer, *names: str) -> Mapping[str, Any]:

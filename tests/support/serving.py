@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,13 +28,12 @@ from butaca.serve.registry import Registry
 from butaca.serve.server import bind, url_of
 from butaca.serve.settings import ServeSettings
 from tests.support.boards import checkerboard
+from tests.support.forks import Process, start
 from tests.support.narrow import some
 
 structlog.configure(
     processors=[structlog.processors.JSONRenderer()], logger_factory=structlog.ReturnLoggerFactory()
 )
-
-BUTACA = Path(sys.executable).with_name("butaca")
 
 
 def small(seed: int = 0, reads_history: bool = True, **about: Any) -> Recommender:
@@ -119,7 +117,7 @@ def listening(app: Any) -> Iterator[str]:
 class Server:
     """A service in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: Process
     url: str
     log: list[str]
 
@@ -132,15 +130,14 @@ class Server:
 @contextlib.contextmanager
 def serve(*arguments: Any, cwd: Path) -> Iterator[Server]:
     """`butaca serve` on a free port, once it says where."""
-    command = [str(BUTACA), "serve", *map(str, arguments)]
-    if "--port" not in command:
-        command += ["--port", "0"]
-    process = subprocess.Popen(
-        command,
+    port = [] if "--port" in arguments else ["--port", 0]
+    process = start(
+        "serve",
+        *arguments,
+        *port,
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         env=os.environ | {"COLUMNS": "200"},
     )
     log: list[str] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pytest
 
 import butaca
 from butaca.data.dataset import Dataset, Entities
@@ -80,7 +79,6 @@ def test_what_is_personal_stays_where_it_is_right():
     assert best_blend(Fixed(right), None, train=train, validation=validation)[0] == Blend()
 
 
-@pytest.mark.usefixtures("compiled_quickly")
 def test_a_recipe_that_is_asked_for_a_later_time_chooses_and_answers_by_its_choice():
     data = rounds(n_users=80)
     plain = butaca.recipe("default").ordered("timescales").for_data(data, future=True)

@@ -21,8 +21,6 @@ from butaca.two_tower import TwoTower
 from tests.support.narrow import some
 from tests.support.ordered import ADAM, N_ITEMS, fitted, rounds
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 FOLLOWED = FollowerSettings(weight=0.4, half_life=1.0)
 
 

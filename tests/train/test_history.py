@@ -33,8 +33,6 @@ from butaca.train.step import summed_histories
 from butaca.two_tower import TwoTower
 from tests.support.narrow import some
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 DAY = 86_400
 N_USERS, N_ITEMS = 30, 20
 CLOSED = SpectralSettings(dim=4, span=3.0)

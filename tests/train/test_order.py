@@ -24,8 +24,6 @@ from butaca.two_tower import TwoTower
 from tests.support.narrow import some
 from tests.support.ordered import ADAM, N_ITEMS, N_USERS, SETTINGS, fitted, rounds
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 
 def read(model, windows, dropout=0.0):
     """What the training step reads of windows, [R, L, d]."""

@@ -24,7 +24,10 @@ from butaca.errors import CheckpointError, FeatureError, NotFittedError, Setting
 from butaca.train.checkpoints import FILE
 from butaca.two_tower import TwoTower
 from tests.support.boards import checkerboard
-from tests.support.narrow import one_each
+from tests.support.forks import run, start
+from tests.support.narrow import one_each, some
+
+pytestmark = pytest.mark.usefixtures("optimised")
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -405,28 +408,30 @@ RESUME = textwrap.dedent("""
 def test_killed_in_mid_epoch_and_resumed_ends_with_the_same_bits(tmp_path, query, settings):
     """A run killed with -9, twice, against one that was not: vectors and history equal bit for bit."""
 
-    def start(folder, out, resume=None, pause=0.0):
+    def code(folder, out, resume=None, pause=0.0):
         paths = {"tests": ROOT, "folder": str(folder), "out": str(out), "resume": resume}
-        code = RESUME.format(**paths, pause=pause, query=query, settings=settings)
-        return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        return RESUME.format(**paths, pause=pause, query=query, settings=settings)
 
-    whole = start(tmp_path / "whole", tmp_path / "whole.npz")
-    steps = whole.communicate()[0].count("step")
+    # Started anew, so that sets have another order in it than in the others.
+    command = [sys.executable, "-c", code(tmp_path / "whole", tmp_path / "whole.npz")]
+    whole = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    steps = whole.stdout.count("step")
     assert steps == 4 * 7 or "order" in query
     folder = tmp_path / "killed"
     for kill_after, resume in ((11, None), (9, str(folder))):
-        process = start(folder, tmp_path / "never.npz", resume, pause=0.05)
+        process = start(code=code(folder, tmp_path / "never.npz", resume, 0.05), stdout=subprocess.PIPE)
+        said = some(process.stdout)
         for _ in range(kill_after):
-            assert process.stdout.readline().startswith("step")
+            assert said.readline().startswith("step")
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-        process.stdout.close()
+        said.close()
         assert not (tmp_path / "never.npz").exists()
         assert (folder / FILE).exists()
         assert not [p for p in folder.iterdir() if p.name != FILE and not p.name.startswith(".")]
-    last = start(folder, tmp_path / "resumed.npz", str(folder))
-    resumed_steps = last.communicate()[0].count("step")
-    assert (whole.returncode, last.returncode) == (0, 0)
+    last = run(code=code(folder, tmp_path / "resumed.npz", str(folder)))
+    resumed_steps = last.stdout.count("step")
+    assert last.returncode == 0, last.stderr
     assert 0 < resumed_steps < steps  # it did not begin again
     a, b = np.load(tmp_path / "whole.npz"), np.load(tmp_path / "resumed.npz")
     assert sorted(a) == sorted(b)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +16,8 @@ from butaca.errors import CheckpointError, DivergenceError
 from butaca.train.blend import Blend
 from butaca.tune import measure
 from tests.support.boards import checkerboard
+from tests.support.forks import run
 from tests.support.ordered import rounds
-
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
 
 WAYS = {"pickle": lambda x: pickle.loads(pickle.dumps(x)), "deepcopy": copy.deepcopy, "copy": copy.copy}
 
@@ -104,10 +101,8 @@ def test_a_model_goes_to_a_process_that_has_not_trained(tmp_path):
         "import pickle; data, model = pickle.load(open('model.pickle', 'rb'));"
         "print(model.score([3]).argmax(), len(data))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert run.stdout.split() == [str(model.score(np.array([3])).argmax()), str(len(data))]
+    done = run(code=code, cwd=tmp_path)
+    assert done.stdout.split() == [str(model.score(np.array([3])).argmax()), str(len(data))]
 
 
 @pytest.mark.parametrize("softmax", ["in_batch", "full", "sampled"])

@@ -18,6 +18,8 @@ from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.recipes import DEFAULT, NOTEBOOK
 from butaca.workflows import fitting, judging
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 TOP_10, TOP_100 = (f"factorized_top_k/top_{k}_categorical_accuracy" for k in (10, 100))
 
 
@@ -129,7 +131,7 @@ def test_demo_does_it_all_in_under_two_minutes(ml, tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"COLUMNS": "100"},
+        env=os.environ | {"COLUMNS": "100", "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"},
     )
     assert time.perf_counter() - begin < 120
     text = " ".join(run.stdout.split())

@@ -15,8 +15,6 @@ from butaca.recipes import DEFAULT, NOTEBOOK, RECIPES, make_optimizer, recipe
 from butaca.train.checkpoints import read_checkpoint
 from tests.support.narrow import some
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 
 def data(user, item, n_users=None, n_items=None, time=None, value=None):
     """Interactions of codes; ids are those codes."""

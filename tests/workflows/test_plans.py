@@ -27,8 +27,6 @@ from butaca.workflows.plans import Cluster, FitPlan, Keeping, TunePlan
 from butaca.workflows.recipe_choice import RecipeChoice
 from butaca.workflows.serve_plan import ServePlan
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.types import Codes, Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Shares = NDArray[np.float64]
 
@@ -130,6 +133,8 @@ def intra_list_similarity(lists: Codes, vectors: Floats | sparse.csr_array) -> f
     Raises:
         SettingError: a sparse matrix that holds something else than ones.
     """
+    from scipy import sparse  # here: every command imports this module, and few measure a list
+
     k = lists.shape[1]
     if isinstance(vectors, sparse.csr_array):
         if not vectors.has_canonical_format:  # one who stands twice in a row becomes a two
@@ -214,6 +219,8 @@ def _shared(had: sparse.csr_array, a: Ints, b: Ints) -> Ints:
 
 def user_columns(seen: Histories, n_items: int) -> sparse.csr_array:
     """Returns who had each item, sparse 0/1 [N, users], whose rows have the cosines of co-occurrence."""
+    from scipy import sparse
+
     ones = np.ones(len(seen.items), dtype=np.int8)
     return sparse.csr_array(
         sparse.csr_array((ones, seen.items, seen.start), shape=(len(seen), n_items)).T.tocsr()

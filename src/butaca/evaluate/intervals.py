@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 from butaca.checks import whole_number
 from butaca.errors import SettingError
@@ -73,6 +72,8 @@ def joint_intervals(draws: Doubles, found: Doubles, *, n: int, level: float = 0.
         n: users that were drawn from.
         level: share of the draws.
     """
+    from scipy.special import ndtri, stdtrit  # here: every command imports this module, and few judge
+
     spread = draws.std(axis=0)
     moved = spread > 0
     if not moved.any():
@@ -113,6 +114,8 @@ def mean_over_seeds(values: Sequence[float], level: float = 0.95) -> Mean:
     >>> print(mean_over_seeds([1.0, 2.0, 3.0]))  # s = 1, t(2) = 4.3027, over the root of 3
     2.0000 ± 2.4841
     """
+    from scipy.special import stdtrit
+
     array = np.asarray(values, dtype=np.float64)
     n, mean = len(array), float(np.mean(array)) if len(array) else float("nan")
     if n < 2:
