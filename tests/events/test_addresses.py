@@ -99,7 +99,7 @@ def pgbouncer(server, folder: Path, *more: str):
 
 
 def test_a_database_without_an_encoding_is_refused_in_words(postgres_server):
-    """A cluster that was made without a locale is in SQL_ASCII, of which psycopg gives bytes unless it is told."""
+    """A cluster that was made without a locale is in SQL_ASCII, which psycopg gives as bytes unless told."""
     import psycopg
 
     name = f"ascii_{os.getpid()}"
