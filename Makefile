@@ -3,7 +3,7 @@
 # make test-quick  under a minute, between edits: units worked by hand; no browser, cluster, database or service
 # make check  format, lint, strict types
 # make dist   sdist and wheel in dist/, checked: what they hold, and a fresh environment that runs the demo and serves
-# make clients  the types of both clients from the OpenAPI document, and the TypeScript client compiled (needs npm)
+# make clients  the types of both clients from the OpenAPI document; the TypeScript client compiled, and what npm would pack
 # make docs   the site in build/site: a broken link fails, no network is needed
 # make docs-test  runs every block of the guides
 # make bench-imports   vectors that TFRS and implicit trained, judged here: docs/guides/from-tfrs.md
@@ -92,6 +92,7 @@ clients: $(VENV)/.dev
 	$(BIN)/python -m clients.generate
 	cd clients/typescript && npm install --no-package-lock --no-audit --no-fund && npx tsc --project .
 	$(BIN)/python -m clients.made
+	$(BIN)/python -m clients.packed
 
 $(VENV)/.dist: requirements/dist.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dist.txt

@@ -19,6 +19,7 @@ PAPERS = {
     "PKG-INFO",
     "README.es.md",
     "README.md",
+    "hatch_build.py",
     "pyproject.toml",
 }
 

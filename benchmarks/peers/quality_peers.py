@@ -55,13 +55,11 @@ class Peer:
         fit: (interactions [U, N], settings, seed, threads) -> its scores.
         space: what one trial draws.
         start: the first trial; None lets Optuna draw that one too.
-        seeded: whether another seed gives another model.
     """
 
     fit: Callable[[Any, Settings, int, int], Scores]
     space: Callable[[Any], Settings]
     start: Settings | None
-    seeded: bool
 
 
 def main() -> None:
@@ -77,7 +75,7 @@ def main() -> None:
     fitting.add_argument("--data", type=Path, required=True, help=".npz of the pairs")
     fitting.add_argument("--jobs", type=Path, required=True, help="JSON: {peer: settings}")
     fitting.add_argument("--out", type=Path, required=True, help="folder for PEER-SEED.npy")
-    fitting.add_argument("--seeds", type=int, default=5)
+    fitting.add_argument("--seeds", type=int, nargs="*", default=[], help="of the fits that write scores")
     fitting.add_argument("--warm", type=int, default=3, help="timed fits after a first, 0 for none")
     fitting.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -122,21 +120,24 @@ def tune(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def fit(args: argparse.Namespace) -> dict[str, Any]:
-    """Writes score files, and returns the seconds of a fit, of every peer asked for."""
+    """Writes score files, and returns the seconds of each fit and of warm ones, of every peer asked for."""
     train = interactions(np.load(args.data))
     peers: dict[str, Any] = {}
     for name, settings in json.loads(args.jobs.read_text(encoding="utf8")).items():
         peer = PEERS[name]
-        files, seconds = [], []
-        for seed in range(args.seeds if peer.seeded else 1):
+        files, seconds, warm = [], [], []
+        for seed in args.seeds:
+            begin = time.perf_counter()
             scores = peer.fit(train, settings, seed, args.threads)
+            seconds.append(time.perf_counter() - begin)
             files.append(f"{name}-{seed}.npy")
             np.save(args.out / files[-1], np.ascontiguousarray(scores(), dtype=np.float32))
-        for _ in range(args.warm):
+        for n in range(args.warm + 1 if args.warm else 0):  # the first is not timed
             begin = time.perf_counter()
             peer.fit(train, settings, 0, args.threads)
-            seconds.append(time.perf_counter() - begin)
-        peers[name] = {"files": files, "fit_warm": float(np.median(seconds)) if seconds else None}
+            warm += [time.perf_counter() - begin] if n else []
+        fit_warm = float(np.median(warm)) if warm else None
+        peers[name] = {"files": files, "seconds": seconds, "fit_warm": fit_warm}
     return {"peers": peers, "threads": args.threads, "versions": versions()}
 
 
@@ -218,7 +219,6 @@ PEERS = {
         irspack_model(DenseSLIMRecommender, threaded=False),
         lambda t: {"reg": t.suggest_float("reg", 1.0, 1e4, log=True)},
         {"reg": 300.0},
-        seeded=False,
     ),
     "EDLAE": Peer(
         irspack_model(EDLAERecommender, threaded=False),
@@ -227,7 +227,6 @@ PEERS = {
             "dropout_p": t.suggest_float("dropout_p", 0.0, 0.95),
         },
         {"reg": 252.0, "dropout_p": 0.383},
-        seeded=False,
     ),
     "iALS": Peer(
         irspack_model(IALSRecommender, "random_seed"),
@@ -239,7 +238,6 @@ PEERS = {
             "train_epochs": t.suggest_int("train_epochs", 2, 24),
         },
         {"n_components": 94, "alpha0": 0.281, "reg": 0.00561, "nu": 1.145, "train_epochs": 6},
-        seeded=True,
     ),
     "implicit ALS": Peer(
         implicit_model(AlternatingLeastSquares),
@@ -250,7 +248,6 @@ PEERS = {
             "iterations": t.suggest_int("iterations", 5, 30),
         },
         {"factors": 145, "regularization": 23.8, "alpha": 2.53, "iterations": 20},
-        seeded=True,
     ),
     "SLIM": Peer(
         irspack_model(SLIMRecommender),
@@ -260,7 +257,6 @@ PEERS = {
             "positive_only": t.suggest_categorical("positive_only", [False, True]),
         },
         {"alpha": 0.3, "l1_ratio": 0.003, "positive_only": False},
-        seeded=False,
     ),
     "RP3beta": Peer(
         irspack_model(RP3betaRecommender),
@@ -270,15 +266,13 @@ PEERS = {
             "normalize_weight": t.suggest_categorical("normalize_weight", [False, True]),
         },
         None,
-        seeded=False,
     ),
-    "item-kNN": Peer(irspack_model(CosineKNNRecommender), neighbours, None, seeded=False),
-    "user-kNN": Peer(irspack_model(CosineUserKNNRecommender), neighbours, None, seeded=False),
+    "item-kNN": Peer(irspack_model(CosineKNNRecommender), neighbours, None),
+    "user-kNN": Peer(irspack_model(CosineUserKNNRecommender), neighbours, None),
     "truncated SVD": Peer(
         irspack_model(TruncatedSVDRecommender, "random_seed", threaded=False),
         lambda t: {"n_components": t.suggest_int("n_components", 2, 256, log=True)},
         None,
-        seeded=True,
     ),
     # One thread: several write to the same rows at once, and no run repeats another.
     "implicit BPR": Peer(
@@ -290,7 +284,6 @@ PEERS = {
             "iterations": t.suggest_int("iterations", 20, 400),
         },
         None,
-        seeded=True,
     ),
 }
 

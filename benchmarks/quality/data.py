@@ -1,4 +1,4 @@
-"""This module holds what the quality benchmark's children read: splits as pairs of codes, and settings."""
+"""This module holds the quality benchmark's splits, and the settings that were found for its peers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.environment import HERE
 from butaca import Dataset, load_movielens, random_split
 from butaca.data.splits import stratified_split
+from butaca.workflows.fitting import HeldOut, hold_out
+from butaca.workflows.loading import Sides
 
 #: The peers' tuned settings, as `python -m benchmarks.quality.tune` wrote them.
 SETTINGS = HERE / "quality" / "settings.json"
-
-#: Runs in the peers' environment.
-PEERS_SCRIPT = HERE / "peers" / "quality_peers.py"
 
 #: Everything is tuned on the training data of this split alone.
 TUNED_ON = 42
@@ -60,15 +57,11 @@ def parts(name: str) -> tuple[Dataset, Dataset]:
     return split(movielens(), int(name))
 
 
-def hand_over(file: Path, *folds: tuple[Dataset, Dataset | None]) -> None:
-    """Writes the pairs that a peer reads: of each fold what it is fitted on, and what it is judged on."""
-    first, _ = folds[0]
-    arrays: dict[str, Any] = {"shape": np.array([len(first.users), len(first.items)])}
-    for i, (train, valid) in enumerate(folds):
-        arrays |= {f"user_{i}": train.user, f"item_{i}": train.item}
-        if valid is not None:
-            arrays |= {f"valid_user_{i}": valid.user, f"valid_item_{i}": valid.item}
-    np.savez(file, **arrays)
+def held(name: str) -> HeldOut:
+    """Returns the sides of a split by name, as the referee takes them."""
+    train, test = parts(name)
+    share = len(test) / (len(train) + len(test))
+    return hold_out(train, Sides(train, test, "given", share, TUNED_ON))
 
 
 def peer_settings(file: Path = SETTINGS) -> dict[str, Any]:

@@ -38,8 +38,6 @@ class Split:
         model, peers: evaluations over seeds; a peer without randomness has one.
         popularity: for scale.
         verdict: the model against every peer.
-        fit_warm: seconds of a peer's fit, median of three; empty where not measured.
-        versions: of the peers' libraries.
     """
 
     seed: int
@@ -48,8 +46,6 @@ class Split:
     peers: Mapping[str, OverSeeds]
     popularity: Evaluation
     verdict: Verdict
-    fit_warm: Mapping[str, float]
-    versions: Mapping[str, str]
 
     def best(self, metric: str, k: int) -> str:
         """Returns the peer that leads a measure."""
@@ -82,6 +78,8 @@ class QualityResults:
         validation: the model's NDCG@20 on the validation slice, mean over seeds.
         fit_cold, fit_warm: the model's seconds, by process.
         ials_warm: those of iALS, each right after the model's.
+        peer_warm: those of every peer, median of three.
+        versions: of butaca's side, and of the peers' libraries.
     """
 
     settings: Mapping[str, Any]
@@ -92,6 +90,7 @@ class QualityResults:
     fit_cold: list[float] = field(default_factory=list)
     fit_warm: list[float] = field(default_factory=list)
     ials_warm: list[float] = field(default_factory=list)
+    peer_warm: dict[str, float] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -152,8 +151,8 @@ def as_json(results: QualityResults) -> dict[str, Any]:
         "claims": {claim.key: claim.ok for claim in results.claims()},
         "splits": {str(s.seed): _split(s) for s in results.splits},
         "verdicts": {str(s.seed): comparisons(s.verdict.against, KEYS) for s in results.splits},
-        "peer_fit_warm_s": {name: digits(s) for name, s in first.fit_warm.items()},
-        "versions": {**results.versions, "peers": dict(first.versions)},
+        "peer_fit_warm_s": {name: digits(s) for name, s in results.peer_warm.items()},
+        "versions": results.versions,
         "load_average_before": results.load_average,
     }
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,17 +33,18 @@ from rich.table import Table
 
 from benchmarks.command import run
 from benchmarks.environment import PEERS
-from benchmarks.machine import two_cores
 from benchmarks.notebook.report import new_table
-from benchmarks.quality.children import butaca_scores, peer_scores
-from benchmarks.quality.data import parts, peer_settings
+from benchmarks.quality.contestants import DefaultRecipe, Within
+from benchmarks.quality.data import held, peer_settings
 from benchmarks.quality.figures import comparisons, digits
 from benchmarks.quality.report import cell, short
+from benchmarks.quality.runs import over_seeds, settle, tuned
 from benchmarks.quality.scores import OverSeeds
 from benchmarks.quality.tune import NAMES
 from butaca import Evaluation
 from butaca.evaluate.intervals import mean_over_seeds
 from butaca.evaluate.verdict import Comparison, compare_many, label_of
+from butaca.referee.contestants import Contestant
 
 K = 10
 
@@ -85,25 +85,18 @@ def main() -> int:
 
 def measure(seeds: int, names: Sequence[str], *, progress: Console) -> RecommendersResults:
     """Fits and judges everything on the split."""
-    two_cores()
-    PEERS.python(progress)
-    train, test = parts("recommenders")
+    settle()
+    python = PEERS.python(progress)
+    sides, settings = held("recommenders"), peer_settings()
+    train, test = sides.train, sides.test
+    assert test is not None
     known = np.bincount(train.item, minlength=len(train.items)) > 0
-    settings = peer_settings()
-    with tempfile.TemporaryDirectory(prefix="butaca-bench-") as folder:
-        model = butaca_scores("recommenders", seeds, folder=Path(folder), progress=progress, only=known)
-        chosen = {name: settings[name] for name in names}
-        peers, _ = peer_scores(
-            train,
-            test,
-            chosen=chosen,
-            seeds=seeds,
-            warm=0,
-            folder=Path(folder),
-            progress=progress,
-            name="Recommenders' split",
-            only=known,
-        )
+    peers_here = tuned({name: settings[name] for name in names}, python)
+    entering: list[Contestant] = [DefaultRecipe(), *peers_here]
+    peers = over_seeds(
+        [Within(one, known) for one in entering], sides, seeds, name="Recommenders' split", progress=progress
+    )
+    model = peers.pop("butaca")
     facts = {
         "train": len(train),
         "test": len(test),

@@ -49,7 +49,8 @@ def accuracy(split: Split, results: QualityResults) -> Table:
     ]
     by_validation = sorted(split.peers, key=lambda n: -float(results.settings[n]["validation"]))
     rows += [
-        (n, split.peers[n], results.settings[n]["validation"], split.fit_warm.get(n)) for n in by_validation
+        (n, split.peers[n], results.settings[n]["validation"], results.peer_warm.get(n))
+        for n in by_validation
     ]
     rows.append(("popularity", split.popularity, None, None))
     best = {label: max(e.metric(m, k) for _, e, _, _ in rows) for m, k, label in COLUMNS}
@@ -133,8 +134,8 @@ def notes(results: QualityResults) -> list[str]:
     if ratio is not None:
         low = duration(median(results.ials_warm))
         out.append(f"The model's warm fit takes {ratio:.1f} times that of tuned iALS ({low}, in turn).")
-    versions = results.splits[0].versions
-    out.append("Peers: " + ", ".join(f"{name} {v}" for name, v in versions.items()) + ".")
+    versions = results.versions["peers"].items()
+    out.append("Peers: " + ", ".join(f"{name} {v}" for name, v in versions) + ".")
     out.append(f"On {cpu()}.")
     if results.load_average > 0.5:
         out.append(f"Other work was running at the start: load average {results.load_average:.1f}.")

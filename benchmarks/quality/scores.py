@@ -1,16 +1,15 @@
-"""This module judges scores from files: every model of the quality benchmark by the same code."""
+"""This module holds what benchmarks judge: saved scores, lists of some items, seeds as one evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from butaca import Dataset, Evaluation, Histories, evaluate_scorer
+from butaca import Dataset, Evaluation
 from butaca.evaluate.metrics import PerUser
-from butaca.types import Bools, Codes, Floats
+from butaca.types import Bools, Codes, Floats, Scorer
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,9 +18,19 @@ class SavedScores:
 
     Attributes:
         matrix: float32 [U, N].
+        of: the data whose users and items it scores.
+
+    Raises:
+        ValueError: it has another shape.
     """
 
     matrix: Floats
+    of: Dataset
+
+    def __post_init__(self) -> None:
+        """Checks the shape."""
+        if self.matrix.shape != (len(self.of.users), len(self.of.items)):
+            raise ValueError(f"scores are of users x items, and here {self.matrix.shape}")
 
     @property
     def n_items(self) -> int:
@@ -32,6 +41,24 @@ class SavedScores:
         """Returns rows of the matrix."""
         rows: Floats = self.matrix[users]
         return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Only:
+    """An Only is a scorer whose lists hold some of the items alone."""
+
+    scorer: Scorer
+    items: Bools
+
+    @property
+    def n_items(self) -> int:
+        """Returns the size of the catalogue."""
+        return self.scorer.n_items
+
+    def score(self, users: Codes) -> Floats:
+        """Returns the scorer's scores, -inf elsewhere."""
+        scores: Floats = np.where(self.items, self.scorer.score(users), np.float32(-np.inf))
+        return scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,24 +101,3 @@ class OverSeeds(Evaluation):
     def each(self, name: str, k: int) -> list[float]:
         """Returns a metric of every seed."""
         return [e.metric(name, k) for e in self.seeds]
-
-
-def judge(files: Sequence[Path], train: Dataset, *, test: Dataset, only: Bools | None = None) -> OverSeeds:
-    """Evaluates score files, an .npy for each seed, on the test pairs; seen items are left out.
-
-    Args:
-        files: float32 [U, N] each.
-        train: what was seen.
-        test: pairs to find.
-        only: items that may be in a list, [N]; None is all.
-    """
-    seen = Histories.of(train)
-    seeds = []
-    for file in files:
-        matrix = np.load(file)
-        if matrix.shape != (len(train.users), len(train.items)):
-            raise ValueError(f"{file.name} holds {matrix.shape}, not users x items")
-        if only is not None:
-            matrix[:, ~only] = -np.inf
-        seeds.append(evaluate_scorer(SavedScores(matrix), test, seen=seen))
-    return OverSeeds.of(seeds)

@@ -20,7 +20,8 @@ from rich.console import Console
 
 from benchmarks.child import run_child
 from benchmarks.environment import PEERS, BenchmarkError
-from benchmarks.quality.data import MEASURE, PEERS_SCRIPT, SETTINGS, SLICES_ARE, hand_over, slices
+from benchmarks.quality.data import MEASURE, SETTINGS, SLICES_ARE, slices
+from benchmarks.quality.peers import PEERS_SCRIPT, hand_over
 from butaca import ButacaError
 
 #: Fastest first.

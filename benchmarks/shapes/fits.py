@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from benchmarks.machine import cpu
 from benchmarks.quality.figures import MEASURES
 from benchmarks.quality.report import figure, short
-from benchmarks.quality.scores import OverSeeds
+from benchmarks.quality.scores import Only, OverSeeds
 from butaca import Dataset, Evaluation, Histories, Recipe, evaluate_scorer
 from butaca.evaluate.verdict import Comparison, Verdict, compare_many
-from butaca.types import Bools, Codes, Floats, Scorer
+from butaca.types import Bools, Scorer
 
 #: Fits a scorer with a seed.
 Fit = Callable[[Dataset, int], Scorer]
@@ -38,24 +36,6 @@ class SeedRuns:
     def warm(self) -> float:
         """Returns the median seconds of the fits after the first, or the first's."""
         return median(self.seconds[1:] or self.seconds)
-
-
-@dataclass(frozen=True, eq=False)
-class Only:
-    """An Only is a scorer whose lists hold some of the items alone."""
-
-    scorer: Scorer
-    items: Bools
-
-    @property
-    def n_items(self) -> int:
-        """Returns the size of the catalogue."""
-        return self.scorer.n_items
-
-    def score(self, users: Codes) -> Floats:
-        """Returns the scorer's scores, -inf elsewhere."""
-        scores: Floats = np.where(self.items, self.scorer.score(users), np.float32(-np.inf))
-        return scores
 
 
 def fit_seed(chosen: Recipe, train: Dataset, seed: int) -> Scorer:

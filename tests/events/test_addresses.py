@@ -98,6 +98,19 @@ def pgbouncer(server, folder: Path, *more: str):
         process.wait(10)
 
 
+def test_a_database_without_an_encoding_is_refused_in_words(postgres_server):
+    """A cluster that was made without a locale is in SQL_ASCII, which psycopg gives as bytes unless told."""
+    import psycopg
+
+    name = f"ascii_{os.getpid()}"
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
+        )
+    with pytest.raises(StoreError, match="encoding SQL_ASCII"):
+        EventStore.open(postgres_server.url(name))
+
+
 def test_pgbouncer_in_transaction_mode(postgres_server, tmp_path):
     """A connection is nobody's own there: no prepared statements, and each transaction says what it needs."""
     import psycopg

@@ -421,8 +421,8 @@ def test_numpy_alone():
 
 def test_new_titles_of_movielens(ml):
     """A tenth of the titles unknown to training: top-10 among them, where chance is .06 and genres' .046."""
+    from benchmarks.quality.scores import Only
     from benchmarks.shapes.cold_titles import by_genre, hold_out
-    from benchmarks.shapes.fits import Only
 
     data = ml.keyed_by("movie_title")
     train, test = hold_out(data, seed=42)

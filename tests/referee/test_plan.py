@@ -17,6 +17,7 @@ from butaca.referee import peers
 from butaca.referee.field import FIELD, how_to_get, named
 from butaca.referee.peers.named import LIBRARIES, PEERS, PeerFit
 from butaca.referee.plan import PAGE, RefereePlan
+from butaca.referee.protocols import ProtocolName, held_out
 from butaca.referee.run import Assignment, outing
 from tests.support.boards import checkerboard
 from tests.support.contestants import ABSENT, POPULAR
@@ -114,9 +115,11 @@ def test_whoever_is_installed_learns_the_board(name: str) -> None:
     if contestant.library and find_spec(contestant.library) is None:
         pytest.skip(f"{contestant.library} is not installed")
     data: Dataset = checkerboard(60, 24)
-    for protocol in ("random", "user"):
+    protocols: tuple[ProtocolName, ...] = ("random", "user")
+    for protocol in protocols:
         if not contestant.unfit_for(protocol, timed=True):
-            found = outing(Assignment(contestant, data, protocol, 0.2, 42, 2))
+            held = held_out(data, protocol, share=0.2, seed=42)
+            found = outing(Assignment(contestant, held, 42, 2))
             assert found.failure == ""
             assert found.evaluation is not None
             assert found.evaluation.metric("ndcg") > 0.55

@@ -130,11 +130,12 @@ def test_a_model_that_fails_is_a_row_that_says_so(
 def test_a_fit_ends_with_the_run_that_started_it(tmp_path: Path) -> None:
     """The run is killed as nothing can be told before: its fit is not left behind."""
     code = (
+        "from butaca.referee.protocols import held_out\n"
         "from butaca.referee.run import Assignment, apart\n"
         "from tests.support.boards import checkerboard\n"
         "from tests.support.contestants import SLEEPING\n"
         "if __name__ == '__main__':\n"
-        "    apart(Assignment(SLEEPING, checkerboard(), 'random', 0.2, 42, 1))\n"
+        "    apart(Assignment(SLEEPING, held_out(checkerboard(), 'random', share=0.2, seed=42), 42, 1))\n"
     )
     (tmp_path / "run.py").write_text(code)
     note = tmp_path / "pid"
@@ -230,7 +231,8 @@ def test_what_was_said_of_the_table_is_said_again() -> None:
 
 @pytest.mark.parametrize("protocol", ["random", "user"])
 def test_butaca_enters_as_fit_gives_it(protocol: ProtocolName, table: Path, tmp_path: Path) -> None:
-    given = outing(Assignment(OwnModel("quick", "quick"), load(str(table)), protocol, 0.2, 42, 1))
+    held = held_out(load(str(table)), protocol, share=0.2, seed=42)
+    given = outing(Assignment(OwnModel("quick", "quick"), held, 42, 1))
     fitted = carry_out_fit(FitPlan(str(table), tmp_path / "model", split=protocol, effort="quick"))
     assert given.failure == ""
     assert given.evaluation is not None

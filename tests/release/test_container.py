@@ -70,5 +70,7 @@ def test_the_service_can_not_write_and_waits_for_its_database(services: dict[str
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["depends_on"] == {"database": {"condition": "service_healthy"}}
+    (check,) = [words for name, words in instructions() if name == "HEALTHCHECK"]
+    assert services["butaca"]["healthcheck"]["test"][1:] == json.loads(check.partition("CMD ")[2])
     assert services["butaca"]["ports"] == ["127.0.0.1:8000:8000"]
     assert services["butaca"]["volumes"] == ["./model:/model:ro"]

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import re
+import doctest
+import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+import hatch_build
 import pytest
+from clients.made import FOLDER
+from clients.packed import SHIPS, faults
 from release.contents import NEEDED, ROOT, faults_of_sdist, faults_of_wheel, tracked
 
 Built = tuple[Path, Path]
+
+#: Of a repository, as a workflow that builds is told it.
+SERVER, NAME = "https://git.example", "ana/butaca"
+ADDRESS = f"{SERVER}/{NAME}"
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The wheel and the sdist, by hatchling alone."""
     place = tmp_path_factory.mktemp("dist")
-    command = "from hatchling.build import build_sdist, build_wheel as w; import sys; w(sys.argv[1]); "
-    command += "build_sdist(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", command, str(place)], cwd=ROOT, check=True, capture_output=True)
+    code = "from hatchling.build import build_sdist, build_wheel as w; import sys; w(sys.argv[1]); "
+    code += "build_sdist(sys.argv[1])"
+    env = os.environ | {"GITHUB_SERVER_URL": SERVER, "GITHUB_REPOSITORY": NAME}
+    command = [sys.executable, "-c", code, str(place)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=env)
     (wheel,), (sdist,) = place.glob("*.whl"), place.glob("*.tar.gz")
     return wheel, sdist
 
@@ -65,12 +74,42 @@ def test_a_tag_names_the_version(built: Built) -> None:
     assert f"v{version}" in bad.stderr
 
 
-def test_the_workflow_publishes_without_a_password_what_make_dist_checked() -> None:
-    path = ROOT / ".github" / "workflows" / "release.yml"
-    jobs: dict[str, Any] = import_module("yaml").safe_load(path.read_text(encoding="utf-8"))["jobs"]
-    (command,) = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
-    assert command == 'make dist PYTHON=python TAG="$GITHUB_REF_NAME"'
-    assert "permissions" not in jobs["build"], "what builds may not publish"
-    assert jobs["publish"]["permissions"] == {"id-token": "write"}
-    assert jobs["publish"]["needs"] == "build"
-    assert not re.search(r"secrets\.|password", path.read_text(encoding="utf-8"))
+def test_the_page_on_pypi_links_to_the_repository_at_the_tag(built: Built) -> None:
+    with zipfile.ZipFile(built[0]) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        page = archive.read(name).decode()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    version = built[0].name.split("-")[1]
+    places = [m[3] for m in hatch_build.BESIDE.finditer(readme)]
+    assert len(places) > 20
+    for place in places:
+        assert (ROOT / place.partition("#")[0]).exists(), place
+        kind = "raw" if place.endswith(".png") else "blob"
+        assert f"]({ADDRESS}/{kind}/v{version}/{place})" in page
+    assert not hatch_build.BESIDE.search(page)
+    assert not hatch_build.BESIDE.search(hatch_build.long_description(readme, address="", version=version))
+
+
+def test_the_examples_of_the_long_description_hold() -> None:
+    found = doctest.testmod(hatch_build)
+    assert (found.failed, found.attempted) == (0, 3)
+
+
+def test_the_client_that_npm_would_pack_is_the_one_that_is_kept() -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    command = [sys.executable, "-m", "clients.packed"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_npm_should_not_pack_is_found() -> None:
+    files = [{"path": path} for path in (*sorted(SHIPS - {"LICENSE"}), "lib/made-of.txt")]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert faults({"files": files, "version": "9.9.9"}, tag="v9.9.9") == [
+        "lib/made-of.txt ships and should not",
+        "LICENSE does not ship and should",
+        f"The client's version is butaca's, {version}. Received: 9.9.9.",
+        f"The tag is that of the version: v{version}. Received: v9.9.9.",
+    ]
+    assert (FOLDER / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()

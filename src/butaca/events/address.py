@@ -127,6 +127,8 @@ def connect_arguments(at: Address, patience: float) -> dict[str, Any]:
         told["connect_timeout"] = max(2, min(10, int(patience)))
     if "application_name" not in at.url.query:
         told["application_name"] = "butaca"
+    if "client_encoding" not in at.url.query:
+        told["client_encoding"] = "utf8"  # of SQL_ASCII psycopg gives bytes unless it is told
     if not at.prepare:
         told["prepare_threshold"] = None
     return told

@@ -28,6 +28,7 @@ from butaca.referee.contestants import Contestant
 from butaca.referee.machine import peak_mib
 from butaca.referee.plan import RefereePlan
 from butaca.referee.protocols import ProtocolName, held_out, needs_times
+from butaca.workflows.fitting import HeldOut
 from butaca.workflows.judging import joined
 
 #: Called before each fit with what it is, how many are done, and how many there are.
@@ -36,12 +37,10 @@ Watch = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """An Assignment is one fit to make: a model, what it is asked, and with which seed."""
+    """An Assignment is one fit to make: a model, what it learns and is asked, and with which seed."""
 
     contestant: Contestant
-    data: Dataset
-    protocol: ProtocolName
-    share: float
+    held: HeldOut
     seed: int
     trials: int
 
@@ -136,11 +135,11 @@ def run_all(
     for protocol in protocols:
         outings: dict[str, list[Outing]] = {contestant.name: [] for contestant in fits[protocol]}
         for seed in plan.all_seeds:
+            held = held_out(data, protocol, share=plan.test_share, seed=seed)
             for contestant in fits[protocol]:
                 if watch is not None:
                     watch(f"{protocol}, seed {seed}: {contestant.name}", done, total)
-                asked = Assignment(contestant, data, protocol, plan.test_share, seed, plan.trials)
-                outings[contestant.name].append(apart(asked))
+                outings[contestant.name].append(apart(Assignment(contestant, held, seed, plan.trials)))
                 done += 1
         reasons = {c.name: c.unfit_for(protocol, timed=timed) for c in plan.entering}
         left_out = {name: reason for name, reason in reasons.items() if reason}
@@ -184,7 +183,7 @@ def outing(asked: Assignment) -> Outing:
 
 
 def _judged(asked: Assignment) -> Outing:
-    held = held_out(asked.data, asked.protocol, share=asked.share, seed=asked.seed)
+    held = asked.held
     assert held.test is not None
     entered = asked.contestant.enter(held, seed=asked.seed, trials=asked.trials)
     memory = peak_mib()
