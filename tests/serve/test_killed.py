@@ -155,7 +155,9 @@ def test_nothing_acknowledged_is_lost_or_double(kind, tmp_path, request):
                 client.url = url
                 if not kill:
                     client.start()
-            time.sleep(rng.uniform(0.1, 0.4))
+            if kill % 4:  # and some while it still starts
+                until_acknowledged(clients, seconds=20)
+            time.sleep(rng.uniform(0.0, 0.3))
             service.end(signal.SIGKILL)
         before = [len(client.acknowledged) for client in clients]
         url = service.start()  # and now all is answered
@@ -172,7 +174,7 @@ def test_nothing_acknowledged_is_lost_or_double(kind, tmp_path, request):
             client.join(10)
         service.end(signal.SIGTERM)
     acknowledged = [id_ for client in clients for id_ in client.acknowledged]
-    assert len(acknowledged) >= KILLS[kind] * BATCH
+    assert len(acknowledged) >= KILLS[kind] * 3 // 4 * BATCH
     store = EventStore.open(address)
     try:
         stored = [event.id for u in range(BATCH) for event in store.history(f"u{u:02d}", 10**6)]

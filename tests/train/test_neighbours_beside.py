@@ -17,8 +17,6 @@ from butaca.two_tower import TwoTower
 from tests.support.narrow import some
 from tests.support.ordered import ADAM, N_ITEMS, rounds
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 NEAR = NeighbourSettings(weight=0.4, near=8, most=5)
 
 
