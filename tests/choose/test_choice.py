@@ -267,18 +267,22 @@ def test_a_search_shares_an_inverse_and_finds_what_a_fit_will(wide_board: Datase
     np.testing.assert_array_equal(added, some(scores.pairs))
 
 
+def twins(n: int, *, n_users: int) -> Dataset:
+    """Returns users who each had both of three of n pairs of items, 2 i and 2 i + 1."""
+    rng = np.random.default_rng(4)
+    pairs = np.array([rng.choice(n, 3, replace=False) for _ in range(n_users)])
+    item = np.concatenate([2 * pairs, 2 * pairs + 1], axis=1).ravel().astype(np.int32)
+    users = Entities("user_id", Vocabulary(np.arange(n_users)))
+    items = Entities("item_id", Vocabulary(np.arange(2 * n)))
+    return Dataset(users, items, np.repeat(np.arange(n_users, dtype=np.int32), 6), item)
+
+
 def test_pairs_are_chosen_where_items_go_two_by_two():
     """Each item has a twin that its users have too, and nothing else tells items apart.
 
     Four hundred pairs of twins are as many dimensions: what a few leave out, single pairs say.
     """
-    rng = np.random.default_rng(4)
-    pairs = np.array([rng.choice(400, 3, replace=False) for _ in range(2000)])
-    item = np.concatenate([2 * pairs, 2 * pairs + 1], axis=1).ravel().astype(np.int32)
-    user = np.repeat(np.arange(2000, dtype=np.int32), 6)
-    users = Entities("user_id", Vocabulary(np.arange(2000)))
-    items = Entities("item_id", Vocabulary(np.arange(800)))
-    data = Dataset(users, items, user, item)
+    data = twins(400, n_users=2000)
     chosen = choose(replace(DEFAULT, steps=8), data, search=Search(only=BAGS[:1]))
     assert chosen.tried[-1].mixture.pairs > 0
     assert "strongest pairs of each item" in chosen.sentence
@@ -287,9 +291,9 @@ def test_pairs_are_chosen_where_items_go_two_by_two():
     model, _ = chosen.recipe.fit(data)
     tower = model.query_tower
     own = some(tower.pairs)
-    twins = [own.item[own.start[i] : own.start[i + 1]] for i in range(800)]
+    spoken_for = [own.item[own.start[i] : own.start[i + 1]] for i in range(800)]
     weights = [own.weight[own.start[i] : own.start[i + 1]] for i in range(800)]
-    best = [int(t[w.argmax()]) if len(t) else -1 for t, w in zip(twins, weights, strict=True)]
+    best = [int(t[w.argmax()]) if len(t) else -1 for t, w in zip(spoken_for, weights, strict=True)]
     assert np.mean([b == i ^ 1 for i, b in enumerate(best)]) > 0.95
 
 
@@ -298,13 +302,7 @@ def test_neighbours_are_chosen_where_the_closed_form_sees_a_part_of_the_catalogu
     monkeypatch.setattr(ridge, "RIDGE_ITEMS", 100)
     monkeypatch.setattr(counted, "RIDGE_ITEMS", 100)
     monkeypatch.setattr(ridge, "OUTSIDE_PAIRS", 0)
-    rng = np.random.default_rng(4)
-    pairs = np.array([rng.choice(600, 3, replace=False) for _ in range(2400)])
-    item = np.concatenate([2 * pairs, 2 * pairs + 1], axis=1).ravel().astype(np.int32)
-    user = np.repeat(np.arange(2400, dtype=np.int32), 6)
-    users = Entities("user_id", Vocabulary(np.arange(2400)))
-    items = Entities("item_id", Vocabulary(np.arange(1200)))
-    data = Dataset(users, items, user, item)
+    data = twins(600, n_users=2400)
     chosen = choose(replace(DEFAULT, steps=8), data, search=Search(only=BAGS[:1]))
     mixture = chosen.tried[-1].mixture
     assert (mixture.pairs > 0, mixture.pairs_of, mixture.half_life) == (True, "neighbours", 0.0)
@@ -314,8 +312,8 @@ def test_neighbours_are_chosen_where_the_closed_form_sees_a_part_of_the_catalogu
     assert some(model.spectral).pairs == 0
     fitted, _ = chosen.recipe.fit(data)
     own = some(fitted.query_tower.pairs)
-    twins = [own.item[own.start[i] : own.start[i + 1]] for i in range(1200)]
-    assert np.mean([i ^ 1 in t for i, t in enumerate(twins)]) > 0.95
+    spoken_for = [own.item[own.start[i] : own.start[i + 1]] for i in range(1200)]
+    assert np.mean([i ^ 1 in of_one for i, of_one in enumerate(spoken_for)]) > 0.95
 
 
 def test_what_followed_is_chosen_where_items_come_one_after_another():

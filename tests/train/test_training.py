@@ -367,10 +367,12 @@ RESUME = textwrap.dedent("""
     import dataclasses, os, signal, sys, time
     sys.path.insert(0, {tests!r})
     from tests.support.boards import checkerboard
-    import numpy as np, optax
+    import jax, numpy as np, optax
     import butaca
     from butaca.train.callbacks import Callback
     from butaca.two_tower import TwoTower
+
+    jax.config.update("jax_disable_most_optimizations", False)  # the bits that users get
 
     class Slow(Callback):
         def on_train_batch_end(self, batch, logs=None):

@@ -25,7 +25,7 @@ from butaca.checks import check_fields
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.model.pairs import ItemPairs
-from butaca.model.remainder import EQUAL, largest_of_rows
+from butaca.model.remainder import largest_of_rows
 from butaca.types import Floats, Ints
 
 #: Powers of the degree: of items in G and in a history, and of candidates (model/spectral_settings.py).
@@ -34,7 +34,7 @@ ITEM_POWER, CANDIDATE_POWER = 0.4, 0.3
 #: Products of pairs within histories that are looked at, of a part of the users beyond.
 MOST_PRODUCTS = 1.5e8
 
-#: Items with most neighbours, whose products are kept dense, and systems that are solved at once.
+#: Items with most interactions, whose products are kept dense, and systems that are solved at once.
 DENSE, BLOCK = 4096, 512
 
 
@@ -147,22 +147,14 @@ def _item_products(seen: Histories, n_items: int) -> _ItemProducts:
 
 def _nearest(products: _ItemProducts, r: float, *, most: int) -> Ints:
     """Returns the neighbours of each item, ascending, and -1 for none [N, most]; of equals all or none."""
-    near = np.full((len(products.code), most), -1, dtype=np.int64)
-    start, index = products.all.indptr, products.all.indices
-    value = products.all.data / np.sqrt(products.own + r).astype(np.float32)[index]
-    for item in range(len(near)):
-        found, loud = index[start[item] : start[item + 1]], value[start[item] : start[item + 1]]
-        if len(found) > most:
-            found = found[_first(loud, most)]
-        near[item, : len(found)] = found
-    return near
-
-
-def _first(values: Floats, most: int) -> Ints:
-    """Returns where the largest values are, ascending; without those that are equal to the next."""
-    bound = np.partition(values, len(values) - most - 1)[len(values) - most - 1]
-    found: Ints = np.flatnonzero(values > bound * np.float32(1.0 + EQUAL))
-    return found
+    n = len(products.code)
+    by_row = products.all
+    value = by_row.data / np.sqrt(products.own + r).astype(np.float32)[by_row.indices]
+    row, column, _ = largest_of_rows(sp.csr_array((value, by_row.indices, by_row.indptr), by_row.shape), most)
+    near = np.full((n, most), n, dtype=np.int64)  # beyond all, until they are in order
+    near[row, np.arange(len(row)) - np.searchsorted(row, row)] = column
+    near.sort(axis=1)
+    return np.where(near < n, near, -1)
 
 
 def _solved(products: _ItemProducts, near: Ints, r: float, *, at: int, to: int) -> tuple[Ints, Ints, Floats]:
