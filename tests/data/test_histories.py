@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from butaca.data.histories import Histories
 from butaca.errors import TableError
@@ -67,3 +69,23 @@ def test_a_model_of_plain_events_has_none(tmp_path):
     seen = Recommender.load(tmp_path / "model").seen
     assert seen.value is None
     assert seen.time is None
+
+
+def test_the_latest_time_is_that_of_all_users():
+    pairs = np.array([0, 1, 1]), np.array([2, 0, 1])
+    assert Histories.from_pairs(*pairs, n_users=2, time=np.array([5, 30, 20])).latest == 30
+    assert Histories.from_pairs(*pairs, n_users=2, time=np.array([5, 30.5, 20])).latest == 30.5
+    assert Histories.from_pairs(*pairs, n_users=2).latest == 0
+    nobody = np.zeros(0, np.int32)
+    assert Histories.from_pairs(nobody, nobody, n_users=2, time=np.zeros(0, np.int64)).latest == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 5), st.integers(0, 9)), unique_by=lambda t: t[0]))
+def test_one_history_is_that_of_pairs(rows):
+    items = np.array([row[0] for row in rows], dtype=np.int32)
+    value = np.array([row[1] for row in rows], dtype=np.float32)
+    time = np.array([row[2] for row in rows], dtype=np.int64)
+    one = Histories.of_one(items, value=value, time=time)
+    same = Histories.from_pairs(np.zeros(len(rows), np.int32), items, n_users=1, value=value, time=time)
+    for name in ("items", "start", "value", "time"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(same, name), strict=True)

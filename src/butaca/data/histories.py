@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -107,6 +108,21 @@ class Histories:
             None if weight is None else weight[order].astype(np.float32),
         )
 
+    @classmethod
+    def of_one(cls, item: Codes, *, value: Floats | None = None, time: Times | None = None) -> Histories:
+        """Returns the history of one user: items, each once, in any order [n], with what is known of them.
+
+        >>> Histories.of_one(np.array([5, 3]), time=np.array([10, 20])).time.tolist()
+        [20, 10]
+        """
+        order = item.argsort()
+        return cls(
+            item[order].astype(np.int32, copy=False),
+            np.array([0, len(item)], dtype=np.int64),
+            None if value is None else value[order].astype(np.float32, copy=False),
+            None if time is None else as_seconds(time[order]),
+        )
+
     def __len__(self) -> int:
         return len(self.start) - 1
 
@@ -120,6 +136,11 @@ class Histories:
     def lengths(self) -> Ints:
         """Returns the number of distinct items of each user, int64 [n_users]."""
         return np.diff(self.start)
+
+    @cached_property
+    def latest(self) -> float:
+        """Returns the latest time of all, looked for once: a whole number of seconds where all are; 0 of none."""
+        return 0 if self.time is None else self.time.max(initial=0).item()
 
     def rows(self, users: Codes) -> tuple[Ints, Ints]:
         """Returns where a batch of users' items stand: rows into `users` and into `items`, int64 [m] each."""

@@ -20,17 +20,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from butaca.data.histories import Histories
 from butaca.model.entries import Entries, entries
+from butaca.model.order.moments import alone
 from butaca.types import Codes, Floats, Ints
 
 #: Half-lives after which an item of a history counts no more, and a fall from a place to the next, in natural
 #: logarithms, beyond which there is nothing to tell apart.
 HEARD, STEEPEST = 16, 700.0
+
+#: Places of which a table is made.
+TABLE = 1 << 12
 
 #: As many as a float tells one from the next.
 MOST_PLACES = 1 << 53
@@ -132,7 +137,10 @@ class ItemPairs:
             order = had.order
             near = np.flatnonzero(order.place < self.places)
             rows, items = order.rows[near], order.items[near]
-            loud = factor[rows] * self._at(order.place[near], order.size[near])
+            if alone(order) and self.places <= TABLE:
+                loud = factor[rows] * self._of_one[order.place[near]]
+            else:
+                loud = factor[rows] * self._at(order.place[near], order.size[near])
         else:
             rows, items, loud = had.rows, had.items, factor[had.rows]
         entry, at = self._of(items)
@@ -149,6 +157,12 @@ class ItemPairs:
     def places(self) -> int:
         """Returns how many places of a history count, the latest, where the order does."""
         return math.ceil(min(HEARD * self.half_life, MOST_PLACES))
+
+    @cached_property
+    def _of_one(self) -> Floats:
+        """Returns how much an item with a place of its own counts, by its place [places]."""
+        place = np.arange(self.places)
+        return self._at(place, np.ones_like(place))
 
     def _at(self, place: Ints, size: Ints) -> Floats:
         """Returns how much items at these places of these moments count.

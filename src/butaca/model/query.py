@@ -250,7 +250,8 @@ class QueryTower:
             ones = np.ones(len(rows), dtype=np.float32)
             head = unit(weighted_sum(self.head, rows, items=had.items, weight=ones, n_rows=len(of)))
             x = np.concatenate([x, head * np.float32(self.head_scale)], axis=1)
-        x = self.trusted(x, np.bincount(rows, minlength=len(of)))
+        if self.trusted_from:
+            x = self.trusted(x, np.bincount(rows, minlength=len(of)))
         return np.ascontiguousarray(x, dtype=np.float32)
 
     def _terms(self, had: Entries, n_rows: int) -> PairTerms | None:
@@ -258,8 +259,9 @@ class QueryTower:
         if self.pairs is None:
             return None
         factor = np.full((n_rows, 1), self.pairs_scale, dtype=np.float32)
-        factor = self.trusted(factor, np.bincount(had.rows, minlength=n_rows))[:, 0]
-        return self.pairs.terms(had, factor=factor)
+        if self.trusted_from:
+            factor = self.trusted(factor, np.bincount(had.rows, minlength=n_rows))
+        return self.pairs.terms(had, factor=factor[:, 0])
 
 
 def ages(rows: Ints, time: Times, *, n_rows: int) -> Floats:

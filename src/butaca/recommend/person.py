@@ -93,7 +93,9 @@ def as_given(history: Iterable[Any] | str) -> list[Given]:
     """
     out = []
     for one in several("A history", history):
-        if isinstance(one, Given):
+        if isinstance(one, str):
+            out.append(Given(one))
+        elif isinstance(one, Given):
             out.append(one)
         elif isinstance(one, Mapping):
             out.append(Given(one.get("item"), one.get("value"), one.get("time")))
@@ -152,8 +154,9 @@ def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histo
     the stored ones have values or times, so has the row: an item without a value counts as not rated, and
     those without a time come after all others, a second apart, in the order given.
     """
-    _, at = seen.rows(np.array([user], dtype=np.int32))
-    had = seen.items[at]
+    had = seen[user]
+    begin = int(seen.start[user]) if len(had) else 0
+    at = slice(begin, begin + len(had))
     stored = {code: i for i, code in enumerate(had.tolist())}
     fresh = [code for code in added if code not in stored]
     value, time = seen.value, seen.time
@@ -164,7 +167,7 @@ def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histo
         known = [checked_time(given) for given in added.values() if given.time is not None]
         own = time[at].tolist()
         # the data's end for someone new
-        now = max([*own, *known]) if own or known else time.max(initial=0).item()
+        now = max([*own, *known]) if own or known else seen.latest
         for code, given in added.items():
             if code in stored and given.time is not None:
                 own[stored[code]] = max(own[stored[code]], given.time)
@@ -173,7 +176,6 @@ def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histo
             when = added[code].time
             now += when is None
             times.append(now if when is None else when)
-        kind = np.result_type(time, *(np.asarray(when).dtype for when in known))
+        kind = np.result_type(time, *(np.asarray(when).dtype for when in known)) if known else time.dtype
         time = np.array([*own, *times], dtype=kind)
-    items = np.concatenate([had, np.array(fresh, dtype=np.int32)])
-    return Histories.from_pairs(np.zeros(len(items), np.int32), items, n_users=1, value=value, time=time)
+    return Histories.of_one(np.concatenate([had, np.array(fresh, dtype=np.int32)]), value=value, time=time)

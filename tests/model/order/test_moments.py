@@ -58,6 +58,29 @@ def test_without_times_a_history_is_one_moment():
     assert order.size.tolist() == [4] * 4
 
 
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=12), st.booleans())
+def test_one_history_stands_as_beside_others(times, fractions):
+    """One person's order is found in another way, to the same bits."""
+    time = np.array(times) * (0.3 if fractions else 50_000)
+    n = len(times)
+    items = np.arange(n, dtype=np.int32)
+    one = ordered(np.zeros(n, int), items, time=time)
+    rows = np.append(np.zeros(n, int), 1)
+    both = ordered(rows, np.append(items, 7).astype(np.int32), time=np.append(time, time[0]))
+    for name, column in one._asdict().items():
+        np.testing.assert_array_equal(column, getattr(both, name)[:n], strict=True, err_msg=name)
+
+
+def test_items_with_places_of_their_own_weigh_what_the_formula_says():
+    reader = scales(window=3)
+    time = np.arange(5) * 86_400
+    order = ordered(np.zeros(5, int), np.arange(5, dtype=np.int32), time=time)
+    places, days = np.array([4, 3, 2, 1, 0]), np.array([4, 3, 2, 1, 0])
+    by_hand = np.stack([2.0**-places, 2.0 ** (-places / 5), 2.0 ** (-days / 2)], axis=1)
+    by_hand[:2] = 0.0  # beyond the window
+    np.testing.assert_allclose(reader.weights(order), by_hand, rtol=1e-6)
+
+
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.integers(2, 6))
 def test_a_moment_is_the_mean_of_all_its_orders(times, window):
     """The weights of tied items are those that random orders give on average, the window's edge included."""

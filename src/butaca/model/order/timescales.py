@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butaca.model.entries import Entries
-from butaca.model.order.moments import InOrder, shared_places, up_to
+from butaca.model.order.moments import InOrder, alone, shared_places, up_to
 from butaca.types import Floats
 
 #: Entries whose parts are held at once when many histories are summed.
@@ -53,8 +53,20 @@ class Timescales:
         places = np.arange(self.window, dtype=np.float64)[:, None]
         return up_to(np.exp2(-places / self.half_lives.astype(np.float64)))
 
+    @cached_property
+    def _of_one(self) -> Floats:
+        """Returns each scale's weight of an item with a place of its own, 0 beyond the window [window + 1, K]."""
+        places = np.arange(self.window + 1)
+        return shared_places(self._up_to, places, size=np.ones_like(places))
+
     def weights(self, order: InOrder) -> Floats:
         """Returns the weight of each entry at each scale, float32 [m, K + A]."""
+        if alone(order):
+            of_age = np.exp2(-order.age[:, None] / self.age_half_lives)
+            if len(order.place) > self.window:
+                of_age *= (order.place < self.window)[:, None]
+            of_place = self._of_one[np.minimum(order.place, self.window)]
+            return np.concatenate([of_place, of_age], axis=1, dtype=np.float32)
         of_place = shared_places(self._up_to, order.place, size=order.size)
         inside = np.clip((self.window - order.place) / order.size, 0.0, 1.0)  # the part within the window
         of_age = np.exp2(-order.age[:, None] / self.age_half_lives) * inside[:, None]
