@@ -139,7 +139,7 @@ class Histories:
 
     @cached_property
     def latest(self) -> float:
-        """Returns the latest time of all, looked for once: a whole number of seconds where all are; 0 of none."""
+        """Returns the latest time of all, looked for once; 0 where there is none."""
         return 0 if self.time is None else self.time.max(initial=0).item()
 
     def rows(self, users: Codes) -> tuple[Ints, Ints]:

@@ -55,7 +55,7 @@ class Timescales:
 
     @cached_property
     def _of_one(self) -> Floats:
-        """Returns each scale's weight of an item with a place of its own, 0 beyond the window [window + 1, K]."""
+        """Returns each scale's weight of an item with its own place, 0 beyond the window [window + 1, K]."""
         places = np.arange(self.window + 1)
         return shared_places(self._up_to, places, size=np.ones_like(places))
 
