@@ -13,6 +13,7 @@ import pytest
 from butaca.data.folders import read_manifest, sha256, verify, writing
 from butaca.data.fractal import Growth, grow
 from butaca.errors import SettingError, TableError
+from butaca.workflows.loading import load
 from tests.support.boards import checkerboard
 from tests.support.forks import start
 from tests.support.narrow import some
@@ -132,6 +133,13 @@ def test_tables_say_what_was_known(grown, ml):
     assert items[1][:3] == (2, "1", "Toy Story #2 (1995)")
     users = duckdb.sql(f"FROM '{grown}/users.parquet' SELECT count(*), count(DISTINCT source_user_id)")
     assert some(users).fetchall() == [(943 * 4, 943)]
+
+
+def test_grown_data_are_loaded_with_their_tables(grown):
+    data = load(str(grown))
+    assert len(data) == json.loads((grown / "manifest.json").read_text())["interactions"]
+    assert {"movie_genres", "user_occupation_text"} <= {*data.items.columns, *data.users.columns}
+    assert data.timestamp is not None
 
 
 def test_one_without_times_or_values(tmp_path):

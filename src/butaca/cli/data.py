@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from butaca.cli import options
 from butaca.cli.screen import plain
-from butaca.data.folders import check_free
+from butaca.data.folders import GROWN, check_free
 from butaca.data.formats.written import Reading
 from butaca.errors import SettingError
 
@@ -67,7 +67,7 @@ def grow(
     from butaca.workflows.loading import MOVIELENS, Columns, load
 
     growth = fractal.Growth(user_copies, item_copies, length, seed)
-    check_free(out_folder, fractal.KIND)
+    check_free(out_folder, GROWN)
     columns = Columns(
         *(user_column, item_column, value_column, time_column, items, users),
         reading=Reading(time_format=time_format, encoding=encoding),

@@ -22,6 +22,7 @@ from butaca.files import locked, move_folder, replace_file, sync
 
 MANIFEST = "manifest.json"
 BLOCK = 1 << 22  # bytes hashed at a time
+GROWN = "grown"  # the kind of a folder that data/fractal.py wrote
 
 
 @dataclass

@@ -31,13 +31,12 @@ from typing import TypeAlias
 import numpy as np
 
 from butaca.data.dataset import Dataset
-from butaca.data.folders import writing
+from butaca.data.folders import GROWN, writing
 from butaca.data.formats.opened import quoted, session
 from butaca.data.fractal_tables import write_entities
 from butaca.errors import SettingError
 from butaca.types import Bools, Codes, Floats, Ints, Times
 
-KIND = "grown"
 CLUSTERS, DIM, STRENGTH = 8, 8, 1.5
 SPREAD_USERS, SPREAD_ITEMS = 0.2, 0.3  # of the logarithm of a copy's share
 LARGEST_CHANCE = 0.95
@@ -159,7 +158,7 @@ def grow(
     source, patterns = _Source.of(data), _patterns(len(data.users), len(data.items), growth)
     expected = round(len(data) * growth.users * growth.length)
     written = 0
-    with writing(Path(out), KIND) as draft, session() as con:
+    with writing(Path(out), GROWN) as draft, session() as con:
         con.execute("SET threads = 1")  # the order of row groups
         con.execute("SET memory_limit = '512MB'")
         (draft.path / "interactions").mkdir()

@@ -12,8 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import get_args
 
-from butaca.data import fractal
-from butaca.data.folders import read_manifest
+from butaca.data.folders import GROWN, read_manifest
 from butaca.data.formats.endings import JSON_ENDINGS, PARQUET_ENDINGS
 from butaca.data.formats.opened import quoted, session
 from butaca.data.formats.written import AS_IT_IS, Reading
@@ -140,7 +139,7 @@ def _files_of(named: str | PathLike[str], settings: Preparing, spool: Path) -> t
     if (source / "interactions").is_dir():
         read_manifest(
             source,
-            fractal.KIND,
+            GROWN,
             made_by="grow, or `butaca data grow ml-100k --user-copies 160 --item-copies 32 --out big`",
         )
         settings = replace(

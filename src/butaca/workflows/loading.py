@@ -12,7 +12,7 @@ import numpy as np
 from butaca.catalogue.items import Catalogue
 from butaca.data.core import cored
 from butaca.data.dataset import Dataset, Entities
-from butaca.data.folders import kind_of
+from butaca.data.folders import GROWN, kind_of
 from butaca.data.formats.written import AS_IT_IS, Reading
 from butaca.data.signal import PLAIN, Signal
 from butaca.data.splits import leave_last_out, random_split, temporal_split, user_split
@@ -77,8 +77,10 @@ class Columns:
 
 
 def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset:
-    """Loads a MovieLens set by name (items are titles, as in the notebook), or a table of one's own."""
+    """Loads a MovieLens set by name (items are titles, as in the notebook), a table, or grown data."""
     columns = columns or Columns()
+    if isinstance(source, str) and kind_of(Path(source).expanduser()) == GROWN:
+        source, columns = _grown(Path(source).expanduser(), columns)
     min_user, min_item = columns.least
     if isinstance(source, str) and source in MOVIELENS:
         from butaca.data.movielens.load import load_movielens
@@ -110,6 +112,13 @@ def load(source: str | Sequence[str], columns: Columns | None = None) -> Dataset
         drop_nulls=columns.reading.drop_nulls,
         signal=columns.signal,
     )
+
+
+def _grown(folder: Path, columns: Columns) -> tuple[str, Columns]:
+    """Returns the interactions of a folder that `butaca data grow` wrote, and its tables of features."""
+    items, users = str(folder / "items.parquet"), str(folder / "users.parquet")
+    tables = replace(columns, items=columns.items or items, users=columns.users or users)
+    return str(folder / "interactions"), tables
 
 
 def load_test(
