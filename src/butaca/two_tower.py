@@ -34,22 +34,13 @@ from butaca.train.batch import Candidates, Shuffle
 from butaca.train.blend import Blend
 from butaca.train.build import batch_plan, build_batches, build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
+from butaca.train.cold_start import cold_items, learned_features, with_cold, with_newcomers
 from butaca.train.layout import Features, Towers, feature_specs, item_mesh, place, tower_specs
 from butaca.train.loop import TrainingRun
 from butaca.train.processes import gathered
 from butaca.train.settings import MaskChoice, Prior, SoftmaxChoice, Start, TwoTowerSettings
 from butaca.train.step import LossSettings
-from butaca.train.vectors import (
-    HistoryScorer,
-    Products,
-    Vectors,
-    answering_vectors,
-    blended,
-    cold_items,
-    learned_features,
-    with_cold,
-    with_newcomers,
-)
+from butaca.train.vectors import HistoryScorer, Products, Vectors, answering_vectors, blended
 from butaca.types import Codes, Floats
 
 #: Where a data set comes from.
