@@ -27,7 +27,8 @@ from butaca.model import ridge
 from butaca.model.neighbours import NeighbourSettings
 from butaca.model.query import QueryTower
 from butaca.model.spectral import closed_form, decompose
-from butaca.recipes import DEFAULT, PLACES_TIMES_DIM
+from butaca.recipes import DEFAULT
+from butaca.recipes.size import PLACES_TIMES_DIM
 from butaca.serve.version_facts import entry, model_info
 from butaca.workflows.carrying import Watching, carry_out_fit
 from butaca.workflows.choosing import Choosing, chosen_for

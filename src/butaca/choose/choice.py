@@ -29,7 +29,8 @@ from butaca.model.followers import FollowerSettings
 from butaca.model.neighbours import NeighbourSettings
 from butaca.model.ridge import RIDGE_ITEMS
 from butaca.model.spectral_settings import Form, SpectralSettings
-from butaca.recipes import Recipe, sampling
+from butaca.recipes import Recipe
+from butaca.recipes.size import sampling
 from butaca.train.blend import Blend, best_blend
 from butaca.two_tower import TwoTower
 from butaca.types import Floats

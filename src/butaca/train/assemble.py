@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 
 import optax
@@ -16,6 +15,7 @@ from butaca.train.build import batch_plan, build_batches, build_towers, history_
 from butaca.train.fitted import FittedState, Learned
 from butaca.train.layout import feature_specs, item_mesh, place, tower_specs
 from butaca.train.loop import TrainingRun
+from butaca.train.optimizers import default_optimizer
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.step import LossSettings
 
@@ -92,9 +92,3 @@ def assemble(
         state.counted = neighbours(seen, n_items=len(items), settings=settings.neighbours)
     state.again = train.again
     return state
-
-
-@functools.cache
-def default_optimizer() -> optax.GradientTransformation:
-    """Returns Adagrad 0.5, the notebook's; one object, so that its compiled step is found again."""
-    return optax.adagrad(0.5)
