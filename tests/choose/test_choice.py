@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 from butaca import Recommender
 from butaca.choose import counted
-from butaca.choose.choice import Search, choose
+from butaca.choose.choice import choose
 from butaca.choose.chosen import Chosen
 from butaca.choose.closed_forms import AXES, KEPT, STARTS, n_tried, search
 from butaca.choose.mixture import Mixture, PairKind, Scores, best_mixture
 from butaca.choose.portfolio import BAGS, ORDERS, drawn, members
+from butaca.choose.search import Search
 from butaca.choose.slices import ValidationSlice
 from butaca.cli.app import app
 from butaca.data.dataset import Dataset, Entities
