@@ -29,7 +29,9 @@ from benchmarks.shapes.data import NAMES, shape
 from benchmarks.shapes.regret_picture import draw
 from benchmarks.shapes.tables import tables
 from butaca import Dataset, Histories, evaluate_scorer, recipe
-from butaca.choose.choice import Search, best_closed, choose
+from butaca.choose.choice import choose
+from butaca.choose.closed_forms import best_closed
+from butaca.choose.search import Search
 from butaca.choose.slices import ValidationSlice
 from butaca.data.histories import leaving_lists
 from butaca.data.splits import COMES_NEXT

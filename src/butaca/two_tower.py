@@ -5,10 +5,9 @@ Construct stores, fit learns, refit forgets.
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -19,37 +18,24 @@ from butaca.baselines.popularity import HALF_LIFE_SHARE
 from butaca.checks import of_kind, several, shown, user_codes, whole_number
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.histories import Histories, leaving_lists
-from butaca.errors import CollapseWarning, DivergenceError, FeatureError, NotFittedError, SettingError
+from butaca.errors import CollapseWarning, DivergenceError, NotFittedError, SettingError
 from butaca.evaluate.collapse import collapse_of
 from butaca.evaluate.protocol import NOTEBOOK_K, evaluate_scorer
 from butaca.model.cold import ColdItems
 from butaca.model.features import Feature, Id
-from butaca.model.followers import FollowerSettings, followers
-from butaca.model.neighbours import NeighbourSettings, neighbours
-from butaca.model.pairs import ItemPairs
-from butaca.model.query import QueryTower, RatingBins
-from butaca.model.spectral import Spectrum
+from butaca.model.followers import FollowerSettings
+from butaca.model.neighbours import NeighbourSettings
+from butaca.model.query import QueryTower
 from butaca.model.spectral_settings import SpectralSettings
+from butaca.train.assemble import assemble
 from butaca.train.batch import Candidates, Shuffle
 from butaca.train.blend import Blend
-from butaca.train.build import batch_plan, build_batches, build_towers, history_rows, spectrum_of
 from butaca.train.callbacks import Callback, FitHistory
-from butaca.train.layout import Features, Towers, feature_specs, item_mesh, place, tower_specs
-from butaca.train.loop import TrainingRun
-from butaca.train.processes import gathered
+from butaca.train.fitted import FittedState
+from butaca.train.layout import Towers
 from butaca.train.settings import MaskChoice, Prior, SoftmaxChoice, Start, TwoTowerSettings
-from butaca.train.step import LossSettings
-from butaca.train.vectors import (
-    HistoryScorer,
-    Products,
-    Vectors,
-    answering_vectors,
-    blended,
-    cold_items,
-    learned_features,
-    with_cold,
-    with_newcomers,
-)
+from butaca.train.training_data import training_data
+from butaca.train.vectors import HistoryScorer, Products, Vectors
 from butaca.types import Codes, Floats
 
 #: Where a data set comes from.
@@ -57,45 +43,6 @@ READ = "Read one with read_table or load_movielens"
 
 #: Validation users whose lists are compared once training ends.
 COLLAPSE_USERS = 200
-
-
-@dataclass(frozen=True)
-class _Learned:
-    """A _Learned holds what answers of a run, which can go to another process.
-
-    Attributes:
-        towers, features: as training left them.
-        item: item code of each training pair.
-    """
-
-    towers: Towers
-    features: Features
-    item: Codes
-
-
-@dataclass
-class _Fitted:
-    """Holds what fit learned; `run`, which trained, does not go along to another process."""
-
-    users: Entities
-    items: Entities
-    seen: Histories
-    run: TrainingRun
-    learned: _Learned
-    softmax: Candidates
-    spectrum: Spectrum | None = None
-    bins: RatingBins | None = None
-    share: Floats | None = None
-    counted: ItemPairs | None = None
-    vectors: Vectors | None = None
-    cold: ColdItems | None = None
-    again: bool = False
-
-    def __getstate__(self) -> dict[str, object]:
-        """Returns what a copy, or another process, answers from."""
-        state = {name: value for name, value in self.__dict__.items() if name != "run"}
-        features, towers = gathered(self.learned.features), gathered(self.learned.towers)
-        return state | {"learned": _Learned(towers, features, self.learned.item)}
 
 
 class TwoTower:
@@ -171,7 +118,7 @@ class TwoTower:
             seed=seed,
             devices=devices,
         )
-        self._fitted: _Fitted | None = None
+        self._fitted: FittedState | None = None
 
     @classmethod
     def of(cls, settings: TwoTowerSettings) -> TwoTower:
@@ -233,64 +180,15 @@ class TwoTower:
         ]
         if resume is not None and not isinstance(resume, str | Path):
             raise SettingError("resume names a folder", f"resume={shown(resume)}", "Pass its path")
-        settings = self.settings
-        train = train.keyed_by(self._candidate_key(train))
-        users, items = train.users, train.items
-        self._check(train)
-        softmax = settings.softmax_for(len(items))
-        loss = LossSettings(
-            mask=settings.mask_for(softmax),
-            sampled=softmax == "sampled",
-            l2=settings.l2,
-            key=items.key if items.key in {f.column for f in settings.candidate} else None,
-            unit=settings.unit,
-            scale=1.0 / settings.temperature,
-            dropout=settings.history.dropout if settings.history else 0.0,
+        described = bool(resume) or any(hasattr(c, "folder") for c in callbacks)
+        fitted = self._fitted = assemble(
+            training_data(train, self.settings),
+            self.settings,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            described=described,
         )
-        seen = Histories.of(train)
-        spectrum = spectrum_of(train, settings)
-        bins = None
-        if settings.history and settings.history.by_rating and train.value is not None:
-            bins = RatingBins.of(train.value)
-        mesh = item_mesh(settings.devices)
-        rows_per_shard = -(-(len(items) + 1) // mesh.size)
-        towers, features = build_towers(
-            train, settings, n_rows=rows_per_shard * mesh.size, spectrum=spectrum, bins=bins
-        )
-        towers = place(towers, tower_specs(towers, loss.key), mesh=mesh)
-        features = place(features, feature_specs(features), mesh=mesh)
-        batches = build_batches(
-            train,
-            batch_plan(settings, batch_size, softmax=softmax),
-            mesh=mesh,
-            rows_per_shard=rows_per_shard,
-            histories=history_rows(seen, settings.history, bins=bins) if settings.history else None,
-            dislikes=settings.dislikes,
-        )
-        run = TrainingRun(
-            towers,
-            features,
-            batches=batches,
-            settings=loss,
-            mesh=mesh,
-            optimizer=optimizer or default_optimizer(),
-            description={
-                "settings": repr(replace(settings, blend=None, followers=None, neighbours=None)),
-                "batch_size": batch_size,
-                "data": train.fingerprint(),
-            }
-            if resume or any(hasattr(c, "folder") for c in callbacks)
-            else None,
-        )
-        learned = _Learned(run.towers, run.features, train.item)
-        share = None if settings.blend is None else settings.blend.share_in(train)
-        fitted = _Fitted(users, items, seen, run, learned, softmax, spectrum, bins, share)
-        if settings.followers is not None:
-            fitted.counted = followers(seen, n_items=len(items), settings=settings.followers)
-        if settings.neighbours is not None:
-            fitted.counted = neighbours(seen, n_items=len(items), settings=settings.neighbours)
-        fitted.again = train.again
-        self._fitted = fitted
+        run = fitted.run
         if validation_data is not None:
             run.validate = self._validation(fitted, validation_data, validation_k)
         try:
@@ -298,7 +196,7 @@ class TwoTower:
         except DivergenceError:
             self._fitted = None
             raise
-        fitted.learned = replace(learned, towers=run.towers)
+        fitted.learned = replace(fitted.learned, towers=run.towers)
         if validation_data is not None:
             self._warn_of_collapse(validation_data)
         jax.block_until_ready(run.towers)  # type: ignore[no-untyped-call]
@@ -445,49 +343,12 @@ class TwoTower:
         return Products(self._vectors(), self.seen)
 
     def _vectors(self) -> Vectors:
-        fitted = self._need()
-        if fitted.vectors is None:
-            vectors = self._with_cold(fitted, self._answering(fitted, fitted.learned.towers))
-            features = self.settings.newcomer_features
-            fitted.vectors = with_newcomers(features, vectors, users=fitted.users, seen=fitted.seen)
-        return fitted.vectors
+        return self._need().answering(self.settings)
 
-    def _need(self) -> _Fitted:
+    def _need(self) -> FittedState:
         if self._fitted is None:
             raise NotFittedError("A TwoTower scores after fit", "a new model", "Call fit(train) first")
         return self._fitted
-
-    def _check(self, train: Dataset) -> None:
-        """Checks that there is something to learn from, and that a history is one of the candidates."""
-        if not len(train):
-            raise SettingError("Training needs interactions", "an empty data set", "Check the split")
-        history, key = self.settings.history, train.items.key
-        if self.settings.order is not None and train.timestamp is None:
-            raise FeatureError(
-                "A history with an order needs the time of each interaction",
-                f"{self.settings.order!r} on {train.name!r}, which has no times",
-                "Name their column with time_column=, or leave out the order (on the command line: --order "
-                "none)",
-            )
-        if history and history.column not in {"", key}:
-            raise FeatureError(
-                "A history holds the candidates, by their id column",
-                f"{history!r}, while candidates are told apart by {key!r}",
-                f"Declare History() or History({key!r})",
-            )
-
-    def _candidate_key(self, train: Dataset) -> str:
-        """Returns the column that says what a candidate is."""
-        for feature in self.settings.candidate:
-            if isinstance(feature, Id) and feature.column in train.items:
-                return feature.column
-            if isinstance(feature, Id):
-                raise FeatureError(
-                    f"A feature names a column of the {train.items.key} table",
-                    f"{feature!r}, while the table has {', '.join([train.items.key, *train.items.columns])}",
-                    "Correct the name",
-                )
-        return train.items.key
 
     def _warn_of_collapse(self, validation: Dataset) -> None:
         """Warns with CollapseWarning if the validation users' lists are the same for everyone."""
@@ -497,44 +358,13 @@ class TwoTower:
         if notice is not None:
             warnings.warn(str(notice), CollapseWarning, stacklevel=3)
 
-    def _answering(self, fitted: _Fitted, towers: Towers) -> Vectors:
-        """Returns the vectors of these towers as numpy arrays."""
-        features = learned_features(gathered(fitted.learned.features), fitted.seen, key=fitted.users.key)
-        towers, n_items = gathered(towers), len(fitted.items)
-        vectors = answering_vectors(
-            self.settings,
-            towers,
-            features=features,
-            seen=fitted.seen,
-            n_items=n_items,
-            bins=fitted.bins,
-            spectrum=fitted.spectrum,
-            counted=fitted.counted,
-        )
-        blend = self.settings.blend
-        return vectors if blend is None else blended(vectors, blend, share=fitted.share)
-
-    def _with_cold(self, fitted: _Fitted, vectors: Vectors) -> Vectors:
-        """Gives items without training interactions the rows that their features suggest, if any."""
-        features, items = self.settings.cold_features, fitted.items
-        if not features:
-            return vectors
-        count = np.bincount(fitted.learned.item, minlength=len(items))
-        if fitted.cold is None:
-            fitted.cold = cold_items(features, vectors, items=items, count=count, seen=fitted.seen)
-        return (
-            vectors
-            if fitted.cold is None
-            else with_cold(vectors, fitted.cold, items=items, count=count, seen=fitted.seen)
-        )
-
     def _validation(
-        self, fitted: _Fitted, data: Dataset, k: Sequence[int]
+        self, fitted: FittedState, data: Dataset, k: Sequence[int]
     ) -> Callable[[Towers], Mapping[str, float]]:
         test = data.recoded(fitted.users, fitted.items)
 
         def validate(towers: Towers) -> Mapping[str, float]:
-            fitted.vectors = self._answering(fitted, towers)
+            fitted.vectors = fitted.vectors_of(towers, self.settings)
             try:
                 gone = leaving_lists(fitted.seen, again=fitted.again)
                 found = evaluate_scorer(self, test, seen=gone)
@@ -543,9 +373,3 @@ class TwoTower:
                 fitted.vectors = None
 
         return validate
-
-
-@functools.cache
-def default_optimizer() -> optax.GradientTransformation:
-    """Returns Adagrad 0.5, the notebook's; one object, so that its compiled step is found again."""
-    return optax.adagrad(0.5)

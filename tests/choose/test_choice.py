@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 from butaca import Recommender
 from butaca.choose import counted
-from butaca.choose.choice import Search, choose
+from butaca.choose.choice import choose
 from butaca.choose.chosen import Chosen
 from butaca.choose.closed_forms import AXES, KEPT, STARTS, n_tried, search
 from butaca.choose.mixture import Mixture, PairKind, Scores, best_mixture
 from butaca.choose.portfolio import BAGS, ORDERS, drawn, members
+from butaca.choose.search import Search
 from butaca.choose.slices import ValidationSlice
 from butaca.cli.app import app
 from butaca.data.dataset import Dataset, Entities
@@ -27,7 +28,8 @@ from butaca.model import ridge
 from butaca.model.neighbours import NeighbourSettings
 from butaca.model.query import QueryTower
 from butaca.model.spectral import closed_form, decompose
-from butaca.recipes import DEFAULT, PLACES_TIMES_DIM
+from butaca.recipes import DEFAULT
+from butaca.recipes.size import PLACES_TIMES_DIM
 from butaca.serve.version_facts import entry, model_info
 from butaca.workflows.carrying import Watching, carry_out_fit
 from butaca.workflows.choosing import Choosing, chosen_for

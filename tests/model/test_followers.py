@@ -209,7 +209,9 @@ def test_terms_are_what_a_dense_matrix_gives_and_end_where_nothing_is_heard():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"weight": -1.0}, {"half_life": 0.0}, {"half_life": math.inf}, {"most": 0}]
+    "wrong",
+    [{"weight": -1.0}, {"weight": 1e60}, {"half_life": 0.0}, {"half_life": math.inf}, {"most": 0}],
+    ids=str,
 )
 def test_settings_that_mean_nothing_are_refused(wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.model import neighbours as near_by
+from butaca.model.followers import FollowerSettings
 from butaca.model.neighbours import NeighbourSettings, neighbours
 from butaca.model.pairs import ItemPairs
+from butaca.model.spectral_settings import SpectralSettings
 
 ALL = NeighbourSettings(near=99, most=99)
 
@@ -137,7 +139,16 @@ def test_a_catalogue_of_hardly_any(n_items):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"weight": -1.0}, {"ridge": 0.0}, {"ridge": float("inf")}, {"near": 0}, {"most": 0}]
+    "wrong",
+    [
+        {"weight": -1.0},
+        {"weight": 1e60},
+        {"ridge": 0.0},
+        {"ridge": float("inf")},
+        {"near": 0},
+        {"most": 0},
+    ],
+    ids=str,
 )
 def test_settings_are_checked(wrong):
     with pytest.raises(SettingError, match="ridge, near and most above 0"):
@@ -154,3 +165,10 @@ def test_products_are_of_any_pair(monkeypatch):
         products.of_pairs(first, second), (scaled.T @ scaled)[first, second], rtol=1e-5, atol=1e-7
     )
     assert sp.issparse(products.all)
+
+
+@pytest.mark.parametrize("of", [FollowerSettings, NeighbourSettings, SpectralSettings])
+def test_a_weight_is_what_scores_can_hold(of):
+    assert of(weight=1e6).weight == 1e6
+    with pytest.raises(SettingError, match=rf"weight.* 0 to 1,000,000.*weight=1000001\.0.*{of.__name__}\(\)"):
+        of(weight=1e6 + 1)

@@ -102,5 +102,5 @@ def test_a_recipe_that_is_asked_for_a_later_time_chooses_and_answers_by_its_choi
 def test_a_notebook_or_too_many_data_choose_nothing(monkeypatch):
     data = rounds()
     assert butaca.recipe("notebook").for_data(data, asks="temporal").asks is None
-    monkeypatch.setattr("butaca.recipes.FEW_EPOCHS_PAIRS", 10)
+    monkeypatch.setattr("butaca.recipes.size.FEW_EPOCHS_PAIRS", 10)
     assert butaca.recipe("default").for_data(data, asks="temporal").asks is None

@@ -9,37 +9,29 @@ clock: the same seed chooses the same on any machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from butaca.choose.chosen import Chosen, Tried
-from butaca.choose.closed_forms import FormScores, FoundForm, n_tried
-from butaca.choose.closed_forms import search as search_closed
+from butaca.choose.closed_forms import FormScores, FoundForm, best_closed, forms
 from butaca.choose.counted import counted_scores
-from butaca.choose.curves import CURVES, choose_curve, is_open, weighed_slice
+from butaca.choose.curves import choose_curve, is_open, weighed_slice
 from butaca.choose.mixture import Mixture, PairKind, Scores, best_mixture
 from butaca.choose.newcomers import ForNewcomers, for_newcomers
-from butaca.choose.portfolio import Asked, Member, drawn, members
+from butaca.choose.portfolio import Member
+from butaca.choose.search import Search
 from butaca.choose.slices import ValidationSlice
 from butaca.data.dataset import Dataset
-from butaca.data.signal import Signal
 from butaca.data.splits import COMES_NEXT
 from butaca.errors import DivergenceError
 from butaca.model.followers import FollowerSettings
 from butaca.model.neighbours import NeighbourSettings
-from butaca.model.ridge import RIDGE_ITEMS
-from butaca.model.spectral_settings import Form, SpectralSettings
-from butaca.recipes import Recipe, sampling
+from butaca.model.spectral_settings import SpectralSettings
+from butaca.recipes import Recipe
+from butaca.recipes.size import sampling
 from butaca.train.blend import Blend, best_blend
 from butaca.two_tower import TwoTower
 from butaca.types import Floats
-
-#: Shares of the epochs after which the field is halved.
-RUNGS = (0.25, 0.5, 1.0)
-
-#: The same where histories are read in their order: a rate that falls to the end can't be trained on, so that
-#: who goes on begins anew, and of four one does.
-RUNGS_OF_ORDERS = (0.25, 1.0)
 
 #: Scores of users by items in all epochs, some 16 s in 64 dimensions, above which towers race on a sample.
 RACE_SCORES = 4e9
@@ -54,58 +46,6 @@ class _Runner:
     model: TwoTower | None = None
     tried: Tried | None = None
     scores: Scores | None = None
-
-
-@dataclass(frozen=True)
-class Search:
-    """A Search says how configurations are chosen.
-
-    Attributes:
-        split: how the test side was held out, which slices follow.
-        order: how the history is to be read, "none" as a bag; None leaves it to validation.
-        trials: towers that enter; 0: the portfolio alone.
-        seed: of the draws.
-        only: the members that enter, whatever the split and the trials; none named: the portfolio.
-        signal: by which the data count; where it leaves open what amounts are worth, that is chosen first.
-            None: as they are.
-    """
-
-    split: str = "random"
-    order: Asked = None
-    trials: int = 0
-    seed: int = 0
-    only: Sequence[Member] = ()
-    signal: Signal | None = None
-
-    def field(self, train: Dataset) -> Sequence[Member]:
-        """Returns the members that enter."""
-        if self.only:
-            return self.only
-        field = members(self.split, timed=train.timestamp is not None, order=self.order)
-        return drawn(field, self.trials, seed=self.seed) if self.trials > len(field) else field
-
-    def rungs(self, train: Dataset) -> Sequence[tuple[float, int]]:
-        """Returns the share of the epochs at each rung, and how many members train so far."""
-        field = self.field(train)
-        ordered = any(member.order for member in field)
-        shares, narrowing = (RUNGS_OF_ORDERS, 4) if ordered else (RUNGS, 2)
-        return [(share, max(math.ceil(len(field) / narrowing**at), 1)) for at, share in enumerate(shares)]
-
-    def steps(self, train: Dataset) -> int:
-        """Returns how many times `choose` tells that it got on."""
-        timed = train.timestamp is not None
-        closed = sum(n_tried(form, timed) for form in forms(len(train.items)))
-        curves = len(CURVES) if is_open(train, self.signal) else 0
-        return sum(n for _, n in self.rungs(train)) + closed + curves
-
-    def fits(self, train: Dataset) -> float:
-        """Returns how many whole fits the training takes, at the dimensions of each."""
-        members = sorted(self.field(train), key=lambda member: -member.wider)
-        before, total = 0.0, 0.0
-        for share, entering in self.rungs(train):
-            total += sum((share - before * (m.order is None)) * m.wider for m in members[:entering])
-            before = share
-        return total
 
 
 def choose(
@@ -187,11 +127,6 @@ def choose(
     )
 
 
-def forms(n_items: int) -> Sequence[Form]:
-    """Returns the closed forms to try; the filter was behind the regression where that sees every item."""
-    return ("ridge",) if n_items <= RIDGE_ITEMS else ("ridge", "filter")
-
-
 def _bare(recipe: Recipe, train: Dataset) -> Recipe:
     """Returns the recipe as it races: without what nothing on a slice asks for, items that nobody had.
 
@@ -201,19 +136,6 @@ def _bare(recipe: Recipe, train: Dataset) -> Recipe:
     if float(recipe.epochs) * len(train.users) * len(train.items) > RACE_SCORES:
         model = sampling(model, len(train.items))
     return replace(recipe, model=model)
-
-
-def best_closed(
-    part: ValidationSlice, advance: Callable[[], None] | None = None
-) -> tuple[FoundForm, FormScores]:
-    """Returns the better of both forms, with the scores of the slice's users."""
-    best: tuple[FoundForm, FormScores] | None = None
-    for form in forms(len(part.train.items)):
-        found = search_closed(part, form, advance=advance)
-        if best is None or found[0].value > best[0].value:
-            best = found
-    assert best is not None
-    return best
 
 
 def _train_on(

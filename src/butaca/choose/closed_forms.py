@@ -17,7 +17,7 @@ import numpy as np
 from butaca.choose.slices import ValidationSlice
 from butaca.model.closeness import SortedInteractions
 from butaca.model.query import QueryTower
-from butaca.model.ridge import Regression, regression
+from butaca.model.ridge import RIDGE_ITEMS, Regression, regression
 from butaca.model.spectral import Spectrum, closed_form, decompose
 from butaca.model.spectral_settings import Form, SpectralSettings
 from butaca.train.vectors import brought, spread
@@ -110,6 +110,11 @@ class FoundForm:
     tried: int
 
 
+def forms(n_items: int) -> Sequence[Form]:
+    """Returns the closed forms to try; the filter was behind the regression where that sees every item."""
+    return ("ridge",) if n_items <= RIDGE_ITEMS else ("ridge", "filter")
+
+
 def n_tried(form: Form, timed: bool) -> int:
     """Returns how many towers a search of this form judges."""
     return 1 + sum(len(values) - 1 for name, values in AXES[form] if timed or name != "span")
@@ -151,6 +156,24 @@ def search(
             if advance:
                 advance()
     return FoundForm(best, value, tried), scores
+
+
+def best_closed(
+    part: ValidationSlice, advance: Callable[[], None] | None = None
+) -> tuple[FoundForm, FormScores]:
+    """Returns the better of the forms that are tried, with the scores of the slice's users.
+
+    Args:
+        part: the slice.
+        advance: called for each tower that is judged.
+    """
+    best: tuple[FoundForm, FormScores] | None = None
+    for form in forms(len(part.train.items)):
+        found = search(part, form, advance=advance)
+        if best is None or found[0].value > best[0].value:
+            best = found
+    assert best is not None
+    return best
 
 
 def _with_pairs(part: ValidationSlice, scores: FormScores, value: float) -> float:

@@ -64,13 +64,14 @@ def grow(
     The curves of popularity and of history length, values, times and what is known of users and items stay.
     """
     from butaca.data import fractal
-    from butaca.workflows.loading import MOVIELENS, Columns, load
+    from butaca.workflows.loading import MOVIELENS, load
 
     growth = fractal.Growth(user_copies, item_copies, length, seed)
     check_free(out_folder, GROWN)
-    columns = Columns(
+    columns = options.columns_of(
         *(user_column, item_column, value_column, time_column, items, users),
-        reading=Reading(time_format=time_format, encoding=encoding),
+        time_format=time_format,
+        encoding=encoding,
     )
     if source in MOVIELENS:
         from butaca.data.movielens.load import load_movielens

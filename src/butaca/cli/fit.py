@@ -11,9 +11,7 @@ import typer
 from rich.console import Console
 
 from butaca.cli import options, screen
-from butaca.data.formats.written import Reading
 from butaca.errors import SettingError
-from butaca.workflows.loading import Columns
 
 if TYPE_CHECKING:  # these load JAX
     from butaca.scale.ray_training import JobEvent
@@ -148,17 +146,15 @@ def fit(
         one_or_all(source),
         out_folder,
         from_events=from_events,
-        columns=Columns(
+        columns=options.columns_of(
             *(user_column, item_column, value_column, time_column, items, users),
             title=title_column,
-            reading=Reading(
-                sep=sep,
-                query=query,
-                wide=wide,
-                time_format=time_format,
-                drop_nulls=drop_nulls,
-                encoding=encoding,
-            ),
+            sep=sep,
+            query=query,
+            wide=wide,
+            time_format=time_format,
+            drop_nulls=drop_nulls,
+            encoding=encoding,
             least=(min_user, min_item),
             signal=options.signal_of(
                 positive_from,

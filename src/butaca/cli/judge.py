@@ -12,9 +12,7 @@ import typer
 from rich.console import Console
 
 from butaca.cli import options, screen
-from butaca.data.formats.written import Reading
 from butaca.evaluate.protocol import NOTEBOOK_K
-from butaca.workflows import loading
 from butaca.workflows.as_options import options_of
 
 out = Console()
@@ -70,16 +68,14 @@ def tune(
     plan = TunePlan(
         source,
         out_file,
-        columns=loading.Columns(
+        columns=options.columns_of(
             *(user_column, item_column, value_column, time_column),
-            reading=Reading(
-                sep=sep,
-                query=query,
-                wide=wide,
-                time_format=time_format,
-                drop_nulls=drop_nulls,
-                encoding=encoding,
-            ),
+            sep=sep,
+            query=query,
+            wide=wide,
+            time_format=time_format,
+            drop_nulls=drop_nulls,
+            encoding=encoding,
             least=(min_user, min_item),
             signal=options.signal_of(
                 positive_from,
@@ -151,8 +147,14 @@ def evaluate(
         repeats=repeats,
         curve=weight_curve,
     )
-    reading = Reading(sep=sep, time_format=time_format, drop_nulls=drop_nulls, encoding=encoding)
-    columns = loading.Columns(user_column, item_column, value_column, reading=reading, signal=signal)
+    columns = options.columns_of(
+        *(user_column, item_column, value_column),
+        sep=sep,
+        time_format=time_format,
+        drop_nulls=drop_nulls,
+        encoding=encoding,
+        signal=signal,
+    )
     plan = EvaluatePlan(model, test, columns=columns, k=k or NOTEBOOK_K)
 
     def held_out(notes: Sequence[str]) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from butaca.data.signal import Curve, Repeats, Signal, events_of
-from butaca.workflows.loading import Split
+from butaca.data.formats.written import Reading
+from butaca.data.signal import PLAIN, Curve, Repeats, Signal, events_of
+from butaca.workflows.loading import Columns, Split
 
 Model = Annotated[
     Path, typer.Argument(help="A model folder, as `butaca fit --out` wrote it.", metavar="MODEL")
@@ -128,6 +129,43 @@ Noun = Annotated[
         metavar="WORD",
     ),
 ]
+
+
+def columns_of(
+    *names: str | None,
+    title: str | None = None,
+    sep: str | None = None,
+    query: str | None = None,
+    wide: bool = False,
+    time_format: str | None = None,
+    drop_nulls: bool = False,
+    encoding: str | None = None,
+    least: tuple[int, int] = (0, 0),
+    signal: Signal = PLAIN,
+) -> Columns:
+    """Returns what the options say of a table.
+
+    Args:
+        *names: of the columns of user, item, value and time, then the tables of items and of users.
+        title: the items' column of titles.
+        sep: what separates its cells.
+        query: SQL that gives it, of a database.
+        wide: whether it is users x items, or holds lists of items.
+        time_format: how times are written.
+        drop_nulls: whether rows without a user or an item are left out.
+        encoding: of text that is not UTF-8.
+        least: interactions that a user and an item have at least.
+        signal: what counts as what.
+    """
+    reading = Reading(
+        sep=sep,
+        query=query,
+        wide=wide,
+        time_format=time_format,
+        drop_nulls=drop_nulls,
+        encoding=encoding,
+    )
+    return Columns(*names, title=title, reading=reading, least=least, signal=signal)
 
 
 def signal_of(

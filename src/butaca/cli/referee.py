@@ -10,9 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from butaca.cli import options, screen
-from butaca.data.formats.written import Reading
 from butaca.errors import SettingError
-from butaca.workflows.loading import Columns
 
 if TYPE_CHECKING:
     from butaca.referee.found import RefereeFound
@@ -91,16 +89,14 @@ def referee(
     plan = RefereePlan(
         sources[0] if len(sources) == 1 else sources,
         out_folder,
-        columns=Columns(
+        columns=options.columns_of(
             *(user_column, item_column, value_column, time_column, items, users),
-            reading=Reading(
-                sep=sep,
-                query=query,
-                wide=wide,
-                time_format=time_format,
-                drop_nulls=drop_nulls,
-                encoding=encoding,
-            ),
+            sep=sep,
+            query=query,
+            wide=wide,
+            time_format=time_format,
+            drop_nulls=drop_nulls,
+            encoding=encoding,
             least=(min_user, min_item),
             signal=options.signal_of(
                 positive_from,

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from butaca.cli import options, screen
 from butaca.cli.screen import plain
-from butaca.data.formats.written import Reading
 
 out = Console()
 
@@ -105,7 +104,6 @@ def import_vectors(
     That they were trained on --train alone, and never on --test, only you can know.
     """
     from butaca.workflows.importing import ImportPlan, carry_out_import
-    from butaca.workflows.loading import Columns
 
     plan = ImportPlan(
         source,
@@ -114,9 +112,11 @@ def import_vectors(
         test=test,
         ids=ids,
         metric=metric,
-        columns=Columns(
+        columns=options.columns_of(
             *(user_column, item_column, value_column, time_column, items, users),
-            reading=Reading(sep=sep, time_format=time_format, encoding=encoding),
+            sep=sep,
+            time_format=time_format,
+            encoding=encoding,
         ),
         default=default,
         seed=seed,

@@ -14,7 +14,7 @@ from butaca.data.cells.values import numbers
 from butaca.data.columns.kinds import kinds, numbers_or_words
 from butaca.data.columns.names import REQUIRED, Role
 from butaca.data.columns.noted import Noted, rows_dropped
-from butaca.data.columns.roles import ColumnChoice, choose
+from butaca.data.columns.roles import ColumnChoice
 from butaca.data.columns.strays import drop_repeated_names, last_row_sums
 from butaca.data.columns.told import amounts, lacks, signal_fields, with_label
 from butaca.data.dataset import Dataset, Entities
@@ -75,16 +75,7 @@ def read_rows(
     if as_fitted and (lacking := lacks(opened, signal, asked=asked)):
         opened.notes.append(f"no {lacking} as in the data of the model: every row is a positive")
         signal = PLAIN
-    choice = choose(
-        opened.fields,
-        opened.label,
-        asked=asked,
-        preferred=preferred,
-        has_names=opened.has_names,
-        first=opened.held,
-        told=opened.told,
-        is_text=opened.text is not None,
-    )
+    choice = opened.choose(asked, preferred)
     more = signal_fields(opened, signal)
     noted = Noted(opened, choice, more, asked, signal)
     opened.load([*noted.used, *noted.looked])

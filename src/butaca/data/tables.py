@@ -69,7 +69,7 @@ def read_table(
         source: a path of text, Parquet, JSON, Excel, Feather, SQLite or DuckDB, packed or not, a folder or
             pattern of such, several in a list, "-", a database's address; a pandas, polars or pyarrow table,
             a sparse matrix, an array, or a mapping of column names to arrays.
-        items: a table with one row per item; its columns become features (`attributes.py` says of
+        items: a table with one row per item; its columns become features (`feature_columns.py` says of
             which kind).
         users: likewise, one row per user.
         user_column: the column of user ids, if its name does not say so.

@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from butaca.checks import check_fields
 from butaca.data.histories import Histories
-from butaca.errors import SettingError
+from butaca.model.beside import check_pair_settings
 from butaca.model.order.moments import ordered
 from butaca.model.pairs import FoundPairs, ItemPairs
 from butaca.model.remainder import largest_of_rows
@@ -58,14 +57,7 @@ class FollowerSettings:
     most: int = 16
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        good = self.weight >= 0 and self.half_life > 0 and self.most > 0
-        if not good or not math.isfinite(self.weight) or not math.isfinite(self.half_life):
-            raise SettingError(
-                "What followed counts with a weight of 0 or more, and a half-life and most above 0",
-                f"weight={self.weight}, half_life={self.half_life}, most={self.most}",
-                "Try FollowerSettings()",
-            )
+        check_pair_settings(self, subject="What followed counts")
 
 
 def followers(seen: Histories, *, n_items: int, settings: FollowerSettings) -> ItemPairs:

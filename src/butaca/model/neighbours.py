@@ -21,9 +21,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from butaca.checks import check_fields
 from butaca.data.histories import Histories
-from butaca.errors import SettingError
+from butaca.model.beside import check_pair_settings
 from butaca.model.pairs import ItemPairs
 from butaca.model.remainder import largest_of_rows
 from butaca.types import Floats, Ints
@@ -55,14 +54,7 @@ class NeighbourSettings:
     most: int = 16
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        good = self.weight >= 0 and self.ridge > 0 and self.near > 0 and self.most > 0
-        if not good or not math.isfinite(self.weight) or not math.isfinite(self.ridge):
-            raise SettingError(
-                "Neighbours count with a weight of 0 or more, and a ridge, near and most above 0",
-                f"weight={self.weight}, ridge={self.ridge}, near={self.near}, most={self.most}",
-                "Try NeighbourSettings()",
-            )
+        check_pair_settings(self, subject="Neighbours count")
 
 
 def neighbours(seen: Histories, *, n_items: int, settings: NeighbourSettings) -> ItemPairs:

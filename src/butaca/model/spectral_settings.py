@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from butaca.checks import check_fields
 from butaca.errors import SettingError
+from butaca.model.beside import MOST_WEIGHT, is_weight
 
 #: The closed form: a filter on leading eigenvectors, or a whole ridge regression, cut.
 Form: TypeAlias = Literal["filter", "ridge"]
@@ -55,14 +56,18 @@ class SpectralSettings:
         for name, value in vars(self).items():
             if isinstance(value, str):
                 continue
-            finite = math.isfinite(value) or (name == "span" and value == math.inf)
-            least = name in ("dim", "weight", "ridge", "pairs", "pairs_weight")
-            negative = value < 0 if least else name == "span" and value <= 0
-            if negative or not finite:
+            if name in ("weight", "pairs_weight"):
+                good = is_weight(value)
+            elif name == "span":
+                good = value > 0
+            else:
+                good = math.isfinite(value) and (value >= 0 or name not in ("dim", "ridge", "pairs"))
+            if not good:
                 raise SettingError(
-                    "A spectral span is above 0, its dim, pairs, ridge and weights are 0 or more, its powers "
-                    "finite",
+                    "A spectral span is above 0, its dim, pairs and ridge are 0 or more, its weights from 0 "
+                    f"to {MOST_WEIGHT:,.0f}, its powers finite",
                     f"{name}={value}",
+                    "Try SpectralSettings()",
                 )
         if self.pairs and not (self.form == "ridge" and self.dim):
             raise SettingError(

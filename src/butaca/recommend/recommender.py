@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,22 +18,19 @@ from butaca.errors import SettingError
 from butaca.index.exact import ExactIndex
 from butaca.index.interface import Index, TopK
 from butaca.index.kinds import IndexKind, index_of
-from butaca.index.selection import best
 from butaca.model.pairs import PairTerms
 from butaca.model.query import unit
-from butaca.recommend.answers import Item, Reason, Recommendation, Source
+from butaca.recommend.answers import Reason, Recommendation
 from butaca.recommend.fitted import FittedTowers, parts_of
 from butaca.recommend.folder.bundle import damaged, load_bundle, save_bundle
 from butaca.recommend.ladder import Query, rung, shares_in
+from butaca.recommend.listing import listing
 from butaca.recommend.parts import ModelParts
 from butaca.recommend.person import Given, Person, person_of
 from butaca.recommend.reasons import Shares, largest
 from butaca.recommend.reorder import check, fresh, reordered
-from butaca.recommend.trust import trust_of
+from butaca.recommend.similar import most_similar
 from butaca.types import Codes, Floats, Scorer
-
-if TYPE_CHECKING:  # loaded where a model has a second stage
-    pass
 
 #: Users scored at once.
 BLOCK = 1024
@@ -209,7 +206,9 @@ class Recommender(ModelParts):
             return Recommendation(user, items, source, titles, unknown, found.approximate)
         if query is None:
             top = self._popular.top_k(np.ones((1, 1), np.float32), k, exclude=[excluded], allowed=allowed)
-            return self._answer(user, top, 0, source, "popularity", unknown=unknown)
+            return listing(
+                user, top, catalogue=self.catalogue, source=source, stage="popularity", unknown=unknown
+            )
         if variety or freshness:
             top = reordered(
                 self._index.scores(query.vector, query.terms)[0],
@@ -224,7 +223,16 @@ class Recommender(ModelParts):
         else:
             top = self._index.top_k(query.vector, k, exclude=[excluded], allowed=allowed, terms=query.terms)
         reasons = self._reasons(person, top.items[0]) if explain else None
-        return self._answer(user, top, 0, source, "retrieval", reasons, titles, unknown)
+        return listing(
+            user,
+            top,
+            catalogue=self.catalogue,
+            source=source,
+            stage="retrieval",
+            reasons=reasons,
+            history=titles,
+            unknown=unknown,
+        )
 
     def two_stage(self) -> Scorer:
         """Returns both stages as a Scorer; this model itself where it has no second one."""
@@ -300,7 +308,9 @@ class Recommender(ModelParts):
             row_of = {int(i): row for row, i in enumerate(known)}
             for i, user in enumerate(block):
                 if i in row_of:
-                    yield self._answer(user, top, row_of[i], "user", "retrieval")
+                    yield listing(
+                        user, top, catalogue=self.catalogue, row=row_of[i], source="user", stage="retrieval"
+                    )
                 else:
                     yield self.recommend(user, k, exclude_seen=exclude_seen)
 
@@ -316,14 +326,11 @@ class Recommender(ModelParts):
         """
         k = whole_number("k", k)
         code = self.find_item(item)
-        cosine = (self._units @ self._units[code]) * trust_of(self.popularity)
-        if where is not None:
-            cosine[~self.catalogue.filters.mask(where)] = -np.inf
-        cosine[code] = -np.inf
-        items, scores = best(cosine, min(k, len(self.items)))
-        keep = scores > -np.inf
-        top = TopK(items[keep][None].astype(np.int32), scores[keep][None])
-        return self._answer(self.catalogue.titles[code], top, 0, "similar", "similar")
+        allowed = None if where is None else self.catalogue.filters.mask(where)
+        top = most_similar(self._units, code, popularity=self.popularity, k=k, allowed=allowed)
+        return listing(
+            self.catalogue.titles[code], top, catalogue=self.catalogue, source="similar", stage="similar"
+        )
 
     def find_item(self, asked: Any) -> int:
         """Returns the code of the item with this id, or with this title in a person's spelling.
@@ -342,39 +349,14 @@ class Recommender(ModelParts):
     def _fresh(self) -> Floats:
         return fresh(self.catalogue.filters)
 
-    def _answer(
-        self,
-        user: Any,
-        top: TopK,
-        row: int,
-        source: Source,
-        stage: str,
-        reasons: list[tuple[Reason, ...]] | None = None,
-        history: tuple[str, ...] = (),
-        unknown: tuple[str, ...] = (),
-    ) -> Recommendation:
-        ids, titles = self.catalogue.ids, self.catalogue.titles
-        pairs = zip(top.items[row].tolist(), top.scores[row].tolist(), strict=True)
-        because = reasons or ()
-        items = tuple(
-            Item(ids[i], titles[i], s, stage, because[n] if because else ())
-            for n, (i, s) in enumerate(pairs)
-            if i >= 0
-        )
-        return Recommendation(user, items, source, history, unknown, top.approximate)
-
     def save(self, folder: str | Path) -> Path:
         """Writes the model folder; see butaca.recommend.folder.bundle."""
-        if not isinstance(folder, str | Path):
-            raise SettingError("A model folder is named by its path", shown(folder), "Pass a str or a Path")
-        return save_bundle(self, Path(folder))
+        return save_bundle(self, _folder(folder))
 
     @classmethod
     def load(cls, folder: str | Path, index: IndexKind = "exact") -> Self:
         """Reads a model folder; see butaca.recommend.folder.bundle."""
-        if not isinstance(folder, str | Path):
-            raise SettingError("A model folder is named by its path", shown(folder), "Pass a str or a Path")
-        path = Path(folder)
+        path = _folder(folder)
         parts = load_bundle(path)
         try:
             return cls.of(parts, index)
@@ -382,3 +364,10 @@ class Recommender(ModelParts):
             raise
         except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise damaged(path, f"its parts do not fit together ({error})") from error
+
+
+def _folder(given: Any) -> Path:
+    """Returns the path of a model folder that was given."""
+    if not isinstance(given, str | Path):
+        raise SettingError("A model folder is named by its path", shown(given), "Pass a str or a Path")
+    return Path(given)

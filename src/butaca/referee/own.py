@@ -82,8 +82,7 @@ def _judged(done: Trained, train: Dataset) -> int:
     """Returns how many configurations a choice judged: closed forms, and towers, each once."""
     if done.choice is None:
         return 0
-    from butaca.choose.choice import forms
-    from butaca.choose.closed_forms import n_tried
+    from butaca.choose.closed_forms import forms, n_tried
 
     closed = sum(n_tried(form, train.timestamp is not None) for form in forms(len(train.items)))
     return closed + len({tried.name for tried in done.choice.tried})

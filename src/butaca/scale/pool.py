@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
 from butaca.errors import SettingError, TableError
@@ -81,3 +82,19 @@ def local_runner(workers: int) -> Iterator[Runner]:
         yield Pool(executor, workers)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def counted(results: Iterator[T], stage: str, *, total: int, progress: StageProgress | None) -> Iterator[T]:
+    """Yields results as they come, and tells of each.
+
+    Args:
+        results: of a stage's tasks.
+        stage: its name.
+        total: tasks in all.
+        progress: is told, if given.
+    """
+    tell = None if progress is None else partial(progress, stage)
+    for done, result in enumerate(results, 1):
+        if tell is not None:
+            tell(done, total)
+        yield result

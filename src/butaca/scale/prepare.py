@@ -3,7 +3,7 @@
     read    a task per file: check the cells, rows to partitions by a hash of the user     (reading.py)
     code    the sorted distinct ids of users and items, joined with what is known of them
     sort    a task per partition: codes, latest row of each pair, sort                   (partition.py)
-    count   a task per partition: each user's interactions on both sides
+    count   a task per partition: each user's interactions on both sides              (column_files.py)
     place   a task per stripe of the columns: its rows from all partitions                 (placing.py)
 
 No task holds more than a file's or a partition's rows, and the number of partitions follows from the memory
@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -34,27 +33,20 @@ from butaca.data.formats.opened import quoted, session
 from butaca.data.repeats import pairs_repeated
 from butaca.errors import SplitError, TableError
 from butaca.scale.coding import write_ids
+from butaca.scale.column_files import write_columns, write_negatives
+from butaca.scale.cutting import cut_of
 from butaca.scale.partition import (
-    BUCKETS,
-    DTYPES,
-    SIDES,
     PartTask,
     Rule,
     Sorted,
-    count,
-    moments,
     sort,
     with_cut,
 )
-from butaca.scale.placing import Stripe, place, stripes
-from butaca.scale.pool import Runner, StageProgress, local_runner
+from butaca.scale.pool import Runner, StageProgress, counted, local_runner
 from butaca.scale.prepare_settings import MOST_PARTITIONS, Preparing, bytes_of, files_of, partitions_for
 from butaca.scale.prepared import FORMAT, KIND, Prepared
 from butaca.scale.reading import Budget, Read, ReadTask, read
 from butaca.scale.remarks import notes_of
-from butaca.types import Ints
-
-T = TypeVar("T")
 
 FOR_DUCKDB, FOR_ROWS = 0.45, 0.35  # shares of a worker's memory
 
@@ -119,7 +111,7 @@ def _write(
         ReadTask(str(path), n, asked, partitions, work, wide, settings.reading, settings.signal)
         for n, path in enumerate(files)
     ]
-    reads = list(_counted(runner.map(read, tasks), "reading", len(tasks), progress))
+    reads = list(counted(runner.map(read, tasks), "reading", total=len(tasks), progress=progress))
     first = _alike(reads, settings)
     tables: dict[Role, str | None] = {"user": settings.users, "item": settings.items}
     of_tables: list[str] = []
@@ -153,7 +145,7 @@ def _write(
     ]
     found = []
     for part, one in zip(
-        parts, _counted(runner.map(sort, parts), "sorting", partitions, progress), strict=True
+        parts, counted(runner.map(sort, parts), "sorting", total=partitions, progress=progress), strict=True
     ):
         found.append(one)
         for path in part.files:
@@ -167,7 +159,9 @@ def _write(
             "Check that all workers see the same folder, and prepare again",
         )
     if settings.split == "temporal":
-        cut = _cut(runner, parts, np.sum([f.histogram for f in found], axis=0), settings.test_share)
+        cut = cut_of(
+            parts, np.sum([f.histogram for f in found], axis=0), test=settings.test_share, runner=runner
+        )
         parts = [with_cut(part, cut) for part in parts]
     if not rows:
         raise TableError(
@@ -176,11 +170,11 @@ def _write(
             f"Check what counts: {settings.signal.as_json()}",
         )
     if settings.signal.says:
-        _write_negatives(parts, out, n_users=sizes["users"])
-    n_train, n_test = _columns(parts, out, settings, runner, progress, n_users=sizes["users"])
+        write_negatives(parts, out, n_users=sizes["users"])
+    n_train, n_test = write_columns(parts, out, n_users=sizes["users"], runner=runner, progress=progress)
     shutil.rmtree(work)
     paths = sorted(p for p in out.rglob("*") if p.is_file())
-    sums = _counted(runner.map(sha256, paths), "checksums", len(paths), progress)
+    sums = counted(runner.map(sha256, paths), "checksums", total=len(paths), progress=progress)
     checksums.update(zip((p.relative_to(out).as_posix() for p in paths), sums, strict=True))
     return {
         "format": FORMAT,
@@ -239,64 +233,6 @@ def _of_signal(settings: Preparing, found: Sequence[Sorted]) -> dict[str, Any]:
     }
 
 
-def _write_negatives(parts: Sequence[PartTask], out: Path, *, n_users: int) -> None:
-    """Writes what users said no to before the test side begins; in memory, 16 bytes each."""
-    user, item, time = (
-        np.concatenate([part.column(f"negative_{name}") for part in parts])
-        for name in ("user", "item", "time")
-    )
-    order = np.lexsort((item, user))
-    cut = parts[0].rule.cut
-    if cut is not None:
-        order = order[time[order] < cut]
-    (out / "negatives").mkdir()
-    begin = np.searchsorted(user[order], np.arange(n_users + 1))
-    np.save(out / "negatives" / "start.npy", begin.astype(np.int64))
-    np.save(out / "negatives" / "item.npy", item[order].astype(np.int32))
-
-
-def _columns(
-    parts: Sequence[PartTask],
-    out: Path,
-    settings: Preparing,
-    runner: Runner,
-    progress: StageProgress | None,
-    *,
-    n_users: int,
-) -> tuple[int, int]:
-    """Writes the columns of both sides from the sorted partitions; returns the length of each side.
-
-    Raises:
-        SplitError: one side of a split would be empty.
-    """
-    counts: Ints = np.zeros((2, n_users), dtype=np.int64)
-    for counted in _counted(runner.map(count, parts), "counting", len(parts), progress):
-        counts[:, counted.users] = counted.counts
-    lengths = counts.sum(axis=1).tolist()
-    if not lengths[0] or (not lengths[1] and settings.split != "none"):
-        raise SplitError(
-            "Both sides of a split hold at least one interaction",
-            f"{lengths[0]} for training and {lengths[1]} for testing out of {sum(lengths)}",
-            "Give more data, or another share",
-        )
-    names = parts[0].names
-    for side, of_users, n in zip(SIDES, counts, lengths, strict=True):
-        (out / side).mkdir()
-        np.save(out / side / "start.npy", np.append(0, np.cumsum(of_users)))
-        for name in ("item", *names):
-            np.lib.format.open_memmap(out / side / f"{name}.npy", "w+", DTYPES[name], (n,)) if n else np.save(
-                out / side / f"{name}.npy", np.empty(0, DTYPES[name])
-            )
-    folders = tuple(part.folder.name for part in parts if part.folder is not None)
-    placed = [
-        Stripe(side, first, last, folders, out / "work", names, parts[0].rule, out)
-        for side, n in zip(SIDES, lengths, strict=True)
-        for first, last in stripes(n, len(parts))
-    ]
-    list(_counted(runner.map(place, placed), "placing", len(placed), progress))
-    return lengths[0], lengths[1]
-
-
 def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
     """Returns the first file, if all the others have its columns.
 
@@ -329,42 +265,7 @@ def _alike(reads: Sequence[Read], settings: Preparing) -> Read:
     return first
 
 
-def _cut(runner: Runner, parts: Sequence[PartTask], histogram: Ints, test: float) -> int:
-    """Returns the moment of `temporal_split`: as near to the share after it as whole moments allow.
-
-    The buckets tell between which moments it lies, and only these are counted one by one.
-    """
-    before = np.append(0, np.cumsum(histogram))
-    goal = (1 - test) * before[-1]
-    inside = int(np.searchsorted(before[1:], goal, side="right"))
-    later = np.flatnonzero(histogram[inside + 1 :]) + inside + 1
-    best: tuple[float, int] | None = None
-    for bucket in [min(inside, BUCKETS - 1), *later[:1].tolist()]:
-        found = list(runner.map(moments, [replace(part, bucket=bucket) for part in parts]))
-        times, which = np.unique(np.concatenate([t for t, _ in found]), return_inverse=True)
-        counts = np.bincount(which, np.concatenate([n for _, n in found]), minlength=len(times))
-        earlier = before[bucket] + np.append(0, np.cumsum(counts)[:-1])
-        for time, n in zip(times.tolist(), earlier.tolist(), strict=True):
-            if n and (best is None or abs(n - goal) < best[0]):
-                best = (abs(n - goal), time)
-    if best is None:
-        raise SplitError(
-            "A split by time needs at least two different times",
-            "interactions that are all of one moment",
-            "Pass split='random' (on the command line: --split random)",
-        )
-    return best[1]
-
-
 def _length(path: Path) -> int:
     with session() as con:
         n: int = con.execute(f"FROM {quoted(str(path))} SELECT count(*)").fetchall()[0][0]
     return n
-
-
-def _counted(results: Iterator[T], stage: str, total: int, progress: StageProgress | None) -> Iterator[T]:
-    tell = None if progress is None else partial(progress, stage)
-    for done, result in enumerate(results, 1):
-        if tell is not None:
-            tell(done, total)
-        yield result

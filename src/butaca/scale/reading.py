@@ -23,7 +23,6 @@ from butaca.data.cells.values import numbers_sql
 from butaca.data.columns.kinds import kind_sql, kinds_there, numbers_or_words
 from butaca.data.columns.names import REQUIRED, Role
 from butaca.data.columns.noted import Noted, rows_dropped, words_for_nothing
-from butaca.data.columns.roles import choose
 from butaca.data.columns.strays import drop_repeated_names, last_row_sums, odd_ids
 from butaca.data.columns.told import AMOUNT_CURE, AMOUNT_RULE, signal_fields, with_label
 from butaca.data.formats.opened import quoted, session
@@ -131,16 +130,7 @@ def read(task: ReadTask) -> Read:
             asked=task.asked,
         )
         asked = with_label(opened.fields, task.asked, signal=signal, label=opened.label)
-        choice = choose(
-            opened.fields,
-            opened.label,
-            asked=asked,
-            preferred=None,
-            has_names=opened.has_names,
-            first=opened.held,
-            told=opened.told,
-            is_text=opened.text is not None,
-        )
+        choice = opened.choose(asked)
         own = signal_fields(opened, signal)
         noted = Noted(opened, choice, own, asked, signal)
         rows = opened.load([*noted.used, *noted.looked])

@@ -88,7 +88,8 @@ def chosen_for(
         few = len(train) < FEWEST
         why = "are too few for a slice to say which suits them" if few else "are too many to search"
         return None, [f"No configuration was chosen: {len(train):,} interactions {why}."]
-    from butaca.choose.choice import Search, choose
+    from butaca.choose.choice import choose
+    from butaca.choose.search import Search
 
     trials = choosing.trials if choosing.effort == "thorough" else 0
     search = Search(split, choosing.order, trials, recipe.model.seed, signal=choosing.signal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from butaca.data.columns.names import Held, Role
-from butaca.data.columns.roles import Field
+from butaca.data.columns.roles import ColumnChoice, Field, choose
 from butaca.data.formats.layout import Layout
 from butaca.errors import TableError
 from butaca.types import Ints
@@ -70,6 +70,29 @@ class Opened:
         """Returns what columns without names say that they are, by their cells."""
         held = () if self.text is None else self.text.held
         return {f.name: role for f, role in zip(self.fields, held, strict=False) if role is not None}
+
+    def choose(
+        self, asked: Mapping[Role, str | None], preferred: Mapping[Role, str] | None = None
+    ) -> ColumnChoice:
+        """Finds the columns of interactions, by all that the table says of itself.
+
+        Args:
+            asked: the caller's own choice by role; an empty name for value or time means: none.
+            preferred: names to look for before the usual ones, such as the ids of a model.
+
+        Raises:
+            TableError: a column is missing, is used twice, or could be one of several.
+        """
+        return choose(
+            self.fields,
+            self.label,
+            asked=asked,
+            preferred=preferred,
+            has_names=self.has_names,
+            first=self.held,
+            told=self.told,
+            is_text=self.text is not None,
+        )
 
     def load(self, fields: Sequence[Field]) -> int:
         """Reads columns into `table`, in the order of the source; returns the number of rows.

@@ -1,15 +1,9 @@
-"""This module names complete configurations: what `butaca fit --recipe` runs.
-
-`notebook` is the original's model, number for number. `default` is what to start from on data of
-your own: a history tower whose settings validation chose on MovieLens 100K (docs/tuning.md), adapted
-to the size of the data that it is given.
-"""
+"""This module holds Recipe: a model, how to train it, and how both follow the data."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -17,68 +11,24 @@ from typing import Literal
 import numpy as np
 import optax
 
-from butaca.checks import check_fields, check_type, of_kind
+from butaca.checks import check_fields, check_type
 from butaca.data.dataset import Dataset
 from butaca.data.splits import random_split, validation_split
 from butaca.errors import DivergenceError, SettingError, SplitError
 from butaca.model.cold import features_of
 from butaca.model.features import History, Id, Order
 from butaca.model.followers import FollowerSettings
-from butaca.model.spectral import DENSE_ITEMS
-from butaca.model.spectral_settings import SpectralSettings
+from butaca.recipes.orders import ORDERED
+from butaca.recipes.size import Size, epochs_of, of_size, sampling
 from butaca.train.blend import best_blend
 from butaca.train.callbacks import Callback, Checkpoint, EarlyStopping, FitHistory
+from butaca.train.optimizers import make_optimizer
 from butaca.train.settings import TwoTowerSettings
 from butaca.train.windows import cuts_of
 from butaca.two_tower import TwoTower
 
-#: Above so many interactions an epoch is more steps than a recipe asks for, so one will do, and nothing is
-#: held out to stop early: prepared data stay where they are.
-FEW_EPOCHS_PAIRS = 5_000_000
-
-
-#: Beyond DENSE_ITEMS items: whole histories, of which blocks can be read from the disk one after another,
-#: where sittings take four times the work. Chosen on validation slices of ML-100K grown to 6,728 and 53,824
-#: items (docs/decisions/016-training-at-scale.md).
-WHOLE_HISTORIES = SpectralSettings(
-    span=math.inf,
-    user_power=0.3,
-    item_power=0.35,
-    ridge=0.7,
-    leave_out=0.3,
-    history_power=0.3,
-    candidate_power=0.1,
-)
-
-
-#: Scores of users by items in all epochs, some 50 s in 64 dimensions on two cores, and of them for each
-#: interaction, from which on a recipe's positives compete with a sample: one item in SAMPLED.
-MOST_SCORES, MOST_PER_PAIR, SAMPLED = 1.2e10, 20_000, 8
-
-
 #: Of the training data, the share that chooses a blend.
 CHOOSING_SHARE = 0.2
-
-
-#: Of histories in order, a step's places times their dimensions: machine code takes no more (kernels.py).
-PLACES_TIMES_DIM = 1 << 20
-
-
-def grown_dim(dim: int, times: float) -> int:
-    """Returns the dimensions for data so many times as large: by the square root, in sixteens, up to 256.
-
-    >>> [grown_dim(64, times) for times in (0.1, 1.4, 3.7, 14.0, 400.0)]
-    [64, 64, 112, 224, 256]
-    """
-    return int(min(max(dim * math.sqrt(times) // 16 * 16, dim), max(256, dim)))
-
-
-def sampling(model: TwoTowerSettings, n_items: int) -> TwoTowerSettings:
-    """Returns settings whose positives compete with one in 8 of so many items, where "auto" left it open."""
-    if model.softmax != "auto" or model.order is not None:
-        return model
-    samples = max(n_items // SAMPLED, min(1024, n_items))
-    return replace(model, softmax="sampled", samples=samples, sampling_power=0.75)
 
 
 @dataclass(frozen=True)
@@ -203,36 +153,17 @@ class Recipe:
             model = replace(model, prior="recent")
         if self.features_of_new and not model.cold_features:
             model = replace(model, cold_features=features_of(data.items))
-        smaller = max(min(len(data.users), len(data.items)), 1)
-        if self.tuned_on and model.spectral == SpectralSettings() and len(data.items) > DENSE_ITEMS:
-            model = replace(model, spectral=WHOLE_HISTORIES)
-        batch_size = self.batch_size
-        if self.tuned_on:
-            dim = model.dim
-            if model.order is not None:
-                dim = grown_dim(dim, len(data) / self.tuned_on)
-                batch_size = min(batch_size, PLACES_TIMES_DIM // dim)
-            model = replace(model, dim=min(dim, max(4, smaller // 2)))
-            if model.spectral is not None and model.spectral.dim:
-                times = max(len(data), 1) / self.tuned_on
-                grown = round(model.spectral.dim * max(times ** (1 / 3), times / 1.5))
-                dim = max(min(grown, smaller // 4, 256), 2)
-                model = replace(model, spectral=replace(model.spectral, dim=dim))
+        size = Size.of(data)
+        model, batch_size = of_size(model, size, batch_size=self.batch_size, tuned_on=self.tuned_on)
         epochs, held_out = self.epochs, self.held_out
         if self.steps:
-            per_epoch = max(math.ceil(len(data) / batch_size), 1)
-            epochs = max(math.ceil(self.steps / per_epoch), 4 if len(data) <= FEW_EPOCHS_PAIRS else 1)
-            epochs = min(epochs, self.most_epochs or epochs)
-        if len(data) > FEW_EPOCHS_PAIRS:
+            epochs = epochs_of(self.steps, size, batch_size=batch_size, most=self.most_epochs)
+        if size.is_large:
             held_out = 0
-        scores = float(epochs) * len(data.users) * len(data.items)
-        if self.tuned_on and scores > max(MOST_SCORES, MOST_PER_PAIR * len(data)):
-            model = sampling(model, len(data.items))
+        if self.tuned_on and size.is_scored_dearly(epochs):
+            model = sampling(model, size.items)
         chooses = (
-            asks == "temporal"
-            and bool(self.tuned_on)
-            and data.timestamp is not None
-            and len(data) <= FEW_EPOCHS_PAIRS
+            asks == "temporal" and bool(self.tuned_on) and data.timestamp is not None and not size.is_large
         )
         return replace(
             self,
@@ -298,88 +229,3 @@ class Recipe:
     def build(self) -> TwoTower:
         """Returns a new model, not yet fitted."""
         return TwoTower.of(self.model)
-
-
-@dataclass(frozen=True)
-class OrderTraining:
-    """An OrderTraining holds what trains a history with an order, by the names of Recipe and History."""
-
-    learning_rate: float
-    steps: int
-    most_epochs: int
-    dropout: float
-    temperature: float
-
-
-#: By order; `Recipe.ordered` says how they were chosen.
-ORDERED: Mapping[Order, OrderTraining] = {
-    "timescales": OrderTraining(0.007, 200, 40, 0.2, 0.12),
-    "attention": OrderTraining(0.003, 300, 40, 0.2, 0.12),
-}
-
-
-@functools.cache
-def make_optimizer(name: str, learning_rate: float, *, steps: int = 0) -> optax.GradientTransformation:
-    """Returns an optax optimizer by name.
-
-    Args:
-        name: of it.
-        learning_rate: its step size.
-        steps: if above 0, the rate falls in a line to a fiftieth over so many.
-
-    Raises:
-        SettingError: optax has none of that name that takes a learning rate alone.
-    """
-    known = {"adagrad": optax.adagrad, "adam": optax.adam, "sgd": optax.sgd}
-    if name not in known:
-        raise SettingError("The optimizer is one of " + ", ".join(known), repr(name), "Correct the name")
-    rate = optax.linear_schedule(learning_rate, learning_rate / 50, steps) if steps else learning_rate
-    made: optax.GradientTransformation = known[name](rate)
-    return made
-
-
-NOTEBOOK = Recipe(
-    "notebook",
-    TwoTowerSettings(softmax="in_batch", mask="none", shuffle="once", seed=42),
-)
-
-DEFAULT = Recipe(
-    "default",
-    TwoTowerSettings(
-        query=(History(dropout=0.63),),
-        dim=64,
-        softmax="auto",
-        unit=True,
-        temperature=0.222,
-        prior="popularity",
-        prior_power=1.28,
-        start="spectral",
-        spectral=SpectralSettings(),
-        trusted_from=10,
-        seed=42,
-    ),
-    optimizer="adam",
-    learning_rate=0.0211,
-    batch_size=200_000,
-    epochs=40,
-    steps=40,
-    features_of_new=True,
-    tuned_on=72_000,
-)
-
-RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}
-
-
-def recipe(name: str) -> Recipe:
-    """Returns a recipe by name.
-
-    Raises:
-        SettingError: no recipe has that name.
-    """
-    if of_kind("A recipe's name", name, kind=str) not in RECIPES:
-        raise SettingError(
-            "A recipe is one of " + ", ".join(RECIPES),
-            repr(name),
-            'Try recipe("default"), or --recipe default',
-        )
-    return RECIPES[name]
