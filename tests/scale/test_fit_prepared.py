@@ -56,7 +56,7 @@ def test_columns_stay_on_the_disk(folder):
 def test_training_from_the_disk_ends_with_the_bits_of_memory(folder, whole, monkeypatch):
     if whole:
         monkeypatch.setattr(spectral, "DENSE_ITEMS", 8)
-        monkeypatch.setattr(recipes, "DENSE_ITEMS", 8)
+        monkeypatch.setattr("butaca.recipes.size.DENSE_ITEMS", 8)
     train = Prepared.open(folder).dataset("train")
     held = replace(
         train, item=np.array(train.item), value=np.array(train.value), timestamp=np.array(train.timestamp)
@@ -72,7 +72,7 @@ def test_training_from_the_disk_ends_with_the_bits_of_memory(folder, whole, monk
 
 
 def test_the_command_trains_judges_and_saves(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(recipes, "DENSE_ITEMS", 8)  # whole histories, whose span is infinite
+    monkeypatch.setattr("butaca.recipes.size.DENSE_ITEMS", 8)  # whole histories, whose span is infinite
     run = CliRunner().invoke(app, ["fit", str(folder), "--out", str(tmp_path / "m"), "--epochs", "2"])
     assert run.exit_code == 0, run.output
     model, data = Recommender.load(tmp_path / "m"), Prepared.open(folder)
