@@ -48,7 +48,8 @@ def test_it_has_its_own_words_folder_and_environment(tmp_path):
     assert done.stdout == f"['-c', 'a', '1'] {tmp_path} yes __main__\n"
 
 
-def test_it_is_waited_for_and_killed():
+def test_it_is_waited_for_and_killed(monkeypatch):
+    monkeypatch.setenv("PYTHONBREAKPOINT", "0")  # as Ray does: nothing reads it at import
     process = start(code="import time; print('up', flush=True); time.sleep(60)", stdout=subprocess.PIPE)
     assert isinstance(process, Fork) is (sys.platform == "linux")
     with some(process.stdout) as out:

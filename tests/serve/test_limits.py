@@ -657,10 +657,10 @@ def test_keys_from_the_command_line_to_a_refusal(folder, monkeypatch):
 
 def test_the_wire(folder):
     """What httpx would not send: broken HTTP, raw bytes in paths, chunks without end, and overload."""
-    with serve("model", "--max-body", "2048", "--max-in-flight", "4", "--timeout", "1", cwd=folder) as server:
+    with serve("model", "--max-body", "2048", "--max-in-flight", "4", "--timeout", "3", cwd=folder) as server:
         host, port = server.url.removeprefix("http://").split(":")
 
-        def talk(content, wait=5.0):
+        def talk(content, wait=15.0):
             with socket.create_connection((host, int(port)), timeout=wait) as link:
                 link.sendall(content)
                 got = b""

@@ -27,8 +27,8 @@ from tests.support.fork_server import HEADER, NUMBER
 BUTACA = Path(sys.executable).with_name("butaca")
 ROOT = Path(__file__).parents[2]
 
-#: What libraries read as they are imported.
-READ_AT_IMPORT = ("JAX_", "OPENBLAS_", "OMP_", "PYTHON")
+#: What libraries read as they are imported, and what only looks so: Ray sets it in the process of its driver.
+READ_AT_IMPORT, READ_LATER = ("JAX_", "OPENBLAS_", "OMP_", "PYTHON"), {"PYTHONBREAKPOINT"}
 
 
 class Server:
@@ -62,7 +62,7 @@ class Server:
 
 
 def _read_at_import(environment: Mapping[str, str]) -> dict[str, str]:
-    return {k: v for k, v in environment.items() if k.startswith(READ_AT_IMPORT)}
+    return {k: v for k, v in environment.items() if k.startswith(READ_AT_IMPORT) and k not in READ_LATER}
 
 
 @functools.cache

@@ -31,8 +31,9 @@ WHOLE_HISTORIES = SpectralSettings(
 
 
 #: Scores of users by items in all epochs, some 50 s in 64 dimensions on two cores, and of them for each
-#: interaction, from which on a recipe's positives compete with a sample: one item in SAMPLED.
-MOST_SCORES, MOST_PER_PAIR, SAMPLED = 1.2e10, 20_000, 8
+#: interaction, from which on a recipe's positives compete with a sample: one item in SAMPLED, or
+#: LEAST_SAMPLES, whichever is more.
+MOST_SCORES, MOST_PER_PAIR, SAMPLED, LEAST_SAMPLES = 1.2e10, 20_000, 8, 1024
 
 
 #: Of histories in order, a step's places times their dimensions: machine code takes no more (kernels.py).
@@ -86,6 +87,7 @@ def of_size(
     if model.order is not None:
         dim = grown_dim(dim, size.pairs / tuned_on)
         batch_size = min(batch_size, PLACES_TIMES_DIM // dim)
+        model = sampling(model, size.items)
     model = replace(model, dim=min(dim, max(4, smaller // 2)))
     if model.spectral is not None and model.spectral.dim:
         times = max(size.pairs, 1) / tuned_on
@@ -119,8 +121,18 @@ def grown_dim(dim: int, times: float) -> int:
 
 
 def sampling(model: TwoTowerSettings, n_items: int) -> TwoTowerSettings:
-    """Returns settings whose positives compete with one in 8 of so many items, where "auto" left it open."""
-    if model.softmax != "auto" or model.order is not None:
+    """Returns settings whose positives compete with one in 8 of the items, where "auto" left it open.
+
+    Histories in order compete with a sample wherever it is half of the items or fewer: each place of a
+    history has a softmax of its own, and validation was no worse (docs/decisions/019-order.md).
+
+    >>> from butaca.model.features import History
+    >>> ordered = TwoTowerSettings(query=(History(order="timescales"),))
+    >>> [(s.softmax, s.samples) for s in (sampling(ordered, n) for n in (2_000, 4_000, 40_000))]
+    [('auto', 8192), ('sampled', 1024), ('sampled', 5000)]
+    """
+    ordered = model.order is not None
+    samples = max(n_items // SAMPLED, min(LEAST_SAMPLES, n_items))
+    if model.softmax != "auto" or (ordered and n_items < 2 * samples):
         return model
-    samples = max(n_items // SAMPLED, min(1024, n_items))
-    return replace(model, softmax="sampled", samples=samples, sampling_power=0.75)
+    return replace(model, softmax="sampled", samples=samples, sampling_power=0.5 if ordered else 0.75)
