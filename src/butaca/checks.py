@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,9 @@ T = TypeVar("T")
 #: Letters of a value that an error repeats.
 LONGEST = 80
 
+#: The largest whole number that arrays hold.
+MOST = 2**63 - 1
+
 
 def whole_number(name: str, value: Any, *, least: int | None = 1) -> int:
     """Returns a whole number that was given, which is at least `least`.
@@ -35,7 +39,7 @@ def whole_number(name: str, value: Any, *, least: int | None = 1) -> int:
         least: the lowest that is allowed; None allows any.
 
     Raises:
-        SettingError: it is no whole number, or lower.
+        SettingError: it is no whole number, or lower, or more than 64 bits hold.
     """
     given = "" if " " in name else f"{name}="  # "Each of k" is not what anybody writes
     if isinstance(value, bool) or not isinstance(value, Integral):
@@ -46,7 +50,11 @@ def whole_number(name: str, value: Any, *, least: int | None = 1) -> int:
             f"Write {given}{int(value)}" if whole else "",
         )
     if least is not None and value < least:
-        raise SettingError(f"{name} is at least {least}", f"{given}{value}", f"Try {given}{max(least, 10)}")
+        raise SettingError(
+            f"{name} is at least {least}", f"{given}{shown(value)}", f"Try {given}{max(least, 10)}"
+        )
+    if abs(int(value)) > MOST:
+        raise SettingError(f"{name} has at most 64 bits", f"{given}{shown(value)}", "Pass another")
     return int(value)
 
 
@@ -67,11 +75,15 @@ def real_number(name: str, value: Any) -> float:
     1.0
 
     Raises:
-        SettingError: it is none.
+        SettingError: it is none, or one of more digits than a float has room for.
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise SettingError(f"{name} is a number", f"{name}={shown(value)}", "Write it without quotes")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        rule = f"{name} is a number of at most {sys.float_info.max:.2g}"
+        raise SettingError(rule, f"{name}={shown(value)}", "Pass a smaller one") from None
 
 
 def finite_number(name: str, value: Any) -> float:
@@ -80,10 +92,7 @@ def finite_number(name: str, value: Any) -> float:
     Raises:
         SettingError: it is none, or not a number (nan), or without end.
     """
-    try:
-        number = real_number(name, value)
-    except OverflowError:  # a whole number of hundreds of digits
-        number = math.inf
+    number = real_number(name, value)
     if not math.isfinite(number):
         raise SettingError(
             f"{name} is a finite number", f"{name}={shown(value)}", "Pass one, or leave it out"
@@ -162,7 +171,10 @@ def user_codes(codes: Any) -> NDArray[Any]:
 
 def shown(value: Any) -> str:
     """Returns a value as an error repeats it, not the whole of a long one."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # a whole number of more digits than Python writes
+        text = f"{type(value).__name__} of {sys.get_int_max_str_digits():,} digits or more"
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 

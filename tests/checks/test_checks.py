@@ -20,7 +20,10 @@ from butaca.workflows.recipe_choice import RecipeChoice
 from tests.support.boards import checkerboard
 
 #: Values of many kinds; each argument below takes none, or only some of them.
-ODD = [None, 0, -1, 2.0, 2.5, float("nan"), "3", "", True, [1], (), {}, object(), np.array([1, 2]), "nowhere"]
+ODD = [
+    None, 0, -1, 2.0, 2.5, float("nan"), "3", "", True, [1], (), {}, object(), np.array([1, 2]), "nowhere",
+    float("inf"), 10**400,
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

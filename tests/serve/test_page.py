@@ -259,7 +259,8 @@ def test_a_whole_visit_by_keyboard(visit: Visit) -> None:
         if field.evaluate("(n) => n === document.activeElement"):
             break
     expect(field).to_be_focused()
-    page.keyboard.type("star tr")
+    with page.expect_response(re.compile(r"query=star\+tr&")):
+        page.keyboard.type("star tr")
     expect(field).to_have_attribute("aria-expanded", "true")
     second = page.get_by_role("option").nth(1)
     name = second.locator(".name").inner_text()
@@ -285,6 +286,27 @@ def test_a_whole_visit_by_keyboard(visit: Visit) -> None:
     page.keyboard.press("Backspace")
     expect(page.locator(".mine.films li")).to_have_count(0)
     expect(page.locator("#source")).to_have_text("What most people chose, until you name a film.")
+
+
+def test_a_list_that_comes_late_keeps_what_the_arrows_chose(visit: Visit) -> None:
+    page = visit("/").page
+    rows(page)
+    field, held = page.get_by_role("combobox"), list[Route]()
+    page.route(re.compile(r"query=star\+trek&"), lambda route: held.append(route))
+    field.press_sequentially("star tre")
+    second = page.get_by_role("option").nth(1)
+    name = second.locator(".name").inner_text()
+    field.press("k")
+    while not held:
+        page.wait_for_timeout(20)
+    field.press("ArrowDown")
+    expect(second).to_have_attribute("aria-selected", "true")
+    with page.expect_response(re.compile(r"query=star\+trek&")):
+        some(held[0]).continue_()
+    page.wait_for_timeout(100)
+    chosen = page.locator("[role=option][aria-selected=true]")
+    expect(chosen.locator(".name")).to_have_text(name)
+    expect(field).to_have_attribute("aria-activedescendant", some(chosen.get_attribute("id")))
 
 
 def test_the_focus_is_never_lost(visit: Visit) -> None:

@@ -12,10 +12,11 @@ const input = $("title");
 const list = $("titles");
 let found = [];
 let at = -1;
+let moved = null; // the id that an arrow has gone to since the last letter
 let flying = null;
 
 export function startPicker() {
-  input.addEventListener("input", () => { flying?.abort(); soon(); });
+  input.addEventListener("input", () => { flying?.abort(); moved = null; soon(); });
   input.addEventListener("keydown", onKey);
   input.addEventListener("focus", () => { if (input.value.trim()) ask(); });
   input.addEventListener("blur", () => close());
@@ -44,7 +45,7 @@ async function ask() {
 }
 
 function open(query) {
-  at = found.length ? 0 : -1;
+  at = found.length ? Math.max(0, found.findIndex((item) => item.id === moved)) : -1; // a late list keeps the choice
   list.replaceChildren(...found.map((item, place) => {
     const { name, also, year } = shown(item);
     return h("li", { role: "option", id: `title-${place}`, "data-at": place, "aria-selected": String(place === at) },
@@ -72,6 +73,7 @@ function close() {
   flying?.abort();
   found = [];
   at = -1;
+  moved = null;
   list.hidden = true;
   $("no-title").hidden = true;
   input.setAttribute("aria-expanded", "false");
@@ -94,6 +96,7 @@ function onKey(event) {
     event.preventDefault();
     if (!found.length) { ask(); return; }
     at = (at + move + found.length) % found.length;
+    moved = found[at].id;
     mark();
   } else if (event.key === "Enter") {
     event.preventDefault();
