@@ -678,6 +678,10 @@ def test_the_wire(folder):
         raw_path = talk(b"GET /v1/items/\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n").split(b"\r\n")[0]
         assert b" 400 " in raw_path or b" 404 " in raw_path or b" 422 " in raw_path
         assert b" 413 " in talk(head + b"Content-Length: 99999999\r\n\r\n").split(b"\r\n")[0]
+        much = talk(
+            head + b"Content-Length: 4000000\r\n\r\n" + b" " * 4_000_000
+        )  # all sent, then listened to
+        assert b" 413 " in much.split(b"\r\n")[0]
         chunks = head + b"Transfer-Encoding: chunked\r\n\r\n" + b"400\r\n" + b" " * 1024 + b"\r\n"
         assert b" 413 " in talk(chunks + (b"400\r\n" + b" " * 1024 + b"\r\n") * 3).split(b"\r\n")[0]
         assert b" 408 " in talk(head + b"Content-Length: 100\r\n\r\n{").split(b"\r\n")[0]

@@ -125,7 +125,7 @@ class Guard:
             problem, request_id = logged_problem(error, method, path=path)
             status = problem.status
             body = problem.body(request_id) if method != "HEAD" else b""
-            close = [(b"connection", b"close")] if status in {408, 413} else []
+            close = [(b"connection", b"close")] if status == 408 else []
             await _respond(send, status, [*self._problem, *extra, *problem.headers, *close], body)
         finally:
             self._running -= 1

@@ -136,7 +136,7 @@ def run(app: Guard, settings: ServeSettings, *, listening: socket.socket) -> Non
     elif settings.trusted_proxies:
         proxies = {"proxy_headers": True, "forwarded_allow_ips": list(settings.trusted_proxies)}
     most = _descriptors(settings.max_connections)
-    bounds = Bounds(app.service.telemetry, max_connections=most, max_body=settings.max_body)
+    bounds = Bounds(app.service.telemetry, max_connections=most)
     protocol: Any = functools.partial(Protocol, bounds=bounds)
     config = uvicorn.Config(
         app,

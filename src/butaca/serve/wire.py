@@ -25,6 +25,9 @@ HEAD_MAX, HEADERS_MAX, LINE_MAX = 32 * 1024, 100, 16 * 1024
 AHEAD_MAX = 32
 #: Bytes that the unfinished heads of all connections may hold together.
 HEADS_MAX = 8 * 1024 * 1024
+#: Bytes of a body that are read on, and dropped, though its request was answered: who sends too much hears why,
+#: where a connection that is closed under a body being sent is a broken pipe.
+READ_ON = 8 * 1024 * 1024
 #: Bytes around each byte of a body: the least chunk, of one byte, has five.
 AROUND = 8
 
@@ -54,14 +57,12 @@ class Bounds:
     Attributes:
         telemetry: counts those that are turned away.
         max_connections: at once; beyond, the one that has been silent the longest makes room.
-        max_body: bytes of a body that is read on though its request was answered.
         held: bytes of unfinished heads, of all connections.
         connections: that are open.
     """
 
     telemetry: Telemetry
     max_connections: int = 1_000
-    max_body: int = 256 * 1024
     held: int = 0
     connections: set[Protocol] = field(default_factory=set)
 
@@ -132,7 +133,7 @@ class Protocol(HttpToolsProtocol):
             self._refuse("head" if self._heading else "around")
         elif self._heading and self._fed:
             self._hold()
-        elif self._body > self._bounds.max_body and self.idle:
+        elif self._body > READ_ON and self.idle:
             self.abort()  # it was answered long ago, and still sends
 
     def on_message_begin(self) -> None:
