@@ -25,8 +25,8 @@ HEAD_MAX, HEADERS_MAX, LINE_MAX = 32 * 1024, 100, 16 * 1024
 AHEAD_MAX = 32
 #: Bytes that the unfinished heads of all connections may hold together.
 HEADS_MAX = 8 * 1024 * 1024
-#: Bytes of a body that are read on, and dropped, though its request was answered: who sends too much hears why,
-#: where a connection that is closed under a body being sent is a broken pipe.
+#: Bytes of a body that are read on, and dropped, though its request was answered: who sends too much hears
+#: why, where a connection that is closed under a body being sent is a broken pipe.
 READ_ON = 8 * 1024 * 1024
 #: Bytes around each byte of a body: the least chunk, of one byte, has five.
 AROUND = 8
