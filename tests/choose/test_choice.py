@@ -341,3 +341,11 @@ def test_what_followed_is_chosen_where_items_come_one_after_another():
     spans = list(itertools.pairwise(own.start.tolist()))
     best = np.array([int(own.item[a:b][own.weight[a:b].argmax()]) for a, b in spans])
     assert np.mean(best[ring] == np.roll(ring, -1)) > 0.95
+
+
+def test_more_users_judge_where_each_has_one_pair_to_find():
+    board = checkerboard(4_500, 26)
+    board = replace(board, timestamp=np.arange(len(board)))
+    last, some = (ValidationSlice.of(board, split) for split in ("last", "random"))
+    assert len(last.users) == len(last.validation) == 4_000
+    assert len(some.users) == 1_000 < len(some.validation)

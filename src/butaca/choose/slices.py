@@ -14,8 +14,9 @@ from butaca.evaluate.protocol import evaluate_scorer
 from butaca.train.blend import MEASURES
 from butaca.types import Codes, Floats, Ints, Scorer
 
-#: Of the interactions, the share that a slice judges on, and users that judge, at most: a draw.
-SHARE, USERS = 0.1, 1_000
+#: Of the interactions, the share that a slice judges on, and users that judge, at most: a draw. Of those with
+#: one pair each, as where the last is asked for, more: a thousand pairs tell shares of a score badly.
+SHARE, USERS, USERS_OF_ONE = 0.1, 1_000, 4_000
 
 #: The share where a later time is asked for: how far ahead it lies says how much recent popularity counts.
 LATER_SHARE = 0.2
@@ -56,7 +57,8 @@ class ValidationSlice:
             data, split, share=LATER_SHARE if split == "temporal" else SHARE, seed=seed
         )
         users = np.unique(validation.user)
-        most = max(min(USERS, SCORES // max(len(data.items), 1)), 50)
+        judging = USERS_OF_ONE if len(users) == len(validation) else USERS
+        most = max(min(judging, SCORES // max(len(data.items), 1)), 50)
         if len(users) > most:
             users = np.sort(np.random.default_rng([seed, 6]).choice(users, most, replace=False))
             validation = validation.take(np.flatnonzero(np.isin(validation.user, users)))
