@@ -82,8 +82,9 @@ def real_number(name: str, value: Any) -> float:
     try:
         return float(value)
     except OverflowError:  # a whole number of hundreds of digits
-        rule = f"{name} is a number of at most {sys.float_info.max:.2g}"
-        raise SettingError(rule, f"{name}={shown(value)}", "Pass a smaller one") from None
+        raise SettingError(
+            f"{name} is a finite number", f"{name}={shown(value)}", "Pass a smaller one"
+        ) from None
 
 
 def finite_number(name: str, value: Any) -> float:

@@ -291,9 +291,9 @@ def test_sigterm_ends_it_at_any_moment_as_process_1_too(folder, delay):
                 os.kill(inner, signal.SIGTERM)
             sent += 1
             with contextlib.suppress(subprocess.TimeoutExpired):
-                outer.wait(0.2 if delay < 0.4 else 15)
+                outer.wait(0.2 if delay < 0.8 else 15)
         assert outer.poll() is not None
-        assert sent == 1 or delay < 0.4
+        assert sent == 1 or delay < 0.8  # Python itself takes half a second to start on a busy machine
     finally:
         outer.kill()
         outer.wait()

@@ -81,7 +81,7 @@ def test_a_locked_store_costs_those_who_write_and_nobody_else(tmp_path):
         lock.close()
         assert max(took) < 0.5
         assert {a.status_code for a in answers} == {503}
-        assert whole < 4.5  # nothing waits beyond the timeout, but for a busy machine
+        assert whole < 10  # one after another they would take 80: nothing waits beyond the timeout
         again = asking(app, ("POST", "/v1/events", {"json": events(0), "headers": headers}))[0]
         assert again.status_code == 200
 
