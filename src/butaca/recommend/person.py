@@ -79,10 +79,22 @@ def person_of(
     given, unknown = read(as_given(history or ()), find)
     since, _ = read(later, known)
     against, not_there = read(as_given(less), find)
-    added = {**since, **given}
+    added = {**since, **{code: _again(since.get(code), one) for code, one in given.items()}}
     histories = extended(seen, code, added=added) if added else None
     person = Person(code, own, histories, distinct(list(added)), distinct(list(against)))
     return person, list(given), unknown + not_there
+
+
+def _again(before: Given | None, now: Given) -> Given:
+    """Returns what is known of an item that was had since training and is given again: as of a stored one.
+
+    A rating and a time that are known of it stay, but for a later time that is given.
+    """
+    if before is None:
+        return now
+    times = [checked_time(given) for given in (before, now) if given.time is not None]
+    late = None if before.time is None else max(times)  # None comes after all
+    return Given(before.item, now.value if before.value is None else before.value, late)
 
 
 def as_given(history: Iterable[Any] | str) -> list[Given]:
