@@ -129,6 +129,8 @@ def several(name: str, value: Any) -> list[Any]:
     """
     if value is None:
         return []
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value.item()
     if isinstance(value, str | bytes):
         return [value]
     if isinstance(value, Mapping) or not isinstance(value, Iterable):
@@ -159,7 +161,10 @@ def user_codes(codes: Any) -> NDArray[Any]:
     Raises:
         SettingError: they are no list of whole numbers, as where raw ids were passed.
     """
-    array = np.asarray(codes)
+    try:
+        array = np.asarray(codes)
+    except ValueError:  # lists of several lengths
+        array = np.array(None)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array)):
         raise SettingError(
             "Users are given by their codes here, a list of whole numbers",

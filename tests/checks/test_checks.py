@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import butaca
-from butaca.checks import check_fields, several, shown, whole_number
+from butaca.checks import check_fields, several, shown, user_codes, whole_number
 from butaca.data.splits import tied_at_the_cut, validation_split
 from butaca.errors import ButacaError, SettingError
 from butaca.serve.settings import ServeSettings
@@ -92,6 +92,18 @@ def test_a_whole_number_written_as_a_real_one_gets_its_cure():
 
 def test_long_values_are_cut():
     assert len(shown(list(range(1000)))) == 80
+
+
+def test_an_array_of_one_thing_is_that_thing():
+    assert several("history", np.array("Alien")) == ["Alien"]
+    with pytest.raises(SettingError, match=r"history is a list. Received: history=5"):
+        several("history", np.array(5))
+
+
+@pytest.mark.parametrize("codes", [[[1], [1, 2]], [1, [2]], [[1, 2]], 5, [1.5]])
+def test_codes_that_are_no_list_of_whole_numbers_are_refused(codes):
+    with pytest.raises(SettingError, match="Users are given by their codes"):
+        user_codes(codes)
 
 
 def test_several_reads_arrays_of_ids_as_ids():
