@@ -152,6 +152,14 @@ def path_of(name: str, value: Any) -> Path:
     return Path(value)
 
 
+def array_of(value: Any) -> NDArray[Any]:
+    """Returns what was given as an array; lists of several lengths as one object, which no check takes."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.array(None)
+
+
 def user_codes(codes: Any) -> NDArray[Any]:
     """Returns codes of users as an array [B].
 
@@ -161,10 +169,7 @@ def user_codes(codes: Any) -> NDArray[Any]:
     Raises:
         SettingError: they are no list of whole numbers, as where raw ids were passed.
     """
-    try:
-        array = np.asarray(codes)
-    except ValueError:  # lists of several lengths
-        array = np.array(None)
+    array = array_of(codes)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array)):
         raise SettingError(
             "Users are given by their codes here, a list of whole numbers",

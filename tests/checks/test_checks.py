@@ -117,6 +117,8 @@ CALLS: dict[str, Any] = {
     "recommend k": lambda m, v: m[4].recommend("u01", v),
     "history": lambda m, v: m[4].recommend(history=v),
     "an item of a history": lambda m, v: m[4].recommend(history=[v]),
+    "a rating of a history": lambda m, v: m[4].recommend(history=[("i03", v)]),
+    "a time of a history": lambda m, v: m[4].recommend(history=[("i03", None, v)]),
     "less": lambda m, v: m[4].recommend("u01", less=v),
     "exclude": lambda m, v: m[4].recommend("u01", exclude=v),
     "allow": lambda m, v: m[4].recommend("u01", allow=v),
@@ -213,6 +215,11 @@ CALLS: dict[str, Any] = {
     "History window": lambda m, v: butaca.History(window=v),
     "History heads": lambda m, v: butaca.History(order="attention", heads=v),
     "SpectralSettings": lambda m, v: butaca.SpectralSettings(dim=v),
+    **{
+        f"{kind.__name__} {name}": lambda m, v, kind=kind, name=name: kind(**{name: v})
+        for kind in (butaca.FollowerSettings, butaca.NeighbourSettings)
+        for name in kind.__dataclass_fields__
+    },
     "RankSettings": lambda m, v: butaca.RankSettings(rounds=v),
     **{
         f"TwoTower {name}": lambda m, v, name=name: butaca.TwoTower(**{name: v})
@@ -232,6 +239,12 @@ def test_odd_values_are_taken_or_refused_in_words(made, call):
     for value in ODD:
         with contextlib.suppress(ButacaError):
             CALLS[call](made, value)
+
+
+@pytest.mark.parametrize("call", ["score", "top_k users", "take", "decode", "ExactIndex"])
+def test_lists_of_several_lengths_are_refused_in_words(made, call):
+    with pytest.raises(ButacaError, match=r"\[\[1\], \[1, 2\]\]"):
+        CALLS[call](made, [[1], [1, 2]])
 
 
 @pytest.mark.parametrize(
