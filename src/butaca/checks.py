@@ -130,6 +130,8 @@ def several(name: str, value: Any) -> list[Any]:
     """
     if value is None:
         return []
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value.item()
     if isinstance(value, str | bytes):
         return [value]
     if isinstance(value, Mapping) or not isinstance(value, Iterable):
@@ -151,6 +153,14 @@ def path_of(name: str, value: Any) -> Path:
     return Path(value)
 
 
+def array_of(value: Any) -> NDArray[Any]:
+    """Returns what was given as an array; lists of several lengths as one object, which no check takes."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.array(None)
+
+
 def user_codes(codes: Any) -> NDArray[Any]:
     """Returns codes of users as an array [B].
 
@@ -160,7 +170,7 @@ def user_codes(codes: Any) -> NDArray[Any]:
     Raises:
         SettingError: they are no list of whole numbers, as where raw ids were passed.
     """
-    array = np.asarray(codes)
+    array = array_of(codes)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array)):
         raise SettingError(
             "Users are given by their codes here, a list of whole numbers",

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import butaca
-from butaca.checks import check_fields, several, shown, whole_number
+from butaca.checks import check_fields, several, shown, user_codes, whole_number
 from butaca.data.splits import tied_at_the_cut, validation_split
 from butaca.errors import ButacaError, SettingError
 from butaca.serve.settings import ServeSettings
@@ -94,6 +94,18 @@ def test_long_values_are_cut():
     assert len(shown(list(range(1000)))) == 80
 
 
+def test_an_array_of_one_thing_is_that_thing():
+    assert several("history", np.array("Alien")) == ["Alien"]
+    with pytest.raises(SettingError, match=r"history is a list. Received: history=5"):
+        several("history", np.array(5))
+
+
+@pytest.mark.parametrize("codes", [[[1], [1, 2]], [1, [2]], [[1, 2]], 5, [1.5]])
+def test_codes_that_are_no_list_of_whole_numbers_are_refused(codes):
+    with pytest.raises(SettingError, match="Users are given by their codes"):
+        user_codes(codes)
+
+
 def test_several_reads_arrays_of_ids_as_ids():
     assert several("users", np.array(["a", "b"])) == ["a", "b"]
     assert [type(v) for v in several("users", np.array([1, 2]))] == [int, int]
@@ -105,6 +117,8 @@ CALLS: dict[str, Any] = {
     "recommend k": lambda m, v: m[4].recommend("u01", v),
     "history": lambda m, v: m[4].recommend(history=v),
     "an item of a history": lambda m, v: m[4].recommend(history=[v]),
+    "a rating of a history": lambda m, v: m[4].recommend(history=[("i03", v)]),
+    "a time of a history": lambda m, v: m[4].recommend(history=[("i03", None, v)]),
     "less": lambda m, v: m[4].recommend("u01", less=v),
     "exclude": lambda m, v: m[4].recommend("u01", exclude=v),
     "allow": lambda m, v: m[4].recommend("u01", allow=v),
@@ -201,6 +215,11 @@ CALLS: dict[str, Any] = {
     "History window": lambda m, v: butaca.History(window=v),
     "History heads": lambda m, v: butaca.History(order="attention", heads=v),
     "SpectralSettings": lambda m, v: butaca.SpectralSettings(dim=v),
+    **{
+        f"{kind.__name__} {name}": lambda m, v, kind=kind, name=name: kind(**{name: v})
+        for kind in (butaca.FollowerSettings, butaca.NeighbourSettings)
+        for name in kind.__dataclass_fields__
+    },
     "RankSettings": lambda m, v: butaca.RankSettings(rounds=v),
     **{
         f"TwoTower {name}": lambda m, v, name=name: butaca.TwoTower(**{name: v})
@@ -220,6 +239,12 @@ def test_odd_values_are_taken_or_refused_in_words(made, call):
     for value in ODD:
         with contextlib.suppress(ButacaError):
             CALLS[call](made, value)
+
+
+@pytest.mark.parametrize("call", ["score", "top_k users", "take", "decode", "ExactIndex"])
+def test_lists_of_several_lengths_are_refused_in_words(made, call):
+    with pytest.raises(ButacaError, match=r"\[\[1\], \[1, 2\]\]"):
+        CALLS[call](made, [[1], [1, 2]])
 
 
 @pytest.mark.parametrize(

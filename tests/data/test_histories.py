@@ -76,6 +76,7 @@ def test_the_latest_time_is_that_of_all_users():
     assert Histories.from_pairs(*pairs, n_users=2, time=np.array([5, 30, 20])).latest == 30
     assert Histories.from_pairs(*pairs, n_users=2, time=np.array([5, 30.5, 20])).latest == 30.5
     assert Histories.from_pairs(*pairs, n_users=2).latest == 0
+    assert Histories.from_pairs(*pairs, n_users=2, time=np.array([-5, -30, -20])).latest == -5  # before 1970
     nobody = np.zeros(0, np.int32)
     assert Histories.from_pairs(nobody, nobody, n_users=2, time=np.zeros(0, np.int64)).latest == 0
 

@@ -172,3 +172,13 @@ def test_a_weight_is_what_scores_can_hold(of):
     assert of(weight=1e6).weight == 1e6
     with pytest.raises(SettingError, match=rf"weight.* 0 to 1,000,000.*weight=1000001\.0.*{of.__name__}\(\)"):
         of(weight=1e6 + 1)
+
+
+@pytest.mark.parametrize("ridge", [5e-324, 1e-12, 1e300, 1.7e308])
+def test_any_ridge_leaves_systems_that_can_be_solved(ridge):
+    """Three items that everyone has together are one equation thrice: without a ridge there is no answer."""
+    seen = histories(np.ones((6, 3)))
+    found = dense(neighbours(seen, n_items=3, settings=replace(ALL, ridge=ridge)))
+    least = dense(neighbours(seen, n_items=3, settings=replace(ALL, ridge=near_by.LEAST_RIDGE)))
+    np.testing.assert_array_equal(found, least if ridge < 1.0 else np.zeros((3, 3)))
+    assert least[~np.eye(3, dtype=bool)] == pytest.approx(least[0, 1])

@@ -49,6 +49,7 @@ def test_between_by_hand():
     had = np.array([0, 1, 2], np.int32)
     assert BY_HAND.between(had, np.array([2, 0])).tolist() == [[2.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
     assert BY_HAND.between(had, np.array([], np.int64)).shape == (3, 0)
+    assert BY_HAND.between(had, np.array([2, 0, 2])).tolist() == [[2.0, 0.0, 2.0], [0.0] * 3, [0.0, 1.0, 0.0]]
 
 
 def test_further_items_speak_for_none():

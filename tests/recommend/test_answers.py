@@ -348,6 +348,39 @@ def test_histories_as_people_write_them():
         as_given([("a", 1, 2, 3)])
 
 
+@pytest.mark.parametrize(
+    "wrong", ["a", "4", True, [1], 1j, math.inf, 1e39, 10**400, 10**5000], ids=lambda v: f"{type(v).__name__}"
+)
+def test_a_rating_or_a_time_that_is_no_number_is_refused(rec, wrong):
+    with pytest.raises(SettingError, match="rating of an item in a history is a number"):
+        rec.recommend(history=[("m003", wrong)])
+    with pytest.raises(SettingError, match="time of an item in a history is in seconds"):
+        rec.recommend(history=[("m003", 4.0, wrong)])
+
+
+def test_a_rating_that_is_not_known_is_none(rec):
+    none, unknown = (rec.recommend(history=[("m003", value)], k=5) for value in (None, math.nan))
+    assert none == unknown
+
+
+def test_items_named_more_than_once_are_explained_each_time():
+    paired = made()
+    items = [f"m{i:03d}" for i in range(N)]
+    once, twice = (some(paired.explain(asked, "u2")) for asked in (items, items * 2))
+    np.testing.assert_array_equal(twice.shares, np.tile(once.shares, 2))
+    np.testing.assert_allclose(once.total(), paired.score(np.array([2], np.int32))[0], rtol=1e-4, atol=1e-4)
+
+
+def test_lists_by_code_are_those_of_the_scores_by_code(rec):
+    """A code outside of the known users is the unknown user, in both."""
+    codes = np.array([0, U - 1, U, U + 9, -1, -2, -9], np.int32)
+    top = rec.top_k(codes, N, exclude_seen=False)
+    np.testing.assert_allclose(
+        top.scores, np.take_along_axis(rec.score(codes), top.items.astype(np.int64), 1), rtol=1e-5, atol=1e-5
+    )
+    assert len({tuple(row) for row in top.items[2:].tolist()}) == 1
+
+
 # Less, variety, freshness.
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from butaca.data.histories import Histories
-from butaca.errors import BundleError
+from butaca.errors import BundleError, SettingError
 from butaca.model.features import Id
 from butaca.recommend.folder.bundle import load_bundle
 from butaca.recommend.person import Given, extended
@@ -79,6 +79,26 @@ def test_events_after_training_count_at_once_and_in_order(rec):
     assert not {*new} & {*ids(one)}
     assert [i.score for i in one.items] != [i.score for i in other.items]
     assert ids(one) != [i for i in ids(before) if i not in new]
+
+
+def test_what_was_had_since_training_stays_where_it_was_when_it_is_given_again(rec):
+    """As what is stored does: its place and its age hold, unless a later time is given with it."""
+    new = [name for name in rec.items.ids.values.tolist() if name not in rec.items.ids.values[rec.seen[5]]]
+    a, b = new[:2]
+    end = int(rec.seen.time.max())
+    later = [Given(a, None, end + 10), Given(b, None, end + 3_000_000)]
+
+    def scores(later, **asked):
+        return {i.id: i.score for i in rec.recommend("u05", k=24, later=later, **asked).items}
+
+    want = scores(later)
+    for history in ([a], [b], [b, a], [(a, None, end - 5)]):
+        assert scores(later, history=history) == pytest.approx(want, abs=1e-4), history
+    moved = scores([later[1], Given(a, None, end + 4_000_000)])
+    assert scores(later, history=[(a, None, end + 4_000_000)]) == pytest.approx(moved, abs=1e-4)
+    assert moved != pytest.approx(want, abs=1e-4)
+    with pytest.raises(SettingError, match="in seconds since 1970"):
+        rec.recommend("u05", later=later, history=[(a, None, "yesterday")])
 
 
 def test_times_of_a_history_that_is_extended():

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -306,6 +308,16 @@ def test_a_list_that_comes_late_keeps_what_the_arrows_chose(visit: Visit) -> Non
     chosen = page.locator("[role=option][aria-selected=true]")
     expect(chosen.locator(".name")).to_have_text(name)
     expect(field).to_have_attribute("aria-activedescendant", some(chosen.get_attribute("id")))
+
+
+def test_titles_are_found_beside_more_films_than_one_answer_holds(visit: Visit, served: Served) -> None:
+    with urlopen(f"{served.url}/v1/items?query=s&limit=100") as answer:
+        ids = [item["id"] for item in json.load(answer)["items"]]
+    assert len(ids) == 100
+    page = visit(f"/?{urlencode([('film', name) for name in ids])}").page
+    expect(page.locator(".mine.films li")).to_have_count(100)
+    page.get_by_role("combobox").fill("fargo")
+    expect(page.get_by_role("option").first).to_contain_text("Fargo")
 
 
 def test_the_focus_is_never_lost(visit: Visit) -> None:

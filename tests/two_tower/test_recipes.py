@@ -11,8 +11,11 @@ import butaca
 from butaca.data.dataset import Dataset, Entities
 from butaca.data.vocabulary import Vocabulary
 from butaca.errors import SettingError
+from butaca.model.features import History
 from butaca.recipes import DEFAULT, NOTEBOOK, RECIPES, make_optimizer, recipe
+from butaca.recipes.size import LEAST_SAMPLES, sampling
 from butaca.train.checkpoints import read_checkpoint
+from butaca.train.settings import TwoTowerSettings
 from tests.support.narrow import some
 
 
@@ -203,3 +206,13 @@ def test_an_interrupted_recipe_resumes_to_the_same_bits(ml_split, tmp_path):
     assert len(history.epoch) == 4
     np.testing.assert_array_equal(model.item_vectors, whole.item_vectors)
     np.testing.assert_array_equal(model.user_vectors, whole.user_vectors)
+
+
+@pytest.mark.parametrize("order", [None, "timescales"])
+def test_positives_never_compete_with_a_sample_as_large_as_the_catalogue(order):
+    model = TwoTowerSettings(query=(History(order=order),))
+    for n_items in (1, 2, 500, LEAST_SAMPLES):
+        assert sampling(model, n_items) == model
+    for n_items in (2 * LEAST_SAMPLES, 50_000):
+        assert sampling(model, n_items).softmax == "sampled"
+        assert sampling(model, n_items).samples <= n_items // 2

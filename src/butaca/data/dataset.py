@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from butaca.checks import of_kind, shown, whole_number
+from butaca.checks import array_of, of_kind, shown, whole_number
 from butaca.data.bags import Bags, Column, take_column
 from butaca.data.negatives import Aside, Negatives
 from butaca.data.vocabulary import Vocabulary
@@ -179,9 +179,9 @@ class Dataset:
 
     def take(self, rows: Ints) -> Dataset:
         """Returns the interactions at the given rows, in that order; what else there is stays whole."""
-        rows = np.asarray(rows)
+        given, rows = rows, array_of(rows)
         if rows.ndim != 1 or (rows.dtype.kind not in "iub" and len(rows)):
-            raise TableError("Rows are a list of whole numbers", shown(rows), "Pass an array of row numbers")
+            raise TableError("Rows are a list of whole numbers", shown(given), "Pass an array of row numbers")
         rows = rows if rows.dtype.kind == "b" else rows.astype(np.int64, copy=False)
         return replace(
             self,

@@ -140,7 +140,7 @@ class Histories:
     @cached_property
     def latest(self) -> float:
         """Returns the latest time of all, looked for once; 0 where there is none."""
-        return 0 if self.time is None else self.time.max(initial=0).item()
+        return 0 if self.time is None or not len(self.time) else self.time.max().item()
 
     def rows(self, users: Codes) -> tuple[Ints, Ints]:
         """Returns where a batch of users' items stand: rows into `users` and into `items`, int64 [m] each."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from butaca.checks import several, shown
+from butaca.checks import array_of, several, shown
 from butaca.errors import FeatureError, SettingError
 from butaca.types import Codes, Values
 
@@ -141,7 +141,7 @@ class Vocabulary:
 
     def decode(self, codes: Sequence[int] | Codes) -> Values:
         """Returns the raw values of known codes: [n] -> [n]."""
-        at = np.asarray(codes)
+        at = array_of(codes)
         if at.dtype.kind not in "iu" and at.size:
             raise SettingError("Codes are whole numbers", shown(codes), "Pass codes, as encode gives them")
         decoded: Values = self.values[at.astype(np.int64)]

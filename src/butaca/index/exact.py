@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from butaca.checks import shown
+from butaca.checks import array_of, shown
 from butaca.errors import SettingError
 from butaca.index.interface import TopK, check
 from butaca.index.selection import best_of, best_rows
@@ -45,10 +45,10 @@ class ExactIndex:
     approximate = False
 
     def __init__(self, vectors: Floats, bias: Floats | None = None) -> None:
-        vectors = np.asarray(vectors)
+        given, vectors = vectors, array_of(vectors)
         if vectors.ndim != 2 or vectors.dtype.kind not in "iuf":
             raise SettingError(
-                "An index is of vectors, an array [N, d]", shown(vectors), "Pass one row per item"
+                "An index is of vectors, an array [N, d]", shown(given), "Pass one row per item"
             )
         n, d = vectors.shape
         self._n: int = n

@@ -30,6 +30,9 @@ from butaca.types import Floats, Ints
 #: Powers of the degree: of items in G and in a history, and of candidates (model/spectral_settings.py).
 ITEM_POWER, CANDIDATE_POWER = 0.4, 0.3
 
+#: Parts of G's mean diagonal that the ridge is at least: beside less, G's rounding, of float32, would decide.
+LEAST_RIDGE = 1e-6
+
 #: Products of pairs within histories that are looked at, of a part of the users beyond.
 MOST_PRODUCTS = 1.5e8
 
@@ -43,7 +46,7 @@ class NeighbourSettings:
 
     Attributes:
         weight: spread of what they add to a user's scores, in parts of the trained tower's.
-        ridge: r in parts of G's mean diagonal.
+        ridge: r in parts of G's mean diagonal; below `LEAST_RIDGE` it is as much as that.
         near: items that a candidate is regressed on.
         most: candidates that are kept of each item.
     """
@@ -69,7 +72,7 @@ def neighbours(seen: Histories, *, n_items: int, settings: NeighbourSettings) ->
     """
     products = _item_products(seen, n_items)
     of_anyone = products.own[products.own > 0]
-    r = settings.ridge * (float(of_anyone.mean()) if len(of_anyone) else 1.0)
+    r = max(settings.ridge, LEAST_RIDGE) * (float(of_anyone.mean()) if len(of_anyone) else 1.0)
     near = _nearest(products, r, most=min(settings.near, max(n_items - 1, 1)))
     entries = [
         _solved(products, near, r, at=at, to=min(at + BLOCK, n_items)) for at in range(0, n_items, BLOCK)
@@ -141,7 +144,8 @@ def _nearest(products: _ItemProducts, r: float, *, most: int) -> Ints:
     """Returns the neighbours of each item, ascending, and -1 for none [N, most]; of equals all or none."""
     n = len(products.code)
     by_row = products.all
-    value = by_row.data / np.sqrt(products.own + r).astype(np.float32)[by_row.indices]
+    length = np.sqrt(products.own / r + 1.0).astype(np.float32)  # in parts of that of an item nobody had
+    value = by_row.data / length[by_row.indices]
     row, column, _ = largest_of_rows(sp.csr_array((value, by_row.indices, by_row.indptr), by_row.shape), most)
     near = np.full((n, most), n, dtype=np.int64)  # beyond all, until they are in order
     near[row, np.arange(len(row)) - np.searchsorted(row, row)] = column

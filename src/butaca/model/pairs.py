@@ -177,12 +177,13 @@ class ItemPairs:
         return out
 
     def between(self, items: Codes, candidates: Ints) -> Floats:
-        """Returns the weights of items had [m] for candidates, each named once [k], float32 [m, k]."""
-        out = np.zeros((len(items), len(candidates)), dtype=np.float32)
+        """Returns the weights of items had [m] for candidates [k], float32 [m, k]."""
+        distinct, which = np.unique(candidates, return_inverse=True)
+        out = np.zeros((len(items), len(distinct)), dtype=np.float32)
         entry, at = self._of(items)
-        column, there = places_in(candidates, self.item[at])
+        column, there = places_in(distinct, self.item[at])
         out[entry[there], column] = self.weight[at[there]]
-        return out
+        return out[:, which]
 
     def _of(self, items: Codes) -> tuple[Ints, Ints]:
         """Returns the place among the items and the place in `item` of each of their candidates."""

@@ -124,7 +124,8 @@ def sampling(model: TwoTowerSettings, n_items: int) -> TwoTowerSettings:
     """Returns settings whose positives compete with one in 8 of the items, where "auto" left it open.
 
     Histories in order compete with a sample wherever it is half of the items or fewer: each place of a
-    history has a softmax of its own, and validation was no worse (docs/decisions/019-order.md).
+    history has a softmax of its own, and validation was no worse (docs/decisions/019-order.md). A sample as
+    large as the catalogue would save nothing, and leaves all as it is.
 
     >>> from butaca.model.features import History
     >>> ordered = TwoTowerSettings(query=(History(order="timescales"),))
@@ -133,6 +134,6 @@ def sampling(model: TwoTowerSettings, n_items: int) -> TwoTowerSettings:
     """
     ordered = model.order is not None
     samples = max(n_items // SAMPLED, min(LEAST_SAMPLES, n_items))
-    if model.softmax != "auto" or (ordered and n_items < 2 * samples):
+    if model.softmax != "auto" or n_items <= samples or (ordered and n_items < 2 * samples):
         return model
     return replace(model, softmax="sampled", samples=samples, sampling_power=0.5 if ordered else 0.75)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from butaca.checks import several
+from butaca.checks import several, shown
 from butaca.data.histories import Histories
 from butaca.errors import SettingError
 from butaca.types import Codes
+
+#: What a rating or a time may be; True and False are none.
+NUMBERS = (int, float, np.integer, np.floating)
+
+#: Ratings are no further from 0.
+LARGEST = 3e38
 
 #: Times lie before this, in seconds: the year 30,000 and more.
 LATEST = 1e12
@@ -79,10 +86,22 @@ def person_of(
     given, unknown = read(as_given(history or ()), find)
     since, _ = read(later, known)
     against, not_there = read(as_given(less), find)
-    added = {**since, **given}
+    added = {**since, **{code: _again(since.get(code), one) for code, one in given.items()}}
     histories = extended(seen, code, added=added) if added else None
     person = Person(code, own, histories, distinct(list(added)), distinct(list(against)))
     return person, list(given), unknown + not_there
+
+
+def _again(before: Given | None, now: Given) -> Given:
+    """Returns what is known of an item that was had since training and is given again: as of a stored one.
+
+    A rating and a time that are known of it stay, but for a later time that is given.
+    """
+    if before is None:
+        return now
+    times = [checked_time(given) for given in (before, now) if given.time is not None]
+    late = None if before.time is None else max(times)  # None comes after all
+    return Given(before.item, now.value if before.value is None else before.value, late)
 
 
 def as_given(history: Iterable[Any] | str) -> list[Given]:
@@ -102,7 +121,7 @@ def as_given(history: Iterable[Any] | str) -> list[Given]:
         elif isinstance(one, tuple | list):
             if not 1 <= len(one) <= 3:
                 raise SettingError(
-                    "An item of a history is an id or title, or (item, value, time)", repr(one)[:80]
+                    "An item of a history is an id or title, or (item, value, time)", shown(one)
                 )
             out.append(Given(*one))
         else:
@@ -117,13 +136,32 @@ def checked_time(given: Given) -> float:
         SettingError: it is no number of seconds, or none that a calendar has.
     """
     when = given.time
-    if isinstance(when, bool) or not isinstance(when, int | float | np.number) or not abs(when) < LATEST:
+    if isinstance(when, bool) or not isinstance(when, NUMBERS) or not abs(when) < LATEST:
         raise SettingError(
             "The time of an item in a history is in seconds since 1970 UTC",
-            f"{when!r:.80} for {given.item!r:.80}",
+            f"{shown(when)} for {shown(given.item)}",
             "Correct it, or leave it out for now",
         )
     return when
+
+
+def checked_value(given: Given) -> float:
+    """Returns the rating of an item that was given, nan where it has none.
+
+    Raises:
+        SettingError: it is no number, or none that float32 holds.
+    """
+    value = given.value
+    if value is None:
+        return math.nan
+    number = isinstance(value, NUMBERS) and not isinstance(value, bool)
+    if not number or abs(value) > LARGEST:
+        raise SettingError(
+            "The rating of an item in a history is a number",
+            f"{shown(value)} for {shown(given.item)}",
+            "Correct it, or leave it out for an item without one",
+        )
+    return float(value)
 
 
 def distinct(codes: Sequence[int]) -> Codes:
@@ -161,7 +199,7 @@ def extended(seen: Histories, user: int, *, added: Mapping[int, Given]) -> Histo
     fresh = [code for code in added if code not in stored]
     value, time = seen.value, seen.time
     if value is not None:
-        new = [np.nan if added[c].value is None else added[c].value for c in fresh]
+        new = [checked_value(added[c]) for c in fresh]
         value = np.concatenate([value[at], np.array(new, dtype=np.float32)])
     if time is not None:
         known = [checked_time(given) for given in added.values() if given.time is not None]

@@ -102,10 +102,12 @@ class Recommender(ModelParts):
     def score(self, users: Codes) -> Floats:
         """Scores the catalogue for user codes [B] -> [B, N]."""
         users = user_codes(users)
+        return self._index.scores(self._vectors(users), self._terms(users))
+
+    def _vectors(self, users: Codes) -> Floats:
+        """Returns the vectors of users by code; of a code outside of the known users the unknown user's."""
         known = (users >= 0) & (users < len(self.users))
-        return self._index.scores(
-            self.user_vectors[np.where(known, users, len(self.users))], self._terms(users)
-        )
+        return self.user_vectors[np.where(known, users, len(self.users))]
 
     def _terms(self, users: Codes) -> PairTerms | None:
         """Returns what pairs of items add to the scores of users by code, or None."""
@@ -282,14 +284,17 @@ class Recommender(ModelParts):
         return largest(shares_in(self, person, codes=items[items >= 0].astype(np.int64)), self.catalogue)
 
     def top_k(self, users: Codes, k: int = 10, *, exclude_seen: bool | None = None) -> TopK:
-        """Returns the best items of known users by code, as arrays [B, k]; the quickest way to many lists."""
+        """Returns the best items of users by code, as arrays [B, k]; the quickest way to many lists.
+
+        A code outside of the known users is the unknown user, as in `score`.
+        """
         users = user_codes(users)
         exclude = None
         if self.leaves_seen(exclude_seen):
             exclude = [self.seen.left_out(int(c)) for c in users]
         elif self.seen.negatives is not None:
             exclude = [self.seen.negatives[int(c)] for c in users]
-        return self._index.top_k(self.user_vectors[users], k, exclude=exclude, terms=self._terms(users))
+        return self._index.top_k(self._vectors(users), k, exclude=exclude, terms=self._terms(users))
 
     def recommend_many(
         self, users: Sequence[Any], k: int = 10, *, exclude_seen: bool | None = None

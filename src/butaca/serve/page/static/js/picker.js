@@ -8,6 +8,7 @@ import { plain, shown } from "./titles.js";
 import { maybe, t } from "./words.js";
 
 const LIMIT = 8;
+const MOST = 100; // that the service answers with
 const input = $("title");
 const list = $("titles");
 let found = [];
@@ -35,7 +36,7 @@ async function ask() {
   flying?.abort();
   flying = new AbortController();
   try {
-    const answer = await get(`/v1/items?${new URLSearchParams({ query, limit: LIMIT + choice.films.length })}`, { signal: flying.signal });
+    const answer = await get(`/v1/items?${new URLSearchParams({ query, limit: Math.min(LIMIT + choice.films.length, MOST) })}`, { signal: flying.signal });
     if (input.value.trim() !== query || document.activeElement !== input) return;
     found = learn(answer.items).filter((item) => !choice.films.includes(item.id)).slice(0, LIMIT);
     open(query);
